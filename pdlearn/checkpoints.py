@@ -1,0 +1,134 @@
+"""One safetensors file = tensors + a card that says what they are. Nothing is ever unpickled.
+
+A file is sealed: the card holds a checksum of the tensors and of itself, and the file must be byte
+for byte what saving its contents gives, so no damage goes unseen. Writing is atomic: the file under
+its name is always whole, the old one or the new one.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from pdlearn.networks import QNetwork
+
+FORMAT = "pdlearn/1"
+
+
+class CheckpointError(Exception):
+    """A file is damaged, foreign, or not what was asked for; the message is one sentence."""
+
+
+def _checksum(tensors: dict[str, Tensor], card: dict) -> str:
+    digest = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _pack(tensors: dict[str, Tensor], card: dict) -> bytes:
+    # A single metadata entry: safetensors keeps no order among several.
+    sealed = {"format": FORMAT, "sha256": _checksum(tensors, card), "card": card}
+    return safetensors.torch.save(tensors, {"pdlearn": json.dumps(sealed)})
+
+
+def write_file(path: str | Path, tensors: dict[str, Tensor], card: dict) -> None:
+    """Write `tensors` and `card` to `path`, atomically: a crash leaves the old file whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(_pack(tensors, card))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+    """Return the tensors and the card of a file written by `write_file`.
+
+    Raises CheckpointError if the file is missing, truncated, altered or of another program.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        tensors = safetensors.torch.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        metadata = header.get("__metadata__", {})
+    except Exception as error:  # safetensors, json and torch each have their own
+        raise CheckpointError(f"{path}: not a whole safetensors file ({_one_line(error)})") from error
+    if "pdlearn" not in metadata:
+        raise CheckpointError(f"{path}: a safetensors file, but without a pdlearn card")
+    try:
+        sealed = json.loads(metadata["pdlearn"])
+        kind, checksum, card = sealed["format"], sealed["sha256"], sealed["card"]
+    except Exception as error:
+        raise CheckpointError(f"{path}: its card is damaged ({_one_line(error)})") from error
+    if kind != FORMAT:
+        raise CheckpointError(f"{path}: written in format {kind!r}; expected {FORMAT!r}")
+    if checksum != _checksum(tensors, card) or data != _pack(tensors, card):
+        raise CheckpointError(f"{path}: damaged, its checksum does not match its contents")
+    return tensors, card
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A network with its card: what it plays, how it was made, how it scored.
+
+    The card's keys: game, actions (names, in order), size, observation_shape, preprocessing, made
+    (how it was trained) and score (how it was judged; absent if it was not).
+    """
+
+    network: QNetwork
+    card: dict
+
+    @property
+    def game(self) -> str:
+        return self.card["game"]
+
+
+def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
+    """Write an agent to `path`; its weights as `dtype` (float16 halves the file)."""
+    weights = {name: tensor.to(dtype) for name, tensor in agent.network.state_dict().items()}
+    write_file(path, weights, {"kind": "agent", **agent.card})
+
+
+def load_agent(
+    path: str | Path, game: str | None = None, device: torch.device | str = "cpu"
+) -> Agent:
+    """Read an agent, as float32, on `device`.
+
+    Raises CheckpointError if the file is damaged, holds no agent, plays another game than `game`,
+    or its weights do not fit the network its card names.
+    """
+    weights, card = read_file(path)
+    if card.get("kind") != "agent":
+        raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected an agent")
+    if game is not None and card["game"] != game:
+        raise CheckpointError(f"{path}: plays {card['game']!r}; expected {game!r}")
+    try:
+        network = QNetwork(len(card["actions"]), card["size"], tuple(card["observation_shape"]))
+        network.load_state_dict(weights)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error
+    network.requires_grad_(False)
+    return Agent(network.to(device), {k: v for k, v in card.items() if k != "kind"})

@@ -1,0 +1,75 @@
+"""Recorded play: an episode's picture, score, actions and values, small enough for a web page.
+
+A clip holds the game's own 210 x 160 pictures as palette indices, one an agent step. The pictures
+come from a second copy of the game, started with the same seed and given the same actions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from pdlearn import envs
+from pdlearn.rollout import EpsilonGreedy
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What an agent did in one episode, or its beginning."""
+
+    name: str
+    action_names: tuple[str, ...]
+    frames: np.ndarray  # uint8 [T, 210, 160], indices into `palette`
+    palette: np.ndarray  # uint8 [K, 3], RGB
+    actions: np.ndarray  # int64 [T], taken after frame t
+    values: np.ndarray  # float32 [T, A], the network's output at frame t
+    scores: np.ndarray  # float32 [T], raw score when frame t was shown
+    observations: np.ndarray  # uint8 [T, 4, 84, 84], what the network saw at frame t
+
+
+def record_clip(
+    name: str, network: nn.Module, game: str, *, epsilon: float = 0.05, seed: int = 0, steps: int = 900
+) -> Clip:
+    """Play one of the ten games until the episode ends, or for `steps` agent steps."""
+    device = next(network.parameters()).device
+    policy = EpsilonGreedy(network, epsilon, torch.Generator(device).manual_seed(seed))
+    agent_env = envs.make(game, 1)
+    screen_env = envs.make(game, 1, screen=True)
+    rows = []
+    score = 0.0
+    try:
+        observation = agent_env.reset(seed, "show")
+        screen = screen_env.reset(seed, "show")
+        for _ in range(steps):
+            action, q = policy(torch.from_numpy(observation).to(device))
+            rows.append((screen[0, 0], int(action), q[0].cpu().numpy(), score, observation[0]))
+            outcomes = []
+            for env in (agent_env, screen_env):
+                env.send(action.cpu().numpy())
+                outcomes.append(env.recv())
+            outcome, shown = outcomes
+            score += float(outcome.reward[0])
+            observation, screen = outcome.observation, shown.observation
+            if outcome.terminated[0] or outcome.truncated[0]:
+                break
+    finally:
+        agent_env.close()
+        screen_env.close()
+    pictures, actions, values, scores, observations = map(np.stack, zip(*rows, strict=True))
+    frames, palette = _to_palette(pictures)
+    return Clip(
+        name, agent_env.action_names, frames, palette, actions, values,
+        scores.astype(np.float32), observations,
+    )  # fmt: skip
+
+
+def _to_palette(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn RGB `[T, H, W, 3]` into indices `[T, H, W]` and colours `[K, 3]`; ALE has at most 128."""
+    rgb = pictures.astype(np.uint32)
+    packed = rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
+    colours, indices = np.unique(packed, return_inverse=True)
+    if len(colours) > 256:
+        raise ValueError(f"expected at most 256 colours; got {len(colours)}")
+    palette = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1)
+    return indices.reshape(packed.shape).astype(np.uint8), palette.astype(np.uint8)

@@ -1,0 +1,186 @@
+"""The one door to environments: vectors of a game's copies, by plain name.
+
+Convention: everything is raw. Rewards are the game's own, a lost life is reported but ends
+nothing, and `autoreset` follows Gymnasium's NEXT_STEP rule: the step after an episode's end ignores
+its action and returns the first observation of the next episode. `rollout.steps` tells them apart.
+"""
+
+from typing import NamedTuple
+
+import ale_py
+import gymnasium
+import numpy as np
+from ale_py.vector_env import AtariVectorEnv
+
+import pdlearn.catch  # noqa: F401  registers pdlearn/Catch-v0
+from pdlearn.games import GAMES, game_by_name, nearest
+
+ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+
+MAX_EPISODE_FRAMES = 108_000  # 30 minutes at 60 frames a second (paper, section 4)
+FRAMES_PER_STEP = 4
+
+# What a network was trained to see; part of every checkpoint's card.
+PREPROCESSING = {
+    "height": 84,
+    "width": 84,
+    "stack": 4,
+    "frame_skip": FRAMES_PER_STEP,
+    "max_of_last_two_frames": True,
+    "resize": "area",
+    "padding": "zeros",
+    "noop_max": 30,
+    "fire_on_reset": False,
+    "sticky_action_probability": 0.0,
+}
+
+# Seeds for one purpose are never drawn for another: the purpose is the seed's residue modulo 4.
+PURPOSES = ("teach", "collect", "evaluate", "show")
+
+
+class Outcome(NamedTuple):
+    """What one vector step returned; every array has the leading axis `[E]` of the copies."""
+
+    observation: np.ndarray  # uint8 [E, 4, 84, 84], or float32 [E, D]
+    reward: np.ndarray  # float32 [E], raw
+    terminated: np.ndarray  # bool [E]
+    truncated: np.ndarray  # bool [E]
+    lives: np.ndarray  # int [E], 0 in games without lives
+
+
+def env_seeds(seed: int, purpose: str, num_envs: int) -> np.ndarray:
+    """Return `[num_envs]` emulator seeds that no other purpose can draw."""
+    index = PURPOSES.index(purpose)
+    words = np.random.SeedSequence([seed, index]).generate_state(num_envs)
+    return (words.astype(np.int64) % (2**29)) * len(PURPOSES) + index
+
+
+class Environment:
+    """A vector of `num_envs` copies of one game; see `make`."""
+
+    name: str
+    num_envs: int
+    action_names: tuple[str, ...]
+    observation_shape: tuple[int, ...]
+    preprocessing: dict
+
+    @property
+    def num_actions(self) -> int:
+        return len(self.action_names)
+
+    def reset(self, seed: int, purpose: str) -> np.ndarray:
+        """Start every copy afresh and return the first observations."""
+        raise NotImplementedError
+
+    def send(self, action: np.ndarray) -> None:
+        """Begin one step with `action` int64 `[E]`; the emulators work while the caller does."""
+        raise NotImplementedError
+
+    def recv(self) -> Outcome:
+        """Wait for the step begun by `send` and return its outcome."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class AtariEnvironment(Environment):
+    """Nature DQN's preprocessing on ale-py's threads (Mnih et al. 2015, methods)."""
+
+    def __init__(self, name: str, num_envs: int, num_threads: int, screen: bool):
+        game = game_by_name(name)
+        self.name = game.name
+        self.num_envs = num_envs
+        self.action_names = game.actions
+        self.preprocessing = PREPROCESSING
+        view = dict(img_height=210, img_width=160, grayscale=False, stack_num=1) if screen else {}
+        self._env = AtariVectorEnv(
+            game.name,
+            num_envs=num_envs,
+            num_threads=num_threads,
+            max_num_frames_per_episode=MAX_EPISODE_FRAMES,
+            noop_max=PREPROCESSING["noop_max"],
+            use_fire_reset=False,
+            reward_clipping=False,
+            **view,
+        )
+        self.observation_shape = self._env.single_observation_space.shape
+
+    def reset(self, seed: int, purpose: str) -> np.ndarray:
+        observation, _ = self._env.reset(seed=env_seeds(seed, purpose, self.num_envs))
+        return observation.copy()
+
+    def send(self, action: np.ndarray) -> None:
+        self._env.send(action)
+
+    def recv(self) -> Outcome:
+        observation, reward, terminated, truncated, info = self._env.recv()
+        # ale-py hands out its own buffers and fills them again a few steps later.
+        return Outcome(
+            observation.copy(),
+            reward.astype(np.float32),
+            terminated.copy(),
+            truncated.copy(),
+            info["lives"].copy(),
+        )
+
+    def close(self) -> None:
+        self._env.close()
+
+
+class GymnasiumEnvironment(Environment):
+    """Any Gymnasium environment with discrete actions, its copies stepped one after another."""
+
+    def __init__(self, name: str, num_envs: int):
+        self.name = name
+        self.num_envs = num_envs
+        self.preprocessing = {}
+        try:
+            self._env = gymnasium.make_vec(name, num_envs=num_envs, vectorization_mode="sync")
+        except gymnasium.error.Error as error:
+            near = nearest(name, [*GAMES, *gymnasium.registry])
+            raise ValueError(
+                f"unknown game {name!r} ({error}); did you mean {near!r}? "
+                f"games: {', '.join(GAMES)}, or any Gymnasium id"
+            ) from error
+        actions = self._env.single_action_space
+        if not isinstance(actions, gymnasium.spaces.Discrete):
+            raise ValueError(f"{name} has actions {actions}; expected a Discrete action space")
+        self.action_names = tuple(str(action) for action in range(actions.n))
+        self.observation_shape = self._env.single_observation_space.shape
+        self._start = actions.start
+        self._action = None
+
+    def reset(self, seed: int, purpose: str) -> np.ndarray:
+        seeds = [int(s) for s in env_seeds(seed, purpose, self.num_envs)]
+        return self._cast(self._env.reset(seed=seeds)[0])
+
+    def send(self, action: np.ndarray) -> None:
+        self._action = action + self._start
+
+    def recv(self) -> Outcome:
+        observation, reward, terminated, truncated, _ = self._env.step(self._action)
+        lives = np.zeros(self.num_envs, np.int64)
+        return Outcome(
+            self._cast(observation), reward.astype(np.float32), terminated, truncated, lives
+        )
+
+    def close(self) -> None:
+        self._env.close()
+
+    @staticmethod
+    def _cast(observation: np.ndarray) -> np.ndarray:
+        dtype = np.uint8 if observation.dtype == np.uint8 else np.float32
+        return observation.astype(dtype)  # a copy: the vector env reuses its buffer
+
+
+def make(name: str, num_envs: int, *, num_threads: int = 0, screen: bool = False) -> Environment:
+    """Return `num_envs` copies of a game: one of the ten by plain name, or a Gymnasium id.
+
+    `num_threads` 0 lets the emulator choose. `screen=True` shows the whole picture, uint8
+    `[E, 1, 210, 160, 3]`, instead of what a network sees: the same seed and actions give the same
+    game. Raises ValueError for a name that is neither, with the nearest right one.
+    """
+    if name in GAMES or ("/" not in name and "-v" not in name):
+        return AtariEnvironment(name, num_envs, num_threads, screen)
+    return GymnasiumEnvironment(name, num_envs)

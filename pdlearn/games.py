@@ -1,0 +1,78 @@
+"""The ten games of the paper: their names, actions and reference scores.
+
+Scores come from tables that other papers print; nothing here was measured by us. The no-op columns
+are Nature DQN's (Mnih et al. 2015); the human-start columns are those that policy distillation
+compares with (Nair et al. 2015). The two protocols give different numbers for the same agent.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True)
+class Game:
+    """One game: `name` is also ale-py's ROM name, `actions` its minimal action set in order."""
+
+    name: str
+    title: str
+    actions: tuple[str, ...]
+    random: float  # uniform random play, no-op starts
+    human: float  # a human tester, no-op starts (Mnih et al. 2015)
+    dqn: float  # Nature DQN, no-op starts
+    paper_dqn: float  # DQN, human starts: the denominator of the paper's percentages
+
+    @property
+    def num_actions(self) -> int:
+        return len(self.actions)
+
+
+_MOVES = ("UP", "RIGHT", "LEFT", "DOWN")
+_DIAGONALS = ("UPRIGHT", "UPLEFT", "DOWNRIGHT", "DOWNLEFT")
+_FULL = (
+    "NOOP", "FIRE", *_MOVES, *_DIAGONALS,
+    "UPFIRE", "RIGHTFIRE", "LEFTFIRE", "DOWNFIRE",
+    "UPRIGHTFIRE", "UPLEFTFIRE", "DOWNRIGHTFIRE", "DOWNLEFTFIRE",
+)  # fmt: skip
+_SIDEWAYS = ("NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE")
+_BEAM_RIDER = (
+    "NOOP", "FIRE", "UP", "RIGHT", "LEFT", "UPRIGHT", "UPLEFT", "RIGHTFIRE", "LEFTFIRE",
+)  # fmt: skip
+_ENDURO = (
+    "NOOP", "FIRE", "RIGHT", "LEFT", "DOWN", "DOWNRIGHT", "DOWNLEFT", "RIGHTFIRE", "LEFTFIRE",
+)  # fmt: skip
+
+GAMES = {
+    game.name: game
+    for game in (
+        Game("beam_rider", "Beam Rider", _BEAM_RIDER, 363.9, 5774.7, 6846.0, 8672.4),
+        Game("breakout", "Breakout", ("NOOP", "FIRE", "RIGHT", "LEFT"), 1.7, 31.8, 401.2, 303.9),
+        Game("enduro", "Enduro", _ENDURO, 0.0, 309.6, 301.8, 475.6),
+        Game("freeway", "Freeway", ("NOOP", "UP", "DOWN"), 0.0, 29.6, 30.3, 25.8),
+        Game("ms_pacman", "Ms. Pacman", ("NOOP", *_MOVES, *_DIAGONALS), 307.3, 15693.4, 2311.0, 763.5),
+        Game("pong", "Pong", _SIDEWAYS, -20.7, 9.3, 18.9, 16.2),
+        Game("qbert", "Q*bert", ("NOOP", "FIRE", *_MOVES), 163.9, 13455.0, 10596.0, 4589.8),
+        Game("riverraid", "River Raid", _FULL, 1338.5, 13513.3, 8316.0, 4065.3),
+        Game("seaquest", "Seaquest", _FULL, 68.4, 20181.8, 5286.0, 2793.3),
+        Game("space_invaders", "Space Invaders", _SIDEWAYS, 148.0, 1652.3, 1976.0, 1449.7),
+    )
+}  # fmt: skip
+
+
+def nearest(name: str, names) -> str:
+    """Return the one of `names` spelled most like `name`."""
+    return get_close_matches(name, list(names), n=1, cutoff=0.0)[0]
+
+
+def game_by_name(name: str) -> Game:
+    """Return the game called `name`; raise ValueError with the nearest right name otherwise."""
+    if name in GAMES:
+        return GAMES[name]
+    raise ValueError(
+        f"unknown game {name!r}; did you mean {nearest(name, GAMES)!r}? games: {', '.join(GAMES)}"
+    )
+
+
+def normalise(game: str, score: float) -> float:
+    """Return the human-normalised score in percent: 0 is random play, 100 the human tester."""
+    facts = game_by_name(game)
+    return 100.0 * (score - facts.random) / (facts.human - facts.random)

@@ -1,0 +1,71 @@
+"""What learning has in common: a network, its optimiser, and one `update` a minibatch."""
+
+import torch
+from torch import Tensor
+
+from pdlearn.networks import QNetwork
+from pdlearn.optimizers import learning_dtype, make_optimizer, optimizer_tensors, restore_optimizer
+
+
+class Learner:
+    """A network that learns minibatches; subclasses say what the loss is.
+
+    `config` has optimizer, learning_rate and optimizer_epsilon. `precision` is float32, bfloat16
+    (autocast), or auto, which times both on the first minibatch.
+    """
+
+    def __init__(self, config, network: QNetwork, precision: str = "float32"):
+        if precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"unknown precision {precision!r}; expected auto, float32 or bfloat16")
+        self.config = config
+        self.network = network
+        self.precision = precision
+        self.optimizer = make_optimizer(
+            config.optimizer, network, config.learning_rate, config.optimizer_epsilon
+        )
+        self.updates = 0
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def loss(self, batch) -> Tensor:
+        """Return the loss of a minibatch, a scalar."""
+        raise NotImplementedError
+
+    def learning_rate(self) -> float:
+        """Return the step size of the next update."""
+        return self.config.learning_rate
+
+    def update(self, batch) -> Tensor:
+        """Take one optimiser step and return the loss, still on the device."""
+        if self.precision == "auto":
+            dtype = learning_dtype(self.device, lambda: self.loss(batch).backward())
+            self.precision = str(dtype).removeprefix("torch.")
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        low = self.precision == "bfloat16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=low):
+            loss = self.loss(batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.updates += 1
+        return loss.detach()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything that `restore` needs to go on: weights and optimiser's moments."""
+        weights = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        return weights | optimizer_tensors(self.optimizer)
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `tensors` returned."""
+        load_part(self.network, "network.", tensors)
+        restore_optimizer(self.optimizer, tensors)
+
+
+def load_part(network: QNetwork, prefix: str, tensors: dict[str, Tensor]) -> None:
+    """Load into `network` the tensors whose names begin with `prefix`."""
+    part = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    network.load_state_dict(part)
+

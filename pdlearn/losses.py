@@ -1,0 +1,80 @@
+"""The four losses: TD for the teacher; NLL, MSE and KL for the student (paper, section 3).
+
+Convention: `[B, A]` tensors in, a scalar out; sum over actions, mean over the batch. No gradient
+ever reaches the teacher's values or the target, and no argument is changed.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def _check_pair(student: Tensor, teacher: Tensor) -> None:
+    if student.ndim != 2 or student.shape != teacher.shape:
+        raise ValueError(
+            "expected student and teacher values of one shape [B, A]; "
+            f"got {list(student.shape)} and {list(teacher.shape)}"
+        )
+    if not (student.is_floating_point() and teacher.is_floating_point()):
+        raise ValueError(f"expected floating point values; got {student.dtype}, {teacher.dtype}")
+
+
+def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
+    """Return `softmax(Q / temperature)` `[B, A]`, the target of `kl_loss`; low sharpens."""
+    if not temperature > 0:
+        raise ValueError(f"expected a temperature above 0; got {temperature}")
+    return torch.softmax(teacher_q.detach() / temperature, dim=1)
+
+
+def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
+    """Return KL(softmax(teacher_q / temperature) || softmax(student_logits)).
+
+    The temperature divides the teacher's values only; 0.01 is the paper's choice (section 3).
+    """
+    _check_pair(student_logits, teacher_q)
+    target = teacher_policy(teacher_q, temperature)  # [B, A]
+    log_target = torch.log_softmax(teacher_q.detach() / temperature, dim=1)
+    log_student = torch.log_softmax(student_logits, dim=1)
+    return (target * (log_target - log_student)).sum(1).mean()
+
+
+def nll_loss(student_logits: Tensor, teacher_q: Tensor) -> Tensor:
+    """Return -log P(best action of the teacher) under softmax(student_logits) (section 3)."""
+    _check_pair(student_logits, teacher_q)
+    return F.cross_entropy(student_logits, teacher_q.argmax(1))
+
+
+def mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
+    """Return the squared distance between the value vectors, summed over actions (section 3)."""
+    _check_pair(student_q, teacher_q)
+    return (student_q - teacher_q.detach()).square().sum(1).mean()
+
+
+def td_target(
+    reward_t: Tensor, discount_t: Tensor, target_q_t: Tensor, online_q_t: Tensor | None = None
+) -> Tensor:
+    """Return `reward + discount * value` `[B]` of the (n-step) transitions.
+
+    `reward_t` is the discounted sum of n rewards and `discount_t` is gamma^n, or 0 after an end.
+    The value is the target network's maximum, or, when `online_q_t` is given, the target network's
+    value of the online network's best action (double DQN, van Hasselt et al. 2016).
+    """
+    if online_q_t is None:
+        value = target_q_t.max(1).values  # [B]
+    else:
+        value = target_q_t.gather(1, online_q_t.argmax(1, keepdim=True)).squeeze(1)
+    return (reward_t + discount_t * value).detach()
+
+
+def td_loss(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
+    """Return the Huber loss of Q(s, a) against `target` `[B]`; errors beyond 1 count linearly.
+
+    This is Nature DQN's clipping of the error to [-1, 1] (Mnih et al. 2015, methods).
+    """
+    if q_tm1.ndim != 2 or action_tm1.shape != q_tm1.shape[:1] or target.shape != q_tm1.shape[:1]:
+        raise ValueError(
+            "expected values [B, A], actions [B] and targets [B]; got "
+            f"{list(q_tm1.shape)}, {list(action_tm1.shape)} and {list(target.shape)}"
+        )
+    chosen = q_tm1.gather(1, action_tm1.unsqueeze(1)).squeeze(1)  # [B]
+    return F.huber_loss(chosen, target.detach())

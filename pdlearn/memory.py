@@ -1,0 +1,153 @@
+"""The replay memory: a ring of single frames on the device that learns.
+
+Convention: a slot is one vector step of E copies; a frame is stored once (7,056 bytes for pixels)
+and stacks are rebuilt when sampled. Stored is the *discount* (0 or gamma), never a done flag:
+games over and lost lives give 0, a time limit keeps gamma.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pdlearn.rollout import Step
+
+
+class Transitions(NamedTuple):
+    """A minibatch for DQN: n-step transitions from t-1 to t."""
+
+    observation_tm1: Tensor  # [B, ...]
+    action_tm1: Tensor  # int64 [B]
+    reward_t: Tensor  # float32 [B], discounted sum of n rewards
+    discount_t: Tensor  # float32 [B], gamma^n, or 0 after an end
+    observation_t: Tensor  # [B, ...]
+
+
+class States(NamedTuple):
+    """A minibatch for distillation: what the teacher saw and what it thought of it."""
+
+    observation: Tensor  # [B, ...]
+    teacher_q: Tensor  # float32 [B, A]
+
+
+class Memory:
+    """Hold the newest `capacity_steps` agent steps of `num_envs` copies of one game.
+
+    `observation_shape` `(S, H, W)` stores one uint8 frame a step and rebuilds stacks of S;
+    `(D,)` stores the float32 vector. `num_actions` makes room for the teacher's values. The memory
+    takes `capacity_steps` x 7,056 bytes for pixels, claimed as it fills on a CPU.
+    """
+
+    def __init__(
+        self,
+        capacity_steps: int,
+        num_envs: int,
+        observation_shape: tuple[int, ...],
+        device: torch.device | str = "cpu",
+        num_actions: int = 0,
+    ):
+        self.pixels = len(observation_shape) == 3
+        self.stack = observation_shape[0] if self.pixels else 1
+        self.slots = capacity_steps // num_envs
+        if self.slots <= self.stack:
+            raise ValueError(
+                f"a memory of {capacity_steps} steps for {num_envs} copies has {self.slots} slots; "
+                f"expected more than {self.stack}"
+            )
+        self.num_envs = num_envs
+        self.observation_shape = tuple(observation_shape)
+        self.device = torch.device(device)
+        self.added_slots = 0
+        rows = self.slots * num_envs
+        frame_size = int(np.prod(observation_shape)) // self.stack
+        dtype = torch.uint8 if self.pixels else torch.float32
+        # One row more than there are frames: all zero, it pads the stacks of first observations.
+        self.frames = torch.empty(rows + 1, frame_size, dtype=dtype, device=self.device)
+        self.frames[rows] = 0
+        self.action = torch.zeros(rows, dtype=torch.int64, device=self.device)
+        self.reward = torch.zeros(rows, device=self.device)
+        self.discount = torch.zeros(rows, device=self.device)
+        self.last = torch.zeros(rows, dtype=torch.bool, device=self.device)
+        self.age = torch.zeros(rows, dtype=torch.int64, device=self.device)
+        self.teacher_q = torch.zeros(rows, num_actions, device=self.device)
+
+    def __len__(self) -> int:
+        """Return the number of agent steps held."""
+        return min(self.added_slots, self.slots) * self.num_envs
+
+    def add(self, step: Step, reward: np.ndarray, discount: np.ndarray) -> None:
+        """Store a vector step with the `reward` and `discount` `[E]` to learn from."""
+        slot = self.added_slots % self.slots
+        rows = slice(slot * self.num_envs, (slot + 1) * self.num_envs)
+        before = slice((rows.start or self.slots * self.num_envs) - self.num_envs, rows.start or None)
+        newest = step.observation[:, -1] if self.pixels else step.observation
+        self.frames[rows] = newest.reshape(self.num_envs, -1)
+        self.action[rows] = step.action
+        facts = np.stack([reward, discount, step.last, step.first]).astype(np.float32)
+        reward, discount, last, first = torch.from_numpy(facts).to(self.device, non_blocking=True)
+        self.reward[rows] = reward
+        self.discount[rows] = discount
+        self.last[rows] = last.bool()
+        # Steps since the episode began, as far as a stack can look back.
+        self.age[rows] = torch.where(first.bool(), 0, (self.age[before] + 1).clamp(max=self.stack))
+        if self.teacher_q.shape[1]:
+            self.teacher_q[rows] = step.q
+        self.added_slots += 1
+
+    def observation(self, slot: Tensor, env: Tensor) -> Tensor:
+        """Return the observations `[B, ...]` at ring positions `slot`, `env` `[B]`."""
+        if not self.pixels:
+            return self.frames.index_select(0, slot * self.num_envs + env)
+        back = torch.arange(self.stack - 1, -1, -1, device=self.device)  # oldest first
+        rows = (slot.unsqueeze(1) - back) % self.slots * self.num_envs + env.unsqueeze(1)  # [B, S]
+        age = self.age[slot * self.num_envs + env]
+        rows = torch.where(back <= age.unsqueeze(1), rows, self.slots * self.num_envs)
+        return self.frames.index_select(0, rows.flatten()).view(-1, *self.observation_shape)
+
+    def _draw(self, minibatch: int, ahead: int, generator: torch.Generator):
+        """Draw positions uniformly among steps with a whole stack behind and `ahead` slots before.
+
+        Episodes' last observations are no steps: where the first draw hits one, a second is taken,
+        and should that hit one too, the step before it.
+        """
+        held = min(self.added_slots, self.slots)
+        behind = self.stack - 1 if self.added_slots > self.slots else 0
+        if held - behind - ahead < 1:
+            raise ValueError(f"cannot sample from {held} slots with {behind + ahead} at the edges")
+        oldest = self.added_slots - held + behind
+        draws = torch.randint(
+            (held - behind - ahead) * self.num_envs, (2, minibatch),
+            generator=generator, device=self.device,
+        )  # fmt: skip
+        rows = (draws + oldest * self.num_envs) % (self.slots * self.num_envs)
+        rows = torch.where(self.last[rows[0]], rows[1], rows[0])
+        slot, env = rows // self.num_envs, rows % self.num_envs
+        slot = torch.where(self.last[rows], slot - 1, slot) % self.slots
+        return slot, env
+
+    def sample_transitions(
+        self, minibatch: int, n_step: int, generator: torch.Generator
+    ) -> Transitions:
+        """Draw `minibatch` n-step transitions; none crosses the edge of an episode."""
+        slot, env = self._draw(minibatch, n_step, generator)
+        first_row = slot * self.num_envs + env
+        reward = torch.zeros(minibatch, device=self.device)
+        discount = torch.ones(minibatch, device=self.device)
+        to_slot = slot
+        going = torch.ones(minibatch, dtype=torch.bool, device=self.device)
+        for _ in range(n_step):
+            row = to_slot * self.num_envs + env
+            reward = torch.where(going, reward + discount * self.reward[row], reward)
+            discount = torch.where(going, discount * self.discount[row], discount)
+            to_slot = torch.where(going, to_slot + 1, to_slot) % self.slots
+            going = going & ~self.last[to_slot * self.num_envs + env]
+        return Transitions(
+            self.observation(slot, env), self.action[first_row], reward, discount,
+            self.observation(to_slot, env),
+        )  # fmt: skip
+
+    def sample_states(self, minibatch: int, generator: torch.Generator) -> States:
+        """Draw `minibatch` states with the teacher's values."""
+        slot, env = self._draw(minibatch, 0, generator)
+        return States(self.observation(slot, env), self.teacher_q[slot * self.num_envs + env])

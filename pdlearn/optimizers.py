@@ -1,0 +1,98 @@
+"""The optimisers of the presets, and how fast arithmetic is chosen on this machine."""
+
+import ctypes
+import platform
+import time
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+class CentredRMSprop(torch.optim.Optimizer):
+    """RMSProp as Nature DQN runs it: `epsilon` stands inside the root (Mnih et al. 2015).
+
+    g / sqrt(E[g^2] - E[g]^2 + epsilon); torch's own adds it outside.
+    """
+
+    def __init__(self, parameters: Iterable, lr: float, epsilon: float, decay: float = 0.95):
+        super().__init__(parameters, dict(lr=lr, epsilon=epsilon, decay=decay))
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            decay = group["decay"]
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                if not state:
+                    state["mean"] = torch.zeros_like(parameter)
+                    state["square"] = torch.zeros_like(parameter)
+                gradient, mean, square = parameter.grad, state["mean"], state["square"]
+                mean.lerp_(gradient, 1 - decay)
+                square.mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
+                root = (square - mean * mean + group["epsilon"]).sqrt_()
+                parameter.addcdiv_(gradient, root, value=-group["lr"])
+
+
+def make_optimizer(
+    name: str, network: nn.Module, learning_rate: float, epsilon: float
+) -> torch.optim.Optimizer:
+    """Return the optimiser called `name`: adam (fused) or rmsprop."""
+    if name == "adam":
+        return torch.optim.Adam(network.parameters(), lr=learning_rate, eps=epsilon, fused=True)
+    if name == "rmsprop":
+        return CentredRMSprop(network.parameters(), lr=learning_rate, epsilon=epsilon)
+    raise ValueError(f"unknown optimizer {name!r}; expected adam or rmsprop")
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the optimiser's moments by name, for a file of tensors."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"optimizer.{index}.{name}": tensor
+        for index, moments in state.items()
+        for name, tensor in moments.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Take over the moments that `optimizer_tensors` returned; other tensors are passed over."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def keep_freed_memory() -> None:
+    """Stop glibc from handing every freed activation back to the kernel (Linux; a no-op elsewhere).
+
+    Page faults otherwise take longer than the arithmetic of a learning step.
+    """
+    if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        m_trim_threshold, m_mmap_threshold = -1, -3
+        libc.mallopt(m_trim_threshold, 2**31 - 1)
+        libc.mallopt(m_mmap_threshold, 2**30)
+
+
+def learning_dtype(device: torch.device, learn, precision: str = "auto") -> torch.dtype:
+    """Return the dtype that `learn()` runs fastest in: bfloat16 under autocast, or float32.
+
+    `precision` "bfloat16" or "float32" decides without timing; "auto" times both, twice, because
+    some processors have bfloat16 instructions that are slower than float32's.
+    """
+    if precision != "auto":
+        return getattr(torch, precision)
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16) * 2:
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+            learn()
+            start = time.perf_counter()
+            learn()
+            seconds[dtype] = min(time.perf_counter() - start, seconds.get(dtype, float("inf")))
+    return min(seconds, key=seconds.get)

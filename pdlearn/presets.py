@@ -1,0 +1,143 @@
+"""Every setting of a run, as frozen dataclasses; a budget is a value one can print.
+
+Counts end in their unit: `_steps` are agent steps (four emulator frames), `_updates` optimiser
+steps, `_episodes` episodes.
+"""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """How a DQN teacher is trained."""
+
+    agent_steps: int = 2_000_000
+    """agent steps in all copies of the game together"""
+    num_envs: int = 16
+    """copies of the game played side by side"""
+    memory_steps: int = 300_000
+    """agent steps the replay memory holds"""
+    learn_start_steps: int = 20_000
+    """agent steps recorded before learning begins (again after --resume)"""
+    minibatch: int = 128
+    """transitions a minibatch"""
+    samples_per_step: float = 8.0
+    """transitions learnt per agent step"""
+    n_step: int = 3
+    """rewards summed before bootstrapping"""
+    double: bool = False
+    """double DQN's target"""
+    discount: float = 0.99
+    """gamma"""
+    optimizer: str = "adam"
+    """adam, or rmsprop (centred, as Nature DQN's)"""
+    learning_rate: float = 2.5e-4
+    """step size"""
+    optimizer_epsilon: float = 1.5e-4
+    """added to the denominator (adam) or inside the root (rmsprop)"""
+    target_period_updates: int = 500
+    """updates between copies of the network into the target network"""
+    epsilon_start: float = 1.0
+    """exploration at the first step"""
+    epsilon_final: float = 0.02
+    """exploration after the decay"""
+    epsilon_decay_steps: int = 150_000
+    """agent steps of linear decay"""
+    clip_reward: bool = True
+    """learn from the sign of rewards (scores stay raw)"""
+    end_on_life_loss: bool = True
+    """a lost life gives discount 0 (the game goes on)"""
+    evaluation_period_steps: int = 100_000
+    """agent steps between evaluations"""
+    evaluation_episodes: int = 10
+    """episodes of an evaluation while training"""
+    evaluation_epsilon: float = 0.05
+    """exploration while evaluating"""
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """How a student is distilled (paper, appendix A)."""
+
+    size: str = "net3"
+    """teacher, net1, net2 or net3"""
+    loss: str = "kl"
+    """kl, nll or mse"""
+    temperature: float = 0.01
+    """divides the teacher's values (kl only)"""
+    hours: int = 2
+    """hours of teacher play, 54,000 agent steps each"""
+    steps_per_hour: int = 54_000
+    """agent steps recorded before each round of updates"""
+    updates_per_hour: int = 5_000
+    """minibatches after each hour"""
+    memory_hours: int = 10
+    """hours the memory holds"""
+    minibatch: int = 128
+    """states a minibatch"""
+    optimizer: str = "adam"
+    """adam or rmsprop"""
+    learning_rate: float = 1e-3
+    """step size at the start"""
+    learning_rate_final: float = 1e-5
+    """step size at the end (linear decay)"""
+    optimizer_epsilon: float = 1e-8
+    """added to the denominator (adam) or inside the root (rmsprop)"""
+    num_envs: int = 16
+    """copies of the game the teacher plays side by side"""
+    collection_epsilon: float = 0.05
+    """the teacher's exploration while it records"""
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """How an agent is judged: the paper's protocol with no-op starts."""
+
+    episodes: int = 30
+    """full episodes"""
+    epsilon: float = 0.05
+    """exploration"""
+    num_envs: int = 15
+    """copies of the game played side by side"""
+
+
+TEACHER_BUDGETS = {
+    "smoke": TeacherConfig(
+        agent_steps=2_000, num_envs=4, memory_steps=2_000, learn_start_steps=500, minibatch=32,
+        samples_per_step=1.0, epsilon_decay_steps=1_000,
+        evaluation_period_steps=2_000, evaluation_episodes=1,
+    ),
+    "fast": TeacherConfig(),
+    "full": TeacherConfig(
+        agent_steps=10_000_000, num_envs=64, memory_steps=1_000_000, minibatch=256, double=True,
+        epsilon_final=0.01, epsilon_decay_steps=500_000, target_period_updates=1_000,
+        evaluation_period_steps=250_000,
+    ),
+    # Nature DQN to the letter (Mnih et al. 2015). Its loss is a sum over 32 transitions and ours a
+    # mean; 0.01 / 32**2 inside the root of a mean is 0.01 inside the root of a sum.
+    "paper": TeacherConfig(
+        agent_steps=50_000_000, num_envs=1, memory_steps=1_000_000, learn_start_steps=50_000,
+        minibatch=32, samples_per_step=8.0, n_step=1, double=False, optimizer="rmsprop",
+        learning_rate=2.5e-4, optimizer_epsilon=0.01 / 32**2, target_period_updates=2_500,
+        epsilon_final=0.1, epsilon_decay_steps=1_000_000,
+        evaluation_period_steps=250_000, evaluation_episodes=30,
+    ),
+}  # fmt: skip
+
+DISTILL_BUDGETS = {
+    "smoke": DistillConfig(
+        hours=1, steps_per_hour=1_000, updates_per_hour=50, minibatch=32, num_envs=4
+    ),
+    "fast": DistillConfig(),
+    "full": DistillConfig(hours=10, updates_per_hour=10_000),
+    # The paper leaves minibatch, decay and constants open; see docs/differences.md.
+    "paper": DistillConfig(
+        hours=500, updates_per_hour=10_000, minibatch=32, optimizer="rmsprop",
+        learning_rate=2.5e-4, learning_rate_final=2.5e-4, optimizer_epsilon=1e-6, num_envs=1,
+    ),
+}  # fmt: skip
+
+
+def describe(config) -> dict:
+    """Return the settings of `config` as a dictionary, in the order they are declared."""
+    return {field.name: getattr(config, field.name) for field in fields(config)}

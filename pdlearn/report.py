@@ -1,0 +1,140 @@
+"""The tour's last page: one HTML file on which a teacher and its student can be compared.
+
+Convention: the page holds all it shows. Arrays travel as zlib in base64, the rest as JSON. What is
+said of the result is written here; each figure's sentence is written by the script that draws it.
+"""
+
+import base64
+import json
+import math
+import os
+import zlib
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from pdlearn import envs
+from pdlearn.clips import Clip
+
+PAPER_TEMPERATURE = 0.01  # paper, section 3
+TEMPERATURES = (1.0, 0.1, PAPER_TEMPERATURE, 0.001)  # from soft to sharp
+FRAMES_PER_SECOND = 60  # of the emulator
+
+
+def write_report(
+    path: Path,
+    result: dict,
+    curve: list[dict],
+    clips: list[Clip],
+    moment: int,
+    student_values: np.ndarray,
+) -> None:
+    """Write the page to `path`, atomically.
+
+    `clips` are the teacher's and the student's. `moment` is the teacher's frame whose values the
+    temperature figure shows; `student_values` `[A]` are the student's outputs for that state.
+    Raises ValueError for anything but two clips, a moment outside the first, or another shape.
+    """
+    path = Path(path)
+    if len(clips) != 2:
+        raise ValueError(f"expected two clips, the teacher's and the student's; got {len(clips)}")
+    teacher = clips[0]
+    if not 0 <= moment < len(teacher.frames):
+        raise ValueError(f"expected a moment in 0..{len(teacher.frames) - 1}; got {moment}")
+    student_values = np.asarray(student_values)
+    if student_values.shape != teacher.values[moment].shape:
+        raise ValueError(
+            f"expected student values of shape {list(teacher.values[moment].shape)}; "
+            f"got {list(student_values.shape)}"
+        )
+    data = {
+        "result": result,
+        "curve": curve,
+        "clips": [_clip(clip) for clip in clips],
+        "moment": moment,
+        "observation": _pack(teacher.observations[moment, -1], "u1"),
+        "student_values": student_values.tolist(),
+        "temperatures": TEMPERATURES,
+        "paper_temperature": PAPER_TEMPERATURE,
+        "steps_per_second": FRAMES_PER_SECOND / envs.FRAMES_PER_STEP,
+        "noop_max": envs.PREPROCESSING["noop_max"],
+        "max_episode_frames": envs.MAX_EPISODE_FRAMES,
+        "summary": _read_summary(result),
+        "reading": _read_table(result),
+    }
+    # Without "<" the JSON can neither close the script element nor open a comment in it.
+    text = json.dumps(_plain(data), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    template = resources.files("pdlearn").joinpath("report_template.html").read_text("utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(template.replace("/*DATA*/", text), "utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _clip(clip: Clip) -> dict:
+    arrays = {"frames": "u1", "palette": "u1", "actions": "u1", "values": "<f4", "scores": "<f4"}
+    packed = {name: _pack(getattr(clip, name), dtype) for name, dtype in arrays.items()}
+    return {"name": clip.name, "action_names": clip.action_names, **packed}
+
+
+def _pack(array: np.ndarray, dtype: str) -> dict:
+    raw = np.ascontiguousarray(array, dtype).tobytes()
+    packed = base64.b64encode(zlib.compress(raw, 9)).decode()
+    return {"dtype": dtype, "shape": array.shape, "zlib": packed}
+
+
+def _plain(value):
+    """Return `value` as JSON can hold it: numpy's numbers become Python's, NaN becomes null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: float, digits: int = 1) -> str:
+    return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _times(teacher: float, student: float, less: str, more: str) -> str:
+    """Say how many times `less` (smaller, faster) the student is, or `more`, or neither."""
+    ratio, word = (teacher / student, less) if teacher >= student else (student / teacher, more)
+    text = _number(ratio, 0 if ratio >= 9.95 else 1)
+    return f"no {less}" if text == "1.0" else f"{text} times {word}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    units = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{n} {unit}" for n, unit in units if n) or "0 s"
+
+
+def _read_summary(result: dict) -> str:
+    teacher, student = result["teacher"], result["student"]
+    return (
+        f"In {_duration(result['seconds'])}, a student "
+        f"{_times(teacher['parameters'], student['parameters'], 'smaller', 'larger')} than its "
+        f"teacher was trained on {result['hours']:,g} hours of the teacher's play; it scores "
+        f"{_number(student['mean'])} where the teacher scores {_number(teacher['mean'])}."
+    )
+
+
+def _read_table(result: dict) -> str:
+    teacher, student = result["teacher"], result["student"]
+    size = _times(teacher["parameters"], student["parameters"], "smaller", "larger")
+    speed = _times(teacher["milliseconds"], student["milliseconds"], "faster", "slower")
+    overlap = teacher["low"] <= student["high"] and student["low"] <= teacher["high"]
+    score = f"{_number(student['mean'])} against {_number(teacher['mean'])}"
+    if teacher["mean"] > 0:  # a share of a score below zero says nothing
+        score += f", {_number(result['student_percent'], 0)} % of the teacher's score"
+    return (
+        f"The student is {size} and decides {speed}. It scores {score}; "
+        f"the two 95 % intervals {'overlap' if overlap else 'do not overlap'}."
+    )

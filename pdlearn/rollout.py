@@ -1,0 +1,130 @@
+"""Acting: a policy, and the one loop that plays it.
+
+Training, collecting, evaluating and showing are the same loop, cut by whoever reads it. The loop
+runs one step ahead of its reader: while a reader learns from step t, the emulators play step t+1.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pdlearn.envs import Environment
+
+
+class Step(NamedTuple):
+    """One vector step; the leading axis `[E]` is the copies of the game.
+
+        first           last
+          o ──a──▶ o ──a──▶ o  ┊  o ──a──▶ o
+                               └ between `last` and `first` the action is void
+
+    Where `last`, the observation ended its episode: action and reward mean nothing.
+    """
+
+    observation: Tensor  # [E, ...] at t, on the policy's device
+    action: Tensor  # int64 [E] at t, on the policy's device
+    q: Tensor  # float32 [E, A] at t, on the policy's device
+    first: np.ndarray  # bool [E], observation starts an episode
+    last: np.ndarray  # bool [E], observation ended one
+    reward: np.ndarray  # float32 [E] at t+1, raw
+    terminated: np.ndarray  # bool [E] at t+1
+    truncated: np.ndarray  # bool [E] at t+1
+    life_lost: np.ndarray  # bool [E] at t+1
+
+
+class EpsilonGreedy:
+    """Act greedily on a network's values, and at random with probability `epsilon`.
+
+    Set `epsilon` between steps to follow a schedule. `generator` lives on the network's device.
+    """
+
+    def __init__(self, network: nn.Module, epsilon: float, generator: torch.Generator):
+        self.network = network
+        self.epsilon = epsilon
+        self.generator = generator
+
+    @property
+    def device(self) -> torch.device:
+        return self.generator.device
+
+    @torch.no_grad()
+    def __call__(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions `[E]` and values `[E, A]` for observations `[E, ...]`."""
+        q = self.network(observation)  # [E, A]
+        num_envs, num_actions = q.shape
+        chance = torch.rand(num_envs, device=self.device, generator=self.generator)
+        anything = torch.randint(
+            num_actions, (num_envs,), device=self.device, generator=self.generator
+        )
+        return torch.where(chance < self.epsilon, anything, q.argmax(1)), q
+
+
+Policy = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+def steps(env: Environment, policy: Policy, seed: int, purpose: str) -> Iterator[Step]:
+    """Play `policy` for ever, yielding each vector step once the next one is under way.
+
+    Takes over `env`: closing the iterator, or dropping it, closes the environment.
+    """
+    try:
+        yield from _play(env, policy, seed, purpose)
+    finally:
+        env.close()
+
+
+def _play(env: Environment, policy: Policy, seed: int, purpose: str) -> Iterator[Step]:
+    first = np.ones(env.num_envs, bool)
+    last = np.zeros(env.num_envs, bool)
+    lives = np.zeros(env.num_envs, int)
+    observation = torch.from_numpy(env.reset(seed, purpose)).to(policy.device)
+    step = None
+    while True:
+        action, q = policy(observation)
+        env.send(action.cpu().numpy())
+        try:
+            if step is not None:
+                yield step
+        finally:
+            outcome = env.recv()
+        life_lost = (outcome.lives < lives) & ~last
+        step = Step(
+            observation, action, q, first, last,
+            outcome.reward, outcome.terminated, outcome.truncated, life_lost,
+        )  # fmt: skip
+        first, last = last, outcome.terminated | outcome.truncated
+        lives = outcome.lives
+        observation = torch.from_numpy(outcome.observation).to(policy.device)
+
+
+class Episode(NamedTuple):
+    """A finished episode of one copy of the game."""
+
+    env: int
+    score: float  # sum of raw rewards
+    steps: int  # agent steps
+    truncated: bool  # cut by the frame cap rather than ended by the game
+
+
+class EpisodeTracker:
+    """Add up raw rewards and lengths, and report every episode that ends."""
+
+    def __init__(self, num_envs: int):
+        self._score = np.zeros(num_envs)
+        self._steps = np.zeros(num_envs, int)
+
+    def add(self, step: Step) -> list[Episode]:
+        """Return the episodes that `step` finished."""
+        self._score += np.where(step.last, 0.0, step.reward)
+        self._steps += ~step.last
+        ended = np.flatnonzero(step.terminated | step.truncated)
+        episodes = [
+            Episode(int(e), float(self._score[e]), int(self._steps[e]), bool(step.truncated[e]))
+            for e in ended
+        ]
+        self._score[ended] = 0.0
+        self._steps[ended] = 0
+        return episodes

@@ -1,0 +1,156 @@
+"""A run: a folder with settings, a state to resume from, and the agent as it stands.
+
+`config.json` holds the settings, `state.safetensors` everything to go on, `agent.safetensors` the
+network. A run is saved every two minutes and at its end, however it ends; Ctrl-C loses nothing,
+a killed process at most two minutes.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from pdlearn.checkpoints import Agent, CheckpointError, read_file, save_agent, write_file
+from pdlearn.learner import Learner
+from pdlearn.optimizers import keep_freed_memory
+from pdlearn.presets import describe
+
+SAVE_SECONDS = 120.0
+
+
+class Run:
+    """Iterate over it to train: each item is a row of metrics, a dictionary.
+
+    `Teaching` and `Distillation` are runs. `folder` None keeps everything in memory; `resume` goes
+    on from the folder's state; `minutes` stops early. The generator and the games' seeds follow
+    from `seed`: on a CPU and with a fixed precision, the same seed gives the same numbers.
+    """
+
+    kind: str
+    learner: Learner
+
+    def __init__(
+        self,
+        config,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+        folder: str | Path | None = None,
+        resume: bool = False,
+        minutes: float = math.inf,
+    ):
+        if resume and folder is None:
+            raise ValueError("expected a folder to resume from; got none")
+        keep_freed_memory()
+        self.config = config
+        self.seed = seed
+        self.device = torch.device(device)
+        self.precision = precision
+        self.folder = None if folder is None else Path(folder)
+        self.resume = resume
+        self.minutes = minutes
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.agent_steps = 0
+        self.seconds_before = 0.0
+        self.started = self.saved = time.monotonic()
+
+    # What a subclass says of itself.
+
+    def facts(self) -> dict:
+        """Return what a resumed run must share with the one it goes on from."""
+        raise NotImplementedError
+
+    def counts(self) -> dict:
+        """Return the counters that a resumed run carries on."""
+        return {
+            "agent_steps": self.agent_steps,
+            "updates": self.learner.updates,
+            "seconds": round(self.seconds, 1),
+        }
+
+    def carry_on(self, counts: dict) -> None:
+        """Take over what `counts` returned."""
+        self.agent_steps = counts["agent_steps"]
+        self.learner.updates = counts["updates"]
+        self.seconds_before = counts["seconds"]
+
+    def agent(self) -> Agent:
+        """Return the network as it stands, with its card."""
+        raise NotImplementedError
+
+    def rows(self) -> Iterator[dict]:
+        raise NotImplementedError
+
+    # What every run does.
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, those of earlier legs included."""
+        return self.seconds_before + time.monotonic() - self.started
+
+    @property
+    def env_seed(self) -> int:
+        """The games' seed: a resumed run must not play the games of its first leg again."""
+        return self.seed + 1_000 * (self.agent_steps if self.resume else 0)
+
+    def made(self) -> dict:
+        """Return how the agent was made, for its card."""
+        return {
+            "by": self.kind,
+            **self.facts(),
+            **self.counts(),
+            "precision": self.learner.precision,
+            "torch_threads": torch.get_num_threads(),
+            "config": describe(self.config),
+        }
+
+    def __iter__(self) -> Iterator[dict]:
+        if self.resume:
+            self._restore()
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            settings = {**self.facts(), **describe(self.config)}
+            (self.folder / "config.json").write_text(json.dumps(settings, indent=1) + "\n")
+        self.started = self.saved = time.monotonic()
+        try:
+            for row in self.rows():
+                yield row
+                if time.monotonic() - self.saved > SAVE_SECONDS:
+                    self.save()
+                if time.monotonic() - self.started > 60 * self.minutes:
+                    break
+        finally:
+            self.save()
+
+    def save(self) -> None:
+        """Write the state and the agent to the run's folder, if it has one."""
+        if self.folder is None:
+            return
+        tensors = self.learner.tensors() | {"generator": self.generator.get_state()}
+        card = {
+            "kind": self.kind,
+            **self.facts(),
+            "counts": self.counts(),
+            "precision": self.learner.precision,
+            "config": describe(self.config),
+        }
+        write_file(self.folder / "state.safetensors", tensors, card)
+        save_agent(self.folder / "agent.safetensors", self.agent())
+        self.saved = time.monotonic()
+
+    def _restore(self) -> None:
+        path = self.folder / "state.safetensors"
+        tensors, card = read_file(path)
+        if card.get("kind") != self.kind:
+            raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected {self.kind!r}")
+        for name, wanted in self.facts().items():
+            if card[name] != wanted:
+                raise ValueError(f"{path}: its {name} is {card[name]!r}; expected {wanted!r}")
+        self.generator.set_state(tensors.pop("generator"))
+        self.learner.restore(tensors)
+        self.learner.precision = card["precision"]
+        self.carry_on(card["counts"])

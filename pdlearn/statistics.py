@@ -1,0 +1,36 @@
+"""Numbers about scores: intervals by bootstrap, means over games.
+
+Convention: scores in, plain floats out; the random generator is handed in.
+"""
+
+import numpy as np
+
+
+def interval(
+    scores, rng: np.random.Generator, confidence: float = 0.95, resamples: int = 10_000
+) -> tuple[float, float]:
+    """Return the percentile-bootstrap interval of the mean of `scores` `[N]`."""
+    scores = np.asarray(scores, float)
+    if scores.ndim != 1 or len(scores) == 0:
+        raise ValueError(f"expected scores [N] with N > 0; got shape {scores.shape}")
+    means = scores[rng.integers(len(scores), size=(resamples, len(scores)))].mean(1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def geometric_mean(ratios) -> float:
+    """Return the geometric mean of positive `ratios` `[N]`, the paper's mean over games."""
+    ratios = np.asarray(ratios, float)
+    if len(ratios) == 0 or (ratios <= 0).any():
+        raise ValueError(f"expected ratios above 0; got {ratios.tolist()}")
+    return float(np.exp(np.log(ratios).mean()))
+
+
+def interquartile_mean(scores) -> float:
+    """Return the mean of the middle half of `scores` `[N]`; a quarter is cut off at each end."""
+    scores = np.sort(np.asarray(scores, float))
+    if len(scores) == 0:
+        raise ValueError("expected at least one score; got none")
+    cut = len(scores) // 4
+    return float(scores[cut : len(scores) - cut].mean())

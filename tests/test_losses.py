@@ -1,0 +1,402 @@
+"""The losses against numbers worked by hand, and against the mistakes other programs made."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pdlearn.losses import kl_loss, mse_loss, nll_loss, td_loss, td_target, teacher_policy
+
+LN3 = math.log(3)
+STUDENT_LOSSES = [kl_loss, nll_loss, mse_loss]
+
+
+def draw(*shape: int, seed: int = 0, scale: float = 1.0) -> torch.Tensor:
+    return scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def entropy(p: torch.Tensor) -> torch.Tensor:
+    return -(p * p.log()).sum(1).mean()
+
+
+# --- KL, by hand ---
+
+
+def test_softmax_of_ln_3_and_0_is_three_quarters_and_one():
+    policy = teacher_policy(torch.tensor([[LN3, 0.0]]), 1.0)
+    torch.testing.assert_close(policy, torch.tensor([[0.75, 0.25]]))
+
+
+def test_a_low_temperature_sharpens_the_teacher():
+    # 0.01 ln 3 apart looks like 3 : 1 at temperature 0.01.
+    policy = teacher_policy(torch.tensor([[0.01 * LN3, 0.0]]), 0.01)
+    torch.testing.assert_close(policy, torch.tensor([[0.75, 0.25]]))
+
+
+def test_kl_of_three_to_one_against_an_undecided_student():
+    # 3/4 ln(3/4 : 1/2) + 1/4 ln(1/4 : 1/2) = 0.304099 - 0.173287 = 0.130812
+    # The divergence the other way round would be 1/2 ln(4/3) = 0.143841.
+    loss = kl_loss(torch.zeros(1, 2), torch.tensor([[LN3, 0.0]]), temperature=1.0)
+    assert loss.item() == pytest.approx(0.130812, abs=1e-6)
+
+
+def test_kl_of_three_to_one_against_one_to_three():
+    # 3/4 ln 3 + 1/4 ln(1/3) = 1/2 ln 3 = 0.549306
+    loss = kl_loss(torch.tensor([[0.0, LN3]]), torch.tensor([[LN3, 0.0]]), temperature=1.0)
+    assert loss.item() == pytest.approx(0.549306, abs=1e-6)
+
+
+def test_the_temperature_divides_the_teacher_only():
+    # Still 1/2 ln 3: the student's ln 3 is not divided. Were it divided too, it would be 82.
+    loss = kl_loss(torch.tensor([[0.0, LN3]]), torch.tensor([[0.01 * LN3, 0.0]]), temperature=0.01)
+    assert loss.item() == pytest.approx(0.549306, abs=1e-5)
+
+
+def test_the_default_temperature_is_the_papers_0_01():
+    student, teacher = draw(8, 4, seed=1), draw(8, 4, seed=2, scale=0.01)
+    assert kl_loss(student, teacher).item() == kl_loss(student, teacher, temperature=0.01).item()
+
+
+def test_kl_is_the_mean_over_the_batch():
+    # The first state costs 0.130812 as above, the second nothing: half of it.
+    teacher = torch.tensor([[LN3, 0.0], [0.0, 0.0]])
+    loss = kl_loss(torch.zeros(2, 2), teacher, temperature=1.0)
+    assert loss.item() == pytest.approx(0.065406, abs=1e-6)
+
+
+def test_kl_is_the_sum_over_actions():
+    # Two actions that neither would ever take change nothing; a mean over four would halve it.
+    student = torch.tensor([[0.0, 0.0, -1e3, -1e3]])
+    teacher = torch.tensor([[LN3, 0.0, -1e3, -1e3]])
+    assert kl_loss(student, teacher, temperature=1.0).item() == pytest.approx(0.130812, abs=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.1, 0.01, 0.001])
+def test_gradient_of_kl_is_student_minus_teacher_at_every_temperature(temperature):
+    # Student 1/2, 1/2; teacher 3/4, 1/4. A temperature on the student would divide this by it.
+    student = torch.zeros(1, 2, requires_grad=True)
+    kl_loss(student, torch.tensor([[LN3 * temperature, 0.0]]), temperature).backward()
+    torch.testing.assert_close(student.grad, torch.tensor([[-0.25, 0.25]]), atol=1e-5, rtol=0)
+
+
+# --- KL, against what must hold ---
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.01])
+def test_kl_of_a_student_that_equals_its_teacher_is_zero(temperature):
+    teacher = draw(16, 6)
+    loss = kl_loss(teacher / temperature, teacher, temperature)
+    assert loss.item() == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.01])
+def test_gradient_of_kl_is_zero_for_a_student_that_equals_its_teacher(temperature):
+    teacher = draw(16, 6)
+    student = (teacher / temperature).requires_grad_()
+    kl_loss(student, teacher, temperature).backward()
+    torch.testing.assert_close(student.grad, torch.zeros(16, 6), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_kl_is_never_negative(seed):
+    student, teacher = draw(8, 5, seed=seed, scale=3), draw(8, 5, seed=100 + seed, scale=0.02)
+    assert kl_loss(student, teacher).item() >= 0.0
+
+
+def test_kl_agrees_with_torchs_own_given_log_probabilities():
+    student, teacher = draw(32, 18, seed=1), draw(32, 18, seed=2, scale=0.01)
+    expected = F.kl_div(
+        torch.log_softmax(student, 1), torch.softmax(teacher / 0.01, 1), reduction="batchmean"
+    )
+    torch.testing.assert_close(kl_loss(student, teacher, 0.01), expected)
+
+
+def test_kl_is_cross_entropy_less_the_teachers_entropy():
+    student, teacher = draw(32, 4, seed=1), draw(32, 4, seed=2)
+    target = torch.softmax(teacher, 1)
+    expected = F.cross_entropy(student, target) - entropy(target)
+    torch.testing.assert_close(kl_loss(student, teacher, 1.0), expected)
+
+
+def test_kl_becomes_nll_when_the_teacher_becomes_certain():
+    # Gaps of 1 at temperature 0.001 leave exp(-1000) = 0 for every action but the best.
+    student = draw(32, 6, seed=1)
+    teacher = torch.stack([torch.arange(6.0).roll(shift) for shift in range(32)])
+    torch.testing.assert_close(kl_loss(student, teacher, 0.001), nll_loss(student, teacher))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_kl_is_finite_for_values_of_a_thousand_at_temperature_0_001(seed):
+    student = 1e3 * draw(8, 18, seed=seed).sign()
+    teacher = 1e3 * draw(8, 18, seed=100 + seed).sign()
+    assert kl_loss(student, teacher, 0.001).isfinite()
+
+
+def test_gradient_of_kl_is_finite_for_values_of_a_thousand_at_temperature_0_001():
+    student = (1e3 * draw(64, 18, seed=1).sign()).requires_grad_()
+    kl_loss(student, 1e3 * draw(64, 18, seed=2).sign(), 0.001).backward()
+    assert student.grad.isfinite().all()
+
+
+def test_a_student_certain_of_the_wrong_action_pays_its_logits_difference():
+    # The teacher is certain of action 0; the student gives it exp(-1000 - 1000) of action 1's.
+    student, teacher = torch.tensor([[-1e3, 1e3]]), torch.tensor([[1e3, -1e3]])
+    assert kl_loss(student, teacher, 0.001).item() == pytest.approx(2000.0)
+
+
+# --- a student that learns from KL keeps its states apart ---
+
+
+def variation_after_training(loss) -> float:
+    """Train a linear student for 200 steps; return how much its policy varies over states.
+
+    The states share most of what they are, as a game's frames do, and one action is best in about
+    two thirds of them.
+    """
+    generator = torch.Generator().manual_seed(0)
+    difference = torch.randn(256, 8, generator=generator)
+    states = 5.0 + difference
+    values = difference @ torch.randn(8, 4, generator=generator)
+    teacher_q = 0.02 * (values + torch.tensor([0.0, 0.0, 0.0, 3.0]))
+    student = torch.nn.Linear(8, 4)
+    with torch.no_grad():
+        student.weight.copy_(0.1 * torch.randn(4, 8, generator=generator))
+        student.bias.zero_()
+    optimizer = torch.optim.Adam(student.parameters(), lr=0.05)
+    for _ in range(200):
+        rows = torch.randint(256, (32,), generator=generator)
+        optimizer.zero_grad()
+        loss(student(states[rows]), teacher_q[rows]).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return torch.softmax(student(states), 1).std(0).mean().item()
+
+
+def kl_given_probabilities(student_logits, teacher_q):
+    probabilities = torch.softmax(student_logits, 1)
+    return F.kl_div(probabilities, teacher_policy(teacher_q, 0.01), reduction="batchmean")
+
+
+def test_a_student_of_kl_answers_different_states_differently():
+    assert variation_after_training(kl_loss) > 0.1
+
+
+def test_a_student_of_kl_given_probabilities_answers_all_states_alike():
+    assert variation_after_training(kl_given_probabilities) < 0.01
+
+
+# --- NLL and MSE, by hand ---
+
+
+def test_nll_is_minus_the_log_of_the_best_actions_probability():
+    # The student's softmax is 1/8, 3/8, 4/8; the teacher's best action is 1: -ln(3/8) = 0.980829
+    student = torch.tensor([[0.0, LN3, math.log(4)]])
+    loss = nll_loss(student, torch.tensor([[1.0, 2.0, 0.0]]))
+    assert loss.item() == pytest.approx(0.980829, abs=1e-6)
+
+
+def test_nll_is_the_mean_over_the_batch():
+    # -ln(1/2) = 0.693147 and -ln(1/4) = 1.386294: their mean is 1.039721
+    student = torch.tensor([[0.0, 0.0], [LN3, 0.0]])
+    loss = nll_loss(student, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    assert loss.item() == pytest.approx(1.039721, abs=1e-6)
+
+
+def test_nll_asks_only_which_action_is_best():
+    student = draw(4, 3)
+    teacher = torch.tensor([[1.0, 2.0, 0.0]]).expand(4, 3)
+    assert nll_loss(student, teacher).item() == nll_loss(student, 1000 * teacher).item()
+
+
+def test_mse_is_the_squared_distance_summed_over_actions():
+    # (1-1)^2 + (2-0)^2 + (3-6)^2 = 13
+    loss = mse_loss(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 0.0, 6.0]]))
+    assert loss.item() == 13.0
+
+
+def test_mse_is_the_mean_over_the_batch():
+    # 13 as above and (0-1)^2 = 1: their mean is 7
+    student = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
+    teacher = torch.tensor([[1.0, 0.0, 6.0], [1.0, 0.0, 0.0]])
+    assert mse_loss(student, teacher).item() == 7.0
+
+
+def test_mse_compares_with_the_teachers_values_and_not_with_its_policy():
+    # (300-1)^2 + (100-0)^2 = 89401 + 10000
+    loss = mse_loss(torch.tensor([[1.0, 0.0]]), torch.tensor([[300.0, 100.0]]))
+    assert loss.item() == 99401.0
+
+
+# --- all three losses of a student ---
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+def test_repeating_the_batch_leaves_the_loss_unchanged(loss):
+    student, teacher = draw(8, 6, seed=1), draw(8, 6, seed=2, scale=0.02)
+    twice = loss(student.repeat(2, 1), teacher.repeat(2, 1))
+    torch.testing.assert_close(twice, loss(student, teacher))
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+def test_a_loss_is_a_scalar(loss):
+    assert loss(draw(8, 6, seed=1), draw(8, 6, seed=2)).shape == ()
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+def test_no_gradient_reaches_the_teacher(loss):
+    student = draw(8, 6, seed=1).requires_grad_()
+    teacher = draw(8, 6, seed=2, scale=0.02).requires_grad_()
+    loss(student, teacher).backward()
+    assert teacher.grad is None
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+def test_a_gradient_reaches_the_student(loss):
+    student = draw(8, 6, seed=1).requires_grad_()
+    loss(student, draw(8, 6, seed=2, scale=0.02)).backward()
+    assert (student.grad.abs().sum(1) > 0).all()
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+@pytest.mark.parametrize("changed", ["student", "teacher"])
+def test_a_loss_leaves_its_inputs_as_they_were(loss, changed):
+    given = {"student": draw(8, 6, seed=1), "teacher": draw(8, 6, seed=2)}
+    before = given[changed].clone()
+    loss(given["student"], given["teacher"])
+    assert torch.equal(given[changed], before)
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+@pytest.mark.parametrize(
+    ("student_shape", "teacher_shape"),
+    [((2, 3), (2, 4)), ((2, 3), (1, 3)), ((2, 3), (3,)), ((3,), (3,)), ((2, 3, 1), (2, 3, 1))],
+)
+def test_a_loss_refuses_wrong_shapes_and_names_both(loss, student_shape, teacher_shape):
+    with pytest.raises(ValueError) as raised:
+        loss(torch.zeros(student_shape), torch.zeros(teacher_shape))
+    assert f"{list(student_shape)} and {list(teacher_shape)}" in str(raised.value)
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+@pytest.mark.parametrize(
+    ("student_dtype", "teacher_dtype"),
+    [(torch.float32, torch.int64), (torch.int64, torch.float32), (torch.uint8, torch.uint8)],
+)
+def test_a_loss_refuses_integers_and_names_both_dtypes(loss, student_dtype, teacher_dtype):
+    with pytest.raises(ValueError, match=f"{student_dtype}, {teacher_dtype}"):
+        loss(torch.zeros(2, 3, dtype=student_dtype), torch.zeros(2, 3, dtype=teacher_dtype))
+
+
+@pytest.mark.parametrize("temperature", [0.0, -0.01, math.nan])
+def test_kl_refuses_a_temperature_that_is_not_above_zero(temperature):
+    with pytest.raises(ValueError, match=f"temperature above 0; got {temperature}"):
+        kl_loss(torch.zeros(2, 3), torch.zeros(2, 3), temperature)
+
+
+# --- the teacher's own loss ---
+
+
+def test_the_target_is_the_reward_plus_the_discounted_maximum():
+    # 1 + 0.9 * max(2, 5) = 5.5
+    target = td_target(torch.tensor([1.0]), torch.tensor([0.9]), torch.tensor([[2.0, 5.0]]))
+    torch.testing.assert_close(target, torch.tensor([5.5]))
+
+
+def test_the_double_target_takes_the_target_networks_value_of_the_online_networks_action():
+    # Online prefers action 0, which the target network values at 2: 1 + 0.9 * 2 = 2.8
+    target = td_target(
+        torch.tensor([1.0]),
+        torch.tensor([0.9]),
+        torch.tensor([[2.0, 5.0]]),
+        torch.tensor([[7.0, 1.0]]),
+    )
+    torch.testing.assert_close(target, torch.tensor([2.8]))
+
+
+def test_the_three_step_target_discounts_by_gamma_cubed():
+    # Rewards 1, 2, 3 at gamma 0.9: 1 + 1.8 + 2.43 = 5.23; then 0.729 * 10 = 7.29
+    target = td_target(torch.tensor([5.23]), torch.tensor([0.9**3]), torch.tensor([[10.0, 0.0]]))
+    torch.testing.assert_close(target, torch.tensor([12.52]))
+
+
+def test_after_an_end_the_target_is_the_reward_alone():
+    target = td_target(torch.tensor([-1.0]), torch.tensor([0.0]), torch.tensor([[1e6, 5.0]]))
+    assert target.tolist() == [-1.0]
+
+
+def test_every_transition_has_its_own_discount():
+    # 1 + 0.9 * 5 = 5.5 goes on; 2 + 0 * 8 = 2 ended.
+    target = td_target(
+        torch.tensor([1.0, 2.0]), torch.tensor([0.9, 0.0]), torch.tensor([[2.0, 5.0], [8.0, 3.0]])
+    )
+    torch.testing.assert_close(target, torch.tensor([5.5, 2.0]))
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_no_gradient_leaves_the_target(online):
+    target_q, online_q = draw(4, 3, seed=1).requires_grad_(), draw(4, 3, seed=2).requires_grad_()
+    target = td_target(torch.ones(4), torch.ones(4), target_q, online_q if online else None)
+    assert not target.requires_grad
+
+
+def test_the_target_leaves_its_inputs_as_they_were():
+    given = [draw(4, seed=1), draw(4, seed=2), draw(4, 3, seed=3), draw(4, 3, seed=4)]
+    before = [tensor.clone() for tensor in given]
+    td_target(*given)
+    assert all(torch.equal(now, then) for now, then in zip(given, before, strict=True))
+
+
+def test_td_within_one_is_half_the_squared_error():
+    # Q(s, 1) = 2.5 against 2: 1/2 * 0.5^2 = 0.125
+    loss = td_loss(torch.tensor([[9.0, 2.5]]), torch.tensor([1]), torch.tensor([2.0]))
+    assert loss.item() == 0.125
+
+
+def test_td_beyond_one_grows_linearly():
+    # Q(s, 0) = 5 against 2: |3| - 1/2 = 2.5
+    loss = td_loss(torch.tensor([[5.0, 9.0]]), torch.tensor([0]), torch.tensor([2.0]))
+    assert loss.item() == 2.5
+
+
+def test_td_is_the_mean_over_the_batch():
+    # 0.125 and 2.5 as above: their mean is 1.3125
+    q = torch.tensor([[9.0, 2.5], [5.0, 9.0]])
+    loss = td_loss(q, torch.tensor([1, 0]), torch.tensor([2.0, 2.0]))
+    assert loss.item() == 1.3125
+
+
+def test_gradient_of_td_is_the_error_clipped_at_one_and_only_for_the_action_taken():
+    # Errors 0.5, 3 and -3, shared out over a batch of three: 0.5/3, 1/3 and -1/3
+    q = torch.tensor([[9.0, 2.5], [5.0, 9.0], [9.0, -1.0]], requires_grad=True)
+    td_loss(q, torch.tensor([1, 0, 1]), torch.tensor([2.0, 2.0, 2.0])).backward()
+    expected = torch.tensor([[0.0, 0.5], [1.0, 0.0], [0.0, -1.0]]) / 3
+    torch.testing.assert_close(q.grad, expected)
+
+
+def test_no_gradient_of_td_reaches_the_target():
+    q, target = draw(4, 3).requires_grad_(), draw(4, seed=1).requires_grad_()
+    td_loss(q, torch.tensor([0, 1, 2, 0]), target).backward()
+    assert target.grad is None
+
+
+def test_td_leaves_its_inputs_as_they_were():
+    given = [draw(4, 3), torch.tensor([0, 1, 2, 0]), draw(4, seed=1)]
+    before = [tensor.clone() for tensor in given]
+    td_loss(*given)
+    assert all(torch.equal(now, then) for now, then in zip(given, before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("q_shape", "action_shape", "target_shape"),
+    [((2, 3), (2,), (2, 1)), ((2, 3), (2, 1), (2,)), ((2, 3), (2,), (1,)), ((3,), (3,), (3,))],
+)
+def test_td_refuses_wrong_shapes_and_names_all_three(q_shape, action_shape, target_shape):
+    with pytest.raises(ValueError) as raised:
+        td_loss(
+            torch.zeros(q_shape),
+            torch.zeros(action_shape, dtype=torch.int64),
+            torch.zeros(target_shape),
+        )
+    named = f"{list(q_shape)}, {list(action_shape)} and {list(target_shape)}"
+    assert named in str(raised.value)

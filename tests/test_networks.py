@@ -1,0 +1,239 @@
+"""The networks against the paper's parameter counts and a forward pass written out."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pdlearn.networks import SIZES, QNetwork, parameter_count, size_by_name
+
+
+def network(num_actions=6, size="net3", shape=(4, 84, 84), seed=0) -> QNetwork:
+    return QNetwork(num_actions, size, shape, torch.Generator().manual_seed(seed))
+
+
+def frames(batch=4, seed=0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (batch, 4, 84, 84), dtype=torch.uint8, generator=generator)
+
+
+def reference(weights: dict, observation: torch.Tensor) -> torch.Tensor:
+    """Nature DQN's forward pass on frames scaled to 0..1, in torch's ordinary layout."""
+    x = observation.float().contiguous() / 255
+    x = F.relu(F.conv2d(x, weights["conv1.weight"], weights["conv1.bias"], stride=4))
+    x = F.relu(F.conv2d(x, weights["conv2.weight"], weights["conv2.bias"], stride=2))
+    x = F.relu(F.conv2d(x, weights["conv3.weight"], weights["conv3.bias"], stride=1))
+    x = F.relu(F.linear(x.flatten(1), weights["fc1.weight"], weights["fc1.bias"]))
+    return F.linear(x, weights["out.weight"], weights["out.bias"])
+
+
+# --- sizes ---
+
+
+@pytest.mark.parametrize(
+    ("size", "num_actions", "parameters"),
+    [
+        # 4*64*32+32 + 32*16*64+64 + 64*9*64+64 + 3136*512+512 + 512*18+18
+        ("teacher", 18, 1_693_362),
+        # 4*64*16+16 + 16*16*32+32 + 32*9*32+32 + 1568*256+256 + 256*18+18
+        ("net1", 18, 427_874),
+        # 4*64*16+16 + 16*16*16+16 + 16*9*16+16 + 784*128+128 + 128*18+18
+        ("net2", 18, 113_346),
+        # 4*64*16+16 + 16*16*16+16 + 16*9*16+16 + 784*64+64 + 64*18+18
+        ("net3", 18, 61_954),
+        # the teacher less 12 actions of 512 weights and a bias: 1693362 - 12*513
+        ("teacher", 6, 1_687_206),
+    ],
+)
+def test_parameter_counts_are_the_papers(size, num_actions, parameters):
+    assert parameter_count(QNetwork(num_actions, size)) == parameters
+
+
+def test_the_default_size_is_the_teachers():
+    assert QNetwork(18).size == "teacher"
+
+
+def test_weights_are_named_after_their_layers():
+    layers = ["conv1", "conv2", "conv3", "fc1", "out"]
+    names = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
+    assert list(network().state_dict()) == names
+
+
+def test_there_are_the_papers_four_sizes():
+    assert list(SIZES) == ["teacher", "net1", "net2", "net3"]
+
+
+# --- pixels ---
+
+
+@pytest.mark.parametrize("num_actions", [3, 18])
+def test_the_output_is_one_value_an_action(num_actions):
+    assert network(num_actions)(frames(5)).shape == (5, num_actions)
+
+
+def test_the_output_is_float32():
+    assert network()(frames()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_network_is_nature_dqn_on_frames_scaled_to_one(size):
+    net = network(size=size)
+    with torch.no_grad():
+        expected = reference(net.state_dict(), frames())
+        torch.testing.assert_close(net(frames()), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["conv1.weight", "conv2.weight", "fc1.weight", "out.bias"])
+def test_gradients_are_those_of_nature_dqn_on_frames_scaled_to_one(name):
+    net = network()
+    weights = {key: value.clone().requires_grad_() for key, value in net.state_dict().items()}
+    net(frames()).square().sum().backward()
+    reference(weights, frames()).square().sum().backward()
+    got = dict(net.named_parameters())[name].grad
+    torch.testing.assert_close(got, weights[name].grad, atol=1e-5, rtol=1e-4)
+
+
+def test_observations_are_left_as_they_were():
+    observation = frames()
+    network()(observation)
+    assert torch.equal(observation, frames())
+
+
+def test_observations_in_another_memory_layout_give_the_same_values():
+    net = network()
+    rearranged = frames().permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    torch.testing.assert_close(net(rearranged), net(frames()), atol=1e-6, rtol=0)
+
+
+def test_every_observation_of_a_batch_is_judged_by_itself():
+    net = network()
+    torch.testing.assert_close(net(frames())[2:3], net(frames()[2:3]), atol=1e-6, rtol=0)
+
+
+def test_different_observations_give_different_values():
+    values = network()(frames(8))
+    assert (values.std(0) > 1e-5).all()
+
+
+def test_frames_in_another_order_give_different_values():
+    net = network()
+    assert (net(frames()) - net(frames().flip(1))).abs().max() > 1e-4
+
+
+def test_the_features_are_the_last_hidden_layers_activations():
+    net = network()
+    expected = F.linear(net.features(frames()), net.out.weight, net.out.bias)
+    torch.testing.assert_close(net(frames()), expected)
+
+
+def test_a_networks_weights_carry_its_values_into_another():
+    net, other = network(seed=0), network(seed=1)
+    other.load_state_dict(net.state_dict())
+    torch.testing.assert_close(other(frames()), net(frames()))
+
+
+# --- bfloat16 ---
+
+
+def under_autocast(net: QNetwork) -> torch.Tensor:
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        return net(frames(16))
+
+
+def test_under_autocast_the_output_is_float32():
+    assert under_autocast(network()).dtype == torch.float32
+
+
+def test_under_autocast_the_values_are_near_those_of_float32():
+    # bfloat16 has 8 bits: each layer is off by some 2^-9 of values below 1.
+    net = network(size="teacher")
+    with torch.no_grad():
+        torch.testing.assert_close(under_autocast(net), net(frames(16)), atol=5e-3, rtol=0)
+
+
+def test_under_autocast_the_hidden_layers_are_in_bfloat16():
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert network().features(frames()).dtype == torch.bfloat16
+
+
+def test_under_autocast_the_last_layer_is_computed_in_float32():
+    # Computed in bfloat16 and cast afterwards, every value would survive the round trip.
+    values = under_autocast(network())
+    assert (values != values.bfloat16().float()).any()
+
+
+# --- beginnings ---
+
+
+def test_the_same_generator_gives_the_same_network():
+    first = network(seed=3)
+    torch.rand(7)  # what others draw is of no concern
+    second = network(seed=3)
+    assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
+
+
+@pytest.mark.parametrize("name", ["conv1.weight", "conv1.bias", "fc1.weight", "out.bias"])
+def test_another_seed_gives_another_network(name):
+    assert not torch.equal(network(seed=3).state_dict()[name], network(seed=4).state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        ("conv1.weight", 1 / 16),  # fan-in 4 * 8 * 8 = 256
+        ("conv1.bias", 1 / 16),
+        ("conv2.weight", 1 / 16),  # fan-in 16 * 4 * 4 = 256
+        ("conv3.weight", 1 / 12),  # fan-in 16 * 3 * 3 = 144
+        ("fc1.weight", 1 / 28),  # fan-in 16 * 7 * 7 = 784
+        ("out.weight", 1 / 8),  # fan-in 64
+    ],
+)
+def test_weights_begin_uniform_within_one_over_the_root_of_the_fan_in(name, bound):
+    largest = network(18).state_dict()[name].abs().max().item()
+    assert 0.75 * bound < largest <= bound
+
+
+# --- vectors ---
+
+
+def test_a_vector_observation_builds_two_hidden_layers():
+    names = [f"{layer}.{kind}" for layer in ("fc0", "fc1", "out") for kind in ("weight", "bias")]
+    assert list(network(2, shape=(4,)).state_dict()) == names
+
+
+def test_a_vector_network_has_the_parameters_of_its_layers():
+    # 4*64+64 + 64*64+64 + 64*2+2 = 320 + 4160 + 130
+    assert parameter_count(network(2, shape=(4,))) == 4610
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_vector_network_is_two_relu_layers_and_a_linear_one(dtype):
+    net = network(2, shape=(4,))
+    x = torch.tensor([[1.0, -2.0, 3.0, -400.0]], dtype=dtype)
+    hidden = F.relu(net.fc1(F.relu(net.fc0(x.float()))))
+    torch.testing.assert_close(net(x), net.out(hidden))
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize("shape", [(3, 84, 84), (4, 84, 83), (84, 84), (), (4, 210, 160, 3)])
+def test_a_shape_that_fits_no_network_is_refused_in_one_sentence(shape):
+    with pytest.raises(ValueError) as raised:
+        QNetwork(6, "net3", shape)
+    message = str(raised.value)
+    assert str(shape) in message and "(4, 84, 84)" in message and "\n" not in message
+
+
+def test_an_unknown_size_is_refused_with_the_nearest_name():
+    with pytest.raises(ValueError, match="unknown size 'net4'; did you mean 'net[123]'"):
+        QNetwork(6, "net4")
+
+
+def test_a_misspelt_teacher_is_recognised():
+    with pytest.raises(ValueError, match="did you mean 'teacher'"):
+        size_by_name("techer")
+
+
+def test_an_unknown_size_is_refused_in_one_line_that_lists_all_sizes():
+    with pytest.raises(ValueError, match="sizes: teacher, net1, net2, net3$"):
+        size_by_name("net4")
