@@ -21,7 +21,7 @@ from pdlearn.networks import QNetwork
 FORMAT = "pdlearn/1"
 
 
-class CheckpointError(Exception):
+class CheckpointError(ValueError):
     """A file is damaged, foreign, or not what was asked for; the message is one sentence."""
 
 
@@ -71,7 +71,9 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         metadata = header.get("__metadata__", {})
     except Exception as error:  # safetensors, json and torch each have their own
-        raise CheckpointError(f"{path}: not a whole safetensors file ({_one_line(error)})") from error
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({_one_line(error)})"
+        ) from error
     if "pdlearn" not in metadata:
         raise CheckpointError(f"{path}: a safetensors file, but without a pdlearn card")
     try:

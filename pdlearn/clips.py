@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from pdlearn import envs
+from pdlearn.checkpoints import Agent
 from pdlearn.rollout import EpsilonGreedy
 
 
@@ -29,19 +29,19 @@ class Clip:
 
 
 def record_clip(
-    name: str, network: nn.Module, game: str, *, epsilon: float = 0.05, seed: int = 0, steps: int = 900
+    name: str, agent: Agent, *, epsilon: float = 0.05, seed: int = 0, agent_steps: int = 900
 ) -> Clip:
-    """Play one of the ten games until the episode ends, or for `steps` agent steps."""
-    device = next(network.parameters()).device
-    policy = EpsilonGreedy(network, epsilon, torch.Generator(device).manual_seed(seed))
-    agent_env = envs.make(game, 1)
-    screen_env = envs.make(game, 1, screen=True)
+    """Play one of the ten games until the episode ends, or for `agent_steps`."""
+    device = next(agent.network.parameters()).device
+    policy = EpsilonGreedy(agent.network, epsilon, torch.Generator(device).manual_seed(seed))
+    agent_env = envs.make(agent.game, 1)
+    screen_env = envs.make(agent.game, 1, screen=True)
     rows = []
     score = 0.0
     try:
         observation = agent_env.reset(seed, "show")
         screen = screen_env.reset(seed, "show")
-        for _ in range(steps):
+        for _ in range(agent_steps):
             action, q = policy(torch.from_numpy(observation).to(device))
             rows.append((screen[0, 0], int(action), q[0].cpu().numpy(), score, observation[0]))
             outcomes = []
@@ -65,7 +65,7 @@ def record_clip(
 
 
 def _to_palette(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn RGB `[T, H, W, 3]` into indices `[T, H, W]` and colours `[K, 3]`; ALE has at most 128."""
+    """Turn RGB `[T, H, W, 3]` into indices `[T, H, W]` and colours `[K, 3]`; at most 256."""
     rgb = pictures.astype(np.uint32)
     packed = rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
     colours, indices = np.unique(packed, return_inverse=True)

@@ -12,15 +12,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss
 from pdlearn.memory import Memory, States
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DistillConfig
-from pdlearn.recordings import record
-from pdlearn.rollout import EpsilonGreedy, steps
+from pdlearn.recordings import record, watch
 from pdlearn.runs import Run
 
 RECORD_ROW_STEPS = 2_000
@@ -54,7 +52,7 @@ class StudentLearner(Learner):
 
 @torch.no_grad()
 def agreement(network: QNetwork, memory: Memory, generator: torch.Generator) -> float:
-    """Return the share of 1,024 drawn states on which the network's best action is the teacher's."""
+    """Return the share of 1,024 drawn states on which network and teacher choose alike."""
     batches = [memory.sample_states(256, generator) for _ in range(4)]
     agreed = [network(b.observation).argmax(1) == b.teacher_q.argmax(1) for b in batches]
     return torch.cat(agreed).float().mean().item()
@@ -156,14 +154,10 @@ class Distillation(Run):
         }
 
     def _watch(self, num_envs: int, capacity_steps: int, seed: int, purpose: str):
-        """Return an empty memory, and the teacher's endless play to fill it from."""
-        env = envs.make(self.teacher.game, num_envs)
-        memory = Memory(
-            capacity_steps, num_envs, env.observation_shape, self.device, env.num_actions
-        )
-        network = self.teacher.network.to(self.device)
-        policy = EpsilonGreedy(network, self.config.collection_epsilon, self.generator)
-        return memory, steps(env, policy, seed, purpose)
+        return watch(
+            self.teacher, num_envs, capacity_steps, self.config.collection_epsilon,
+            self.generator, seed, purpose,
+        )  # fmt: skip
 
     def _held_out(self) -> Memory:
         """Return states of games that are never learnt from."""

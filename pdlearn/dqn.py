@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pdlearn import envs
 from pdlearn.checkpoints import Agent, save_agent
-from pdlearn.evaluate import evaluate
+from pdlearn.evaluation import evaluate
 from pdlearn.learner import Learner, load_part
 from pdlearn.losses import td_loss, td_target
 from pdlearn.memory import Memory, Transitions
@@ -84,7 +84,7 @@ class Teaching(Run):
         self.game = game
         self.env = envs.make(game, config.num_envs)
         network = QNetwork(
-            self.env.num_actions, "teacher", self.env.observation_shape,
+            self.env.num_actions, config.size, self.env.observation_shape,
             torch.Generator().manual_seed(self.seed),
         )  # fmt: skip
         self.learner = QLearner(config, network.to(self.device), self.precision)
@@ -182,14 +182,12 @@ class Teaching(Run):
         config = EvalConfig(
             episodes=self.config.evaluation_episodes, epsilon=self.config.evaluation_epsilon
         )
-        # New games every time, so that the best of many evaluations is not the best of one draw.
-        result = evaluate(self.learner.network, self.game, config, self.seed + self.agent_steps)
+        # New games every time: the best of many evaluations must not be the best on one draw.
+        agent = self.agent()
+        result = evaluate(agent, config, self.seed + self.agent_steps)
         if result.mean >= self.best_evaluation:
             self.best_evaluation = result.mean
             if self.folder is not None:
-                agent = self.agent()
-                save_agent(
-                    self.folder / "best.safetensors",
-                    Agent(agent.network, {**agent.card, "chosen_by": result.card()}),
-                )
+                card = {**agent.card, "chosen_by": result.card()}
+                save_agent(self.folder / "best.safetensors", Agent(agent.network, card))
         return result.mean

@@ -40,6 +40,7 @@ _BEAM_RIDER = (
 _ENDURO = (
     "NOOP", "FIRE", "RIGHT", "LEFT", "DOWN", "DOWNRIGHT", "DOWNLEFT", "RIGHTFIRE", "LEFTFIRE",
 )  # fmt: skip
+_MS_PACMAN = ("NOOP", *_MOVES, *_DIAGONALS)
 
 GAMES = {
     game.name: game
@@ -48,7 +49,7 @@ GAMES = {
         Game("breakout", "Breakout", ("NOOP", "FIRE", "RIGHT", "LEFT"), 1.7, 31.8, 401.2, 303.9),
         Game("enduro", "Enduro", _ENDURO, 0.0, 309.6, 301.8, 475.6),
         Game("freeway", "Freeway", ("NOOP", "UP", "DOWN"), 0.0, 29.6, 30.3, 25.8),
-        Game("ms_pacman", "Ms. Pacman", ("NOOP", *_MOVES, *_DIAGONALS), 307.3, 15693.4, 2311.0, 763.5),
+        Game("ms_pacman", "Ms. Pacman", _MS_PACMAN, 307.3, 15693.4, 2311.0, 763.5),
         Game("pong", "Pong", _SIDEWAYS, -20.7, 9.3, 18.9, 16.2),
         Game("qbert", "Q*bert", ("NOOP", "FIRE", *_MOVES), 163.9, 13455.0, 10596.0, 4589.8),
         Game("riverraid", "River Raid", _FULL, 1338.5, 13513.3, 8316.0, 4065.3),

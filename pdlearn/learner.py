@@ -68,4 +68,3 @@ def load_part(network: QNetwork, prefix: str, tensors: dict[str, Tensor]) -> Non
     """Load into `network` the tensors whose names begin with `prefix`."""
     part = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     network.load_state_dict(part)
-

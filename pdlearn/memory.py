@@ -78,9 +78,10 @@ class Memory:
 
     def add(self, step: Step, reward: np.ndarray, discount: np.ndarray) -> None:
         """Store a vector step with the `reward` and `discount` `[E]` to learn from."""
-        slot = self.added_slots % self.slots
-        rows = slice(slot * self.num_envs, (slot + 1) * self.num_envs)
-        before = slice((rows.start or self.slots * self.num_envs) - self.num_envs, rows.start or None)
+        start = self.added_slots % self.slots * self.num_envs
+        rows = slice(start, start + self.num_envs)
+        start = (self.added_slots - 1) % self.slots * self.num_envs
+        before = slice(start, start + self.num_envs)
         newest = step.observation[:, -1] if self.pixels else step.observation
         self.frames[rows] = newest.reshape(self.num_envs, -1)
         self.action[rows] = step.action
@@ -109,10 +110,10 @@ class Memory:
         """Draw positions uniformly among steps with a whole stack behind and `ahead` slots before.
 
         Episodes' last observations are no steps: where the first draw hits one, a second is taken,
-        and should that hit one too, the step before it.
+        and should that hit one too, the step before it, for which one slot more stays behind.
         """
         held = min(self.added_slots, self.slots)
-        behind = self.stack - 1 if self.added_slots > self.slots else 0
+        behind = self.stack if self.added_slots > self.slots else 0
         if held - behind - ahead < 1:
             raise ValueError(f"cannot sample from {held} slots with {behind + ahead} at the edges")
         oldest = self.added_slots - held + behind

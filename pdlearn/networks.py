@@ -112,10 +112,11 @@ def channels_last(frames: Tensor) -> Tensor:
     The weight gradient of the first convolution is four times faster in this layout on a CPU, and
     four strided copies are twice as fast as one permutation. Values stay 0..255.
     """
-    dtype = torch.float32
-    if torch.is_autocast_enabled(frames.device.type):
-        dtype = torch.get_autocast_dtype(frames.device.type)
-    x = torch.empty(frames.shape, dtype=dtype, device=frames.device, memory_format=torch.channels_last)
+    device = frames.device
+    low = torch.is_autocast_enabled(device.type)
+    dtype = torch.get_autocast_dtype(device.type) if low else torch.float32
+    layout = torch.channels_last
+    x = torch.empty(frames.shape, dtype=dtype, device=device, memory_format=layout)
     for channel in range(frames.shape[1]):
         x[:, channel] = frames[:, channel]
     return x

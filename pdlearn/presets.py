@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 class TeacherConfig:
     """How a DQN teacher is trained."""
 
+    size: str = "teacher"
+    """teacher, net1, net2 or net3"""
     agent_steps: int = 2_000_000
     """agent steps in all copies of the game together"""
     num_envs: int = 16

@@ -14,11 +14,29 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pdlearn.checkpoints import CheckpointError, read_file, write_file
+from pdlearn import envs
+from pdlearn.checkpoints import Agent, CheckpointError, read_file, write_file
 from pdlearn.memory import Memory
-from pdlearn.rollout import Step
+from pdlearn.rollout import EpsilonGreedy, Step, steps
 
 BLOCK_FRAMES = 64
+
+
+def watch(
+    teacher: Agent,
+    num_envs: int,
+    capacity_steps: int,
+    epsilon: float,
+    generator: torch.Generator,
+    seed: int,
+    purpose: str,
+) -> tuple[Memory, Iterator[Step]]:
+    """Return an empty memory on the generator's device, and the teacher's endless play."""
+    env = envs.make(teacher.game, num_envs)
+    device = generator.device
+    memory = Memory(capacity_steps, num_envs, env.observation_shape, device, env.num_actions)
+    policy = EpsilonGreedy(teacher.network.to(device), epsilon, generator)
+    return memory, steps(env, policy, seed, purpose)
 
 
 def record(play: Iterator[Step], memory: Memory, agent_steps: int) -> Iterator[int]:

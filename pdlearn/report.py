@@ -58,6 +58,7 @@ def write_report(
         "temperatures": TEMPERATURES,
         "paper_temperature": PAPER_TEMPERATURE,
         "steps_per_second": FRAMES_PER_SECOND / envs.FRAMES_PER_STEP,
+        "frames_per_step": envs.FRAMES_PER_STEP,
         "noop_max": envs.PREPROCESSING["noop_max"],
         "max_episode_frames": envs.MAX_EPISODE_FRAMES,
         "summary": _read_summary(result),
@@ -118,11 +119,12 @@ def _duration(seconds: float) -> str:
 
 def _read_summary(result: dict) -> str:
     teacher, student = result["teacher"], result["student"]
+    size = _times(teacher["parameters"], student["parameters"], "smaller", "larger")
+    hours = f"{result['hours']:,g} hour{'s' if result['hours'] != 1 else ''}"
     return (
-        f"In {_duration(result['seconds'])}, a student "
-        f"{_times(teacher['parameters'], student['parameters'], 'smaller', 'larger')} than its "
-        f"teacher was trained on {result['hours']:,g} hours of the teacher's play; it scores "
-        f"{_number(student['mean'])} where the teacher scores {_number(teacher['mean'])}."
+        f"In {_duration(result['seconds'])}, a student {size} than its teacher was trained on "
+        f"{hours} of the teacher’s play and judged: it scores {_number(student['mean'])} where the "
+        f"teacher scores {_number(teacher['mean'])}."
     )
 
 
@@ -133,7 +135,7 @@ def _read_table(result: dict) -> str:
     overlap = teacher["low"] <= student["high"] and student["low"] <= teacher["high"]
     score = f"{_number(student['mean'])} against {_number(teacher['mean'])}"
     if teacher["mean"] > 0:  # a share of a score below zero says nothing
-        score += f", {_number(result['student_percent'], 0)} % of the teacher's score"
+        score += f", {_number(result['student_percent'], 0)} % of the teacher’s score"
     return (
         f"The student is {size} and decides {speed}. It scores {score}; "
         f"the two 95 % intervals {'overlap' if overlap else 'do not overlap'}."

@@ -159,18 +159,16 @@ def variation_after_training(loss) -> float:
     states = 5.0 + difference
     values = difference @ torch.randn(8, 4, generator=generator)
     teacher_q = 0.02 * (values + torch.tensor([0.0, 0.0, 0.0, 3.0]))
-    student = torch.nn.Linear(8, 4)
-    with torch.no_grad():
-        student.weight.copy_(0.1 * torch.randn(4, 8, generator=generator))
-        student.bias.zero_()
-    optimizer = torch.optim.Adam(student.parameters(), lr=0.05)
+    weight = (0.1 * torch.randn(4, 8, generator=generator)).requires_grad_()
+    bias = torch.zeros(4, requires_grad=True)
     for _ in range(200):
         rows = torch.randint(256, (32,), generator=generator)
-        optimizer.zero_grad()
-        loss(student(states[rows]), teacher_q[rows]).backward()
-        optimizer.step()
-    with torch.no_grad():
-        return torch.softmax(student(states), 1).std(0).mean().item()
+        student_logits = F.linear(states[rows], weight, bias)
+        gradients = torch.autograd.grad(loss(student_logits, teacher_q[rows]), [weight, bias])
+        with torch.no_grad():
+            for parameter, gradient in zip([weight, bias], gradients, strict=True):
+                parameter -= 0.1 * gradient
+    return torch.softmax(F.linear(states, weight, bias), 1).std(0).mean().item()
 
 
 def kl_given_probabilities(student_logits, teacher_q):

@@ -1,15 +1,15 @@
-"""Judging an agent: full episodes, raw scores, an interval beside every mean (paper, section 4)."""
+"""Judging an agent: full episodes, raw scores, an interval beside a mean (paper, section 4)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from pdlearn import envs
+from pdlearn.checkpoints import Agent
 from pdlearn.presets import EvalConfig
-from pdlearn.rollout import EpsilonGreedy, Episode, EpisodeTracker, steps
+from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, steps
 from pdlearn.statistics import interval
 
 
@@ -43,36 +43,35 @@ class Evaluation:
         return {
             "mean": self.mean, "low": low, "high": high, "episodes": self.episodes,
             "epsilon": self.epsilon, "seed": self.seed, "mean_steps": float(np.mean(self.lengths)),
-            "truncated": self.truncated, "protocol": "up to 30 no-ops, 108,000-frame cap, raw score",
+            "truncated": self.truncated,
+            "protocol": "up to 30 no-ops, 108,000-frame cap, raw score",
         }  # fmt: skip
 
 
 def play_episodes(
-    network: nn.Module,
-    game: str,
+    agent: Agent,
     config: EvalConfig = EvalConfig(),
     seed: int = 0,
-    num_threads: int = 0,
-    purpose: str = "evaluate",
+    on_step: Callable[[int], None] = lambda agent_steps: None,
 ) -> Iterator[Episode]:
     """Yield exactly `config.episodes` full episodes, as each ends.
 
     Every copy of the game plays a number of episodes fixed beforehand, so that short episodes are
-    not favoured over long ones.
+    not favoured over long ones. `on_step` is told the agent steps of each vector step.
     """
     if config.episodes < 1:
         raise ValueError(f"expected at least one episode; got {config.episodes}")
     num_envs = min(config.num_envs, config.episodes)
     quota = np.full(num_envs, config.episodes // num_envs)
     quota[: config.episodes % num_envs] += 1
-    device = next(network.parameters()).device
-    generator = torch.Generator(device).manual_seed(envs.env_seeds(seed, purpose, 1)[0].item())
-    policy = EpsilonGreedy(network, config.epsilon, generator)
+    device = next(agent.network.parameters()).device
+    generator = torch.Generator(device).manual_seed(int(envs.env_seeds(seed, "evaluate", 1)[0]))
+    policy = EpsilonGreedy(agent.network, config.epsilon, generator)
     tracker = EpisodeTracker(num_envs)
-    env = envs.make(game, num_envs, num_threads=num_threads)
-    play = steps(env, policy, seed, purpose)
+    play = steps(envs.make(agent.game, num_envs), policy, seed, "evaluate")
     try:
         for step in play:
+            on_step(int((quota > 0).sum()))
             for episode in tracker.add(step):
                 if quota[episode.env] > 0:
                     quota[episode.env] -= 1
@@ -83,16 +82,20 @@ def play_episodes(
         play.close()
 
 
-def evaluate(
-    network: nn.Module, game: str, config: EvalConfig = EvalConfig(), seed: int = 0
-) -> Evaluation:
-    """Play `config.episodes` full episodes of `game` with `network` and return their scores.
+def evaluate(agent: Agent, config: EvalConfig = EvalConfig(), seed: int = 0) -> Evaluation:
+    """Play `config.episodes` full episodes of the agent's game and return their scores.
 
-    The game's seeds are never those of training or of recorded data.
+    The games' seeds are never those of training or of recorded data. Raises ValueError if fewer
+    than one episode is asked for.
     """
-    episodes = list(play_episodes(network, game, config, seed))
+    episodes = list(play_episodes(agent, config, seed))
+    return summarise(agent, episodes, config, seed)
+
+
+def summarise(agent: Agent, episodes: list[Episode], config: EvalConfig, seed: int) -> Evaluation:
+    """Return the evaluation that `episodes` of `play_episodes` make."""
     return Evaluation(
-        game=game,
+        game=agent.game,
         scores=[episode.score for episode in episodes],
         lengths=[episode.steps for episode in episodes],
         truncated=sum(episode.truncated for episode in episodes),

@@ -1,0 +1,52 @@
+"""Policy distillation (Rusu et al. 2015): learn it, teach it, do it.
+
+Every name below is imported from its module when it is first used, so that `import pdlearn` and
+`pdlearn --help` cost nothing.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_MODULE_OF = {
+    "Agent": "checkpoints",
+    "Catch": "catch",
+    "CheckpointError": "checkpoints",
+    "DISTILL_BUDGETS": "presets",
+    "DistillConfig": "presets",
+    "Distillation": "distill",
+    "EvalConfig": "presets",
+    "Evaluation": "evaluation",
+    "GAMES": "games",
+    "Memory": "memory",
+    "QNetwork": "networks",
+    "SIZES": "networks",
+    "TEACHER_BUDGETS": "presets",
+    "TeacherConfig": "presets",
+    "Teaching": "dqn",
+    "evaluate": "evaluation",
+    "kl_loss": "losses",
+    "load_agent": "checkpoints",
+    "load_recording": "recordings",
+    "make": "envs",
+    "mse_loss": "losses",
+    "nll_loss": "losses",
+    "parameter_count": "networks",
+    "record_clip": "clips",
+    "save_agent": "checkpoints",
+    "save_recording": "recordings",
+    "td_loss": "losses",
+}
+__all__ = [*_MODULE_OF, "zoo"]
+
+
+def __getattr__(name: str):
+    if name == "zoo":
+        return importlib.import_module("pdlearn.zoo")
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"pdlearn.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module 'pdlearn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,419 @@
+"""The `pdlearn` command. Each subcommand is one function; torch is imported when one runs.
+
+Long commands draw a progress bar on standard error and end with one line on standard output that
+says what was made and where.
+"""
+
+import csv
+import dataclasses
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from pdlearn.games import game_by_name
+from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, EvalConfig, describe
+
+Budget = Literal["smoke", "fast", "full", "paper"]
+Device = Literal["auto", "cpu", "cuda"]
+Game = Annotated[str, tyro.conf.Positional]
+Settings = Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE")]
+
+
+def teach(
+    game: Game,
+    budget: Budget = "fast",
+    agent_steps: int | None = None,
+    minutes: float = math.inf,
+    seed: int = 0,
+    device: Device = "auto",
+    folder: Path | None = None,
+    resume: Path | None = None,
+    settings: Settings = (),
+) -> None:
+    """Train a DQN teacher; runs/teach-GAME-SEED keeps it, with a CSV of its progress.
+
+    Args:
+        game: one of the ten games, or a Gymnasium id with discrete actions
+        budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)
+        agent_steps: agent steps in all (default: the budget's)
+        minutes: stop after so many minutes; --resume goes on
+        seed: of the network, the exploration and the games
+        device: where the network and its memory live
+        folder: where the run is kept (default: runs/teach-GAME-SEED)
+        resume: a run's folder to go on from
+        settings: other settings of the budget, as in --set n_step=1 double=True
+    """
+    from pdlearn.dqn import Teaching
+
+    config = _configure(TEACHER_BUDGETS[budget], settings)
+    if agent_steps is not None:
+        config = dataclasses.replace(config, agent_steps=agent_steps)
+    if resume is not None:
+        config, seed = _config_of(resume, config, seed, settings, agent_steps)
+    folder = resume or folder or Path("runs", f"teach-{_slug(game)}-{seed}")
+    _refuse_overwriting(folder, resume)
+    run = Teaching(
+        game, config, seed=seed, device=_device(device), folder=folder,
+        resume=resume is not None, minutes=minutes,
+    )  # fmt: skip
+    bar = _Bar(f"teach {game}", config.agent_steps, "steps")
+    _follow(
+        run, bar, "agent_steps", ("score", "best_evaluation", "loss", "epsilon"),
+        f"pdlearn teach {game} --resume {folder}",
+    )  # fmt: skip
+    best = folder / "best.safetensors"
+    print(f"{best if best.exists() else folder / 'agent.safetensors'}: score it afresh with")
+    print(f"  pdlearn evaluate {best if best.exists() else folder / 'agent.safetensors'}")
+
+
+def distill(
+    game: Game,
+    teacher: str | None = None,
+    size: str = "net3",
+    loss: Literal["kl", "nll", "mse"] = "kl",
+    temperature: float = 0.01,
+    budget: Budget = "fast",
+    minutes: float = math.inf,
+    seed: int = 0,
+    device: Device = "auto",
+    folder: Path | None = None,
+    resume: Path | None = None,
+    recording: Path | None = None,
+    settings: Settings = (),
+) -> None:
+    """Distil a teacher into a student; runs/distill-GAME-SIZE-LOSS-SEED keeps it.
+
+    Args:
+        game: the game that the teacher plays
+        teacher: a file or a shipped agent (default: GAME/teacher)
+        size: teacher, net1, net2 or net3
+        loss: what the student minimises
+        temperature: divides the teacher's values (kl only)
+        budget: smoke (seconds), fast (minutes on two cores), full, paper (500 hours of play)
+        minutes: stop after so many minutes; --resume goes on
+        seed: of the student, the teacher's exploration and the games
+        device: where the networks and the memory live
+        folder: where the run is kept (default: runs/distill-GAME-SIZE-LOSS-SEED)
+        resume: a run's folder to go on from
+        recording: learn from this file of recorded play (see `pdlearn record`)
+        settings: other settings of the budget, as in --set minibatch=32
+    """
+    from pdlearn import zoo
+    from pdlearn.checkpoints import CheckpointError
+    from pdlearn.distill import Distillation
+    from pdlearn.networks import size_by_name
+    from pdlearn.recordings import load_recording
+
+    size_by_name(size)
+    agent = zoo.load(teacher or f"{_known_game(game)}/teacher")
+    if agent.game != game:
+        raise CheckpointError(f"{teacher}: plays {agent.game!r}; expected {game!r}")
+    config = _configure(DISTILL_BUDGETS[budget], settings)
+    config = dataclasses.replace(config, size=size, loss=loss, temperature=temperature)
+    if resume is not None:
+        config, seed = _config_of(resume, config, seed, settings)
+    folder = resume or folder or Path(
+        "runs", f"distill-{_slug(game)}-{config.size}-{config.loss}-{seed}"
+    )  # fmt: skip
+    _refuse_overwriting(folder, resume)
+    memory = load_recording(recording, game, _device(device))[0] if recording else None
+    run = Distillation(
+        agent, config, memory, seed=seed, device=_device(device), folder=folder,
+        resume=resume is not None, minutes=minutes,
+    )  # fmt: skip
+    bar = _Bar(f"distill {game}", config.hours * config.updates_per_hour, "updates")
+    _follow(
+        run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
+        f"pdlearn distill {game} --resume {folder}" + (f" --teacher {teacher}" if teacher else ""),
+    )  # fmt: skip
+    print(f"{folder / 'agent.safetensors'}: judge it with")
+    print(f"  pdlearn evaluate {folder / 'agent.safetensors'}")
+
+
+def record(
+    game: Game,
+    file: Annotated[Path, tyro.conf.Positional],
+    teacher: str | None = None,
+    agent_steps: int = 54_000,
+    epsilon: float = 0.05,
+    seed: int = 0,
+) -> None:
+    """Record a teacher's play to a file that `pdlearn distill --recording` learns from.
+
+    Args:
+        game: the game that the teacher plays
+        file: where to write it
+        teacher: a file or a shipped agent (default: GAME/teacher)
+        agent_steps: how long; a paper hour is 54,000
+        epsilon: the teacher's exploration
+        seed: of the exploration and the games
+    """
+    import torch
+
+    from pdlearn import zoo
+    from pdlearn.recordings import record as fill
+    from pdlearn.recordings import save_recording, watch
+
+    agent = zoo.load(teacher or f"{_known_game(game)}/teacher")
+    generator = torch.Generator().manual_seed(seed)
+    memory, play = watch(agent, 16, agent_steps, epsilon, generator, seed, "collect")
+    bar = _Bar(f"record {game}", agent_steps, "steps")
+    for count in fill(play, memory, agent_steps):
+        bar.update(count)
+    bar.close()
+    play.close()
+    card = {key: agent.card[key] for key in ("game", "actions", "preprocessing")}
+    card |= {"teacher": teacher or f"{game}/teacher", "epsilon": epsilon, "seed": seed}
+    save_recording(file, memory, card)
+    print(f"{file}: {len(memory):,} states, {file.stat().st_size / 1e6:.1f} MB")
+
+
+def evaluate(
+    agent: Annotated[str, tyro.conf.Positional],
+    episodes: int = EvalConfig.episodes,
+    epsilon: float = EvalConfig.epsilon,
+    seed: int = 0,
+    device: Device = "auto",
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+) -> None:
+    """Judge an agent by full episodes: mean raw score with a 95 % interval.
+
+    Args:
+        agent: a file, or a shipped agent such as pong/net3
+        episodes: full episodes played
+        epsilon: the agent's exploration
+        seed: of the exploration and the games; training never sees these games
+        device: where the network lives
+        json_file: also write the result to this file
+    """
+    from pdlearn import zoo
+
+    judged = zoo.load(agent, _device(device))
+    result = _evaluate(judged, EvalConfig(episodes=episodes, epsilon=epsilon), seed, agent)
+    facts = result.card()
+    teacher = zoo.score_of(f"{judged.game}/teacher")
+    if teacher is not None and teacher > 0:
+        facts["percent_of_teacher"] = 100 * result.mean / teacher
+    if json_file is not None:
+        json_file.write_text(json.dumps({**facts, "scores": result.scores}, indent=1) + "\n")
+    print(
+        f"{agent}: {facts['mean']:.2f} [{facts['low']:.2f}, {facts['high']:.2f}] "
+        f"over {facts['episodes']} episodes of {facts['mean_steps']:.0f} steps, "
+        f"{facts['truncated']} cut by the frame cap"
+    )
+    if "percent_of_teacher" in facts:
+        print(f"{facts['percent_of_teacher']:.1f} % of {judged.game}/teacher ({teacher:.2f})")
+
+
+def zoo_() -> None:
+    """List the shipped agents with their size and score."""
+    from pdlearn import zoo
+    from pdlearn.networks import parameter_count
+
+    print(f"{'name':20s} {'parameters':>10s} {'kB':>6s} {'score':>9s}  95 % interval")
+    for name in zoo.names():
+        agent = zoo.load(name)
+        score = agent.card.get("score", {})
+        kilobytes = zoo.path(name).stat().st_size / 1e3
+        print(
+            f"{name:20s} {parameter_count(agent.network):10,d} {kilobytes:6.0f} "
+            f"{score.get('mean', math.nan):9.1f}  "
+            f"[{score.get('low', math.nan):.1f}, {score.get('high', math.nan):.1f}] "
+            f"over {score.get('episodes', 0)} episodes"
+        )
+
+
+def tour(
+    folder: Path = Path("runs/tour"),
+    game: str = "pong",
+    budget: Literal["smoke", "fast"] = "fast",
+    seed: int = 0,
+) -> None:
+    """Distil the shipped Pong teacher into net3, judge both, and leave a page to look at.
+
+    Args:
+        folder: where report.html and result.json are written
+        game: a game with a shipped teacher
+        budget: smoke proves that it runs; fast takes a few minutes on two cores
+        seed: of the student, the exploration and the games
+    """
+    from pdlearn.tour import run_tour
+
+    result = run_tour(folder, _known_game(game), budget, seed, _Bar, _evaluate)
+    print(
+        f"teacher {result['teacher_score']:.2f}, student {result['student_score']:.2f}: "
+        f"{result['student_percent']:.1f} % of the score with "
+        f"{100 * result['student_parameters'] / result['teacher_parameters']:.1f} % of the "
+        f"parameters, in {result['seconds']:.0f} s"
+    )
+    print(f"look at {folder / 'report.html'}")
+
+
+def bench(
+    peer: Literal["none", "sb3"] = "none",
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+    seconds: float = 20.0,
+    device: Device = "auto",
+) -> None:
+    """Measure speed on Pong, each loop as a share of the ceiling that this same run measured.
+
+    Args:
+        peer: sb3 also measures Stable-Baselines3's DQN (pip install stable-baselines3 and opencv)
+        json_file: also write the figures to this file
+        seconds: how long each figure is measured
+        device: where the networks and the memory live
+    """
+    from pdlearn.bench import measure
+
+    figures = {}
+    for name, value, unit, note in measure(_device(device), seconds, peer):
+        figures[name] = value
+        print(f"{name:34s} {value:10.2f} {unit:12s} {note}", flush=True)
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit status: 0, 2 for a bad input, 130 for Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    commands = {
+        "tour": tour, "teach": teach, "distill": distill, "record": record,
+        "evaluate": evaluate, "zoo": zoo_, "bench": bench,
+    }  # fmt: skip
+
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            commands, prog="pdlearn", args=arguments, sort_subcommands=False,
+            description="Policy distillation: teach DQN teachers, distil students, judge both.",
+        )  # fmt: skip
+    except (ValueError, OSError) as error:
+        print(f"pdlearn: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _known_game(game: str) -> str:
+    return game_by_name(game).name
+
+
+def _slug(game: str) -> str:
+    return game.replace("/", "-")
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda' was asked for, but torch sees no GPU; use --device cpu")
+    return name
+
+
+def _configure(config, settings: tuple[str, ...]):
+    """Return `config` with `KEY=VALUE` settings; raise ValueError for an unknown key or value."""
+    known = describe(config)
+    for setting in settings:
+        key, _, text = setting.partition("=")
+        if key not in known:
+            raise ValueError(f"unknown setting {setting!r}; settings: {', '.join(known)}")
+        kind = type(known[key])
+        try:
+            if kind is bool:
+                value = {"true": True, "false": False}[text.lower()]
+            else:
+                value = kind(text.replace("_", "")) if kind is int else kind(text)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{setting!r}: expected {key} as {kind.__name__}") from error
+        config = dataclasses.replace(config, **{key: value})
+    return config
+
+
+def _config_of(folder: Path, config, seed: int, settings=(), agent_steps: int | None = None):
+    """Return the settings and seed that the run in `folder` was begun with, then `settings`."""
+    path = folder / "config.json"
+    if not path.exists():
+        raise ValueError(f"{folder}: no run to resume here (it has no config.json)")
+    saved = json.loads(path.read_text())
+    begun = {key: saved[key] for key in describe(config)}
+    if agent_steps is not None:
+        begun["agent_steps"] = agent_steps
+    return _configure(type(config)(**begun), settings), saved["seed"]
+
+
+def _refuse_overwriting(folder: Path, resume: Path | None) -> None:
+    if resume is None and (folder / "state.safetensors").exists():
+        raise ValueError(
+            f"{folder} already holds a run; go on with --resume {folder}, or name another --folder"
+        )
+
+
+class _Bar:
+    """A progress bar on standard error; quiet where PDLEARN_QUIET is set."""
+
+    def __init__(self, title: str, total: int, unit: str):
+        from tqdm.auto import tqdm
+
+        quiet = bool(os.environ.get("PDLEARN_QUIET"))
+        self._bar = tqdm(total=total, desc=title, unit=f" {unit}", disable=quiet, mininterval=0.5)
+
+    def update(self, done: int, **shown) -> None:
+        """Move to `done`, showing other figures beside the bar."""
+        self._bar.set_postfix(
+            {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in shown.items()}, refresh=False
+        )
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+def _follow(run, bar: _Bar, counter: str, shown: tuple[str, ...], again: str) -> None:
+    """Drive a run to its end, writing its rows to metrics.csv and drawing them."""
+    path = run.folder / "metrics.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows: Iterable[dict] = iter(run)
+    try:
+        with open(path, "a", newline="") as file:
+            writer = None
+            for row in rows:
+                if writer is None:
+                    writer = csv.DictWriter(file, row)
+                    if file.tell() == 0:
+                        writer.writeheader()
+                    bar.update(row[counter])
+                writer.writerow(row)
+                file.flush()
+                bar.update(row[counter], **{key: row[key] for key in shown})
+    except KeyboardInterrupt:
+        rows.close()
+        print(f"\nstopped and saved; go on with\n  {again}", file=sys.stderr)
+        raise
+    finally:
+        bar.close()
+
+
+def _evaluate(agent, config: EvalConfig, seed: int, title: str):
+    """Evaluate with a progress bar."""
+    from pdlearn.evaluation import play_episodes, summarise
+
+    bar = _Bar(f"evaluate {title}", config.episodes, "episodes")
+    episodes = []
+    for episode in play_episodes(agent, config, seed):
+        episodes.append(episode)
+        bar.update(len(episodes), score=episode.score)
+    bar.close()
+    return summarise(agent, episodes, config, seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

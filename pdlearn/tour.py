@@ -1,0 +1,155 @@
+"""The guided tour: from the shipped teacher to a distilled student, judged and shown.
+
+Writes to a folder: `report.html` to look at, `result.json` for programs, `student.safetensors`,
+and the distillation's own `metrics.csv`.
+"""
+
+import csv
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pdlearn import zoo
+from pdlearn.checkpoints import Agent, load_agent, save_agent
+from pdlearn.clips import record_clip
+from pdlearn.distill import Distillation
+from pdlearn.evaluation import Evaluation, evaluate
+from pdlearn.games import game_by_name
+from pdlearn.networks import parameter_count
+from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
+from pdlearn.report import write_report
+
+JUDGED = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
+CLIP_STEPS = {"smoke": 40, "fast": 900}
+GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, and wide
+
+
+def run_tour(folder: Path, game: str, budget: str, seed: int, make_bar, judge) -> dict:
+    """Distil `game`'s shipped teacher into net3, judge both, write the report; return the result.
+
+    `make_bar(title, total, unit)` returns a progress bar with `update(done, **shown)` and
+    `close()`; `judge(agent, config, seed, title)` evaluates with one.
+    """
+    started = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    config = DISTILL_BUDGETS[budget]
+    teacher = zoo.load(f"{game}/teacher")
+
+    curve = _learn(Distillation(teacher, config, seed=seed), folder, budget, make_bar)
+    # What is judged and shown is the file as it ships: float16 on disk.
+    student_path = folder / "student.safetensors"
+    student = load_agent(student_path, game)
+    judged = JUDGED[budget]
+    scores = {
+        "teacher": judge(teacher, judged, seed, f"{game}/teacher"),
+        "student": judge(student, judged, seed, f"{game}/{config.size}"),
+    }
+    clips = [
+        record_clip(name, agent, seed=seed, agent_steps=CLIP_STEPS[budget])
+        for name, agent in (("teacher", teacher), (config.size, student))
+    ]
+    result = {
+        "game": game,
+        "title": game_by_name(game).title,
+        "seconds": 0.0,
+        "teacher": _facts("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
+        "student": _facts(config.size, student, student_path, scores["student"]),
+        "epsilon": judged.epsilon,
+        "hours": config.hours,
+        "states": config.hours * config.steps_per_hour,
+        "updates": config.hours * config.updates_per_hour,
+        "minibatch": config.minibatch,
+        "loss": config.loss,
+        "temperature": config.temperature,
+        "seed": seed,
+        "budget": budget,
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+    result |= {
+        "teacher_score": scores["teacher"].mean,
+        "student_score": scores["student"].mean,
+        "student_percent": 100 * scores["student"].mean / scores["teacher"].mean,
+        "teacher_parameters": result["teacher"]["parameters"],
+        "student_parameters": result["student"]["parameters"],
+        "seconds": time.monotonic() - started,
+    }
+    moment = _telling_moment(clips[0].values)
+    with torch.no_grad():
+        state = torch.from_numpy(clips[0].observations[moment : moment + 1])
+        student_values = student.network(state)[0].numpy()
+    write_report(folder / "report.html", result, curve, clips, moment, student_values)
+    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _learn(run: Distillation, folder: Path, budget: str, make_bar) -> list[dict]:
+    """Drive the distillation; save the student and return the learning curve's rows."""
+    config = run.config
+    curve = []
+    with open(folder / "metrics.csv", "w", newline="") as file:
+        writer, bar, phase = None, None, None
+        for row in run:
+            if writer is None:
+                writer = csv.DictWriter(file, row)
+                writer.writeheader()
+            writer.writerow(row)
+            if row["phase"] != phase:
+                if bar is not None:
+                    bar.close()
+                phase = row["phase"]
+                title = f"hour {row['hour'] + 1} of {config.hours}: "
+                if phase == "record":
+                    before = row["agent_steps"] // config.steps_per_hour * config.steps_per_hour
+                    bar = make_bar(title + "teacher plays", config.steps_per_hour, "steps")
+                else:
+                    before = row["hour"] * config.updates_per_hour
+                    bar = make_bar(title + "student learns", config.updates_per_hour, "updates")
+            if phase == "record":
+                bar.update(row["agent_steps"] - before)
+                continue
+            bar.update(row["updates"] - before, loss=row["loss"], agreement=row["agreement"])
+            curve.append({key: row[key] for key in ("updates", "loss", "agreement")})
+            if row["updates"] % config.updates_per_hour == 0 and row["hour"] + 1 < config.hours:
+                glance = evaluate(run.agent(), GLANCE, run.seed + row["updates"])
+                curve[-1]["score"] = glance.mean
+        bar.close()
+    save_agent(folder / "student.safetensors", run.agent(), torch.float16)
+    return curve
+
+
+def _facts(name: str, agent: Agent, path: Path, score: Evaluation) -> dict:
+    low, high = score.interval
+    return {
+        "name": name,
+        "mean": score.mean,
+        "low": low,
+        "high": high,
+        "episodes": score.episodes,
+        "parameters": parameter_count(agent.network),
+        "kilobytes": path.stat().st_size / 1e3,
+        "milliseconds": _decision_milliseconds(agent),
+    }
+
+
+@torch.inference_mode()
+def _decision_milliseconds(agent: Agent, repeats: int = 200) -> float:
+    """Return the median time of one decision from one observation."""
+    observation = torch.zeros(1, *agent.card["observation_shape"], dtype=torch.uint8)
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        agent.network(observation).argmax(1)
+        seconds.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(seconds))
+
+
+def _telling_moment(values: np.ndarray) -> int:
+    """Return the frame at which the teacher's best action leads its second best the most."""
+    ranked = np.sort(values, axis=1)
+    return int(np.argmax(ranked[:, -1] - ranked[:, -2]))

@@ -1,0 +1,42 @@
+"""The shipped agents, by name: a game and a size, as in `pong/teacher` or `pong/net3`."""
+
+from pathlib import Path
+
+import torch
+
+from pdlearn.checkpoints import Agent, CheckpointError, load_agent
+from pdlearn.games import nearest
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """Return the names of all shipped agents."""
+    paths = sorted(FOLDER.glob("*/*.safetensors"))
+    return [f"{path.parent.name}/{path.stem}" for path in paths]
+
+
+def path(name: str) -> Path:
+    """Return the file of a shipped agent."""
+    game, size = name.split("/")
+    return FOLDER / game / f"{size}.safetensors"
+
+
+def score_of(name: str) -> float | None:
+    """Return the mean score on a shipped agent's card; None if there is no such agent."""
+    return load(name).card["score"]["mean"] if name in names() else None
+
+
+def load(name: str | Path, device: torch.device | str = "cpu") -> Agent:
+    """Return a shipped agent by its name, or the agent in a file by its path.
+
+    Raises CheckpointError for a name that is neither, with the nearest right one.
+    """
+    if str(name) in names():
+        return load_agent(path(str(name)), str(name).split("/")[0], device)
+    if Path(name).exists() or str(name).endswith(".safetensors"):
+        return load_agent(name, device=device)
+    raise CheckpointError(
+        f"no shipped agent or file {str(name)!r}; did you mean {nearest(str(name), names())!r}? "
+        f"shipped: {', '.join(names())}"
+    )

@@ -1,0 +1,461 @@
+"""Checkpoints come back as they were or not at all, and never run what they hold."""
+
+import errno
+import io
+import json
+import os
+import pickle
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from pdlearn.checkpoints import (
+    Agent,
+    CheckpointError,
+    load_agent,
+    read_file,
+    save_agent,
+    write_file,
+)
+from pdlearn.games import GAMES
+from pdlearn.networks import QNetwork
+
+
+def agent(game="pong", seed=0, shape=(2,), **changes) -> Agent:
+    """Return a small agent of a game, and its card."""
+    actions = list(GAMES[game].actions)
+    card = {
+        "game": game,
+        "actions": actions,
+        "size": "net3",
+        "observation_shape": list(shape),
+        "preprocessing": {"stack": 4, "resize": "area"},
+        "made": {"by": "test", "seed": seed, "updates": 3},
+        "score": {"mean": 20.5, "interval": [20.1, 20.9]},
+    }
+    generator = torch.Generator().manual_seed(seed)
+    return Agent(QNetwork(len(actions), "net3", shape, generator), card | changes)
+
+
+def saved(folder: Path, **changes) -> Path:
+    path = folder / "agent.safetensors"
+    save_agent(path, agent(**changes))
+    return path
+
+
+def refusal(path, **wanted) -> str:
+    """Return the sentence with which a file is refused; fail if it is not."""
+    with pytest.raises(CheckpointError) as raised:
+        load_agent(path, **wanted)
+    return str(raised.value)
+
+
+# --- there and back ---
+
+
+def test_float32_weights_come_back_exactly(tmp_path):
+    weights = load_agent(saved(tmp_path)).network.state_dict()
+    assert all(
+        torch.equal(weights[key], value) for key, value in agent().network.state_dict().items()
+    )
+
+
+def test_float16_weights_come_back_rounded_once(tmp_path):
+    save_agent(tmp_path / "half", agent(), torch.float16)
+    weights = load_agent(tmp_path / "half").network.state_dict()
+    expected = {key: value.half().float() for key, value in agent().network.state_dict().items()}
+    assert all(torch.equal(weights[key], value) for key, value in expected.items())
+
+
+def test_float16_weights_come_back_as_float32(tmp_path):
+    save_agent(tmp_path / "half", agent(), torch.float16)
+    network = load_agent(tmp_path / "half").network
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+
+
+def test_float16_takes_half_the_room(tmp_path):
+    save_agent(tmp_path / "whole", agent(shape=(4, 84, 84)))
+    save_agent(tmp_path / "half", agent(shape=(4, 84, 84)), torch.float16)
+    sizes = [(tmp_path / name).stat().st_size for name in ("half", "whole")]
+    assert sizes[0] / sizes[1] == pytest.approx(0.5, abs=0.01)
+
+
+def test_saving_as_float16_leaves_the_agent_in_float32(tmp_path):
+    mine = agent()
+    save_agent(tmp_path / "half", mine, torch.float16)
+    assert mine.network.out.weight.dtype == torch.float32
+
+
+def test_the_card_comes_back_as_it_was(tmp_path):
+    assert load_agent(saved(tmp_path)).card == agent().card
+
+
+def test_the_game_is_the_one_on_the_card(tmp_path):
+    assert load_agent(saved(tmp_path, game="freeway")).game == "freeway"
+
+
+def test_a_pixel_agent_answers_as_before(tmp_path):
+    shape = (4, 84, 84)
+    generator = torch.Generator().manual_seed(1)
+    frames = torch.randint(256, (2, *shape), dtype=torch.uint8, generator=generator)
+    loaded = load_agent(saved(tmp_path, shape=shape))
+    assert torch.equal(loaded.network(frames), agent(shape=shape).network(frames))
+
+
+def test_a_loaded_network_asks_for_no_gradients(tmp_path):
+    network = load_agent(saved(tmp_path)).network
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_any_tensors_come_back_with_their_dtypes(tmp_path):
+    tensors = {
+        "bytes": torch.arange(256, dtype=torch.uint8),
+        "counts": torch.tensor(7),
+        "flags": torch.tensor([True, False]),
+        "nothing": torch.zeros(0, 3),
+        "brief": torch.ones(3, dtype=torch.bfloat16),
+        "transposed": torch.arange(6.0).reshape(2, 3).T,
+    }
+    write_file(tmp_path / "file", tensors, {"kind": "test"})
+    read, _ = read_file(tmp_path / "file")
+    assert {key: (value.dtype, value.tolist()) for key, value in read.items()} == {
+        key: (value.dtype, value.tolist()) for key, value in tensors.items()
+    }
+
+
+def test_the_same_agent_gives_the_same_file(tmp_path):
+    first = saved(tmp_path).read_bytes()
+    assert saved(tmp_path).read_bytes() == first
+
+
+def test_an_agent_is_one_file(tmp_path):
+    path = saved(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_on_the_way_are_made(tmp_path):
+    assert load_agent(saved(tmp_path / "a" / "b")).game == "pong"
+
+
+# --- a file is the old one or the new one ---
+
+
+def full_disk(*args):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("where", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path, monkeypatch, where):
+    path = saved(tmp_path, seed=1)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, where, full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        saved(tmp_path, seed=2)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("where", ["fsync", "replace"])
+def test_a_failed_write_leaves_no_part_behind(tmp_path, monkeypatch, where):
+    monkeypatch.setattr(os, where, full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        saved(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_card_that_cannot_be_written_leaves_the_old_file_whole(tmp_path):
+    path = saved(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        saved(tmp_path, score=np.array([20.5]))
+    assert path.read_bytes() == before
+
+
+def test_a_file_is_whole_and_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
+    tape = []
+    fsync, replace = os.fsync, os.replace
+
+    def record_fsync(descriptor):
+        tape.append("fsync")
+        fsync(descriptor)
+
+    def record_replace(source, destination):
+        tape.append(("replace", load_agent(source).game, Path(destination).name))
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    monkeypatch.setattr(os, "replace", record_replace)
+    saved(tmp_path)
+    assert tape == ["fsync", ("replace", "pong", "agent.safetensors")]
+
+
+# --- damage ---
+
+
+def damage(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
+    """Return a kind of damage and the bytes after it; half of it strikes the header."""
+    header = 8 + struct.unpack("<Q", data[:8])[0]
+    at = int(rng.integers(header if rng.random() < 0.5 else len(data)))
+    few = int(rng.integers(1, 65))
+    noise = rng.bytes(few)
+    kinds = {
+        "flipped bit": lambda: data[:at] + bytes([data[at] ^ 1 << few % 8]) + data[at + 1 :],
+        "changed byte": lambda: data[:at] + noise[:1] + data[at + 1 :],
+        "truncation": lambda: data[:at],
+        "insertion": lambda: data[:at] + noise + data[at:],
+        "zeroed range": lambda: data[:at] + bytes(len(data[at : at + few])) + data[at + few :],
+        "appended bytes": lambda: data + noise,
+    }
+    kind = str(rng.choice(list(kinds)))
+    return kind, kinds[kind]()
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_five_hundred_damaged_files_are_each_refused_in_one_line(tmp_path, part):
+    rng = np.random.default_rng([7, part])
+    path = tmp_path / "agent.safetensors"
+    save_agent(path, agent(game="freeway"), torch.float16)
+    data = path.read_bytes()
+    unseen, done = [], 0
+    while done < 100:
+        kind, damaged = damage(data, rng)
+        if damaged == data:
+            continue
+        done += 1
+        path.write_bytes(damaged)
+        try:
+            load_agent(path)
+            unseen.append((kind, "was loaded"))
+        except CheckpointError as error:
+            if "\n" in str(error) or not str(error).startswith(f"{path}: "):
+                unseen.append((kind, str(error)))
+        except Exception as error:
+            unseen.append((kind, repr(error)))
+    assert unseen == []
+
+
+def test_the_damage_is_of_every_kind():
+    rng = np.random.default_rng(7)
+    data = struct.pack("<Q", 64) + bytes(range(1, 200))
+    assert len({damage(data, rng)[0] for _ in range(100)}) == 6
+
+
+def test_one_changed_digit_on_the_card_is_seen(tmp_path):
+    path = saved(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"20.5", b"20.6"))
+    assert "checksum" in refusal(path)
+
+
+def test_one_changed_weight_is_seen(tmp_path):
+    path = saved(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert "checksum" in refusal(path)
+
+
+def test_a_space_more_in_the_header_is_seen(tmp_path):
+    path = saved(tmp_path)
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    padded = data[8 : 8 + length] + b" " * 8
+    path.write_bytes(struct.pack("<Q", len(padded)) + padded + data[8 + length :])
+    assert "checksum" in refusal(path)
+
+
+# --- other files ---
+
+
+def of_header(header: str) -> bytes:
+    return struct.pack("<Q", len(header)) + header.encode()
+
+
+FOREIGN = {
+    "empty": b"",
+    "text": b"a few words that are no checkpoint",
+    "pickle": pickle.dumps({"model": [1, 2, 3]}),
+    "endless header": struct.pack("<Q", 2**63) + b"{}",
+    "header without tensors": of_header("{}"),
+    "header with null metadata": of_header('{"__metadata__":null}'),
+    "safetensors without a card": safetensors.torch.save({"a": torch.zeros(3)}),
+    "safetensors of torch": safetensors.torch.save({"a": torch.zeros(3)}, {"format": "pt"}),
+    "card that is no JSON": safetensors.torch.save({"a": torch.zeros(3)}, {"pdlearn": "{"}),
+    "card that is a list": safetensors.torch.save({"a": torch.zeros(3)}, {"pdlearn": "[1]"}),
+    "card of another format": safetensors.torch.save(
+        {"a": torch.zeros(3)}, {"pdlearn": '{"format":"pdlearn/2","sha256":"","card":{}}'}
+    ),
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN)
+def test_a_foreign_file_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "agent.safetensors"
+    path.write_bytes(FOREIGN[content])
+    message = refusal(path)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+
+
+def test_a_file_of_torch_save_is_refused(tmp_path):
+    torch.save(agent().network.state_dict(), tmp_path / "agent.pt")
+    assert "not a whole safetensors file" in refusal(tmp_path / "agent.pt")
+
+
+def test_a_safetensors_file_without_a_card_is_told_apart_from_a_damaged_one(tmp_path):
+    path = tmp_path / "agent.safetensors"
+    path.write_bytes(FOREIGN["safetensors of torch"])
+    assert "without a pdlearn card" in refusal(path)
+
+
+def test_a_directory_is_refused(tmp_path):
+    assert "cannot be read" in refusal(tmp_path)
+
+
+def test_a_missing_file_is_refused_with_its_path(tmp_path):
+    path = tmp_path / "nothing.safetensors"
+    assert refusal(path) == f"{path}: cannot be read (No such file or directory)"
+
+
+# --- the right file for what was asked ---
+
+
+def test_a_file_of_the_game_that_was_asked_for_is_loaded(tmp_path):
+    assert load_agent(saved(tmp_path), game="pong").game == "pong"
+
+
+def test_a_file_of_another_game_is_refused_with_both_names(tmp_path):
+    # Pong and Space Invaders both have six actions, so the weights would fit.
+    message = refusal(saved(tmp_path, game="pong"), game="space_invaders")
+    assert "plays 'pong'; expected 'space_invaders'" in message
+
+
+def test_one_games_file_copied_to_anothers_name_is_refused(tmp_path):
+    pong = saved(tmp_path)
+    copy = tmp_path / "space_invaders.safetensors"
+    copy.write_bytes(pong.read_bytes())
+    assert "plays 'pong'" in refusal(copy, game="space_invaders")
+
+
+def seal_of(path: Path) -> dict:
+    """Return the metadata of a safetensors file: the card with its checksum."""
+    data = path.read_bytes()
+    return json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])["__metadata__"]
+
+
+def test_one_games_weights_under_anothers_card_are_refused(tmp_path):
+    invaders = seal_of(saved(tmp_path, game="space_invaders", seed=1))
+    path = saved(tmp_path, game="pong")
+    path.write_bytes(safetensors.torch.save(read_file(path)[0], invaders))
+    assert "checksum" in refusal(path, game="space_invaders")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"actions": ["NOOP", "FIRE", "RIGHT", "LEFT"]},
+        {"size": "net2"},
+        {"size": "net4"},
+        {"observation_shape": [4, 84, 84]},
+        {"observation_shape": [3]},
+        {"observation_shape": [3, 84, 84]},
+    ],
+    ids=str,
+)
+def test_weights_that_do_not_fit_their_card_are_refused_in_one_line(tmp_path, changes):
+    message = refusal(saved(tmp_path, **changes))
+    assert "card and weights differ" in message and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"actions": 6}, {"size": None}, {"size": ["net3"]}, {"observation_shape": 2}],
+    ids=str,
+)
+def test_a_card_that_makes_no_sense_is_refused(tmp_path, changes):
+    assert "\n" not in refusal(saved(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("missing", ["game", "actions", "size", "observation_shape"])
+@pytest.mark.parametrize("game", [None, "pong"])
+def test_a_card_with_an_entry_missing_is_refused(tmp_path, missing, game):
+    mine = agent()
+    del mine.card[missing]
+    save_agent(tmp_path / "agent", mine)
+    assert missing in refusal(tmp_path / "agent", game=game)
+
+
+@pytest.mark.parametrize("card", [{"kind": "teach"}, {}, [1, 2], None], ids=str)
+def test_a_file_that_holds_no_agent_is_refused(tmp_path, card):
+    write_file(tmp_path / "state", agent().network.state_dict(), card)
+    assert "expected an agent" in refusal(tmp_path / "state")
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown"])
+def test_weights_with_other_names_are_refused(tmp_path, change):
+    weights = agent().network.state_dict()
+    weights["bias.of.nothing"] = torch.zeros(1)
+    if change == "missing":
+        weights = {key: value for key, value in weights.items() if "bias" not in key}
+    write_file(tmp_path / "agent", weights, {"kind": "agent", **agent().card})
+    assert "card and weights differ" in refusal(tmp_path / "agent")
+
+
+# --- nothing is unpickled ---
+
+
+class Trap:
+    """Make a folder when unpickled."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def trapped(kind: str, folder: Path) -> bytes:
+    if kind == "pickle":
+        return pickle.dumps(Trap(folder))
+    buffer = io.BytesIO()
+    torch.save(Trap(folder), buffer)
+    return buffer.getvalue()
+
+
+def test_loading_an_agent_unpickles_nothing(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("something was unpickled")
+
+    path = saved(tmp_path)
+    for module, name in (
+        (pickle, "load"),
+        (pickle, "loads"),
+        (pickle, "Unpickler"),
+        (torch, "load"),
+    ):
+        monkeypatch.setattr(module, name, refuse)
+    assert load_agent(path).game == "pong"
+
+
+def test_the_trap_works(tmp_path):
+    pickle.loads(trapped("pickle", tmp_path / "sprung"))
+    assert (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch"])
+def test_a_file_with_code_in_it_is_refused(tmp_path, kind):
+    path = tmp_path / "agent.safetensors"
+    path.write_bytes(trapped(kind, tmp_path / "sprung"))
+    assert "not a whole safetensors file" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch"])
+def test_a_file_with_code_in_it_does_not_run_it(tmp_path, kind):
+    path = tmp_path / "agent.safetensors"
+    path.write_bytes(trapped(kind, tmp_path / "sprung"))
+    try:
+        load_agent(path)
+    except Exception:
+        pass
+    assert not (tmp_path / "sprung").exists()

@@ -1,0 +1,175 @@
+"""The teacher's loop: it learns, repeats itself, and survives being stopped."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pdlearn.checkpoints import CheckpointError, load_agent, read_file
+from pdlearn.dqn import QLearner, Teaching, epsilon_at
+from pdlearn.evaluation import evaluate
+from pdlearn.memory import Transitions
+from pdlearn.networks import QNetwork
+from pdlearn.presets import TEACHER_BUDGETS, EvalConfig, TeacherConfig
+
+CATCH = "pdlearn/Catch-v0"
+TINY = replace(
+    TEACHER_BUDGETS["smoke"], size="net3", num_envs=4, minibatch=16, learn_start_steps=200,
+    agent_steps=2_000, memory_steps=1_000, evaluation_period_steps=10**9,
+)  # fmt: skip
+LEARNING = replace(
+    TINY, num_envs=8, agent_steps=12_000, memory_steps=12_000, minibatch=32, samples_per_step=4.0,
+    learning_rate=1e-3, target_period_updates=100, epsilon_decay_steps=6_000, learn_start_steps=500,
+)  # fmt: skip
+
+
+def without_clocks(rows):
+    clocks = ("seconds", "steps_per_second")
+    return [{k: str(v) for k, v in row.items() if k not in clocks} for row in rows]
+
+
+def test_it_learns_catch_from_pixels():
+    run = Teaching(CATCH, LEARNING, seed=1, precision="float32")
+    rows = list(run)
+    assert rows[-1]["agent_steps"] == 12_000
+    score = evaluate(run.agent(), EvalConfig(episodes=60, epsilon=0.0)).mean
+    assert score > 0.8  # random play scores about -0.5, perfect play 1
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    runs = [list(Teaching(CATCH, TINY, seed=3, precision="float32")) for _ in range(2)]
+    assert without_clocks(runs[0]) == without_clocks(runs[1])
+
+
+def test_another_seed_gives_other_numbers():
+    runs = [list(Teaching(CATCH, TINY, seed=seed, precision="float32")) for seed in (3, 4)]
+    assert without_clocks(runs[0]) != without_clocks(runs[1])
+
+
+def test_the_configured_number_of_samples_is_learnt_for_each_step():
+    run = Teaching(CATCH, replace(TINY, samples_per_step=2.0), precision="float32")
+    *_, row = run
+    owed = (TINY.agent_steps - TINY.learn_start_steps) * 2.0
+    assert abs(row["updates"] * TINY.minibatch - owed) <= TINY.minibatch
+
+
+def test_epsilon_falls_linearly_and_then_stays():
+    config = TeacherConfig(epsilon_start=1.0, epsilon_final=0.1, epsilon_decay_steps=100)
+    values = [epsilon_at(config, steps) for steps in (0, 50, 100, 10_000)]
+    assert values == pytest.approx([1.0, 0.55, 0.1, 0.1])
+
+
+def test_the_target_network_changes_only_every_so_many_updates():
+    config = replace(TINY, target_period_updates=3)
+    learner = QLearner(config, QNetwork(2, "net3", (5,), torch.Generator().manual_seed(0)))
+    batch = Transitions(
+        torch.randn(8, 5), torch.zeros(8, dtype=torch.int64), torch.ones(8), torch.ones(8),
+        torch.randn(8, 5),
+    )  # fmt: skip
+    before = learner.target.out.weight.clone()
+    for update in (1, 2, 3):
+        learner.update(batch)
+        same = torch.equal(learner.target.out.weight, before)
+        assert same == (update < 3)
+    assert torch.equal(learner.target.out.weight, learner.network.out.weight)
+
+
+def test_a_resumed_run_carries_on_counters_exploration_and_optimiser(tmp_path):
+    first = Teaching(CATCH, TINY, seed=5, precision="float32", folder=tmp_path)
+    rows = iter(first)
+    next(row for row in rows if row["agent_steps"] == 2_000)
+    rows.close()
+    longer = replace(TINY, agent_steps=4_000, epsilon_decay_steps=8_000)
+    second = Teaching(CATCH, longer, seed=5, folder=tmp_path, resume=True)
+    rows = list(second)
+    assert rows[0]["agent_steps"] == 4_000
+    assert rows[0]["updates"] > first.learner.updates > 0
+    assert rows[0]["epsilon"] == pytest.approx(epsilon_at(longer, 4_000), abs=1e-3)
+    steps_taken = {int(s["step"]) for s in second.learner.optimizer.state.values()}
+    assert steps_taken == {second.learner.updates}
+
+
+def test_everything_saved_comes_back_bit_for_bit(tmp_path):
+    run = Teaching(CATCH, TINY, seed=5, precision="float32", folder=tmp_path)
+    list(run)
+    again = Teaching(CATCH, TINY, seed=5, folder=tmp_path, resume=True)
+    again._restore()
+    for name, tensor in run.learner.tensors().items():
+        assert torch.equal(tensor, again.learner.tensors()[name]), name
+    assert again.counts() | {"seconds": 0} == run.counts() | {"seconds": 0}
+    assert torch.equal(again.generator.get_state(), run.generator.get_state())
+
+
+def test_a_run_that_is_interrupted_is_saved_first(tmp_path):
+    run = Teaching(CATCH, TINY, precision="float32", folder=tmp_path)
+    add = QLearner.update
+
+    def interrupted(self, batch):
+        if self.updates == 20:
+            raise KeyboardInterrupt
+        return add(self, batch)
+
+    QLearner.update = interrupted
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(run)
+    finally:
+        QLearner.update = add
+    _, card = read_file(tmp_path / "state.safetensors")
+    assert card["counts"]["updates"] == 20
+
+
+def test_resuming_a_run_of_another_game_is_refused(tmp_path):
+    list(itertools.islice(Teaching(CATCH, TINY, precision="float32", folder=tmp_path), 1))
+    with pytest.raises(ValueError, match="its game is 'pdlearn/Catch-v0'; expected 'CartPole-v1'"):
+        list(Teaching("CartPole-v1", TINY, folder=tmp_path, resume=True))
+
+
+def test_resuming_where_there_is_no_run_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        list(Teaching(CATCH, TINY, folder=tmp_path, resume=True))
+
+
+def test_the_best_agent_is_kept_with_the_evaluation_that_chose_it(tmp_path):
+    config = replace(TINY, evaluation_period_steps=1_000, evaluation_episodes=3)
+    rows = list(Teaching(CATCH, config, precision="float32", folder=tmp_path))
+    evaluations = [row["evaluation"] for row in rows if not math.isnan(row["evaluation"])]
+    assert len(evaluations) == 2
+    best = load_agent(tmp_path / "best.safetensors", CATCH)
+    assert best.card["chosen_by"]["mean"] == max(evaluations) == rows[-1]["best_evaluation"]
+    assert best.card["made"]["by"] == "teach"
+
+
+def test_minutes_stop_a_run():
+    rows = list(Teaching(CATCH, replace(TINY, agent_steps=10**9), minutes=0.0, precision="float32"))
+    assert len(rows) == 1
+
+
+def test_vector_observations_are_learnt_from_too():
+    *_, row = Teaching("CartPole-v1", TINY, precision="float32")
+    assert row["updates"] > 50 and np.isfinite(row["loss"])
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_inner_loop_neither_copies_nor_waits():
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    config = replace(TINY, size="teacher")
+    run = Teaching("pong", config, device="cuda")
+    next(iter(run))
+    from pdlearn.memory import Memory
+
+    memory = Memory(10_000, 4, (4, 84, 84), "cuda")
+    memory.added_slots = memory.slots
+    memory.frames.zero_()
+    generator = torch.Generator("cuda").manual_seed(0)
+    run.learner.update(memory.sample_transitions(16, 3, generator))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(10):
+            run.learner.update(memory.sample_transitions(16, 3, generator))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -1,0 +1,128 @@
+"""The replay memory against a scripted tape: every sampled row is checked by what its frames say."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from fakes import AlternatingPolicy, TapeEnvironment
+
+from pdlearn.memory import Memory
+from pdlearn.rollout import steps
+
+GAMMA = 0.9
+SCRIPT = [
+    [(1 + (7 * k + e) % 9, ("terminated", "truncated")[(k + e) % 2], (2,)) for k in range(60)]
+    for e in range(3)
+]
+
+
+def filled(capacity_steps, vector_steps):
+    env = TapeEnvironment(SCRIPT)
+    memory = Memory(capacity_steps, 3, env.observation_shape, num_actions=2)
+    for step in islice(steps(env, AlternatingPolicy(), 0, "teach"), vector_steps):
+        ended = step.terminated | step.life_lost
+        memory.add(step, step.reward, np.where(ended, 0.0, GAMMA))
+    return memory
+
+
+def where(frame):
+    """Return (env, episode, t) of a newest frame."""
+    return int(frame[0, 0]), int(frame[0, 1]), int(frame[1, 0]) - 1
+
+
+def expected(env, episode, t, n_step):
+    """Return the n-step return, discount and arrival time by the script itself."""
+    length, end, lost = SCRIPT[env][episode]
+    reward, discount = 0.0, 1.0
+    for _ in range(n_step):
+        if t == length:
+            break
+        t += 1
+        reward += discount * (10 * episode + t)
+        dead = (t == length and end == "terminated") or t in lost
+        discount *= 0.0 if dead else GAMMA
+    return reward, discount, t
+
+
+@pytest.mark.parametrize("n_step", [1, 3])
+@pytest.mark.parametrize("capacity_steps", [3 * 200, 3 * 40])  # before and after the ring wraps
+def test_no_transition_ever_crosses_the_edge_of_an_episode(n_step, capacity_steps):
+    memory = filled(capacity_steps, 150)
+    batch = memory.sample_transitions(3_000, n_step, torch.Generator().manual_seed(0))
+    for k in range(3_000):
+        env, episode, t = where(batch.observation_tm1[k, -1])
+        reward, discount, arrival = expected(env, episode, t, n_step)
+        assert t < SCRIPT[env][episode][0], "an episode's last observation was sampled"
+        assert batch.reward_t[k].item() == pytest.approx(reward)
+        assert batch.discount_t[k].item() == pytest.approx(discount)
+        assert where(batch.observation_t[k, -1]) == (env, episode, arrival)
+
+
+def test_stacks_hold_the_frames_before_and_zeros_before_the_first():
+    memory = filled(3 * 40, 150)
+    batch = memory.sample_transitions(2_000, 3, torch.Generator().manual_seed(0))
+    for observation in (batch.observation_tm1, batch.observation_t):
+        for older, newest in observation:
+            env, episode, t = where(newest)
+            if t == 0:
+                assert not older.any()
+            else:
+                assert where(older) == (env, episode, t - 1)
+
+
+def test_the_stored_stack_is_the_one_the_environment_showed():
+    env = TapeEnvironment(SCRIPT)
+    memory = Memory(3 * 40, 3, env.observation_shape)
+    for step in islice(steps(env, AlternatingPolicy(), 0, "teach"), 100):
+        memory.add(step, step.reward, step.reward)
+        slot = torch.full((3,), (memory.added_slots - 1) % memory.slots)
+        assert torch.equal(memory.observation(slot, torch.arange(3)), step.observation)
+
+
+def test_states_come_with_the_values_the_teacher_had_there():
+    memory = filled(3 * 40, 150)
+    batch = memory.sample_states(500, torch.Generator().manual_seed(0))
+    assert torch.equal(batch.teacher_q, batch.observation[:, -1, 0].float())
+
+
+def test_every_step_is_drawn_about_equally_often():
+    memory = filled(3 * 200, 30)
+    batch = memory.sample_states(60_000, torch.Generator().manual_seed(0))
+    counts = {}
+    for frame in batch.observation[:, -1].flatten(1).tolist():
+        counts[tuple(frame)] = counts.get(tuple(frame), 0) + 1
+    mean = 60_000 / len(counts)
+    # Two draws may both hit a last observation; the step before then gets a little more.
+    assert min(counts.values()) > 0.85 * mean
+    assert max(counts.values()) < 1.5 * mean
+
+
+def test_540_000_pong_states_take_at_most_4_gigabytes():
+    memory = Memory(540_000, 20, (4, 84, 84), "meta", num_actions=6)
+    held = [t for t in vars(memory).values() if isinstance(t, torch.Tensor)]
+    assert sum(tensor.numel() * tensor.element_size() for tensor in held) <= 4.0e9
+
+
+def test_vectors_are_kept_as_they_are():
+    memory = Memory(60, 1, (3,))
+    for k in range(10):
+        step = type("S", (), {})()
+        step.observation = torch.full((1, 3), k + 0.5)
+        step.action = torch.zeros(1, dtype=torch.int64)
+        step.first, step.last = np.array([k == 0]), np.array([False])
+        memory.add(step, np.array([1.0]), np.array([0.5]))
+    batch = memory.sample_transitions(50, 2, torch.Generator().manual_seed(0))
+    assert torch.equal(batch.observation_t, batch.observation_tm1 + 2)
+    assert torch.allclose(batch.reward_t, torch.tensor(1.5))
+
+
+def test_an_empty_memory_says_that_it_cannot_be_sampled():
+    memory = Memory(60, 1, (4, 84, 84))
+    with pytest.raises(ValueError, match="cannot sample from 0 slots"):
+        memory.sample_states(1, torch.Generator())
+
+
+def test_too_small_a_memory_is_refused():
+    with pytest.raises(ValueError, match="expected more than 4"):
+        Memory(40, 10, (4, 84, 84))

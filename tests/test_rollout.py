@@ -1,0 +1,83 @@
+"""The acting loop: what a step means at an episode's edge, checked against a scripted tape."""
+
+from itertools import islice
+
+import numpy as np
+import torch
+from fakes import AlternatingPolicy, TapeEnvironment
+
+from pdlearn.networks import QNetwork
+from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, steps
+
+SCRIPT = [
+    [(3, "terminated", ()), (2, "truncated", ()), (50, "terminated", ())],
+    [(6, "terminated", (2,)), (50, "terminated", ())],
+]
+
+
+def play(count):
+    env = TapeEnvironment(SCRIPT)
+    return env, list(islice(steps(env, AlternatingPolicy(), 0, "teach"), count))
+
+
+def test_first_and_last_mark_the_edges_of_every_episode():
+    _, tape = play(9)
+    assert [bool(s.first[0]) for s in tape] == [True, 0, 0, 0, True, 0, 0, True, 0]
+    assert [bool(s.last[0]) for s in tape] == [False, 0, 0, True, False, 0, True, False, 0]
+
+
+def test_a_reward_belongs_to_the_step_that_earned_it():
+    _, tape = play(9)
+    assert [float(s.reward[0]) for s in tape] == [1, 2, 3, 0, 11, 12, 0, 21, 22]
+
+
+def test_terminated_and_truncated_are_told_apart():
+    _, tape = play(9)
+    assert [bool(s.terminated[0]) for s in tape] == [0, 0, True, 0, 0, 0, 0, 0, 0]
+    assert [bool(s.truncated[0]) for s in tape] == [0, 0, 0, 0, 0, True, 0, 0, 0]
+
+
+def test_a_lost_life_is_reported_and_ends_nothing():
+    _, tape = play(9)
+    assert [bool(s.life_lost[1]) for s in tape] == [0, True, 0, 0, 0, 0, 0, 0, 0]
+    assert not any(s.terminated[1] for s in tape[:5])
+
+
+def test_the_loop_runs_one_step_ahead_of_its_reader_and_closes_its_environment():
+    env = TapeEnvironment(SCRIPT)
+    loop = steps(env, AlternatingPolicy(), 0, "teach")
+    next(loop)
+    assert env.sent is not None  # the next step is under way while this one is read
+    loop.close()
+    assert env.sent is None and env.closed
+
+
+def test_the_tracker_counts_whole_episodes_and_their_raw_scores():
+    _, tape = play(9)
+    tracker = EpisodeTracker(2)
+    episodes = [episode for step in tape for episode in tracker.add(step)]
+    assert [(e.env, e.score, e.steps, e.truncated) for e in episodes] == [
+        (0, 1 + 2 + 3, 3, False),
+        (0, 11 + 12, 2, True),  # both end at the sixth step, copies in order
+        (1, 1 + 2 + 3 + 4 + 5 + 6, 6, False),
+    ]
+
+
+def test_epsilon_one_is_uniform_and_epsilon_zero_is_greedy():
+    network = QNetwork(4, "net3", (5,), torch.Generator().manual_seed(0))
+    observation = torch.ones(4_000, 5)
+    generator = torch.Generator().manual_seed(1)
+    greedy, q = EpsilonGreedy(network, 0.0, generator)(observation)
+    assert torch.equal(greedy, q.argmax(1))
+    anything, _ = EpsilonGreedy(network, 1.0, generator)(observation)
+    shares = np.bincount(anything.numpy(), minlength=4) / 4_000
+    assert np.abs(shares - 0.25).max() < 0.03
+
+
+def test_epsilon_is_the_share_of_random_actions():
+    network = QNetwork(10, "net3", (5,), torch.Generator().manual_seed(0))
+    action, q = EpsilonGreedy(network, 0.05, torch.Generator().manual_seed(1))(
+        torch.ones(20_000, 5)
+    )
+    other = (action != q.argmax(1)).float().mean().item()
+    assert abs(other - 0.05 * 0.9) < 0.006

@@ -1,0 +1,152 @@
+"""Means and intervals by hand, against the paper's own means, and over many repetitions."""
+
+import numpy as np
+import pytest
+
+from pdlearn.statistics import geometric_mean, interquartile_mean, interval
+
+# Table B1 (Rusu et al. 2015): DQN, net1, net2, net3.
+TABLE_B1 = np.array(
+    [
+        [8672.4, 7552.8, 7393.3, 6521.2],  # Beam Rider
+        [303.9, 321.0, 298.2, 238.8],  # Breakout
+        [475.6, 677.9, 672.2, 556.7],  # Enduro
+        [25.8, 26.7, 26.7, 26.7],  # Freeway
+        [763.5, 782.5, 659.9, 734.3],  # Ms. Pacman
+        [16.2, 16.3, 16.8, 15.7],  # Pong
+        [4589.8, 5947.3, 5994.0, 4952.3],  # Q*bert
+        [4065.3, 4442.7, 4175.3, 3417.9],  # River Raid
+        [2793.3, 3986.6, 4567.1, 3838.3],  # Seaquest
+        [1449.7, 1140.0, 716.1, 302.3],  # Space Invaders
+    ]
+)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+# --- geometric mean ---
+
+
+def test_geometric_mean_of_two_and_eight_is_four():
+    assert geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
+
+
+def test_geometric_mean_of_half_and_double_is_one():
+    assert geometric_mean([0.5, 1.0, 2.0]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("column", "printed"), [(1, 108.3), (2, 101.7), (3, 83.9)])
+def test_geometric_mean_of_table_b1_is_the_one_in_print(column, printed):
+    ratios = TABLE_B1[:, column] / TABLE_B1[:, 0]
+    assert 100 * geometric_mean(ratios) == pytest.approx(printed, abs=0.1)
+
+
+@pytest.mark.parametrize("ratios", [[], [1.0, 0.0], [1.0, -2.0]])
+def test_geometric_mean_refuses_what_has_no_logarithm(ratios):
+    with pytest.raises(ValueError, match="expected ratios above 0"):
+        geometric_mean(ratios)
+
+
+# --- interquartile mean ---
+
+
+def test_interquartile_mean_cuts_a_quarter_off_each_end():
+    # 0 1 | 2 3 4 5 | 6 100: (2 + 3 + 4 + 5) / 4
+    assert interquartile_mean([0, 1, 2, 3, 4, 5, 6, 100]) == 3.5
+
+
+def test_interquartile_mean_sorts_first():
+    assert interquartile_mean([100, 3, 0, 5, 2, 6, 4, 1]) == 3.5
+
+
+def test_interquartile_mean_of_five_cuts_one_off_each_end():
+    # 1 | 2 3 7 | 1000: 12 / 3
+    assert interquartile_mean([1, 2, 3, 7, 1000]) == 4.0
+
+
+def test_interquartile_mean_of_one_score_is_the_score():
+    assert interquartile_mean([7.0]) == 7.0
+
+
+def test_interquartile_mean_leaves_the_scores_in_their_order():
+    scores = np.array([3.0, 1.0, 2.0, 0.0])
+    interquartile_mean(scores)
+    assert scores.tolist() == [3.0, 1.0, 2.0, 0.0]
+
+
+def test_interquartile_mean_refuses_no_scores():
+    with pytest.raises(ValueError, match="at least one score"):
+        interquartile_mean([])
+
+
+# --- interval ---
+
+
+def test_interval_of_two_scores_at_95_percent_is_both():
+    # The mean of two draws is 0, 1/2 or 1 with probability 1/4, 1/2, 1/4.
+    assert interval([0.0, 1.0], rng()) == (0.0, 1.0)
+
+
+def test_interval_of_two_scores_at_40_percent_is_their_mean():
+    # 30 % and 70 % both lie among the half of the resamples whose mean is 1/2.
+    assert interval([0.0, 1.0], rng(), confidence=0.4) == (0.5, 0.5)
+
+
+def test_interval_is_two_standard_errors_to_each_side_for_many_normal_scores():
+    # 400 scores of deviation 10: 1.96 * 10 / 20 = 0.98, to a tenth of it.
+    scores = rng(1).normal(0.0, 1.0, 400)
+    scores = 50 + 10 * (scores - scores.mean()) / scores.std()
+    assert interval(scores, rng()) == pytest.approx((49.02, 50.98), abs=0.1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_interval_contains_the_mean(seed):
+    scores = rng(seed).exponential(100.0, 10)
+    low, high = interval(scores, rng())
+    assert low <= scores.mean() <= high
+
+
+def test_interval_covers_the_true_mean_about_95_times_in_100():
+    draws = rng(0)
+    covered = 0
+    for _ in range(200):
+        low, high = interval(draws.normal(7.0, 3.0, 40), draws, resamples=1000)
+        covered += low <= 7.0 <= high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_interval_of_higher_confidence_is_wider():
+    scores = rng(1).normal(size=30)
+    low_90, high_90 = interval(scores, rng(), confidence=0.90)
+    low_99, high_99 = interval(scores, rng(), confidence=0.99)
+    assert low_99 < low_90 < high_90 < high_99
+
+
+def test_interval_of_constant_scores_is_a_point():
+    assert interval([21.0] * 30, rng()) == (21.0, 21.0)
+
+
+def test_interval_of_one_score_is_a_point():
+    assert interval([5.0], rng()) == (5.0, 5.0)
+
+
+def test_interval_of_the_same_generator_is_the_same():
+    scores = rng(1).normal(size=30)
+    assert interval(scores, rng(3)) == interval(scores, rng(3))
+
+
+def test_interval_draws_from_the_generator_it_is_given():
+    scores = rng(1).normal(size=30)
+    assert interval(scores, rng(3)) != interval(scores, rng(4))
+
+
+def test_interval_is_two_plain_floats():
+    assert [type(end) for end in interval([1, 2, 3], rng())] == [float, float]
+
+
+@pytest.mark.parametrize("scores", [[], [[1.0, 2.0]], 3.0])
+def test_interval_refuses_anything_but_a_list_of_scores(scores):
+    with pytest.raises(ValueError, match=r"expected scores \[N\] with N > 0"):
+        interval(scores, rng())
