@@ -1,6 +1,7 @@
 """The package is a house of floors: a file imports only from floors below its own."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -24,6 +25,9 @@ NEIGHBOURS = {
     "networks": {"games"},  # the nearest right name
     "envs": {"catch"},  # registers the game
     "recordings": {"memory"},  # a recording is a memory in a file
+    "bench": {"bench_sb3"},
+    "tour": {"report"},
+    "cli": {"bench", "tour"},
 }
 
 # Learning, judging and acting run on a bare machine; plots are drawn elsewhere.
@@ -114,7 +118,7 @@ def stray_randomness(source: Source) -> list[str]:
     called = [
         f"{source.path}:{line} calls {name}"
         for line, name in source.calls()
-        if name.startswith(("np.random.", "numpy.random.")) and name.split(".")[2] not in GENERATORS
+        if (drawn := re.match(r"(?:np|numpy)\.random\.(\w+)", name)) and drawn[1] not in GENERATORS
     ]
     return imported + called
 

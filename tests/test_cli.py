@@ -1,0 +1,156 @@
+"""The command: it starts at once, says what is wrong in one sentence, and loses nothing."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pdlearn import cli, zoo
+from pdlearn.checkpoints import load_agent, read_file
+
+CATCH = "pdlearn/Catch-v0"
+SHORT = "--budget smoke --device cpu --set size=net3 evaluation_period_steps=1000000".split()
+
+
+@pytest.fixture
+def at(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PDLEARN_QUIET", "1")
+    return tmp_path
+
+
+def run_python(code: str, cwd, **keywords):
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=cwd, stderr=subprocess.PIPE, text=True, **keywords
+    )
+
+
+def test_help_does_not_import_torch():
+    code = (
+        "import sys, pdlearn.cli\n"
+        "try: pdlearn.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'matplotlib', 'gymnasium'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    for command in ("tour", "teach", "distill", "record", "evaluate", "zoo", "bench"):
+        assert command in process.stdout
+
+
+def test_teach_leaves_a_run_and_resume_goes_on(at):
+    assert cli.main(["teach", CATCH, *SHORT]) == 0
+    folder = at / "runs" / "teach-pdlearn-Catch-v0-0"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"config.json", "metrics.csv", "state.safetensors", "agent.safetensors"}
+    assert json.loads((folder / "config.json").read_text())["size"] == "net3"
+    assert cli.main(["teach", CATCH, "--resume", str(folder), "--agent-steps", "4000"]) == 0
+    lines = (folder / "metrics.csv").read_text().splitlines()
+    assert lines[0].startswith("agent_steps,updates") and len(lines) == 3
+    assert [line.split(",")[0] for line in lines[1:]] == ["2000", "4000"]
+
+
+def test_a_run_is_not_overwritten(at, capsys):
+    arguments = ["teach", CATCH, *SHORT, "--agent-steps", "200"]
+    assert cli.main(arguments) == 0
+    assert cli.main(arguments) == 2
+    assert "already holds a run" in capsys.readouterr().err
+
+
+def test_the_whole_way_from_a_teacher_to_a_judged_student(at, capsys):
+    cli.main(["teach", CATCH, *SHORT, "--folder", "t"])
+    teacher = "t/agent.safetensors"
+    cli.main(["record", CATCH, "play.rec", "--teacher", teacher, "--agent-steps", "500"])
+    common = [CATCH, "--teacher", teacher, "--budget", "smoke", "--device", "cpu"]
+    assert cli.main(["distill", *common, "--folder", "a"]) == 0
+    assert cli.main(["distill", *common, "--folder", "b", "--recording", "play.rec"]) == 0
+    assert load_agent(at / "b" / "agent.safetensors", CATCH).card["size"] == "net3"
+    judge = ["evaluate", "a/agent.safetensors", "--episodes", "3", "--json", "a.json"]
+    capsys.readouterr()
+    assert cli.main(judge) == 0
+    assert "over 3 episodes of 11 steps" in capsys.readouterr().out
+    assert len(json.loads((at / "a.json").read_text())["scores"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["teach", "pongg"], "unknown game 'pongg'; did you mean 'pong'?"),
+        (["distill", "Pong"], "unknown game 'Pong'; did you mean 'pong'?"),
+        (["distill", "pong", "--size", "net4"], "unknown size 'net4'; did you mean 'net"),
+        (["evaluate", "pong/techer"], "did you mean 'pong/teacher'?"),
+        (["evaluate", "nowhere.safetensors"], "cannot be read (No such file or directory)"),
+        (["evaluate", "pong/net3", "--episodes", "0"], "at least one episode; got 0"),
+        (["teach", "pong", "--set", "gamma=1"], "unknown setting 'gamma=1'"),
+        (["teach", "pong", "--set", "n_step=two"], "expected n_step as int"),
+        (["teach", "pong", "--resume", "nowhere"], "no run to resume here"),
+        (["distill", "pong", "--temperature", "0", "--budget", "smoke"], "temperature above 0"),
+    ],
+)
+def test_a_bad_input_gets_one_sentence_and_status_2(at, capsys, arguments, sentence):
+    assert cli.main([*arguments, *(["--device", "cpu"] if arguments[0] != "tour" else [])]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and "Traceback" not in error
+    assert len(error.strip().splitlines()) == 1
+
+
+TEACH_FOREVER = (
+    "import pdlearn.runs; pdlearn.runs.SAVE_SECONDS = 0.0\n"
+    "from pdlearn.cli import main\n"
+    f"raise SystemExit(main(['teach', {CATCH!r}, '--folder', 'r', '--agent-steps', '100000000',\n"
+    "    '--budget', 'smoke', '--device', 'cpu', '--set', 'size=net3',\n"
+    "    'evaluation_period_steps=1000000000']))"
+)
+
+
+def wait_for_rows(folder: Path, count: int, process) -> None:
+    path = folder / "metrics.csv"
+    for _ in range(1200):
+        if path.exists() and len(path.read_text().splitlines()) > count:
+            return
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    raise AssertionError("no progress in two minutes")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_goes_on_where_it_was_saved(at, how):
+    process = run_python(TEACH_FOREVER, at)
+    wait_for_rows(at / "r", 2, process)
+    process.send_signal(how)
+    process.wait(60)
+    if how != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "stopped and saved; go on with" in process.stderr.read()
+    before = read_file(at / "r" / "state.safetensors")[1]["counts"]
+    assert before["agent_steps"] >= 2_000
+    goal = before["agent_steps"] + 2_000
+    assert cli.main(["teach", CATCH, "--resume", "r", "--agent-steps", str(goal)]) == 0
+    after = read_file(at / "r" / "state.safetensors")[1]["counts"]
+    assert after["agent_steps"] >= goal and after["updates"] >= before["updates"]
+    assert not list((at / "r").glob(".*.part")) or how == signal.SIGKILL
+
+
+def test_the_zoo_lists_every_shipped_agent_with_its_score(capsys):
+    assert cli.main(["zoo"]) == 0
+    out = capsys.readouterr().out
+    for name in zoo.names():
+        assert name in out
+    assert "pong/teacher" in out and "pong/net3" in out
+
+
+def test_the_tour_leaves_its_page_and_its_figures(at):
+    assert cli.main(["tour", "--budget", "smoke"]) == 0
+    folder = at / "runs" / "tour"
+    result = json.loads((folder / "result.json").read_text())
+    assert result["student_parameters"] == 61_174 and result["teacher_parameters"] == 1_687_206
+    assert {"teacher_score", "student_score", "student_percent", "seconds"} <= set(result)
+    assert result["student"]["kilobytes"] < 150
+    assert (folder / "report.html").stat().st_size > 20_000
+    assert load_agent(folder / "student.safetensors", "pong").card["size"] == "net3"
+    assert (folder / "metrics.csv").read_text().startswith("phase,hour,agent_steps")

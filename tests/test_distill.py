@@ -1,0 +1,125 @@
+"""The student's loop: it copies a teacher, repeats itself, and survives being stopped."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from test_dqn import CATCH, LEARNING, without_clocks
+
+from pdlearn.checkpoints import Agent, load_agent, read_file
+from pdlearn.distill import Distillation, fingerprint
+from pdlearn.dqn import Teaching
+from pdlearn.evaluation import evaluate
+from pdlearn.networks import QNetwork
+from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
+
+TINY = replace(
+    DISTILL_BUDGETS["smoke"], hours=2, steps_per_hour=400, updates_per_hour=30, minibatch=16
+)
+
+
+def some_teacher():
+    network = QNetwork(3, "net2", generator=torch.Generator().manual_seed(7)).requires_grad_(False)
+    card = {
+        "game": CATCH, "actions": ["0", "1", "2"], "size": "net2",
+        "observation_shape": [4, 84, 84], "preprocessing": {},
+    }  # fmt: skip
+    return Agent(network, card)
+
+
+@pytest.fixture(scope="module")
+def taught():
+    run = Teaching(CATCH, LEARNING, seed=1, precision="float32")
+    list(run)
+    agent = run.agent()
+    return Agent(agent.network.requires_grad_(False), agent.card)
+
+
+@pytest.mark.parametrize("loss", ["kl", "nll", "mse"])
+def test_a_student_plays_as_well_as_its_teacher(taught, loss):
+    config = replace(
+        TINY, hours=1, steps_per_hour=4_000, updates_per_hour=400, minibatch=32, loss=loss,
+        collection_epsilon=0.2,
+    )  # fmt: skip
+    run = Distillation(taught, config, seed=2, precision="float32")
+    *_, row = run
+    judged = EvalConfig(episodes=60, epsilon=0.0)
+    assert evaluate(run.agent(), judged).mean > 0.75
+    assert row["agreement"] > 0.8
+
+
+def test_the_teacher_is_never_changed():
+    teacher = some_teacher()
+    before = fingerprint(teacher.network)
+    list(Distillation(teacher, TINY, precision="float32"))
+    assert fingerprint(teacher.network) == before
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    runs = [list(Distillation(some_teacher(), TINY, precision="float32")) for _ in range(2)]
+    drop = "samples_per_second"
+    rows = [
+        [{k: v for k, v in r.items() if k != drop} for r in without_clocks(run)] for run in runs
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_each_hour_of_play_is_followed_by_its_updates():
+    rows = list(Distillation(some_teacher(), TINY, precision="float32"))
+    learnt = [(row["hour"], row["agent_steps"], row["updates"]) for row in rows if row["loss"] > 0]
+    assert learnt == [(0, 400, 30), (1, 800, 60)]
+
+
+def test_the_step_size_falls_to_its_final_value():
+    run = Distillation(some_teacher(), TINY, precision="float32")
+    assert run.learner.learning_rate() == TINY.learning_rate
+    list(run)
+    assert run.learner.learning_rate() == pytest.approx(TINY.learning_rate_final)
+
+
+def test_a_resumed_run_goes_on_with_the_next_hour(tmp_path):
+    teacher = some_teacher()
+    rows = iter(Distillation(teacher, TINY, precision="float32", folder=tmp_path))
+    next(row for row in rows if row["updates"] == 30)
+    rows.close()
+    run = Distillation(teacher, TINY, folder=tmp_path, resume=True)
+    rows = list(run)
+    assert {row["hour"] for row in rows} == {1}
+    assert rows[-1]["updates"] == 60 and rows[-1]["agent_steps"] == 800
+    assert run.learner.precision == "float32"
+
+
+def test_the_card_names_the_teacher_and_how_the_student_was_made(tmp_path):
+    teacher = some_teacher()
+    list(Distillation(teacher, TINY, precision="float32", folder=tmp_path))
+    card = load_agent(tmp_path / "agent.safetensors", CATCH).card
+    assert card["size"] == "net3"
+    assert card["made"]["teacher"] == fingerprint(teacher.network)
+    assert card["made"]["config"]["temperature"] == 0.01
+    assert read_file(tmp_path / "state.safetensors")[1]["kind"] == "distill"
+
+
+def test_resuming_with_another_teacher_is_refused(tmp_path):
+    list(Distillation(some_teacher(), TINY, precision="float32", folder=tmp_path))
+    other = some_teacher()
+    other.network.out.bias += 1
+    with pytest.raises(ValueError, match="its teacher is"):
+        list(Distillation(other, TINY, folder=tmp_path, resume=True))
+
+
+def test_a_recording_is_learnt_from_without_new_play(tmp_path):
+    from pdlearn.recordings import record, watch
+
+    teacher = some_teacher()
+    memory, play = watch(teacher, 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect")
+    list(record(play, memory, 400))
+    play.close()
+    rows = list(Distillation(teacher, TINY, memory, precision="float32"))
+    assert {row["phase"] for row in rows} == {"learn"}
+    assert rows[-1]["updates"] == 60 and not math.isnan(rows[-1]["loss"])
+
+
+def test_an_unknown_loss_is_refused():
+    with pytest.raises(ValueError, match="unknown loss 'huber'; expected kl, nll or mse"):
+        Distillation(some_teacher(), replace(TINY, loss="huber"))

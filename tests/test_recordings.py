@@ -1,0 +1,73 @@
+"""Recorded play: what comes back from a file is what went in, and no damage goes unseen."""
+
+import pytest
+import torch
+
+from pdlearn.checkpoints import Agent, CheckpointError
+from pdlearn.networks import QNetwork
+from pdlearn.recordings import load_recording, record, save_recording, watch
+
+CATCH = "pdlearn/Catch-v0"
+
+
+def recorded(steps=600, capacity=600, num_envs=4):
+    network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
+    agent = Agent(network, {"game": CATCH})
+    generator = torch.Generator().manual_seed(0)
+    memory, play = watch(agent, num_envs, capacity, 0.3, generator, 0, "collect")
+    counts = list(record(play, memory, steps))
+    play.close()
+    assert counts[-1] == steps
+    return memory
+
+
+@pytest.mark.parametrize("capacity", [600, 400])  # whole, and after the ring has wrapped
+def test_a_recording_comes_back_as_it_was(tmp_path, capacity):
+    memory = recorded(600, capacity)
+    save_recording(tmp_path / "r", memory, {"game": CATCH})
+    again, card = load_recording(tmp_path / "r", CATCH)
+    assert len(again) == len(memory) and card["game"] == CATCH
+    held = len(memory) // 4
+    for age in range(1, held - 4):  # the oldest stacks may lack frames that were overwritten
+        env = torch.arange(4)
+        slots = [torch.full((4,), (m.added_slots - age) % m.slots) for m in (memory, again)]
+        assert torch.equal(memory.observation(slots[0], env), again.observation(slots[1], env))
+        rows = [s * 4 + env for s in slots]
+        assert torch.equal(memory.teacher_q[rows[0]], again.teacher_q[rows[1]])
+        assert torch.equal(memory.last[rows[0]], again.last[rows[1]])
+
+
+def test_a_recording_can_be_sampled(tmp_path):
+    save_recording(tmp_path / "r", recorded(), {"game": CATCH})
+    memory, _ = load_recording(tmp_path / "r")
+    batch = memory.sample_states(64, torch.Generator().manual_seed(0))
+    assert batch.observation.shape == (64, 4, 84, 84) and batch.teacher_q.shape == (64, 3)
+    assert batch.observation.any() and batch.teacher_q.any()
+
+
+def test_the_teachers_values_belong_to_the_stored_states(tmp_path):
+    memory = recorded()
+    batch = memory.sample_states(32, torch.Generator().manual_seed(0))
+    network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(network(batch.observation), batch.teacher_q, atol=1e-4)
+
+
+def test_damage_is_seen(tmp_path):
+    path = tmp_path / "r"
+    save_recording(path, recorded(200, 200), {"game": CATCH})
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_recording(path)
+
+
+def test_a_recording_of_another_game_is_refused(tmp_path):
+    save_recording(tmp_path / "r", recorded(200, 200), {"game": CATCH})
+    with pytest.raises(CheckpointError, match="recorded from 'pdlearn/Catch-v0'; expected 'pong'"):
+        load_recording(tmp_path / "r", "pong")
+
+
+def test_frames_are_compressed(tmp_path):
+    save_recording(tmp_path / "r", recorded(2_000, 2_000), {"game": CATCH})
+    assert (tmp_path / "r").stat().st_size < 2_000 * 7_056 / 15
