@@ -7,6 +7,7 @@ a killed process at most two minutes.
 
 import json
 import math
+import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,13 @@ from pdlearn.optimizers import keep_freed_memory
 from pdlearn.presets import describe
 
 SAVE_SECONDS = 120.0
+
+
+def hardware(device: torch.device) -> str:
+    """Return what a run ran on, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
 
 
 class Run:
@@ -104,7 +112,7 @@ class Run:
             **self.facts(),
             **self.counts(),
             "precision": self.learner.precision,
-            "torch_threads": torch.get_num_threads(),
+            "hardware": hardware(self.device),
             "config": describe(self.config),
         }
 

@@ -6,7 +6,6 @@ and the distillation's own `metrics.csv`.
 
 import csv
 import json
-import os
 import platform
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from pdlearn.games import game_by_name
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.report import write_report
+from pdlearn.runs import hardware
 
 JUDGED = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
 CLIP_STEPS = {"smoke": 40, "fast": 900}
@@ -68,7 +68,7 @@ def run_tour(folder: Path, game: str, budget: str, seed: int, make_bar, judge) -
         "temperature": config.temperature,
         "seed": seed,
         "budget": budget,
-        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+        "hardware": hardware(torch.device("cpu")),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
     result |= {

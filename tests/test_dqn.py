@@ -27,7 +27,7 @@ LEARNING = replace(
 
 
 def without_clocks(rows):
-    clocks = ("seconds", "steps_per_second")
+    clocks = ("seconds", "steps_per_second", "samples_per_second")
     return [{k: str(v) for k, v in row.items() if k not in clocks} for row in rows]
 
 

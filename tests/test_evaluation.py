@@ -44,7 +44,7 @@ def test_scores_are_sums_of_raw_rewards(monkeypatch):
     monkeypatch.setattr(envs, "make", lambda name, num_envs: TapeEnvironment(script))
     agent = untrained("tape", 2, (8,))
     agent.network.forward = lambda observation: torch.zeros(len(observation), 2)
-    result = evaluate(agent, EvalConfig(episodes=2))
+    result = evaluate(agent, EvalConfig(episodes=2, num_envs=1))
     assert result.scores == [1 + 2 + 3, 11 + 12]  # a lost life at step 1 ends nothing
     assert result.lengths == [3, 2]
     assert result.truncated == 1

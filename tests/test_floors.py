@@ -37,7 +37,7 @@ TRAINING_IMPORTS = {
     *("torch", "numpy", "gymnasium", "ale_py", "safetensors", "tqdm", "pdlearn"),
 }
 
-STEPPERS = {"envs", "rollout", "clips"}
+STEPPERS = {"envs", "rollout", "clips", "bench"}  # bench times the bare emulators
 GENERATORS = {"default_rng", "Generator", "SeedSequence"}
 
 

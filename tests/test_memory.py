@@ -1,4 +1,4 @@
-"""The replay memory against a scripted tape: every sampled row is checked by what its frames say."""
+"""The replay memory against a scripted tape: every sampled row is checked by its frames."""
 
 from itertools import islice
 
