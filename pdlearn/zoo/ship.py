@@ -1,6 +1,6 @@
 """Put a trained agent into the package: rounded to float16, scored as it ships, entered in the CSV.
 
-    python -m pdlearn.zoo.ship runs/teach-pong-0/best.safetensors --commit $(git rev-parse --short HEAD)
+python -m pdlearn.zoo.ship runs/teach-pong-0/best.safetensors --commit $(git rev-parse --short HEAD)
 """
 
 import csv
@@ -15,6 +15,9 @@ from pdlearn.evaluation import evaluate
 from pdlearn.networks import parameter_count
 from pdlearn.presets import EvalConfig
 
+MARK_BEGIN = "<!-- agents: built from docs/results/agents.csv -->"
+MARK_END = "<!-- /agents -->"
+
 
 def ship(
     file: Path,
@@ -22,8 +25,9 @@ def ship(
     episodes: int = 100,
     seed: int = 1,
     results: Path = Path("docs/results/agents.csv"),
+    readme: Path = Path("README.md"),
 ) -> None:
-    """Copy the agent in `file` to the zoo as float16, evaluate that copy, write card and CSV row.
+    """Copy the agent in `file` to the zoo as float16, evaluate that copy, write card and results.
 
     The games of `seed` must have chosen nothing; evaluations while training take other seeds.
     """
@@ -37,6 +41,8 @@ def ship(
     card["made"] = {**card["made"], "commit": commit}
     save_agent(target, Agent(shipped.network, card), torch.float16)
     _enter(results, name, row_of(Agent(shipped.network, card)))
+    if readme.exists():
+        readme.write_text(with_table(readme.read_text("utf-8"), results), "utf-8")
     print(f"{name}: {score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
 
 
@@ -78,6 +84,27 @@ def _enter(path: Path, name: str, row: dict) -> None:
         writer = csv.DictWriter(file, row, lineterminator="\n")
         writer.writeheader()
         writer.writerows(sorted([*rows, row], key=lambda r: (r["game"], -int(r["parameters"]))))
+
+
+def with_table(text: str, results: Path) -> str:
+    """Return a page with the table between its `agents` marks built anew from the CSV."""
+    with open(results, newline="") as file:
+        rows = list(csv.DictReader(file))
+    teachers = {row["game"]: float(row["mean"]) for row in rows if row["network"] == "teacher"}
+    lines = [
+        "| shipped agent | score, 95 % interval | % of teacher | parameters |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        percent = 100 * float(row["mean"]) / teachers[row["game"]]
+        lines.append(
+            f"| `{row['game']}/{row['network']}` "
+            f"| {float(row['mean']):.1f} [{float(row['low']):.1f}, {float(row['high']):.1f}] "
+            f"over {row['episodes']} episodes | {percent:.0f} | {int(row['parameters']):,} |"
+        )
+    begin, rest = text.split(MARK_BEGIN)
+    _, end = rest.split(MARK_END)
+    return f"{begin}{MARK_BEGIN}\n" + "\n".join(lines) + f"\n{MARK_END}{end}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,69 @@
+"""What the pages say is what the CSVs and the cards say; what they point at is there."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from pdlearn import zoo
+from pdlearn.zoo.ship import row_of, with_table
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def rows(name):
+    with open(ROOT / "docs" / "results" / name, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_a_shipped_agents_row_is_what_its_card_says(name):
+    game, network = name.split("/")
+    written = [r for r in rows("agents.csv") if (r["game"], r["network"]) == (game, network)]
+    assert written == [{key: str(value) for key, value in row_of(zoo.load(name)).items()}]
+
+
+def test_no_results_row_is_without_its_agent():
+    assert sorted(f"{r['game']}/{r['network']}" for r in rows("agents.csv")) == zoo.names()
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_a_shipped_agent_was_judged_on_at_least_30_episodes_none_of_which_chose_it(name):
+    card = zoo.load(name).card
+    assert card["score"]["episodes"] >= 30 and card["score"]["epsilon"] == 0.05
+    assert card["score"]["seed"] != card.get("chosen_by", {}).get("seed")
+
+
+def test_the_readme_table_is_built_from_the_results():
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert with_table(text, ROOT / "docs" / "results" / "agents.csv") == text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_of_a_page_are_there(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_pictures_have_alt_text():
+    for page in PAGES:
+        assert not re.search(r"!\[\]\(", page.read_text("utf-8")), page.name
+
+
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    shorter = code.replace("for row in run:", "for row in []:").replace("episodes=30", "episodes=1")
+    assert shorter.count("episodes=1") == shorter.count("in []") == 1
+    exec(compile(shorter, "README.md", "exec"), {})
+    assert (tmp_path / "student.safetensors").exists()
+
+
+def test_the_bench_rows_are_ratios_to_ceilings_of_the_same_run():
+    figures = {row["figure"]: float(row["value"]) for row in rows("bench.csv")}
+    for name in ("teacher loop share", "distillation share", "evaluation share"):
+        assert 0 < figures[name] <= 130
