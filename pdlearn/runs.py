@@ -9,6 +9,7 @@ import json
 import math
 import platform
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,7 +129,7 @@ class Run:
             for row in self.rows():
                 yield row
                 if time.monotonic() - self.saved > SAVE_SECONDS:
-                    self.save()
+                    self._try_to_save()
                 if time.monotonic() - self.started > 60 * self.minutes:
                     break
         finally:
@@ -149,6 +150,14 @@ class Run:
         write_file(self.folder / "state.safetensors", tensors, card)
         save_agent(self.folder / "agent.safetensors", self.agent())
         self.saved = time.monotonic()
+
+    def _try_to_save(self) -> None:
+        """Save, or say why it failed and train on: a full disk may have room again later."""
+        try:
+            self.save()
+        except OSError as error:
+            self.saved = time.monotonic()
+            warnings.warn(f"could not save to {self.folder} ({error}); going on", stacklevel=2)
 
     def _restore(self) -> None:
         path = self.folder / "state.safetensors"

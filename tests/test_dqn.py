@@ -122,6 +122,23 @@ def test_a_run_that_is_interrupted_is_saved_first(tmp_path):
     assert card["counts"]["updates"] == 20
 
 
+def test_a_full_disk_does_not_end_a_run(tmp_path, monkeypatch):
+    run = Teaching(CATCH, replace(TINY, agent_steps=4_000), precision="float32", folder=tmp_path)
+    monkeypatch.setattr("pdlearn.runs.SAVE_SECONDS", 0.0)
+    save = run.save
+
+    def full_disk():
+        if run.agent_steps < 4_000:
+            raise OSError(28, "No space left on device")
+        save()
+
+    run.save = full_disk
+    with pytest.warns(UserWarning, match="could not save .*No space left on device.*; going on"):
+        rows = list(run)
+    assert rows[-1]["agent_steps"] == 4_000
+    assert read_file(tmp_path / "state.safetensors")[1]["counts"]["agent_steps"] == 4_000
+
+
 def test_resuming_a_run_of_another_game_is_refused(tmp_path):
     list(itertools.islice(Teaching(CATCH, TINY, precision="float32", folder=tmp_path), 1))
     with pytest.raises(ValueError, match="its game is 'pdlearn/Catch-v0'; expected 'CartPole-v1'"):
