@@ -44,6 +44,13 @@ class QLearner(Learner):
             target = td_target(batch.reward_t, batch.discount_t, target_q_t, online_q_t)
         return td_loss(self.network(batch.observation_tm1), batch.action_tm1, target)
 
+    def learning_rate(self) -> float:
+        """Return the step size of the next update: smaller in the run's last quarter."""
+        config = self.config
+        learnt = self.updates * config.minibatch
+        late = learnt >= 0.75 * config.agent_steps * config.samples_per_step
+        return config.learning_rate_final if late else config.learning_rate
+
     def update(self, batch: Transitions) -> Tensor:
         """Take one optimiser step; every `target_period_updates` the target catches up."""
         loss = super().update(batch)

@@ -13,17 +13,17 @@ class TeacherConfig:
 
     size: str = "teacher"
     """teacher, net1, net2 or net3"""
-    agent_steps: int = 2_000_000
+    agent_steps: int = 1_000_000
     """agent steps in all copies of the game together"""
     num_envs: int = 16
     """copies of the game played side by side"""
     memory_steps: int = 300_000
     """agent steps the replay memory holds"""
-    learn_start_steps: int = 20_000
+    learn_start_steps: int = 10_000
     """agent steps recorded before learning begins (again after --resume)"""
-    minibatch: int = 128
+    minibatch: int = 64
     """transitions a minibatch"""
-    samples_per_step: float = 8.0
+    samples_per_step: float = 6.0
     """transitions learnt per agent step"""
     n_step: int = 3
     """rewards summed before bootstrapping"""
@@ -33,23 +33,25 @@ class TeacherConfig:
     """gamma"""
     optimizer: str = "adam"
     """adam, or rmsprop (centred, as Nature DQN's)"""
-    learning_rate: float = 2.5e-4
-    """step size"""
-    optimizer_epsilon: float = 1.5e-4
+    learning_rate: float = 2e-4
+    """step size until the last quarter of the run"""
+    learning_rate_final: float = 5e-5
+    """step size in the last quarter, where a smaller one settles the values"""
+    optimizer_epsilon: float = 1e-5
     """added to the denominator (adam) or inside the root (rmsprop)"""
-    target_period_updates: int = 500
+    target_period_updates: int = 400
     """updates between copies of the network into the target network"""
     epsilon_start: float = 1.0
     """exploration at the first step"""
     epsilon_final: float = 0.02
     """exploration after the decay"""
-    epsilon_decay_steps: int = 150_000
+    epsilon_decay_steps: int = 100_000
     """agent steps of linear decay"""
     clip_reward: bool = True
     """learn from the sign of rewards (scores stay raw)"""
     end_on_life_loss: bool = True
     """a lost life gives discount 0 (the game goes on)"""
-    evaluation_period_steps: int = 100_000
+    evaluation_period_steps: int = 80_000
     """agent steps between evaluations"""
     evaluation_episodes: int = 10
     """episodes of an evaluation while training"""
@@ -112,7 +114,7 @@ TEACHER_BUDGETS = {
     "fast": TeacherConfig(),
     "full": TeacherConfig(
         agent_steps=10_000_000, num_envs=64, memory_steps=1_000_000, minibatch=256, double=True,
-        epsilon_final=0.01, epsilon_decay_steps=500_000, target_period_updates=1_000,
+        samples_per_step=8.0, optimizer_epsilon=1.5e-4, epsilon_final=0.01, epsilon_decay_steps=500_000, target_period_updates=1_000,
         evaluation_period_steps=250_000,
     ),
     # Nature DQN to the letter (Mnih et al. 2015). Its loss is a sum over 32 transitions and ours a
@@ -120,7 +122,8 @@ TEACHER_BUDGETS = {
     "paper": TeacherConfig(
         agent_steps=50_000_000, num_envs=1, memory_steps=1_000_000, learn_start_steps=50_000,
         minibatch=32, samples_per_step=8.0, n_step=1, double=False, optimizer="rmsprop",
-        learning_rate=2.5e-4, optimizer_epsilon=0.01 / 32**2, target_period_updates=2_500,
+        learning_rate=2.5e-4, learning_rate_final=2.5e-4, optimizer_epsilon=0.01 / 32**2,
+        target_period_updates=2_500,
         epsilon_final=0.1, epsilon_decay_steps=1_000_000,
         evaluation_period_steps=250_000, evaluation_episodes=30,
     ),

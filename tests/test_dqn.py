@@ -62,6 +62,18 @@ def test_epsilon_falls_linearly_and_then_stays():
     assert values == pytest.approx([1.0, 0.55, 0.1, 0.1])
 
 
+def test_the_step_size_is_smaller_in_the_last_quarter():
+    config = replace(
+        TINY, agent_steps=1_000, samples_per_step=4.0, minibatch=10, learning_rate=0.1,
+        learning_rate_final=0.01,
+    )  # fmt: skip
+    learner = QLearner(config, QNetwork(2, "net3", (5,)))
+    rates = []
+    for learner.updates in (0, 299, 300, 400):
+        rates.append(learner.learning_rate())
+    assert rates == [0.1, 0.1, 0.01, 0.01]
+
+
 def test_the_target_network_changes_only_every_so_many_updates():
     config = replace(TINY, target_period_updates=3)
     learner = QLearner(config, QNetwork(2, "net3", (5,), torch.Generator().manual_seed(0)))
