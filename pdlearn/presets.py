@@ -114,7 +114,8 @@ TEACHER_BUDGETS = {
     "fast": TeacherConfig(),
     "full": TeacherConfig(
         agent_steps=10_000_000, num_envs=64, memory_steps=1_000_000, minibatch=256, double=True,
-        samples_per_step=8.0, optimizer_epsilon=1.5e-4, epsilon_final=0.01, epsilon_decay_steps=500_000, target_period_updates=1_000,
+        samples_per_step=8.0, optimizer_epsilon=1.5e-4, target_period_updates=1_000,
+        epsilon_final=0.01, epsilon_decay_steps=500_000,
         evaluation_period_steps=250_000,
     ),
     # Nature DQN to the letter (Mnih et al. 2015). Its loss is a sum over 32 transitions and ours a
