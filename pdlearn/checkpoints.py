@@ -69,7 +69,7 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     try:
         tensors = safetensors.torch.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = header.get("__metadata__", {})
+        metadata = header.get("__metadata__") or {}
     except Exception as error:  # safetensors, json and torch each have their own
         raise CheckpointError(
             f"{path}: not a whole safetensors file ({_one_line(error)})"

@@ -18,7 +18,7 @@ from pdlearn.report import write_report
 ACTIONS = ("NOOP", "UP", "DOWN")
 MOMENT = 5
 STUDENT_VALUES = np.array([0.5, 2.0, -1.0], np.float32)
-HOSTILE = '</script><script>window.hacked = 1</script><!--<script> & "quoted" \\ /*DATA*/'
+HOSTILE = '</script><script>window.hacked = 1</script><!--<script><img src=x> & "\\ /*DATA*/'
 
 
 def make_clip(name: str, seed: int, length: int = 45) -> Clip:
@@ -355,6 +355,8 @@ def test_hostile_text_is_shown_as_text(tmp_path, visit):
     page = visit(make_page(tmp_path, result=result))
     assert page.title().startswith("</script>")
     assert page.evaluate("window.hacked") is None
+    assert HOSTILE in page.locator("#how").text_content()
+    assert page.locator("img").count() == 0
 
 
 @pytest.mark.browser
