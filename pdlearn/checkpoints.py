@@ -78,7 +78,7 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         raise CheckpointError(f"{path}: a safetensors file, but without a pdlearn card")
     try:
         sealed = json.loads(metadata["pdlearn"])
-        kind, checksum, card = sealed["format"], sealed["sha256"], sealed["card"]
+        kind, checksum, card = sealed["format"], sealed["sha256"], dict(sealed["card"])
     except Exception as error:
         raise CheckpointError(f"{path}: its card is damaged ({_one_line(error)})") from error
     if kind != FORMAT:
@@ -125,12 +125,14 @@ def load_agent(
     weights, card = read_file(path)
     if card.get("kind") != "agent":
         raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected an agent")
+    if not isinstance(card.get("game"), str):
+        raise CheckpointError(f"{path}: its card names no game")
     if game is not None and card["game"] != game:
         raise CheckpointError(f"{path}: plays {card['game']!r}; expected {game!r}")
     try:
         network = QNetwork(len(card["actions"]), card["size"], tuple(card["observation_shape"]))
         network.load_state_dict(weights)
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error
     network.requires_grad_(False)
     return Agent(network.to(device), {k: v for k, v in card.items() if k != "kind"})

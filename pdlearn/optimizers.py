@@ -32,7 +32,9 @@ class CentredRMSprop(torch.optim.Optimizer):
                 gradient, mean, square = parameter.grad, state["mean"], state["square"]
                 mean.lerp_(gradient, 1 - decay)
                 square.mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
-                root = (square - mean * mean + group["epsilon"]).sqrt_()
+                # Rounding can take the variance of a steady gradient below zero.
+                variance = (square - mean * mean).clamp_(min=0)
+                root = variance.add_(group["epsilon"]).sqrt_()
                 parameter.addcdiv_(gradient, root, value=-group["lr"])
 
 

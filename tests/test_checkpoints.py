@@ -386,7 +386,13 @@ def test_a_card_with_an_entry_missing_is_refused(tmp_path, missing, game):
     assert missing in refusal(tmp_path / "agent", game=game)
 
 
-@pytest.mark.parametrize("card", [{"kind": "teach"}, {}, [1, 2], None], ids=str)
+@pytest.mark.parametrize("card", [[1, 2], None], ids=str)
+def test_a_card_that_is_no_card_is_refused(tmp_path, card):
+    write_file(tmp_path / "state", agent().network.state_dict(), card)
+    assert "its card is damaged" in refusal(tmp_path / "state")
+
+
+@pytest.mark.parametrize("card", [{"kind": "teach"}, {}], ids=str)
 def test_a_file_that_holds_no_agent_is_refused(tmp_path, card):
     write_file(tmp_path / "state", agent().network.state_dict(), card)
     assert "expected an agent" in refusal(tmp_path / "state")
