@@ -111,7 +111,7 @@ class Agent:
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
     """Write an agent to `path`; its weights as `dtype` (float16 halves the file)."""
     weights = {name: tensor.to(dtype) for name, tensor in agent.network.state_dict().items()}
-    write_file(path, weights, {"kind": "agent", **agent.card})
+    write_file(path, weights, {**agent.card, "kind": "agent"})
 
 
 def load_agent(

@@ -23,7 +23,7 @@ def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
     """Return `softmax(Q / temperature)` `[B, A]`, the target of `kl_loss`; low sharpens."""
     if not temperature > 0:
         raise ValueError(f"expected a temperature above 0; got {temperature}")
-    return torch.softmax(teacher_q.detach() / temperature, dim=1)
+    return torch.softmax(teacher_q.detach().float() / temperature, dim=1)
 
 
 def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
@@ -33,7 +33,7 @@ def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01
     """
     _check_pair(student_logits, teacher_q)
     target = teacher_policy(teacher_q, temperature)  # [B, A]
-    log_target = torch.log_softmax(teacher_q.detach() / temperature, dim=1)
+    log_target = torch.log_softmax(teacher_q.detach().float() / temperature, dim=1)
     log_student = torch.log_softmax(student_logits, dim=1)
     return (target * (log_target - log_student)).sum(1).mean()
 

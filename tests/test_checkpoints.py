@@ -309,6 +309,12 @@ def test_a_safetensors_file_without_a_card_is_told_apart_from_a_damaged_one(tmp_
     assert "without a pdlearn card" in refusal(path)
 
 
+def test_a_file_of_another_format_is_refused_with_both_formats(tmp_path):
+    path = tmp_path / "agent.safetensors"
+    path.write_bytes(FOREIGN["card of another format"])
+    assert "written in format 'pdlearn/2'; expected 'pdlearn/1'" in refusal(path)
+
+
 def test_a_directory_is_refused(tmp_path):
     assert "cannot be read" in refusal(tmp_path)
 
@@ -451,14 +457,14 @@ def test_the_trap_works(tmp_path):
 
 @pytest.mark.parametrize("kind", ["pickle", "torch"])
 def test_a_file_with_code_in_it_is_refused(tmp_path, kind):
-    path = tmp_path / "agent.safetensors"
+    path = tmp_path / "agent"
     path.write_bytes(trapped(kind, tmp_path / "sprung"))
     assert "not a whole safetensors file" in refusal(path)
 
 
 @pytest.mark.parametrize("kind", ["pickle", "torch"])
 def test_a_file_with_code_in_it_does_not_run_it(tmp_path, kind):
-    path = tmp_path / "agent.safetensors"
+    path = tmp_path / "agent"
     path.write_bytes(trapped(kind, tmp_path / "sprung"))
     try:
         load_agent(path)
