@@ -5,6 +5,11 @@ Every name below is imported from its module when it is first used, so that `imp
 """
 
 import importlib
+import os
+
+# OpenMP threads that wait by spinning keep the emulators' threads off their cores; torch reads this
+# when it is first imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 __version__ = "0.1.0"
 

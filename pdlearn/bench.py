@@ -1,13 +1,16 @@
 """Speed, as shares of ceilings: what each loop reaches of what its parts allow, in one run.
 
 Machines differ and drift, so a lone time says little. Each loop is set against the bare parts that
-this same run measured: the emulators alone, the network alone, the learning step alone.
+this same run measured: the emulators alone, the network alone, the learning step alone. All are
+measured in turn, a slice of time each, round after round, so that a slow minute slows all of them;
+a share is the median of the rounds' shares.
 """
 
 import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from statistics import median
 
 import numpy as np
 import torch
@@ -23,120 +26,157 @@ from pdlearn.optimizers import keep_freed_memory
 from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, EvalConfig
 
 GAME = "pong"
+ROUNDS = 5
+TEACHER = replace(
+    TEACHER_BUDGETS["fast"], samples_per_step=8.0, memory_steps=50_000, learn_start_steps=2_000,
+    agent_steps=10**9, evaluation_period_steps=10**9,
+)  # fmt: skip
+STUDENT = replace(DISTILL_BUDGETS["fast"], steps_per_hour=20_000, updates_per_hour=10**9)
+EVALUATION = EvalConfig(episodes=10**5)
+
+# A probe sets up what it measures, then yields what was done since it was last asked.
+Probe = Iterator[int]
 Figure = tuple[str, float, str, str]
 
 
-def measure(device: str, seconds: float, peer: str = "none") -> Iterator[Figure]:
-    """Yield (name, value, unit, note) for every figure, as it is measured.
+def measure(
+    device: str,
+    seconds: float,
+    peer: str = "none",
+    on_slice: Callable[[int], None] = lambda slices: None,
+) -> list[Figure]:
+    """Return (name, value, unit, note) for every figure, each measured for `seconds` in all.
 
     The teacher loop learns 8 samples an agent step, as Nature DQN and its successors do. Ceilings
     imply: 1 / (1/environment + 8/learning) for the teacher, the bare student step for
-    distillation, 1 / (1/environment + 1/deciding) for evaluation.
+    distillation, 1 / (1/environment + 1/deciding) for evaluation. `on_slice` is told how many of
+    the `slice_count(peer)` slices are done.
     """
     keep_freed_memory()
-    teacher_config = replace(TEACHER_BUDGETS["fast"], samples_per_step=8.0)
-    env_rate = _environment(teacher_config.num_envs, seconds)
-    yield "environment", env_rate, "steps/s", f"{teacher_config.num_envs} copies, random actions"
-    learn_rate, precision = _learning(device, teacher_config, seconds)
-    note = f"minibatch {teacher_config.minibatch}, {precision}"
-    yield "learning", learn_rate, "samples/s", note
-
-    ceiling = 1 / (1 / env_rate + teacher_config.samples_per_step / learn_rate)
-    rate = _teaching(device, teacher_config, precision, seconds)
-    yield "teacher loop", rate, "steps/s", "acting, storing, sampling, 8 samples learnt a step"
-    yield "teacher loop share", 100 * rate / ceiling, "%", f"of {ceiling:.0f} steps/s"
+    learner = QLearner(TEACHER, QNetwork(6).to(device), "auto")
+    student = StudentLearner(STUDENT, QNetwork(6, STUDENT.size).to(device), "auto")
+    learning, student_step = _learning(learner), _student_step(student)
+    next(learning), next(student_step)  # decides the precision that the loops use too
+    probes = {
+        "environment": _environment(TEACHER.num_envs),
+        "learning": learning,
+        "teacher loop": _teaching(device, learner.precision),
+        "student step": student_step,
+        "distillation": _distilling(device, student.precision),
+        "evaluation environment": _environment(EVALUATION.num_envs),
+        "deciding": _deciding(device, EVALUATION.num_envs),
+        "evaluation": _evaluating(device),
+    }
     if peer == "sb3":
-        from pdlearn.bench_sb3 import sb3_rate
+        from pdlearn.bench_sb3 import sb3_steps
 
-        peer_rate = sb3_rate(GAME, device, seconds)
-        yield "sb3 teacher loop", peer_rate, "steps/s", "Stable-Baselines3 DQN, 8 samples a step"
-        yield "teacher loop over sb3", rate / peer_rate, "times", ""
-
-    student_config = DISTILL_BUDGETS["fast"]
-    bare, precision = _student_step(device, student_config, seconds)
-    yield "student step", bare, "samples/s", f"net3, minibatch {student_config.minibatch}"
-    rate = _distilling(device, student_config, precision, seconds)
-    yield "distillation", rate, "samples/s", "sampling from the memory and learning"
-    yield "distillation share", 100 * rate / bare, "%", "of the bare student step"
-
-    config = EvalConfig()
-    env_rate = _environment(config.num_envs, seconds)
-    decide_rate = _deciding(device, config.num_envs, seconds)
-    ceiling = 1 / (1 / env_rate + 1 / decide_rate)
-    rate = _evaluating(device, config, seconds)
-    yield "evaluation", rate, "steps/s", f"{config.num_envs} copies"
-    yield "evaluation share", 100 * rate / ceiling, "%", f"of {ceiling:.0f} steps/s"
+        probes["sb3 teacher loop"] = sb3_steps(GAME, device)
+    rates = {name: np.zeros(ROUNDS) for name in probes}
+    slices = itertools.count(1)
+    for probe in probes.values():
+        next(probe)
+    for round_, (name, probe) in itertools.product(range(ROUNDS), probes.items()):
+        rates[name][round_] = _rate(probe, seconds / ROUNDS, device)
+        on_slice(next(slices))
+    for probe in probes.values():
+        probe.close()
+    return _figures(rates, learner.precision, student.precision)
 
 
-def _rate(work: Callable[[], int], seconds: float, device: str = "cpu") -> float:
-    """Return the median over slices of a second of what `work` does a second."""
-    work()
-    rates = []
-    for _ in range(max(3, round(seconds))):
-        done, start = 0, time.perf_counter()
-        while time.perf_counter() - start < 1.0:
-            done += work()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        rates.append(done / (time.perf_counter() - start))
-    return float(np.median(rates))
+def slice_count(peer: str = "none") -> int:
+    """Return how many slices of time `measure` takes."""
+    return ROUNDS * (9 if peer == "sb3" else 8)
 
 
-def _environment(num_envs: int, seconds: float) -> float:
+def _figures(rates: dict[str, np.ndarray], precision: str, student_precision: str) -> list[Figure]:
+    """Return the figures of the rounds' rates `[ROUNDS]` by probe."""
+    loop, spent = rates["teacher loop"], TEACHER.samples_per_step / rates["learning"]
+    loop_ceiling = 1 / (1 / rates["environment"] + spent)
+    play_ceiling = 1 / (1 / rates["evaluation environment"] + 1 / rates["deciding"])
+    minibatch = f"minibatch {TEACHER.minibatch}, {precision}"
+    student = f"{STUDENT.size}, minibatch {STUDENT.minibatch}, {student_precision}"
+    per_second = [
+        ("environment", rates["environment"], "steps/s", f"{TEACHER.num_envs} copies"),
+        ("learning", rates["learning"], "samples/s", minibatch),
+        ("teacher loop", loop, "steps/s", "acting, storing, sampling, 8 samples learnt a step"),
+        ("student step", rates["student step"], "samples/s", student),
+        ("distillation", rates["distillation"], "samples/s", "sampling and learning"),
+        ("evaluation", rates["evaluation"], "steps/s", f"{EVALUATION.num_envs} copies"),
+    ]
+    shares = [
+        ("teacher loop share", loop / loop_ceiling, f"of {median(loop_ceiling):.0f} steps/s"),
+        (
+            "distillation share", rates["distillation"] / rates["student step"],
+            "of the bare student step",
+        ),
+        (
+            "evaluation share", rates["evaluation"] / play_ceiling,
+            f"of {median(play_ceiling):.0f} steps/s",
+        ),
+    ]  # fmt: skip
+    figures = [(name, median(rate), unit, note) for name, rate, unit, note in per_second]
+    figures += [(name, 100 * median(share), "%", note) for name, share, note in shares]
+    if "sb3 teacher loop" in rates:
+        peer = rates["sb3 teacher loop"]
+        note = "Stable-Baselines3 DQN, 8 samples a step"
+        figures.append(("sb3 teacher loop", median(peer), "steps/s", note))
+        figures.append(("teacher loop over sb3", median(loop / peer), "times", ""))
+    return figures
+
+
+def _rate(probe: Probe, seconds: float, device: str) -> float:
+    """Return what `probe` does a second, over at least `seconds`."""
+    next(probe)  # what lies idle gets warm again
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        done += next(probe)
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return done / (time.perf_counter() - start)
+
+
+def _environment(num_envs: int) -> Probe:
     env = envs.make(GAME, num_envs)
     env.reset(0, "show")
     actions = np.random.default_rng(0).integers(0, env.num_actions, (1000, num_envs))
-    turns = itertools.cycle(actions)
-
-    def work() -> int:
-        env.send(next(turns))
-        env.recv()
-        return num_envs
-
-    rate = _rate(work, seconds)
-    env.close()
-    return rate
+    try:
+        for action in itertools.cycle(actions):
+            env.send(action)
+            env.recv()
+            yield num_envs
+    finally:
+        env.close()
 
 
-def _frames(minibatch: int, device: str) -> torch.Tensor:
+def _frames(minibatch: int, device: torch.device | str) -> torch.Tensor:
     return torch.randint(0, 256, (minibatch, 4, 84, 84), dtype=torch.uint8, device=device)
 
 
-def _learning(device: str, config, seconds: float) -> tuple[float, str]:
-    learner = QLearner(config, QNetwork(6).to(device), "auto")
-    n = config.minibatch
+def _learning(learner: QLearner) -> Probe:
+    n, device = learner.config.minibatch, learner.device
     batch = Transitions(
         _frames(n, device), torch.zeros(n, dtype=torch.int64, device=device),
         torch.zeros(n, device=device), torch.ones(n, device=device), _frames(n, device),
     )  # fmt: skip
-
-    def work() -> int:
+    while True:
         learner.update(batch)
-        return n
-
-    return _rate(work, seconds, device), learner.precision
+        yield n
 
 
-def _teaching(device: str, config, precision: str, seconds: float) -> float:
-    config = replace(
-        config, memory_steps=50_000, learn_start_steps=2_000, evaluation_period_steps=10**9
-    )
-    run = Teaching(GAME, config, device=device, precision=precision)
-    rows = (row["steps_per_second"] for row in run if row["updates"] > 200)
-    started = time.monotonic()
-    rates = list(itertools.takewhile(lambda _: time.monotonic() - started < 3 * seconds, rows))
-    return float(np.median(rates))
-
-
-def _student_step(device: str, config, seconds: float) -> tuple[float, str]:
-    learner = StudentLearner(config, QNetwork(6, config.size).to(device), "auto")
-    batch = States(_frames(config.minibatch, device), torch.randn(config.minibatch, 6).to(device))
-
-    def work() -> int:
+def _student_step(learner: StudentLearner) -> Probe:
+    n, device = learner.config.minibatch, learner.device
+    batch = States(_frames(n, device), torch.randn(n, 6, device=device))
+    while True:
         learner.update(batch)
-        return config.minibatch
+        yield n
 
-    return _rate(work, seconds, device), learner.precision
+
+def _teaching(device: str, precision: str) -> Probe:
+    run = Teaching(GAME, TEACHER, device=device, precision=precision)
+    run.row_steps = 10 * TEACHER.num_envs
+    rows = (row["agent_steps"] for row in run if row["updates"] > 0)
+    for before, now in itertools.pairwise(rows):
+        yield now - before
 
 
 def _untrained(size: str, device: str) -> Agent:
@@ -145,38 +185,22 @@ def _untrained(size: str, device: str) -> Agent:
     return Agent(network, {**facts, "size": size, "preprocessing": envs.PREPROCESSING})
 
 
-def _distilling(device: str, config, precision: str, seconds: float) -> float:
-    config = replace(config, hours=1, steps_per_hour=20_000, updates_per_hour=10**9)
-    run = Distillation(_untrained("teacher", device), config, device=device, precision=precision)
-    rates = (row["samples_per_second"] for row in run if row["phase"] == "learn")
-    next(rates)
-    started = time.monotonic()
-    rates = itertools.takewhile(lambda _: time.monotonic() - started < seconds, rates)
-    return float(np.median(list(rates)))
+def _distilling(device: str, precision: str) -> Probe:
+    run = Distillation(_untrained("teacher", device), STUDENT, device=device, precision=precision)
+    rows = (row["updates"] for row in run if row["phase"] == "learn")
+    for before, now in itertools.pairwise(rows):
+        yield (now - before) * STUDENT.minibatch
 
 
-@torch.no_grad()
-def _deciding(device: str, num_envs: int, seconds: float) -> float:
-    network, frames = QNetwork(6).to(device), _frames(num_envs, "cpu")
-
-    def work() -> int:
-        network(frames.to(device)).argmax(1).cpu()
-        return num_envs
-
-    return _rate(work, seconds)
+def _deciding(device: str, num_envs: int) -> Probe:
+    network = _untrained("teacher", device).network
+    observation = _frames(num_envs, "cpu")
+    while True:
+        with torch.no_grad():
+            network(observation.to(device)).argmax(1).cpu()
+        yield num_envs
 
 
-def _evaluating(device: str, config: EvalConfig, seconds: float) -> float:
-    """Return steps of unfinished episodes a second: a copy that is done counts for nothing."""
-    counted, marks = 0, []
-
-    def on_step(agent_steps: int) -> None:
-        nonlocal counted
-        counted += agent_steps
-        marks.append((time.perf_counter(), counted))
-
-    for _ in play_episodes(_untrained("teacher", device), config, on_step=on_step):
-        if marks[-1][0] - marks[0][0] > seconds:
-            break
-    (start, first), (end, last) = marks[0], marks[-1]
-    return (last - first) / (end - start)
+def _evaluating(device: str) -> Probe:
+    for _ in play_episodes(_untrained("teacher", device), EVALUATION):
+        yield EVALUATION.num_envs

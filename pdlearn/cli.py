@@ -267,17 +267,19 @@ def bench(
     Args:
         peer: sb3 also measures Stable-Baselines3's DQN (pip install stable-baselines3 and opencv)
         json_file: also write the figures to this file
-        seconds: how long each figure is measured
+        seconds: how long each figure is measured, in five slices in turn with the others
         device: where the networks and the memory live
     """
-    from pdlearn.bench import measure
+    from pdlearn.bench import measure, slice_count
 
-    figures = {}
-    for name, value, unit, note in measure(_device(device), seconds, peer):
-        figures[name] = value
-        print(f"{name:34s} {value:10.2f} {unit:12s} {note}", flush=True)
+    bar = _Bar("bench", slice_count(peer), "slices")
+    figures = measure(_device(device), seconds, peer, bar.update)
+    bar.close()
+    for name, value, unit, note in figures:
+        print(f"{name:34s} {value:10.2f} {unit:12s} {note}")
     if json_file is not None:
-        json_file.write_text(json.dumps(figures, indent=1) + "\n")
+        values = {name: value for name, value, _, _ in figures}
+        json_file.write_text(json.dumps(values, indent=1) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -408,9 +410,10 @@ def _evaluate(agent, config: EvalConfig, seed: int, title: str):
 
     bar = _Bar(f"evaluate {title}", config.episodes, "episodes")
     episodes = []
-    for episode in play_episodes(agent, config, seed):
-        episodes.append(episode)
-        bar.update(len(episodes), score=episode.score)
+    for ended in play_episodes(agent, config, seed):
+        for episode in ended:
+            episodes.append(episode)
+            bar.update(len(episodes), score=episode.score)
     bar.close()
     return summarise(agent, episodes, config, seed)
 

@@ -26,8 +26,6 @@ from pdlearn.presets import EvalConfig, TeacherConfig
 from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, steps
 from pdlearn.runs import Run
 
-ROW_STEPS = 2_000
-
 
 class QLearner(Learner):
     """A Q-network and the target network it bootstraps from."""
@@ -76,7 +74,7 @@ def epsilon_at(config: TeacherConfig, agent_steps: int) -> float:
 class Teaching(Run):
     """Train a DQN teacher on `game`; see `Run` for the keywords.
 
-    A row every 2,000 agent steps: agent_steps, updates, episodes, epsilon, loss, score (mean of
+    A row every `row_steps` agent steps: agent_steps, updates, episodes, epsilon, loss, score (mean of
     the last 20 training episodes), evaluation (mean score of a few episodes, when one was due),
     best_evaluation, steps_per_second, seconds. The agent of the best evaluation is kept beside the
     last one, as `best.safetensors`; that evaluation chose it, so score it afresh.
@@ -85,6 +83,7 @@ class Teaching(Run):
     """
 
     kind = "teach"
+    row_steps = 2_000
 
     def __init__(self, game: str, config: TeacherConfig, **keywords):
         super().__init__(config, **keywords)
@@ -160,8 +159,8 @@ class Teaching(Run):
 
                 finished = self.agent_steps >= config.agent_steps
                 evaluation_due = losses and self._passed(config.evaluation_period_steps)
-                if self._passed(ROW_STEPS) or evaluation_due or finished:
-                    rate = ROW_STEPS / (time.monotonic() - row_at)
+                if self._passed(self.row_steps) or evaluation_due or finished:
+                    rate = self.row_steps / (time.monotonic() - row_at)
                     yield {
                         "agent_steps": self.agent_steps,
                         "updates": self.learner.updates,

@@ -1,6 +1,7 @@
 """Judging an agent: full episodes, raw scores, an interval beside a mean (paper, section 4)."""
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,12 +53,11 @@ def play_episodes(
     agent: Agent,
     config: EvalConfig = EvalConfig(),
     seed: int = 0,
-    on_step: Callable[[int], None] = lambda agent_steps: None,
-) -> Iterator[Episode]:
-    """Yield exactly `config.episodes` full episodes, as each ends.
+) -> Iterator[list[Episode]]:
+    """Play exactly `config.episodes` full episodes; yield, every vector step, those that it ended.
 
     Every copy of the game plays a number of episodes fixed beforehand, so that short episodes are
-    not favoured over long ones. `on_step` is told the agent steps of each vector step.
+    not favoured over long ones.
     """
     if config.episodes < 1:
         raise ValueError(f"expected at least one episode; got {config.episodes}")
@@ -71,11 +71,10 @@ def play_episodes(
     play = steps(envs.make(agent.game, num_envs), policy, seed, "evaluate")
     try:
         for step in play:
-            on_step(int((quota > 0).sum()))
-            for episode in tracker.add(step):
-                if quota[episode.env] > 0:
-                    quota[episode.env] -= 1
-                    yield episode
+            ended = [episode for episode in tracker.add(step) if quota[episode.env] > 0]
+            for episode in ended:
+                quota[episode.env] -= 1
+            yield ended
             if not quota.any():
                 return
     finally:
@@ -88,7 +87,7 @@ def evaluate(agent: Agent, config: EvalConfig = EvalConfig(), seed: int = 0) -> 
     The games' seeds are never those of training or of recorded data. Raises ValueError if fewer
     than one episode is asked for.
     """
-    episodes = list(play_episodes(agent, config, seed))
+    episodes = list(itertools.chain.from_iterable(play_episodes(agent, config, seed)))
     return summarise(agent, episodes, config, seed)
 
 
