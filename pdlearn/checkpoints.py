@@ -64,8 +64,9 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     path = Path(path)
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{path}: cannot be read ({reason})") from error
     try:
         tensors = safetensors.torch.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -109,8 +110,19 @@ class Agent:
 
 
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
-    """Write an agent to `path`; its weights as `dtype` (float16 halves the file)."""
-    weights = {name: tensor.to(dtype) for name, tensor in agent.network.state_dict().items()}
+    """Write an agent to `path`; its weights as `dtype` (float16 halves the file).
+
+    Raises ValueError if a weight is too large for `dtype`.
+    """
+    weights = {}
+    for name, tensor in agent.network.state_dict().items():
+        weights[name] = tensor.to(dtype)
+        if not torch.equal(weights[name].isfinite(), tensor.isfinite()):
+            largest = tensor.abs().max().item()
+            raise ValueError(
+                f"{path}: {name} holds {largest:g}; expected weights that fit {dtype}, "
+                f"at most {torch.finfo(dtype).max:g}"
+            )
     write_file(path, weights, {**agent.card, "kind": "agent"})
 
 

@@ -58,7 +58,16 @@ def td_target(
     `reward_t` is the discounted sum of n rewards and `discount_t` is gamma^n, or 0 after an end.
     The value is the target network's maximum, or, when `online_q_t` is given, the target network's
     value of the online network's best action (double DQN, van Hasselt et al. 2016).
+    Raises ValueError unless rewards and discounts are `[B]` and the values `[B, A]`.
     """
+    rows = list(target_q_t.shape[:1])
+    alike = online_q_t is None or online_q_t.shape == target_q_t.shape
+    if target_q_t.ndim != 2 or not alike or not rows == [*reward_t.shape] == [*discount_t.shape]:
+        others = "" if online_q_t is None else f" and {list(online_q_t.shape)}"
+        raise ValueError(
+            "expected rewards [B], discounts [B] and values [B, A]; got "
+            f"{list(reward_t.shape)}, {list(discount_t.shape)} and {list(target_q_t.shape)}{others}"
+        )
     if online_q_t is None:
         value = target_q_t.max(1).values  # [B]
     else:
@@ -75,6 +84,11 @@ def td_loss(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
         raise ValueError(
             "expected values [B, A], actions [B] and targets [B]; got "
             f"{list(q_tm1.shape)}, {list(action_tm1.shape)} and {list(target.shape)}"
+        )
+    if not q_tm1.is_floating_point() or action_tm1.dtype != torch.int64:
+        raise ValueError(
+            "expected floating point values and int64 actions; got "
+            f"{q_tm1.dtype} and {action_tm1.dtype}"
         )
     chosen = q_tm1.gather(1, action_tm1.unsqueeze(1)).squeeze(1)  # [B]
     return F.huber_loss(chosen, target.detach())

@@ -3,7 +3,7 @@
 import ctypes
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,11 @@ class CentredRMSprop(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure=None):
+        """Take one step; return the loss that `closure` gave, if there is one, as torch's do."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             decay = group["decay"]
             for parameter in group["params"]:
@@ -36,6 +41,7 @@ class CentredRMSprop(torch.optim.Optimizer):
                 variance = (square - mean * mean).clamp_(min=0)
                 root = variance.add_(group["epsilon"]).sqrt_()
                 parameter.addcdiv_(gradient, root, value=-group["lr"])
+        return loss
 
 
 def make_optimizer(
@@ -82,16 +88,14 @@ def keep_freed_memory() -> None:
         libc.mallopt(m_mmap_threshold, 2**30)
 
 
-def learning_dtype(device: torch.device, learn, precision: str = "auto") -> torch.dtype:
+def learning_dtype(device: torch.device, learn: Callable[[], None]) -> torch.dtype:
     """Return the dtype that `learn()` runs fastest in: bfloat16 under autocast, or float32.
 
-    `precision` "bfloat16" or "float32" decides without timing; "auto" times both, twice, because
-    some processors have bfloat16 instructions that are slower than float32's.
+    Some processors have bfloat16 instructions that are slower than float32's, so both are timed, in
+    turn, and the best of several times of each counts.
     """
-    if precision != "auto":
-        return getattr(torch, precision)
     seconds = {}
-    for dtype in (torch.float32, torch.bfloat16) * 2:
+    for dtype in (torch.float32, torch.bfloat16) * 6:
         with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
             learn()
             start = time.perf_counter()

@@ -71,6 +71,21 @@ def test_float16_weights_come_back_rounded_once(tmp_path):
     assert all(torch.equal(weights[key], value) for key, value in expected.items())
 
 
+def test_a_weight_too_large_for_float16_is_refused_and_nothing_is_written(tmp_path):
+    mine = agent()
+    mine.network.out.weight.data[0, 0] = -70_000
+    with pytest.raises(ValueError, match="out.weight holds 70000; .*float16, at most 65504"):
+        save_agent(tmp_path / "half", mine, torch.float16)
+    assert not (tmp_path / "half").exists()
+
+
+def test_a_network_that_diverged_can_still_be_saved(tmp_path):
+    mine = agent()
+    mine.network.out.weight.data[0, 0] = float("nan")
+    save_agent(tmp_path / "half", mine, torch.float16)
+    assert load_agent(tmp_path / "half").network.out.weight[0, 0].isnan()
+
+
 def test_float16_weights_come_back_as_float32(tmp_path):
     save_agent(tmp_path / "half", agent(), torch.float16)
     network = load_agent(tmp_path / "half").network
@@ -317,6 +332,10 @@ def test_a_file_of_another_format_is_refused_with_both_formats(tmp_path):
 
 def test_a_directory_is_refused(tmp_path):
     assert "cannot be read" in refusal(tmp_path)
+
+
+def test_a_name_with_a_zero_byte_is_refused(tmp_path):
+    assert "cannot be read (embedded null byte)" in refusal(tmp_path / "a\0b")
 
 
 def test_a_missing_file_is_refused_with_its_path(tmp_path):

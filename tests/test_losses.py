@@ -398,3 +398,32 @@ def test_td_refuses_wrong_shapes_and_names_all_three(q_shape, action_shape, targ
         )
     named = f"{list(q_shape)}, {list(action_shape)} and {list(target_shape)}"
     assert named in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("q_dtype", "action_dtype"), [(torch.int64, torch.int64), (torch.float32, torch.float32)]
+)
+def test_td_refuses_other_dtypes_and_names_both(q_dtype, action_dtype):
+    with pytest.raises(ValueError, match=f"got {q_dtype} and {action_dtype}"):
+        td_loss(torch.zeros(2, 3, dtype=q_dtype), torch.zeros(2, dtype=action_dtype), torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("reward_shape", "discount_shape", "q_shape", "online_shape"),
+    [
+        ((2, 1), (2,), (2, 3), None),  # would broadcast to [2, 2]
+        ((2,), (1,), (2, 3), None),
+        ((3,), (3,), (3,), None),
+        ((2,), (2,), (2, 3), (2, 4)),
+    ],
+)
+def test_the_target_refuses_wrong_shapes_and_names_them(
+    reward_shape, discount_shape, q_shape, online_shape
+):
+    online = None if online_shape is None else torch.zeros(online_shape)
+    with pytest.raises(ValueError) as raised:
+        td_target(
+            torch.zeros(reward_shape), torch.zeros(discount_shape), torch.zeros(q_shape), online
+        )
+    shapes = [s for s in (reward_shape, discount_shape, q_shape, online_shape) if s is not None]
+    assert all(str(list(shape)) in str(raised.value) for shape in shapes)

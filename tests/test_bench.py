@@ -1,0 +1,71 @@
+"""The bench on rates that are given, and on a clock that only the probe moves."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pdlearn import bench
+
+
+def rates(**others):
+    given = {
+        "environment": 1000.0, "learning": 4000.0, "teacher loop": 250.0,
+        "student step": 8000.0, "distillation": 6000.0,
+        "evaluation environment": 3000.0, "deciding": 1500.0, "evaluation": 800.0,
+    }  # fmt: skip
+    return {name: np.full(bench.ROUNDS, rate) for name, rate in (given | others).items()}
+
+
+def figures(given) -> dict[str, float]:
+    return {name: value for name, value, _, _ in bench._figures(given, "float32", "float32")}
+
+
+def test_shares_are_of_the_ceilings_that_the_parts_imply():
+    shown = figures(rates())
+    # A step takes 1/1000 s to play and 8/4000 s to learn: 333.3 steps/s at best.
+    assert shown["teacher loop share"] == pytest.approx(75.0)
+    assert shown["distillation share"] == pytest.approx(75.0)
+    # 1/3000 s to play and 1/1500 s to decide: 1000 steps/s at best.
+    assert shown["evaluation share"] == pytest.approx(80.0)
+
+
+def test_a_slow_round_that_slows_all_alike_leaves_the_shares():
+    given = rates()
+    before = figures(given)
+    for rate in given.values():
+        rate[:2] /= 3
+    after = figures(given)
+    assert [after[name] for name in after if "share" in name] == pytest.approx(
+        [before[name] for name in before if "share" in name]
+    )
+
+
+def test_a_peer_is_compared_within_each_round():
+    given = rates(**{"sb3 teacher loop": 100.0})
+    for rate in given.values():
+        rate *= np.array([0.2, 1, 1, 1, 0.2])
+    assert figures(given)["teacher loop over sb3"] == pytest.approx(2.5)
+
+
+def test_a_rate_is_what_was_done_over_the_time_it_took(monkeypatch):
+    clock = {"now": 0.0}
+    monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: clock["now"]))
+
+    def probe():
+        clock["now"] += 7.0  # the first turn warms up and is not counted
+        yield 1000
+        while True:
+            clock["now"] += 0.5
+            yield 3
+
+    assert bench._rate(probe(), 2.0, "cpu") == pytest.approx(6.0)
+
+
+def test_the_slices_are_counted(monkeypatch):
+    seen = []
+    monkeypatch.setattr(bench, "_rate", lambda probe, seconds, device: 1.0)
+    for name in ("_teaching", "_distilling"):  # the two that fill a memory first
+        monkeypatch.setattr(bench, name, lambda *_: (n for n in [1, 1]))
+    bench.measure("cpu", 1.0, on_slice=seen.append)
+    assert seen == list(range(1, bench.slice_count() + 1))
