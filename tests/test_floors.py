@@ -16,7 +16,7 @@ FLOORS = [
     {"memory", "evaluation", "clips", "recordings"},
     {"dqn", "distill"},
     {"zoo", "foreign"},
-    {"report", "bench", "bench_sb3", "tour", "cli", "widgets", "exercises"},
+    {"report", "bench", "bench_sb3", "teachers", "tour", "cli", "widgets", "exercises"},
 ]
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
 
@@ -27,7 +27,7 @@ NEIGHBOURS = {
     "recordings": {"memory"},  # a recording is a memory in a file
     "bench": {"bench_sb3"},
     "tour": {"report"},
-    "cli": {"bench", "tour"},
+    "cli": {"bench", "teachers", "tour"},
 }
 
 # Learning, judging and acting run on a bare machine; plots are drawn elsewhere.

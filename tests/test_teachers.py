@@ -1,0 +1,112 @@
+"""Many teachers in slices: whose turn it is, by hand; and the real command, stopped and gone on."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from pdlearn.teachers import Standing, next_game, standing, teach_many
+
+SMOKE = ["--budget", "smoke", "--seed", "0", "--device", "cpu"]
+
+
+def test_the_way_goes_from_random_play_to_nature_dqn():
+    # Pong: -20.7 at random, 18.9 by Nature DQN.
+    assert Standing("pong", best_evaluation=-20.7).way == pytest.approx(0.0)
+    assert Standing("pong", best_evaluation=-0.9).way == pytest.approx(50.0)
+    assert Standing("pong", best_evaluation=18.9).way == pytest.approx(100.0)
+
+
+def test_a_game_without_an_evaluation_stands_at_the_start():
+    assert Standing("pong").way == 0.0
+
+
+def test_the_game_furthest_below_its_goal_comes_first():
+    standings = [
+        Standing("pong", best_evaluation=15.0),  # 90 %
+        Standing("freeway", best_evaluation=15.0),  # 50 %
+        Standing("breakout", best_evaluation=300.0),  # 75 %
+    ]
+    assert next_game(standings, Counter()) == "freeway"
+
+
+def test_every_game_gets_a_slice_before_any_gets_the_next():
+    standings = [Standing("pong", best_evaluation=15.0), Standing("freeway", best_evaluation=0.0)]
+    assert next_game(standings, Counter(freeway=1)) == "pong"
+    assert next_game(standings, Counter(freeway=1, pong=1)) == "freeway"
+
+
+def test_a_finished_game_is_left_alone():
+    done = Standing("freeway", best_evaluation=0.0, finished=True)
+    assert next_game([done, Standing("pong")], Counter()) == "pong"
+    assert next_game([done], Counter()) is None
+
+
+def run_folder(tmp_path, agent_steps, best):
+    (tmp_path / "config.json").write_text(json.dumps({"agent_steps": 1000}))
+    (tmp_path / "state.safetensors").write_bytes(b"")
+    with open(tmp_path / "metrics.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["agent_steps", "best_evaluation"])
+        writer.writerows([[10, -5.0], [agent_steps, best]])
+    return tmp_path
+
+
+def test_a_run_stands_where_its_last_row_says(tmp_path):
+    assert standing("pong", run_folder(tmp_path, 992, -3.5)) == Standing("pong", 992, -3.5, False)
+
+
+def test_a_run_that_took_all_its_steps_is_finished(tmp_path):
+    assert standing("pong", run_folder(tmp_path, 1000, -3.5)).finished
+
+
+def test_a_run_without_a_state_has_not_begun(tmp_path):
+    (run_folder(tmp_path, 1000, -3.5) / "state.safetensors").unlink()
+    assert standing("pong", tmp_path) == Standing("pong")
+
+
+def test_two_games_are_taught_side_by_side_to_their_end(tmp_path):
+    folders = {game: tmp_path / game for game in ("pong", "freeway")}
+    seen = list(teach_many(folders, SMOKE, jobs=2))
+    assert {now.game for now in seen} == {"pong", "freeway"}
+    assert all(now.finished and now.agent_steps == 2_000 for now in seen)
+    assert list(teach_many(folders, SMOKE)) == []  # nothing is left to do
+
+
+def test_a_slice_that_fails_is_an_error_that_names_its_log(tmp_path):
+    with pytest.raises(ValueError, match="teaching pong ended with status 2; .*log.txt says why"):
+        list(teach_many({"pong": tmp_path}, [*SMOKE, "--set", "size=huge"]))
+    assert "unknown size 'huge'" in (tmp_path / "log.txt").read_text()
+
+
+def test_the_command_stopped_in_mid_slice_leaves_a_run_that_it_goes_on_from(tmp_path):
+    command = [
+        sys.executable, "-m", "pdlearn.cli", "teach", "pong", "freeway", "--budget", "smoke",
+        "--agent-steps", "200000", "--folder", str(tmp_path),
+    ]  # fmt: skip
+    state = tmp_path / "teach-pong-0" / "state.safetensors"
+    metrics = tmp_path / "teach-pong-0" / "metrics.csv"
+    process = subprocess.Popen(command, env={**os.environ, "PDLEARN_QUIET": "1"})
+    deadline = time.monotonic() + 120
+    while not (metrics.exists() and metrics.read_text().count("\n") >= 2):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 130
+    # The slice saved itself and ended before the command did.
+    assert state.exists()
+    assert subprocess.run(["pgrep", "-f", str(state.parent)], check=False).returncode == 1
+    before = standing("pong", state.parent).agent_steps
+    assert 0 < before < 200_000
+    done = subprocess.run(
+        [*command, "--minutes", "0.6", "--slice-minutes", "0.1"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("pong ")
+    assert standing("pong", state.parent).agent_steps > before
