@@ -257,11 +257,38 @@ def evaluate(
         print(f"{facts['percent_of_teacher']:.1f} % of {judged.game}/teacher ({teacher:.2f})")
 
 
-def zoo_() -> None:
-    """List the shipped agents with their size and score."""
+def zoo_(
+    action: Annotated[Literal["list", "check"], tyro.conf.Positional] = "list",
+    episodes: int = 10,
+    seed: int = 2,
+) -> None:
+    """List the shipped agents with their size and score, or check that they still score so.
+
+    Args:
+        action: list, or check, which plays each agent and says which fall outside their card
+        episodes: full episodes played of each (check only)
+        seed: of the exploration and the games (check only)
+    """
     from pdlearn import zoo
     from pdlearn.networks import parameter_count
 
+    if action == "check":
+        outside = []
+        for name in zoo.names():
+            agent = zoo.load(name)
+            result = _evaluate(agent, EvalConfig(episodes=episodes), seed, name)
+            (low, high), card = result.interval, agent.card["score"]
+            fits = zoo.within_card(agent, result)
+            print(
+                f"{name:20s} {result.mean:9.1f} [{low:.1f}, {high:.1f}], card "
+                f"{card['mean']:.1f} [{card['low']:.1f}, {card['high']:.1f}]"
+                f"{'' if fits else ': outside'}",
+                flush=True,
+            )
+            outside += [] if fits else [name]
+        if outside:
+            raise ValueError(f"outside their card: {', '.join(outside)}")
+        return
     print(f"{'name':20s} {'parameters':>10s} {'kB':>6s} {'score':>9s}  95 % interval")
     for name in zoo.names():
         agent = zoo.load(name)

@@ -1,32 +1,35 @@
 """What the pages say is what the CSVs and the cards say; what they point at is there."""
 
-import csv
 import re
 from pathlib import Path
 
 import pytest
 
 from pdlearn import zoo
-from pdlearn.zoo.ship import row_of, with_table
+from pdlearn.zoo.pages import built_pages, read_rows
+from pdlearn.zoo.ship import row_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def rows(name):
-    with open(ROOT / "docs" / "results" / name, newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(ROOT / "docs" / "results" / name)
+
+
+def agent_rows():
+    return rows("teachers.csv") + rows("students.csv")
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_a_shipped_agents_row_is_what_its_card_says(name):
     game, network = name.split("/")
-    written = [r for r in rows("agents.csv") if (r["game"], r["network"]) == (game, network)]
+    written = [r for r in agent_rows() if (r["game"], r["network"]) == (game, network)]
     assert written == [{key: str(value) for key, value in row_of(zoo.load(name)).items()}]
 
 
 def test_no_results_row_is_without_its_agent():
-    assert sorted(f"{r['game']}/{r['network']}" for r in rows("agents.csv")) == zoo.names()
+    assert sorted(f"{r['game']}/{r['network']}" for r in agent_rows()) == zoo.names()
 
 
 @pytest.mark.parametrize("name", zoo.names())
@@ -36,9 +39,14 @@ def test_a_shipped_agent_was_judged_on_at_least_30_episodes_none_of_which_chose_
     assert card["score"]["seed"] != card.get("chosen_by", {}).get("seed")
 
 
-def test_the_readme_table_is_built_from_the_results():
-    text = (ROOT / "README.md").read_text("utf-8")
-    assert with_table(text, ROOT / "docs" / "results" / "agents.csv") == text
+def test_the_tables_of_the_pages_are_built_from_the_results():
+    for page, built in built_pages(ROOT).items():
+        assert page.read_text("utf-8") == built, page.name
+
+
+def test_every_shipped_teacher_has_its_learning_curve():
+    games = {row["game"] for row in rows("teachers.csv")}
+    assert {path.stem for path in (ROOT / "docs" / "results" / "curves").glob("*.csv")} == games
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

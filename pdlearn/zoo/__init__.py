@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from pdlearn.checkpoints import Agent, CheckpointError, load_agent
+from pdlearn.evaluation import Evaluation
 from pdlearn.games import nearest
 
 FOLDER = Path(__file__).parent
@@ -40,3 +41,10 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> Agent:
         f"no shipped agent or file {str(name)!r}; did you mean {nearest(str(name), names())!r}? "
         f"shipped: {', '.join(names())}"
     )
+
+
+def within_card(agent: Agent, result: Evaluation) -> bool:
+    """Return whether the 95 % interval of `result` meets the one on the agent's card."""
+    low, high = result.interval
+    card = agent.card["score"]
+    return low <= card["high"] and card["low"] <= high

@@ -3,7 +3,6 @@
 python -m pdlearn.zoo.ship runs/teach-pong-0/best.safetensors --commit $(git rev-parse --short HEAD)
 """
 
-import csv
 from pathlib import Path
 
 import torch
@@ -14,9 +13,10 @@ from pdlearn.checkpoints import Agent, load_agent, save_agent
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import parameter_count
 from pdlearn.presets import EvalConfig
+from pdlearn.zoo import pages
+from pdlearn.zoo.pages import read_rows, write_rows
 
-MARK_BEGIN = "<!-- agents: built from docs/results/agents.csv -->"
-MARK_END = "<!-- /agents -->"
+CURVE = ("agent_steps", "updates", "score", "evaluation", "seconds")
 
 
 def ship(
@@ -24,12 +24,12 @@ def ship(
     commit: str,
     episodes: int = 100,
     seed: int = 1,
-    results: Path = Path("docs/results/agents.csv"),
-    readme: Path = Path("README.md"),
+    root: Path = Path("."),
 ) -> None:
     """Copy the agent in `file` to the zoo as float16, evaluate that copy, write card and results.
 
-    The games of `seed` must have chosen nothing; evaluations while training take other seeds.
+    The `metrics.csv` beside a teacher's file becomes its learning curve. The games of `seed` must
+    have chosen nothing; evaluations while training take other seeds.
     """
     agent = load_agent(file)
     name = f"{agent.game}/{agent.card['size']}"
@@ -40,9 +40,14 @@ def ship(
     card = {**shipped.card, "score": score}
     card["made"] = {**card["made"], "commit": commit}
     save_agent(target, Agent(shipped.network, card), torch.float16)
-    _enter(results, name, row_of(Agent(shipped.network, card)))
-    if readme.exists():
-        readme.write_text(with_table(readme.read_text("utf-8"), results), "utf-8")
+    teaches = agent.card["size"] == "teacher"
+    results = root / "docs" / "results"
+    row = row_of(Agent(shipped.network, card))
+    _enter(results / ("teachers.csv" if teaches else "students.csv"), row)
+    metrics = read_rows(file.with_name("metrics.csv"))
+    if teaches and metrics:
+        write_rows(results / "curves" / f"{agent.game}.csv", thinned(metrics))
+    pages.build(root)
     print(f"{name}: {score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
 
 
@@ -73,38 +78,23 @@ def row_of(agent: Agent) -> dict:
     }
 
 
-def _enter(path: Path, name: str, row: dict) -> None:
-    """Replace the row of this agent in the CSV, or add it."""
-    rows = []
-    if path.exists():
-        with open(path, newline="") as file:
-            rows = [r for r in csv.DictReader(file) if f"{r['game']}/{r['network']}" != name]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, row, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(sorted([*rows, row], key=lambda r: (r["game"], -int(r["parameters"]))))
+def thinned(metrics: list[dict], period_steps: int = 10_000) -> list[dict]:
+    """Return a learning curve: every evaluation, and a row every `period_steps`."""
+    kept, due = [], 0
+    for row in metrics:
+        steps = int(row["agent_steps"])
+        if row["evaluation"] != "nan" or steps >= due:
+            kept.append({key: row[key] for key in CURVE})
+            due = (steps // period_steps + 1) * period_steps
+    return kept
 
 
-def with_table(text: str, results: Path) -> str:
-    """Return a page with the table between its `agents` marks built anew from the CSV."""
-    with open(results, newline="") as file:
-        rows = list(csv.DictReader(file))
-    teachers = {row["game"]: float(row["mean"]) for row in rows if row["network"] == "teacher"}
-    lines = [
-        "| shipped agent | score, 95 % interval | % of teacher | parameters |",
-        "| --- | --- | --- | --- |",
+def _enter(path: Path, row: dict) -> None:
+    """Replace the row of this game and network in the CSV, or add it."""
+    others = [
+        r for r in read_rows(path) if (r["game"], r["network"]) != (row["game"], row["network"])
     ]
-    for row in rows:
-        percent = 100 * float(row["mean"]) / teachers[row["game"]]
-        lines.append(
-            f"| `{row['game']}/{row['network']}` "
-            f"| {float(row['mean']):.1f} [{float(row['low']):.1f}, {float(row['high']):.1f}] "
-            f"over {row['episodes']} episodes | {percent:.0f} | {int(row['parameters']):,} |"
-        )
-    begin, rest = text.split(MARK_BEGIN)
-    _, end = rest.split(MARK_END)
-    return f"{begin}{MARK_BEGIN}\n" + "\n".join(lines) + f"\n{MARK_END}{end}"
+    write_rows(path, sorted([*others, row], key=lambda r: (r["game"], -int(r["parameters"]))))
 
 
 if __name__ == "__main__":

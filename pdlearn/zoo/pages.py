@@ -1,0 +1,103 @@
+"""The pages that show the shipped agents, built from the files in docs/results.
+
+python -m pdlearn.zoo.pages
+"""
+
+import csv
+from pathlib import Path
+
+from pdlearn.games import GAMES
+
+README_MARKS = ("<!-- agents: built from docs/results -->", "<!-- /agents -->")
+ZOO_MARKS = ("<!-- teachers: built from docs/results -->", "<!-- /teachers -->")
+
+
+def read_rows(path: Path) -> list[dict]:
+    """Return the rows of a CSV; none if there is no such file."""
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path: Path, rows: list[dict]) -> None:
+    """Write `rows`, all of the same keys, as a CSV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def agent_table(results: Path) -> str:
+    """Return the table of all shipped agents: score, share of the teacher's, parameters."""
+    teachers, students = (read_rows(results / f"{kind}.csv") for kind in ("teachers", "students"))
+    means = {row["game"]: float(row["mean"]) for row in teachers}
+    rows = sorted(teachers + students, key=lambda r: (r["game"], -int(r["parameters"])))
+    lines = [
+        "| shipped agent | score, 95 % interval | % of teacher | parameters |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        percent = 100 * float(row["mean"]) / means[row["game"]]
+        lines.append(
+            f"| `{row['game']}/{row['network']}` | {_score(row)} over {row['episodes']} episodes "
+            f"| {percent:.0f} | {int(row['parameters']):,} |"
+        )
+    return "\n".join(lines)
+
+
+def teacher_table(results: Path) -> str:
+    """Return the table of shipped teachers beside the scores that papers print."""
+    lines = [
+        "| game | random | human | Nature DQN | shipped teacher, 95 % interval | agent steps "
+        "| hours | the paper's DQN (human starts) |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    shipped = {row["game"]: row for row in read_rows(results / "teachers.csv")}
+    for game in GAMES.values():
+        row = shipped.get(game.name)
+        ours = "none yet | |" if row is None else (
+            f"**{_score(row)}** | {int(row['agent_steps']):,} | {row['hours']}"
+        )  # fmt: skip
+        lines.append(
+            f"| {game.title} | {game.random} | {game.human} | {game.dqn} | {ours} "
+            f"| {game.paper_dqn} |"
+        )
+    return "\n".join(lines)
+
+
+def _score(row: dict) -> str:
+    return f"{float(row['mean']):.1f} [{float(row['low']):.1f}, {float(row['high']):.1f}]"
+
+
+def between(text: str, marks: tuple[str, str], content: str) -> str:
+    """Return `text` with what stands between the two `marks` replaced by `content`."""
+    before, rest = text.split(marks[0])
+    _, after = rest.split(marks[1])
+    return f"{before}{marks[0]}\n{content}\n{marks[1]}{after}"
+
+
+def built_pages(root: Path) -> dict[Path, str]:
+    """Return what README.md and docs/zoo.md say once they are built from docs/results."""
+    results = root / "docs" / "results"
+    readme, zoo = root / "README.md", root / "docs" / "zoo.md"
+    return {
+        readme: between(readme.read_text("utf-8"), README_MARKS, agent_table(results)),
+        zoo: between(zoo.read_text("utf-8"), ZOO_MARKS, teacher_table(results)),
+    }
+
+
+def build(root: Path = Path(".")) -> None:
+    """Write the pages and the picture of the learning curves."""
+    from pdlearn.plots import learning_curves
+
+    for page, text in built_pages(root).items():
+        page.write_text(text, "utf-8")
+    curves = sorted((root / "docs" / "results" / "curves").glob("*.csv"))
+    figure = learning_curves({path.stem: read_rows(path) for path in curves})
+    figure.savefig(root / "docs" / "images" / "curves.png", dpi=120)
+
+
+if __name__ == "__main__":
+    build()
