@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pdlearn.games import game_by_name
 
 # Okabe and Ito's palette: told apart by colour-blind readers.
-TEACHER, REFERENCE = "#0072B2", "#767676"
+TEACHER, STUDENT, REFERENCE = "#0072B2", "#D55E00", "#767676"
 
 
 def learning_curve(game: str, rows: Sequence[Mapping], axes: Axes | None = None) -> Axes:
@@ -47,4 +48,46 @@ def learning_curves(curves: Mapping[str, Sequence[Mapping]]) -> Figure:
     for (game, rows), axes in zip(curves.items(), grid.flat, strict=False):
         learning_curve(game, rows, axes)
     grid.flat[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def percent_points(
+    ours: Mapping[str, Mapping[str, Sequence[float]]],
+    paper: Mapping[str, Mapping[str, float]],
+    title: str,
+) -> Figure:
+    """Draw percent of the teacher's score, a panel a game: our students beside the paper's.
+
+    `ours[game][label]` are the percents of that student's seeds, `paper[game][label]` the paper's.
+    Seeds are dots, their mean a bar; the paper's value is a diamond.
+    """
+    columns = min(5, len(ours))
+    lines = math.ceil(len(ours) / columns)
+    figure, grid = plt.subplots(
+        lines, columns, figsize=(1.2 + 2.4 * columns, 3 * lines), layout="constrained",
+        squeeze=False, sharey=True,
+    )  # fmt: skip
+    for axes in grid.flat[len(ours) :]:
+        axes.set_axis_off()
+    for (game, students), axes in zip(ours.items(), grid.flat, strict=False):
+        for x, (label, percents) in enumerate(students.items()):
+            axes.plot([x - 0.25, x + 0.25], [sum(percents) / len(percents)] * 2, color=STUDENT)
+            axes.plot([x] * len(percents), percents, "o", ms=4, color=STUDENT, alpha=0.6)
+            if label in paper.get(game, {}):
+                axes.plot(x, paper[game][label], "D", ms=6, mfc="none", color=REFERENCE)
+        axes.axhline(100, color=TEACHER, ls=":", lw=1)
+        axes.set_xticks(range(len(students)), list(students))
+        axes.set(title=game_by_name(game).title, xlim=(-0.6, len(students) - 0.4))
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("% of the teacher's score")
+    handles = [
+        Line2D([], [], color=STUDENT, marker="o", ms=4, label="our students: seeds, mean"),
+        Line2D([], [], color=TEACHER, ls=":", label="teacher"),
+    ]
+    if paper:
+        diamond = Line2D([], [], color=REFERENCE, marker="D", mfc="none", ls="", label="the paper")
+        handles.append(diamond)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=10)
     return figure

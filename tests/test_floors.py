@@ -10,13 +10,24 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "pdlearn"
 
 FLOORS = [
-    {"games", "presets", "losses", "networks", "optimizers", "statistics"},
+    {"games", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs"},
     {"memory", "evaluation", "clips", "recordings"},
     {"dqn", "distill"},
     {"zoo", "foreign"},
-    {"report", "bench", "bench_sb3", "teachers", "tour", "cli", "widgets", "exercises"},
+    {
+        "report",
+        "bench",
+        "bench_sb3",
+        "experiments",
+        "reproduce",
+        "teachers",
+        "tour",
+        "cli",
+        "widgets",
+        "exercises",
+    },
 ]
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
 
@@ -27,7 +38,8 @@ NEIGHBOURS = {
     "recordings": {"memory"},  # a recording is a memory in a file
     "bench": {"bench_sb3"},
     "tour": {"report"},
-    "cli": {"bench", "teachers", "tour"},
+    "reproduce": {"experiments"},
+    "cli": {"bench", "experiments", "reproduce", "teachers", "tour"},
 }
 
 # Learning, judging and acting run on a bare machine; plots are drawn elsewhere.

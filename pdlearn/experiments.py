@@ -1,0 +1,122 @@
+"""The paper's experiments as tables: which games, which students, what the paper reports for each.
+
+From the rows of a table come the means over games, the Markdown and the picture. A percentage is of
+the teacher's score: the paper's of published DQN scores from human starts, ours of our own teachers
+from no-op starts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pdlearn import paper
+from pdlearn.games import GAMES
+from pdlearn.plots import percent_points
+from pdlearn.statistics import geometric_mean, interval
+
+
+@dataclass(frozen=True)
+class Student:
+    """A column of a table: what is distilled, and how."""
+
+    label: str
+    size: str
+    loss: str = "kl"
+    temperature: float = 0.01
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table of the paper, or one that it calls for."""
+
+    title: str
+    games: tuple[str, ...]
+    students: tuple[Student, ...]
+    paper: dict[str, dict[str, float]]  # percent by game and label; empty if none is printed
+    paper_mean: dict[str, float]
+
+
+EXPERIMENTS = {
+    "table1": Experiment(
+        "Three losses, students of the teacher's size (table 1)",
+        tuple(paper.TABLE_1),
+        tuple(Student(loss, "teacher", loss) for loss in ("mse", "nll", "kl")),
+        paper.TABLE_1,
+        paper.TABLE_1_MEAN,
+    ),
+    "compression": Experiment(
+        "Smaller and smaller students, KL (figure 3, table B1)",
+        tuple(paper.TABLE_B1),
+        tuple(Student(size, size) for size in ("net1", "net2", "net3")),
+        paper.TABLE_B1,
+        paper.TABLE_B1_MEAN,
+    ),
+    "temperature": Experiment(
+        "The temperatures that the paper chose among (section 3), net3",
+        tuple(GAMES),
+        tuple(Student(f"{t:g}", "net3", "kl", t) for t in (1.0, 0.1, 0.01, 0.001)),
+        {},
+        {},
+    ),
+}
+
+
+def percents(rows: Sequence[dict], label: str) -> dict[str, list[float]]:
+    """Return, by game, the percent of each seed of the student called `label`."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row["label"] == label:
+            found.setdefault(row["game"], []).append(float(row["percent"]))
+    return found
+
+
+def mean_over_games(rows: Sequence[dict], label: str) -> tuple[float, float, float] | None:
+    """Return the geometric mean of percent over games, with its 95 % interval over games.
+
+    A game's percent is the mean over its seeds. None if a game's is not above zero, or none ran.
+    """
+    by_game = [float(np.mean(seeds)) for seeds in percents(rows, label).values()]
+    if not by_game or min(by_game) <= 0:
+        return None
+    low, high = np.exp(interval(np.log(by_game), np.random.default_rng(0)))
+    return geometric_mean(by_game), float(low), float(high)
+
+
+def table(name: str, rows: Sequence[dict]) -> str:
+    """Return an experiment as a Markdown table: percent of our teacher (percent in the paper).
+
+    The last line is the geometric mean over games; the paper's stands there once all games ran.
+    """
+    experiment = EXPERIMENTS[name]
+    labels = [student.label for student in experiment.students]
+    ours = {label: percents(rows, label) for label in labels}
+    games = [game for game in experiment.games if any(game in ours[label] for label in labels)]
+    lines = ["| | " + " | ".join(labels) + " |", "| --- |" + " --- |" * len(labels)]
+    for game in games:
+        theirs = experiment.paper.get(game, {})
+        line = [
+            _cell(np.mean(ours[k][game]) if game in ours[k] else None, theirs.get(k))
+            for k in labels
+        ]
+        lines.append(f"| {GAMES[game].title} | " + " | ".join(line) + " |")
+    theirs = experiment.paper_mean if set(games) == set(experiment.games) else {}
+    line = [_cell((mean_over_games(rows, k) or [None])[0], theirs.get(k)) for k in labels]
+    many = f"{len(games)} game" + "s" * (len(games) != 1)
+    lines.append(f"| **geometric mean, {many}** | " + " | ".join(line) + " |")
+    return "\n".join(lines)
+
+
+def _cell(ours: float | None, theirs: float | None) -> str:
+    text = "–" if ours is None else f"{ours:.1f}"
+    return text if theirs is None else f"{text} ({theirs:.1f})"
+
+
+def picture(name: str, rows: Sequence[dict]) -> Figure:
+    """Return an experiment as a picture, a panel a game."""
+    experiment = EXPERIMENTS[name]
+    by_label = {student.label: percents(rows, student.label) for student in experiment.students}
+    games = [g for g in experiment.games if any(g in found for found in by_label.values())]
+    ours = {g: {k: found[g] for k, found in by_label.items() if g in found} for g in games}
+    return percent_points(ours, experiment.paper, experiment.title)

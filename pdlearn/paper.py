@@ -1,0 +1,31 @@
+"""What Policy Distillation (Rusu et al. 2015) reports: percent of the DQN's score, human starts.
+
+Each table maps a game to the percentages of its students by label. The paper's percentages are of
+published DQN scores from human starts; ours are of our own teachers from no-op starts.
+"""
+
+# Table 1: students of the teacher's size, by loss.
+TABLE_1 = {
+    "breakout": {"mse": 33.9, "nll": 77.6, "kl": 94.7},
+    "freeway": {"mse": 99.4, "nll": 101.4, "kl": 103.5},
+    "pong": {"mse": 94.4, "nll": 94.9, "kl": 100.9},
+    "qbert": {"mse": 122.2, "nll": 147.6, "kl": 155.0},
+}
+
+# Table B1 and figure 3: smaller students, KL.
+TABLE_B1 = {
+    "beam_rider": {"net1": 87.1, "net2": 85.3, "net3": 75.2},
+    "breakout": {"net1": 105.6, "net2": 98.1, "net3": 78.6},
+    "enduro": {"net1": 142.5, "net2": 141.3, "net3": 117.1},
+    "freeway": {"net1": 103.5, "net2": 103.5, "net3": 103.5},
+    "ms_pacman": {"net1": 102.5, "net2": 86.4, "net3": 96.2},
+    "pong": {"net1": 100.6, "net2": 103.7, "net3": 96.9},
+    "qbert": {"net1": 129.6, "net2": 130.6, "net3": 107.9},
+    "riverraid": {"net1": 109.3, "net2": 102.7, "net3": 84.1},
+    "seaquest": {"net1": 142.7, "net2": 163.5, "net3": 137.4},
+    "space_invaders": {"net1": 78.6, "net2": 49.4, "net3": 20.9},
+}
+
+# Geometric means over games. Those of table 1 are not in the paper but follow from it.
+TABLE_1_MEAN = {"mse": 79.0, "nll": 102.5, "kl": 111.3}
+TABLE_B1_MEAN = {"net1": 108.3, "net2": 101.7, "net3": 83.9}

@@ -1,0 +1,126 @@
+"""The paper's tables: its means follow from its cells, ours from the rows; a small table is run."""
+
+import math
+
+import pytest
+
+from pdlearn import zoo
+from pdlearn.evaluation import Evaluation
+from pdlearn.experiments import EXPERIMENTS, Student, mean_over_games, percents, picture, table
+from pdlearn.paper import TABLE_1, TABLE_1_MEAN, TABLE_B1, TABLE_B1_MEAN
+from pdlearn.reproduce import cells, config_of, playable, reproduce
+from pdlearn.statistics import geometric_mean
+from pdlearn.zoo.pages import read_rows
+
+
+def row(game, label, seed, percent) -> dict:
+    return {"game": game, "label": label, "seed": str(seed), "percent": str(percent)}
+
+
+ROWS = [
+    row("pong", "kl", 0, 90), row("pong", "kl", 1, 110), row("pong", "nll", 0, 80),
+    row("qbert", "kl", 0, 225), row("qbert", "nll", 0, -5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells_of_paper", "means"), [(TABLE_1, TABLE_1_MEAN), (TABLE_B1, TABLE_B1_MEAN)]
+)
+def test_the_papers_means_follow_from_its_cells(cells_of_paper, means):
+    for label, mean in means.items():
+        percents_of_label = [students[label] for students in cells_of_paper.values()]
+        assert geometric_mean(percents_of_label) == pytest.approx(mean, abs=0.1)
+
+
+def test_percents_are_listed_by_game_and_seed():
+    assert percents(ROWS, "kl") == {"pong": [90.0, 110.0], "qbert": [225.0]}
+
+
+def test_the_mean_over_games_is_geometric_over_the_means_over_seeds():
+    mean, low, high = mean_over_games(ROWS, "kl")
+    assert mean == pytest.approx(math.sqrt(100 * 225))  # 150
+    assert low == pytest.approx(100) and high == pytest.approx(225)
+
+
+def test_there_is_no_geometric_mean_with_a_score_below_zero():
+    assert mean_over_games(ROWS, "nll") is None
+    assert mean_over_games(ROWS, "mse") is None
+
+
+def test_a_table_has_ours_and_the_papers_in_brackets():
+    lines = table("table1", ROWS).splitlines()
+    assert lines[0] == "| | mse | nll | kl |"
+    assert lines[2] == "| Pong | – (94.4) | 80.0 (94.9) | 100.0 (100.9) |"
+    assert lines[3] == "| Q*bert | – (122.2) | -5.0 (147.6) | 225.0 (155.0) |"
+    # The paper's mean is over four games and would not be comparable with one over two.
+    assert lines[4] == "| **geometric mean, 2 games** | – | – | 150.0 |"
+
+
+def test_the_papers_mean_stands_beside_ours_once_all_games_ran():
+    rows = [row(game, "kl", 0, 100) for game in TABLE_1]
+    assert table("table1", rows).endswith("| – (79.0) | – (102.5) | 100.0 (111.3) |")
+
+
+def test_a_picture_has_a_panel_a_game():
+    figure = picture("table1", ROWS)
+    assert [axes.get_title() for axes in figure.axes] == ["Pong", "Q*bert"]
+
+
+def test_only_games_with_a_shipped_teacher_are_run():
+    assert "pong" in playable(EXPERIMENTS["table1"])
+    assert playable(EXPERIMENTS["table1"], ["pong", "no_such_game"]) == ["pong"]
+
+
+def test_a_whole_table_of_one_seed_comes_before_the_next_seed():
+    found = cells(EXPERIMENTS["table1"], ["pong", "qbert"], [3, 4])
+    assert [cell.seed for cell in found] == [3] * 6 + [4] * 6
+    assert [cell.student.label for cell in found[:3]] == ["mse", "nll", "kl"]
+
+
+def test_a_student_is_distilled_as_its_column_says():
+    config = config_of(Student("0.1", "net2", "kl", 0.1), "fast")
+    assert (config.size, config.loss, config.temperature) == ("net2", "kl", 0.1)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The temperature table on Pong at smoke, and how often students were followed."""
+    folder = tmp_path_factory.mktemp("reproduce")
+    followed = []
+
+    def follow(run, title):
+        followed.append(title)
+        for _ in run:
+            pass
+
+    def judge(agent, config, seed, title):
+        assert config.episodes == 2
+        return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
+
+    def again():
+        where = (folder / "runs", folder / "results")
+        return list(reproduce("temperature", "smoke", ["pong"], [5], *where, follow, judge))
+
+    return folder, followed, again(), again()
+
+
+def test_every_cell_becomes_a_row(small):
+    folder, _, yielded, _ = small
+    rows = read_rows(folder / "results" / "temperature.csv")
+    labels = ["1", "0.1", "0.01", "0.001"]
+    assert [r["label"] for r in rows] == [r["label"] for r in yielded] == labels
+    assert {r["game"] for r in rows} == {"pong"} and {r["seed"] for r in rows} == {"5"}
+    teacher = zoo.score_of("pong/teacher")
+    assert float(rows[0]["percent"]) == pytest.approx(100 * 9.0 / teacher, abs=0.01)
+    assert rows[0]["samples"] == str(50 * 32) and rows[0]["mean"] == "9.0"
+
+
+def test_a_cell_whose_row_stands_is_not_run_again(small):
+    _, followed, _, second = small
+    assert second == []
+    assert len(followed) == 4
+
+
+def test_all_students_of_a_game_learn_from_one_recording(small):
+    folder, *_ = small
+    assert len(list((folder / "runs").glob("*.rec"))) == 1
