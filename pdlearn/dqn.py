@@ -74,8 +74,8 @@ def epsilon_at(config: TeacherConfig, agent_steps: int) -> float:
 class Teaching(Run):
     """Train a DQN teacher on `game`; see `Run` for the keywords.
 
-    A row every `row_steps` agent steps: agent_steps, updates, episodes, epsilon, loss, score (mean of
-    the last 20 training episodes), evaluation (mean score of a few episodes, when one was due),
+    A row every `row_steps` agent steps: agent_steps, updates, episodes, epsilon, loss, score (mean
+    of the last 20 training episodes), evaluation (mean score of a few episodes, when one was due),
     best_evaluation, steps_per_second, seconds. The agent of the best evaluation is kept beside the
     last one, as `best.safetensors`; that evaluation chose it, so score it afresh.
 
