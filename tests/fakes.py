@@ -92,7 +92,7 @@ class AlternatingPolicy:
 
 
 class MirroredCatch(Catch):
-    """Catch in negative, left and right exchanged, and with a fourth action that also stays."""
+    """Catch upside down, its moves exchanged, and with a fourth action that also stays."""
 
     action_space = gymnasium.spaces.Discrete(4)
 
@@ -100,7 +100,7 @@ class MirroredCatch(Catch):
         return super().step((0, 2, 1, 0)[action])
 
     def _look(self):
-        return 255 - super()._look()
+        return super()._look()[:, ::-1].copy()
 
 
 CATCH, MIRRORED = "pdlearn/Catch-v0", "pdlearn/MirroredCatch-v0"
@@ -117,7 +117,7 @@ class CatchExpert(nn.Module):
 
     def forward(self, observation):
         frame = observation[:, -1].float()
-        frame = 255 - frame if self.mirrored else frame
+        frame = frame.flip(1) if self.mirrored else frame
         columns = torch.arange(84.0) // CELL
         ball, paddle = frame[:, :-CELL].sum(1), frame[:, -CELL:].sum(1)  # [B, 84]
         ball = (ball * columns).sum(1) / ball.sum(1).clamp(min=1)

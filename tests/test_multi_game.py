@@ -105,13 +105,16 @@ def test_every_minibatch_is_of_one_game_and_games_are_drawn_evenly(monkeypatch):
 
 
 def test_a_student_learns_both_games():
-    config = replace(TINY, hours=1, steps_per_hour=3_000, updates_per_hour=500, minibatch=32)
-    run = distillation(replace(config, collection_epsilon=0.2), seed=1)
+    config = replace(
+        TINY, hours=1, steps_per_hour=3_000, updates_per_hour=400, minibatch=32,
+        learning_rate=2e-3, collection_epsilon=0.5,
+    )  # fmt: skip
+    run = distillation(config, seed=1)
     *_, row = run
     for game in (CATCH, MIRRORED):
-        assert row[f"agreement_{game}"] > 0.7
+        assert row[f"agreement_{game}"] > 0.9
         score = evaluate(run.agent().for_game(game), EvalConfig(episodes=40, epsilon=0.0)).mean
-        assert score > 0.5  # random play scores about -0.5, perfect play 1
+        assert score > 0.75  # random play scores about -0.5, perfect play 1
 
 
 def test_agreement_is_told_for_each_game_and_as_their_mean():
