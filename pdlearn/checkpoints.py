@@ -14,9 +14,9 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pdlearn.networks import QNetwork
+from pdlearn.networks import MultiGameNetwork, OneGame, QNetwork
 
 FORMAT = "pdlearn/1"
 
@@ -98,22 +98,50 @@ class Agent:
     """A network with its card: what it plays, how it was made, how it scored.
 
     The card's keys: game, actions (names, in order), size, observation_shape, preprocessing, made
-    (how it was trained) and score (how it was judged; absent if it was not).
+    (how it was trained) and score (how it was judged; absent if it was not). The card of a network
+    for several games has, instead of game and actions, games: each game's name and actions.
     """
 
-    network: QNetwork
+    network: nn.Module
     card: dict
 
     @property
     def game(self) -> str:
+        """The game it plays; raises ValueError if there are several."""
+        if "games" in self.card:
+            raise ValueError(
+                f"plays several games; choose one with for_game: {', '.join(self.card['games'])}"
+            )
         return self.card["game"]
+
+    @property
+    def games(self) -> tuple[str, ...]:
+        """The games it plays, one or several."""
+        return tuple(self.card["games"]) if "games" in self.card else (self.game,)
+
+    def for_game(self, game: str) -> "Agent":
+        """Return the agent of `game` alone; raise CheckpointError if it does not play that game."""
+        if game not in self.games:
+            plays = ", ".join(map(repr, self.games))
+            raise CheckpointError(f"plays {plays}; expected {game!r}")
+        if "games" not in self.card:
+            return self
+        shared = {key: value for key, value in self.card.items() if key != "games"}
+        card = {"game": game, "actions": self.card["games"][game], **shared}
+        return Agent(self.network.for_game(game), card)
 
 
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
     """Write an agent to `path`; its weights as `dtype` (float16 halves the file).
 
-    Raises ValueError if a weight is too large for `dtype`.
+    Raises ValueError if a weight is too large for `dtype`, and for one game's part of an agent for
+    several: a file holds whole networks.
     """
+    if isinstance(agent.network, OneGame):
+        raise ValueError(
+            f"{path}: expected a whole network to save; got the part of one that plays "
+            f"{agent.game!r}"
+        )
     weights = {}
     for name, tensor in agent.network.state_dict().items():
         weights[name] = tensor.to(dtype)
@@ -129,22 +157,37 @@ def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float3
 def load_agent(
     path: str | Path, game: str | None = None, device: torch.device | str = "cpu"
 ) -> Agent:
-    """Read an agent, as float32, on `device`.
+    """Read an agent, as float32, on `device`; of a file for several games, the one of `game`.
 
-    Raises CheckpointError if the file is damaged, holds no agent, plays another game than `game`,
-    or its weights do not fit the network its card names.
+    Raises CheckpointError if the file is damaged, holds no agent, does not play `game`, plays
+    several games where none is named, or its weights do not fit the network its card names.
     """
     weights, card = read_file(path)
     if card.get("kind") != "agent":
         raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected an agent")
-    if not isinstance(card.get("game"), str):
+    several = isinstance(card.get("games"), dict)
+    if not several and not isinstance(card.get("game"), str):
         raise CheckpointError(f"{path}: its card names no game")
-    if game is not None and card["game"] != game:
-        raise CheckpointError(f"{path}: plays {card['game']!r}; expected {game!r}")
     try:
-        network = QNetwork(len(card["actions"]), card["size"], tuple(card["observation_shape"]))
+        shape = tuple(card["observation_shape"])
+        if several:
+            counts = {name: len(actions) for name, actions in card["games"].items()}
+            network = MultiGameNetwork(counts, card["size"], shape)
+        else:
+            network = QNetwork(len(card["actions"]), card["size"], shape)
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error
     network.requires_grad_(False)
-    return Agent(network.to(device), {k: v for k, v in card.items() if k != "kind"})
+    agent = Agent(network.to(device), {k: v for k, v in card.items() if k != "kind"})
+    if game is None:
+        if several:
+            raise CheckpointError(
+                f"{path}: plays several games and none was named; expected one of "
+                f"{', '.join(agent.games)}"
+            )
+        return agent
+    try:
+        return agent.for_game(game)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error

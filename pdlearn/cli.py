@@ -23,7 +23,7 @@ from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, EvalConfig, descri
 Budget = Literal["smoke", "fast", "full", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
 Game = Annotated[str, tyro.conf.Positional]
-Games = Annotated[tuple[str, ...], tyro.conf.Positional]
+Games = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="GAME [GAME ...]")]
 Settings = Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE")]
 
 
@@ -119,8 +119,8 @@ def _teach_many(
 
 
 def distill(
-    game: Game,
-    teacher: str | None = None,
+    games: Games,
+    teacher: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     size: str = "net3",
     loss: Literal["kl", "nll", "mse"] = "kl",
     temperature: float = 0.01,
@@ -130,56 +130,59 @@ def distill(
     device: Device = "auto",
     folder: Path | None = None,
     resume: Path | None = None,
-    recording: Path | None = None,
+    recording: tyro.conf.UseAppendAction[tuple[Path, ...]] = (),
     settings: Settings = (),
 ) -> None:
-    """Distil a teacher into a student; runs/distill-GAME-SIZE-LOSS-SEED keeps it.
+    """Distil a teacher into a student, or the teachers of several games into one student.
 
     Args:
-        game: the game that the teacher plays
-        teacher: a file or a shipped agent (default: GAME/teacher)
-        size: teacher, net1, net2 or net3
+        games: the game that the teacher plays, or several with a teacher each
+        teacher: a file or a shipped agent, once for each game in turn (default: GAME/teacher)
+        size: teacher, net1, net2 or net3; of several games multi3 or multi10
         loss: what the student minimises
         temperature: divides the teacher's values (kl only)
         budget: smoke (seconds), fast (minutes on two cores), full, paper (500 hours of play)
         minutes: stop after so many minutes; --resume goes on
         seed: of the student, the teacher's exploration and the games
         device: where the networks and the memory live
-        folder: where the run is kept (default: runs/distill-GAME-SIZE-LOSS-SEED)
+        folder: where the run is kept (default: runs/distill-GAMES-SIZE-LOSS-SEED)
         resume: a run's folder to go on from
-        recording: learn from this file of recorded play (see `pdlearn record`)
+        recording: learn from this file of recorded play, once for each game in turn
         settings: other settings of the budget, as in --set minibatch=32
     """
-    from pdlearn import zoo
-    from pdlearn.checkpoints import CheckpointError
     from pdlearn.distill import Distillation
     from pdlearn.networks import size_by_name
     from pdlearn.recordings import load_recording
 
-    size_by_name(size)
-    agent = zoo.load(teacher or f"{_known_game(game)}/teacher")
-    if agent.game != game:
-        raise CheckpointError(f"{teacher}: plays {agent.game!r}; expected {game!r}")
     config = _configure(DISTILL_BUDGETS[budget], settings)
     config = dataclasses.replace(config, size=size, loss=loss, temperature=temperature)
     if resume is not None:
         config, seed = _config_of(resume, config, seed, settings)
+    size_by_name(config.size, several_games=len(games) > 1)
+    agents = _teachers(games, teacher)
     folder = resume or folder or Path(
-        "runs", f"distill-{_slug(game)}-{config.size}-{config.loss}-{seed}"
+        "runs", f"distill-{'-'.join(map(_slug, games))}-{config.size}-{config.loss}-{seed}"
     )  # fmt: skip
     _refuse_overwriting(folder, resume)
-    memory = load_recording(recording, game, _device(device))[0] if recording else None
+    _refuse_unless_one_each("recording", recording, games)
+    memories = [
+        load_recording(path, game, _device(device))[0]
+        for game, path in zip(games, recording, strict=False)
+    ]
     run = Distillation(
-        agent, config, memory, seed=seed, device=_device(device), folder=folder,
+        agents, config, memories or None, seed=seed, device=_device(device), folder=folder,
         resume=resume is not None, minutes=minutes,
     )  # fmt: skip
-    bar = _Bar(f"distill {game}", config.hours * config.updates_per_hour, "updates")
+    bar = _Bar(f"distill {' '.join(games)}", config.hours * config.updates_per_hour, "updates")
+    again = ["pdlearn distill", *games, f"--resume {folder}"]
     _follow(
         run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
-        f"pdlearn distill {game} --resume {folder}" + (f" --teacher {teacher}" if teacher else ""),
+        " ".join([*again, *(f"--teacher {name}" for name in teacher)]),
     )  # fmt: skip
     print(f"{folder / 'agent.safetensors'}: judge it with")
-    print(f"  pdlearn evaluate {folder / 'agent.safetensors'}")
+    for game in games:
+        choice = f" --game {game}" if len(games) > 1 else ""
+        print(f"  pdlearn evaluate {folder / 'agent.safetensors'}{choice}")
 
 
 def record(
@@ -202,11 +205,10 @@ def record(
     """
     import torch
 
-    from pdlearn import zoo
     from pdlearn.recordings import record as fill
     from pdlearn.recordings import save_recording, watch
 
-    agent = zoo.load(teacher or f"{_known_game(game)}/teacher")
+    (agent,) = _teachers((game,), (teacher,) if teacher else ())
     generator = torch.Generator().manual_seed(seed)
     memory, play = watch(agent, 16, agent_steps, epsilon, generator, seed, "collect")
     bar = _Bar(f"record {game}", agent_steps, "steps")
@@ -222,6 +224,7 @@ def record(
 
 def evaluate(
     agent: Annotated[str, tyro.conf.Positional],
+    game: str | None = None,
     episodes: int = EvalConfig.episodes,
     epsilon: float = EvalConfig.epsilon,
     seed: int = 0,
@@ -232,6 +235,7 @@ def evaluate(
 
     Args:
         agent: a file, or a shipped agent such as pong/net3
+        game: which one, if the agent plays several
         episodes: full episodes played
         epsilon: the agent's exploration
         seed: of the exploration and the games; training never sees these games
@@ -240,7 +244,7 @@ def evaluate(
     """
     from pdlearn import zoo
 
-    judged = zoo.load(agent, _device(device))
+    judged = zoo.load(agent, _device(device), game)
     result = _evaluate(judged, EvalConfig(episodes=episodes, epsilon=epsilon), seed, agent)
     facts = result.card()
     teacher = zoo.score_of(f"{judged.game}/teacher")
@@ -377,6 +381,36 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _known_game(game: str) -> str:
     return game_by_name(game).name
+
+
+def _teachers(games: tuple[str, ...], names: tuple[str, ...]) -> list:
+    """Return a teacher for each of `games`: those named, in the games' order, or the shipped ones.
+
+    Raises ValueError for no game, an unknown game, or another number of names than of games, and
+    CheckpointError for a teacher that is not there or plays another game.
+    """
+    from pdlearn import zoo
+    from pdlearn.checkpoints import CheckpointError
+
+    if not games:
+        raise ValueError("expected a game, as in `pdlearn distill pong`; got none")
+    _refuse_unless_one_each("teacher", names, games)
+    if names:
+        return [zoo.load(name, game=game) for game, name in zip(games, names, strict=True)]
+    for game in games:
+        if f"{_known_game(game)}/teacher" not in zoo.names():
+            raise CheckpointError(
+                f"no teacher of {game!r} is shipped; train one with `pdlearn teach {game}` and "
+                "name its file with --teacher"
+            )
+    return [zoo.load(f"{game}/teacher") for game in games]
+
+
+def _refuse_unless_one_each(what: str, given: tuple, games: tuple[str, ...]) -> None:
+    if given and len(given) != len(games):
+        raise ValueError(
+            f"expected one --{what} for each of {', '.join(games)}, or none; got {len(given)}"
+        )
 
 
 def _slug(game: str) -> str:

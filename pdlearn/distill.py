@@ -1,42 +1,48 @@
-"""The student's loop: record a teacher's play, learn its choices (paper, section 3, appendix A).
+"""The student's loop: record teachers' play, learn their choices (paper, section 3, appendix A).
 
-The teacher plays one paper hour (54,000 agent steps) at a time, ε-greedily and always itself; after
-each hour the student learns a round of minibatches from the memory.
+Each teacher in its turn plays one paper hour (54,000 agent steps), ε-greedily and always itself;
+then the student learns a round of minibatches, each drawn from the memory of one game. One game is
+the list of length one.
 """
 
 import hashlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss
 from pdlearn.memory import Memory, States
-from pdlearn.networks import QNetwork
+from pdlearn.networks import MultiGameNetwork, QNetwork
 from pdlearn.presets import DistillConfig
 from pdlearn.recordings import record, watch
 from pdlearn.runs import Run
 
 RECORD_ROW_STEPS = 2_000
 LEARN_ROW_UPDATES = 250
+SEEN = ("observation_shape", "preprocessing")  # what a card says of an agent's eyes
 HELD_OUT_ENVS, HELD_OUT_STEPS = 4, 2_400  # states that are never learnt from
 
 
 class StudentLearner(Learner):
-    """A network that learns a teacher's choices by the configured loss."""
+    """A network that learns its teachers' choices by the configured loss."""
 
-    def __init__(self, config: DistillConfig, network: QNetwork, precision: str = "float32"):
+    def __init__(self, config: DistillConfig, network: nn.Module, precision: str = "float32"):
         super().__init__(config, network, precision)
         if config.loss not in ("kl", "nll", "mse"):
             raise ValueError(f"unknown loss {config.loss!r}; expected kl, nll or mse")
 
-    def loss(self, batch: States) -> Tensor:
-        """Return the distillation loss of a minibatch."""
-        output = self.network(batch.observation)
+    def loss(self, batch: States, student: nn.Module | None = None) -> Tensor:
+        """Return the distillation loss of a minibatch of one game.
+
+        `student` is the part of the network that plays the game; None means all of it.
+        """
+        output = (self.network if student is None else student)(batch.observation)
         if self.config.loss == "kl":
             return kl_loss(output, batch.teacher_q, self.config.temperature)
         if self.config.loss == "nll":
@@ -51,14 +57,14 @@ class StudentLearner(Learner):
 
 
 @torch.no_grad()
-def agreement(network: QNetwork, memory: Memory, generator: torch.Generator) -> float:
+def agreement(network: nn.Module, memory: Memory, generator: torch.Generator) -> float:
     """Return the share of 1,024 drawn states on which network and teacher choose alike."""
     batches = [memory.sample_states(256, generator) for _ in range(4)]
     agreed = [network(b.observation).argmax(1) == b.teacher_q.argmax(1) for b in batches]
     return torch.cat(agreed).float().mean().item()
 
 
-def fingerprint(network: QNetwork) -> str:
+def fingerprint(network: nn.Module) -> str:
     """Return 16 hexadecimal digits that tell one set of weights from another."""
     digest = hashlib.sha256()
     for tensor in network.state_dict().values():
@@ -67,102 +73,172 @@ def fingerprint(network: QNetwork) -> str:
 
 
 class Distillation(Run):
-    """Distil `teacher` into a student of `config.size`; see `Run` for the keywords.
+    """Distil a teacher, or one a game, into a student of `config.size`; see `Run` for the keywords.
 
-    Rows come while the teacher plays (`phase` "record", every 2,000 agent steps) and while the
-    student learns ("learn", every 250 updates): phase, hour, agent_steps, updates, loss, agreement
-    (share of states of unseen games on which both choose the same action), samples_per_second,
-    seconds.
+    Rows come while a teacher plays (`phase` "record", every 2,000 agent steps) and while the
+    student learns ("learn", every 250 updates): phase, hour, agent_steps (of all teachers
+    together), updates, loss, agreement (share of states of unseen games on which both choose the
+    same action), samples_per_second, seconds. With several teachers, agreement is the mean over
+    games, and two kinds of column follow: game (whose teacher plays; empty while the student
+    learns) and agreement_GAME for each game.
 
-    A `recording`, from `load_recording`, is learnt from instead of new play. A resumed run lets the
-    teacher play an hour first, since its memory was not kept.
+    A `recording` of each teacher, from `load_recording`, is learnt from instead of new play. A
+    resumed run lets the teachers play an hour first, since their memories were not kept.
+
+    Raises ValueError for two teachers of one game, for teachers that see different things, for a
+    size that does not suit the number of games, and for too few or too many recordings.
     """
 
     kind = "distill"
 
     def __init__(
-        self, teacher: Agent, config: DistillConfig, recording: Memory | None = None, **keywords
+        self,
+        teacher: Agent | Sequence[Agent],
+        config: DistillConfig,
+        recording: Memory | Sequence[Memory] | None = None,
+        **keywords,
     ):
         super().__init__(config, **keywords)
-        self.teacher = teacher
-        self.recording = recording
-        network = QNetwork(
-            len(teacher.card["actions"]), config.size, tuple(teacher.card["observation_shape"]),
-            torch.Generator().manual_seed(self.seed),
-        )  # fmt: skip
-        self.learner = StudentLearner(config, network.to(self.device), self.precision)
-
-    def facts(self) -> dict:
-        return {
-            "game": self.teacher.game,
-            "seed": self.seed,
-            "teacher": fingerprint(self.teacher.network),
+        teachers = [teacher] if isinstance(teacher, Agent) else list(teacher)
+        recordings = [recording] if isinstance(recording, Memory) else recording
+        _refuse_ill_matched(teachers)
+        self.teachers = {teacher.game: teacher for teacher in teachers}
+        self.recordings = None
+        if recordings is not None:
+            if len(recordings) != len(teachers):
+                raise ValueError(
+                    f"expected a recording of each of {', '.join(self.teachers)}; "
+                    f"got {len(recordings)}"
+                )
+            self.recordings = dict(zip(self.teachers, recordings, strict=True))
+        network = self._student().to(self.device)
+        self.learner = StudentLearner(config, network, self.precision)
+        self.students = {
+            game: network.for_game(game) if self.several else network for game in self.teachers
         }
 
+    @property
+    def several(self) -> bool:
+        """Whether there are several games."""
+        return len(self.teachers) > 1
+
+    def _student(self) -> QNetwork | MultiGameNetwork:
+        cards = {game: teacher.card for game, teacher in self.teachers.items()}
+        counts = {game: len(card["actions"]) for game, card in cards.items()}
+        shape = tuple(next(iter(cards.values()))["observation_shape"])
+        generator = torch.Generator().manual_seed(self.seed)
+        if self.several:
+            return MultiGameNetwork(counts, self.config.size, shape, generator)
+        return QNetwork(*counts.values(), self.config.size, shape, generator)
+
+    def facts(self) -> dict:
+        games = list(self.teachers)
+        teachers = [fingerprint(teacher.network) for teacher in self.teachers.values()]
+        if self.several:
+            return {"games": games, "seed": self.seed, "teachers": teachers}
+        return {"game": games[0], "seed": self.seed, "teacher": teachers[0]}
+
     def agent(self) -> Agent:
-        kept = ("game", "actions", "observation_shape", "preprocessing")
-        card = {key: self.teacher.card[key] for key in kept}
+        actions = {game: teacher.card["actions"] for game, teacher in self.teachers.items()}
+        game, teacher = next(iter(self.teachers.items()))
+        card = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
+        card |= {key: teacher.card[key] for key in SEEN}
         card |= {"size": self.config.size, "made": self.made()}
         return Agent(self.learner.network, card)
 
     def rows(self) -> Iterator[dict]:
         config = self.config
-        held_out = self._held_out()
-        if self.recording is not None:
-            for hour in range(self.learner.updates // config.updates_per_hour, config.hours):
-                yield from self._learn(hour, self.recording, held_out)
+        hours = range(self.learner.updates // config.updates_per_hour, config.hours)
+        held_out = {game: self._held_out(game) for game in self.teachers}
+        if self.recordings is not None:
+            for hour in hours:
+                yield from self._learn(hour, self.recordings, held_out)
             return
-        memory, play = self._watch(
-            config.num_envs, config.memory_hours * config.steps_per_hour, self.env_seed, "collect"
-        )
+        capacity_steps = config.memory_hours * config.steps_per_hour
+        memories, plays = {}, {}
+        for game in self.teachers:
+            memories[game], plays[game] = self._watch(
+                game, config.num_envs, capacity_steps, self.env_seed, "collect"
+            )
         try:
-            for hour in range(self.learner.updates // config.updates_per_hour, config.hours):
-                before = self.agent_steps
-                for recorded in record(play, memory, config.steps_per_hour):
-                    self.agent_steps = before + recorded
-                    if recorded % RECORD_ROW_STEPS < config.num_envs:
-                        yield self._row("record", hour)
-                yield from self._learn(hour, memory, held_out)
+            for hour in hours:
+                for game, play in plays.items():
+                    before = self.agent_steps
+                    for recorded in record(play, memories[game], config.steps_per_hour):
+                        self.agent_steps = before + recorded
+                        if recorded % RECORD_ROW_STEPS < config.num_envs:
+                            yield self._row("record", hour, game)
+                yield from self._learn(hour, memories, held_out)
         finally:
-            play.close()
+            for play in plays.values():
+                play.close()
 
-    def _learn(self, hour: int, memory: Memory, held_out: Memory) -> Iterator[dict]:
-        until = (hour + 1) * self.config.updates_per_hour
+    def _learn(
+        self, hour: int, memories: dict[str, Memory], held_out: dict[str, Memory]
+    ) -> Iterator[dict]:
+        updates = self.config.updates_per_hour
+        # Drawn for the whole hour at once: on a GPU, a draw a minibatch would wait for the device.
+        choices = np.random.default_rng([self.seed, hour]).integers(len(memories), size=updates)
+        games = [list(memories)[choice] for choice in choices]
+        until = (hour + 1) * updates
         losses, since = [], time.monotonic()
         while self.learner.updates < until:
-            batch = memory.sample_states(self.config.minibatch, self.generator)
-            losses.append(self.learner.update(batch))
+            game = games[self.learner.updates % updates]
+            batch = memories[game].sample_states(self.config.minibatch, self.generator)
+            losses.append(self.learner.update(batch, self.students[game]))
             if self.learner.updates % LEARN_ROW_UPDATES == 0 or self.learner.updates == until:
                 loss = torch.stack(losses).mean().item()
                 rate = len(losses) * self.config.minibatch / (time.monotonic() - since)
-                shared = agreement(self.learner.network, held_out, self.generator)
-                yield self._row("learn", hour, loss, shared, rate)
+                shared = {
+                    game: agreement(self.students[game], unseen, self.generator)
+                    for game, unseen in held_out.items()
+                }
+                yield self._row("learn", hour, "", loss, shared, rate)
                 losses, since = [], time.monotonic()
 
     def _row(
-        self, phase: str, hour: int, loss=math.nan, agreement=math.nan, samples_per_second=math.nan
-    ) -> dict:
-        return {
+        self, phase: str, hour: int, game: str, loss=math.nan, agreements=None,
+        samples_per_second=math.nan,
+    ) -> dict:  # fmt: skip
+        agreements = agreements or dict.fromkeys(self.teachers, math.nan)
+        row = {
             "phase": phase,
             "hour": hour,
             "agent_steps": self.agent_steps,
             "updates": self.learner.updates,
             "loss": loss,
-            "agreement": agreement,
+            "agreement": sum(agreements.values()) / len(agreements),
             "samples_per_second": samples_per_second,
             "seconds": self.seconds,
         }
+        if self.several:
+            row |= {"game": game} | {f"agreement_{g}": share for g, share in agreements.items()}
+        return row
 
-    def _watch(self, num_envs: int, capacity_steps: int, seed: int, purpose: str):
+    def _watch(self, game: str, num_envs: int, capacity_steps: int, seed: int, purpose: str):
         return watch(
-            self.teacher, num_envs, capacity_steps, self.config.collection_epsilon,
+            self.teachers[game], num_envs, capacity_steps, self.config.collection_epsilon,
             self.generator, seed, purpose,
         )  # fmt: skip
 
-    def _held_out(self) -> Memory:
+    def _held_out(self, game: str) -> Memory:
         """Return states of games that are never learnt from."""
-        memory, play = self._watch(HELD_OUT_ENVS, HELD_OUT_STEPS, self.seed, "show")
+        memory, play = self._watch(game, HELD_OUT_ENVS, HELD_OUT_STEPS, self.seed, "show")
         for _ in record(play, memory, HELD_OUT_STEPS):
             pass
         play.close()
         return memory
+
+
+def _refuse_ill_matched(teachers: list[Agent]) -> None:
+    """Raise ValueError unless a single student can learn from all `teachers`."""
+    games = [teacher.game for teacher in teachers]
+    if not games or len(set(games)) < len(games):
+        raise ValueError(f"expected teachers of different games; got {', '.join(games) or 'none'}")
+    for teacher in teachers[1:]:
+        for key in SEEN:
+            if teacher.card[key] != teachers[0].card[key]:
+                raise ValueError(
+                    f"expected teachers that see alike; {key} is {teacher.card[key]} for "
+                    f"{teacher.game!r} and {teachers[0].card[key]} for {games[0]!r}"
+                )

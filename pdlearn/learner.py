@@ -1,9 +1,8 @@
 """What learning has in common: a network, its optimiser, and one `update` a minibatch."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pdlearn.networks import QNetwork
 from pdlearn.optimizers import learning_dtype, make_optimizer, optimizer_tensors, restore_optimizer
 
 
@@ -14,7 +13,7 @@ class Learner:
     (autocast), or auto, which times both on the first minibatch.
     """
 
-    def __init__(self, config, network: QNetwork, precision: str = "float32"):
+    def __init__(self, config, network: nn.Module, precision: str = "float32"):
         if precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"unknown precision {precision!r}; expected auto, float32 or bfloat16")
         self.config = config
@@ -29,7 +28,7 @@ class Learner:
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def loss(self, batch) -> Tensor:
+    def loss(self, *batch) -> Tensor:
         """Return the loss of a minibatch, a scalar."""
         raise NotImplementedError
 
@@ -37,17 +36,21 @@ class Learner:
         """Return the step size of the next update."""
         return self.config.learning_rate
 
-    def update(self, batch) -> Tensor:
-        """Take one optimiser step and return the loss, still on the device."""
+    def update(self, *batch) -> Tensor:
+        """Take one optimiser step on `loss(*batch)` and return the loss, still on the device.
+
+        Only parameters that this loss depends on are moved: the others have no gradient, so the
+        optimiser passes them over, momentum and all.
+        """
         if self.precision == "auto":
-            dtype = learning_dtype(self.device, lambda: self.loss(batch).backward())
+            dtype = learning_dtype(self.device, lambda: self.loss(*batch).backward())
             self.precision = str(dtype).removeprefix("torch.")
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         low = self.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=low):
-            loss = self.loss(batch)
-        self.optimizer.zero_grad()
+            loss = self.loss(*batch)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         self.updates += 1
@@ -64,7 +67,7 @@ class Learner:
         restore_optimizer(self.optimizer, tensors)
 
 
-def load_part(network: QNetwork, prefix: str, tensors: dict[str, Tensor]) -> None:
+def load_part(network: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> None:
     """Load into `network` the tensors whose names begin with `prefix`."""
     part = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     network.load_state_dict(part)

@@ -1,4 +1,4 @@
-"""The networks of the paper: one Q-network a game, in four sizes (tables A1 and A2).
+"""The networks of the paper: one network a game, or one for several games (tables A1 and A2).
 
 Convention: an observation is what an environment shows, uint8 `[B, 4, 84, 84]` for pixels or
 float32 `[B, D]` for vectors; scaling happens inside the network. The output is float32 `[B, A]`:
@@ -30,35 +30,39 @@ SIZES = {
     "net2": Size(16, 16, 16, 128),
     "net3": Size(16, 16, 16, 64),
 }
+MULTI_SIZES = {
+    "multi3": Size(32, 64, 64, 512),
+    "multi10": Size(64, 64, 64, 1500),
+}
+CONTROLLER_UNITS = 128  # each game's own hidden layer, in both multi-game sizes
 
 
-def size_by_name(name: str) -> Size:
-    """Return the widths called `name`; raise ValueError with the nearest right name otherwise."""
-    if name in SIZES:
-        return SIZES[name]
+def size_by_name(name: str, several_games: bool = False) -> Size:
+    """Return the widths called `name` of a network for one game, or for several.
+
+    Raises ValueError for an unknown name, with the nearest right one, and for a size that is meant
+    for one game where there are several, or the other way round.
+    """
+    one, several = ("one game", SIZES), ("several games", MULTI_SIZES)
+    (wanted, sizes), (other, others) = (several, one) if several_games else (one, several)
+    if name in sizes:
+        return sizes[name]
+    if name in others:
+        raise ValueError(f"size {name!r} is for {other}; sizes for {wanted}: {', '.join(sizes)}")
     raise ValueError(
-        f"unknown size {name!r}; did you mean {nearest(name, SIZES)!r}? sizes: {', '.join(SIZES)}"
+        f"unknown size {name!r}; did you mean {nearest(name, sizes)!r}? sizes: {', '.join(sizes)}"
     )
 
 
-class QNetwork(nn.Module):
-    """Map observations to one value an action (Mnih et al. 2015; widths from table A1).
+class Torso(nn.Module):
+    """The layers from an observation to the hidden layer `fc1`: how every network here begins.
 
-    `observation_shape` `(4, 84, 84)` builds the convolutional network, `(D,)` a multilayer
-    perceptron with two hidden layers of `fc1` units. Raises ValueError for anything else.
+    `observation_shape` `(4, 84, 84)` builds the three convolutions, `(D,)` a first hidden layer of
+    as many units as `fc1` has. Raises ValueError for anything else.
     """
 
-    def __init__(
-        self,
-        num_actions: int,
-        size: str = "teacher",
-        observation_shape: tuple[int, ...] = (4, 84, 84),
-        generator: torch.Generator | None = None,
-    ):
+    def __init__(self, widths: Size, observation_shape: tuple[int, ...]):
         super().__init__()
-        widths = size_by_name(size)
-        self.num_actions = num_actions
-        self.size = size
         self.observation_shape = tuple(observation_shape)
         self.pixels = self.observation_shape == (4, 84, 84)
         if self.pixels:
@@ -74,9 +78,6 @@ class QNetwork(nn.Module):
                 f"observations of shape {self.observation_shape} fit no network here; "
                 "expected pixels (4, 84, 84) or a vector (D,)"
             )
-        self.out = nn.Linear(widths.fc1, num_actions)
-        if generator is not None:
-            self.reset_parameters(generator)
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -85,13 +86,14 @@ class QNetwork(nn.Module):
         This keeps the signal of a small ball alive through all layers (He et al. 2015); with the
         narrower U(-1/sqrt(fan_in), 1/sqrt(fan_in)) a net3 hardly begins to learn Pong.
         """
-        for layer in self.children():
+        layers = (m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Linear))
+        for layer in layers:
             bound = (6 / layer.weight[0].numel()) ** 0.5
             layer.weight.uniform_(-bound, bound, generator=generator)
             layer.bias.zero_()
 
     def features(self, observation: Tensor) -> Tensor:
-        """Return the last hidden layer's activations `[B, fc1]`."""
+        """Return the activations of the hidden layer `fc1`, `[B, fc1]`."""
         if self.pixels:
             # Frames stay 0..255, which bfloat16 holds exactly; the 1/255 goes into the weights,
             # a tensor some hundred times smaller than a minibatch of frames.
@@ -103,11 +105,99 @@ class QNetwork(nn.Module):
             x = F.relu(self.fc0(observation.float()))
         return F.relu(self.fc1(x))
 
+
+class QNetwork(Torso):
+    """Map observations to one value an action (Mnih et al. 2015; widths from table A1).
+
+    `observation_shape` `(4, 84, 84)` builds the convolutional network, `(D,)` a multilayer
+    perceptron with two hidden layers of `fc1` units. Raises ValueError for anything else.
+    """
+
+    def __init__(
+        self,
+        num_actions: int,
+        size: str = "teacher",
+        observation_shape: tuple[int, ...] = (4, 84, 84),
+        generator: torch.Generator | None = None,
+    ):
+        widths = size_by_name(size)
+        super().__init__(widths, observation_shape)
+        self.num_actions = num_actions
+        self.size = size
+        self.out = nn.Linear(widths.fc1, num_actions)
+        if generator is not None:
+            self.reset_parameters(generator)
+
     def forward(self, observation: Tensor) -> Tensor:
-        """Return float32 values `[B, A]`; the last layer is always computed in float32."""
-        features = self.features(observation).float()
-        with torch.autocast(observation.device.type, enabled=False):
-            return self.out(features)
+        """Return float32 values `[B, A]`."""
+        return in_float32(self.out, self.features(observation))
+
+
+class MultiGameNetwork(Torso):
+    """Map observations of one of several games to one value an action (widths from table A2).
+
+    All games share the torso; each has a controller of its own, chosen by the game's name.
+    `num_actions` gives each game's actions, as in `{"freeway": 3, "pong": 6}`; the games must show
+    observations of one shape. `for_game` gives one game's part as a network of that game alone.
+    """
+
+    def __init__(
+        self,
+        num_actions: dict[str, int],
+        size: str = "multi3",
+        observation_shape: tuple[int, ...] = (4, 84, 84),
+        generator: torch.Generator | None = None,
+    ):
+        widths = size_by_name(size, several_games=True)
+        super().__init__(widths, observation_shape)
+        self.size = size
+        self.controllers = nn.ModuleDict(
+            {game: Controller(widths.fc1, count) for game, count in num_actions.items()}
+        )
+        if generator is not None:
+            self.reset_parameters(generator)
+
+    def forward(self, observation: Tensor, game: str) -> Tensor:
+        """Return float32 values `[B, A]`, A being the actions of `game`."""
+        return self.controllers[game](self.features(observation))
+
+    def for_game(self, game: str) -> "OneGame":
+        """Return the part that plays `game`; raise ValueError if there is none."""
+        if game not in self.controllers:
+            raise ValueError(f"no controller for {game!r}; games: {', '.join(self.controllers)}")
+        return OneGame(self, game)
+
+
+class Controller(nn.Module):
+    """One game's own layers: a hidden layer of 128 units and one value an action (table A2)."""
+
+    def __init__(self, inputs: int, num_actions: int):
+        super().__init__()
+        self.fc2 = nn.Linear(inputs, CONTROLLER_UNITS)
+        self.out = nn.Linear(CONTROLLER_UNITS, num_actions)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return float32 values `[B, A]` for the torso's features `[B, fc1]`."""
+        return in_float32(self.out, F.relu(self.fc2(features)))
+
+
+class OneGame(nn.Module):
+    """One game of a `MultiGameNetwork`, called as a `QNetwork` is; the weights stay shared."""
+
+    def __init__(self, network: MultiGameNetwork, game: str):
+        super().__init__()
+        self.network = network
+        self.game = game
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Return float32 values `[B, A]`."""
+        return self.network(observation, self.game)
+
+
+def in_float32(layer: nn.Linear, features: Tensor) -> Tensor:
+    """Return `layer(features)` computed in float32, under autocast too: for last layers."""
+    with torch.autocast(features.device.type, enabled=False):
+        return layer(features.float())
 
 
 def channels_last(frames: Tensor) -> Tensor:

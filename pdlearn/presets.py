@@ -64,19 +64,19 @@ class DistillConfig:
     """How a student is distilled (paper, appendix A)."""
 
     size: str = "net3"
-    """teacher, net1, net2 or net3"""
+    """teacher, net1, net2 or net3; multi3 or multi10 for several games"""
     loss: str = "kl"
     """kl, nll or mse"""
     temperature: float = 0.01
     """divides the teacher's values (kl only)"""
     hours: int = 1
-    """hours of teacher play, 54,000 agent steps each"""
+    """hours of play of each teacher, 54,000 agent steps each"""
     steps_per_hour: int = 54_000
     """agent steps recorded before each round of updates"""
     updates_per_hour: int = 10_000
-    """minibatches after each hour"""
+    """minibatches after each hour, of all games together"""
     memory_hours: int = 10
-    """hours the memory holds"""
+    """hours the memory of each game holds"""
     minibatch: int = 64
     """states a minibatch"""
     optimizer: str = "adam"

@@ -165,8 +165,8 @@ class Run:
         if card.get("kind") != self.kind:
             raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected {self.kind!r}")
         for name, wanted in self.facts().items():
-            if card[name] != wanted:
-                raise ValueError(f"{path}: its {name} is {card[name]!r}; expected {wanted!r}")
+            if card.get(name) != wanted:
+                raise ValueError(f"{path}: its {name} is {card.get(name)!r}; expected {wanted!r}")
         self.generator.set_state(tensors.pop("generator"))
         self.learner.restore(tensors)
         self.learner.precision = card["precision"]

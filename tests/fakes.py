@@ -1,8 +1,12 @@
-"""Fakes: an environment that plays a script, its frames naming where they come from."""
+"""Fakes: an environment that plays a script, its frames naming where they come from; experts."""
 
+import gymnasium
 import numpy as np
 import torch
+from torch import nn
 
+from pdlearn.catch import CELL, Catch
+from pdlearn.checkpoints import Agent
 from pdlearn.envs import Environment, Outcome
 
 
@@ -85,3 +89,54 @@ class AlternatingPolicy:
         action = torch.full((len(observation),), self.count % 2)
         self.count += 1
         return action, observation[:, -1, 0].float()
+
+
+class MirroredCatch(Catch):
+    """Catch upside down, its moves exchanged, and with a fourth action that also stays."""
+
+    action_space = gymnasium.spaces.Discrete(4)
+
+    def step(self, action):
+        return super().step((0, 2, 1, 0)[action])
+
+    def _look(self):
+        return super()._look()[:, ::-1].copy()
+
+
+CATCH, MIRRORED = "pdlearn/Catch-v0", "pdlearn/MirroredCatch-v0"
+gymnasium.register(MIRRORED, entry_point=MirroredCatch)
+
+
+class CatchExpert(nn.Module):
+    """Plays Catch, or its mirror, without a miss; values are 1 for the best action and 0 else."""
+
+    def __init__(self, mirrored=False):
+        super().__init__()
+        self.mirrored = mirrored
+        self.register_buffer("mark", torch.tensor([float(mirrored)]))  # a fingerprint of its own
+
+    def forward(self, observation):
+        frame = observation[:, -1].float()
+        frame = frame.flip(1) if self.mirrored else frame
+        columns = torch.arange(84.0) // CELL
+        ball, paddle = frame[:, :-CELL].sum(1), frame[:, -CELL:].sum(1)  # [B, 84]
+        ball = (ball * columns).sum(1) / ball.sum(1).clamp(min=1)
+        paddle = (paddle * columns).sum(1) / paddle.sum(1)
+        best = torch.where(ball < paddle - 0.6, 1, torch.where(ball > paddle + 0.6, 2, 0))
+        if self.mirrored:
+            best = torch.tensor([0, 2, 1])[best]
+        return nn.functional.one_hot(best, 4 if self.mirrored else 3).float()
+
+
+def catch_experts():
+    """Return a teacher of Catch and one of its mirror."""
+    return [
+        Agent(
+            CatchExpert(game == MIRRORED),
+            {
+                "game": game, "actions": actions, "size": "teacher",
+                "observation_shape": [4, 84, 84], "preprocessing": {},
+            },
+        )
+        for game, actions in ((CATCH, ["0", "1", "2"]), (MIRRORED, ["0", "1", "2", "3"]))
+    ]  # fmt: skip

@@ -22,7 +22,7 @@ from pdlearn.checkpoints import (
     write_file,
 )
 from pdlearn.games import GAMES
-from pdlearn.networks import QNetwork
+from pdlearn.networks import MultiGameNetwork, QNetwork
 
 
 def agent(game="pong", seed=0, shape=(2,), **changes) -> Agent:
@@ -431,6 +431,103 @@ def test_weights_with_other_names_are_refused(tmp_path, change):
         weights = {key: value for key, value in weights.items() if "bias" not in key}
     write_file(tmp_path / "agent", weights, {"kind": "agent", **agent().card})
     assert "card and weights differ" in refusal(tmp_path / "agent")
+
+
+# --- several games in one file ---
+
+
+def for_several(**changes) -> Agent:
+    games = {game: list(GAMES[game].actions) for game in ("freeway", "pong")}
+    card = {
+        "games": games,
+        "size": "multi3",
+        "observation_shape": [2],
+        "preprocessing": {"stack": 4},
+        "made": {"by": "test"},
+    }
+    generator = torch.Generator().manual_seed(0)
+    counts = {game: len(actions) for game, actions in games.items()}
+    return Agent(MultiGameNetwork(counts, "multi3", (2,), generator), card | changes)
+
+
+def saved_for_several(folder: Path, **changes) -> Path:
+    save_agent(folder / "several", for_several(**changes))
+    return folder / "several"
+
+
+@pytest.mark.parametrize("game", ["freeway", "pong"])
+def test_one_game_of_a_file_for_several_answers_as_before(tmp_path, game):
+    observation = torch.tensor([[1.0, -2.0]])
+    loaded = load_agent(saved_for_several(tmp_path), game)
+    expected = for_several().network.for_game(game)(observation)
+    assert loaded.game == game
+    assert torch.equal(loaded.network(observation), expected)
+
+
+def test_the_card_of_one_game_is_that_of_an_agent_for_it_alone(tmp_path):
+    card = load_agent(saved_for_several(tmp_path), "pong").card
+    assert card == {
+        "game": "pong",
+        "actions": list(GAMES["pong"].actions),
+        "size": "multi3",
+        "observation_shape": [2],
+        "preprocessing": {"stack": 4},
+        "made": {"by": "test"},
+    }
+
+
+def test_a_loaded_network_for_several_games_asks_for_no_gradients(tmp_path):
+    network = load_agent(saved_for_several(tmp_path), "pong").network
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_a_file_for_several_games_asks_which(tmp_path):
+    path = saved_for_several(tmp_path)
+    assert refusal(path) == (
+        f"{path}: plays several games and none was named; expected one of freeway, pong"
+    )
+
+
+def test_a_game_that_a_file_for_several_does_not_hold_is_refused_with_those_it_does(tmp_path):
+    path = saved_for_several(tmp_path)
+    assert refusal(path, game="qbert") == f"{path}: plays 'freeway', 'pong'; expected 'qbert'"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"games": {"freeway": ["NOOP"], "pong": ["NOOP"]}},
+        {"games": {"freeway": ["NOOP", "UP", "DOWN"]}},
+        {"games": {"pong": 6, "freeway": 3}},
+        {"games": {}},
+        {"size": "net3"},
+        {"size": "multi10"},
+        {"games": ["freeway", "pong"]},
+    ],
+    ids=str,
+)
+def test_a_card_for_several_games_that_does_not_fit_is_refused(tmp_path, changes):
+    message = refusal(saved_for_several(tmp_path, **changes), game="pong")
+    assert "card and weights differ" in message or "names no game" in message
+    assert "\n" not in message
+
+
+def test_an_agent_for_several_games_is_asked_for_one_before_it_plays():
+    with pytest.raises(ValueError, match="choose one with for_game: freeway, pong"):
+        _ = for_several().game
+
+
+def test_an_agent_for_one_game_is_its_own_part():
+    mine = agent()
+    assert mine.games == ("pong",) and mine.for_game("pong") is mine
+    with pytest.raises(CheckpointError, match="plays 'pong'; expected 'qbert'"):
+        mine.for_game("qbert")
+
+
+def test_the_part_for_one_game_is_not_saved_as_if_it_were_the_whole(tmp_path):
+    with pytest.raises(ValueError, match="expected a whole network to save"):
+        save_agent(tmp_path / "part", for_several().for_game("pong"))
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- nothing is unpickled ---

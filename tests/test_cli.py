@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from fakes import CATCH, MIRRORED
 
-from pdlearn import cli, zoo
+from pdlearn import cli, networks, zoo
 from pdlearn.checkpoints import load_agent, read_file
 
-CATCH = "pdlearn/Catch-v0"
 SHORT = "--budget smoke --device cpu --set size=net3 evaluation_period_steps=1000000".split()
 
 
@@ -77,12 +77,48 @@ def test_the_whole_way_from_a_teacher_to_a_judged_student(at, capsys):
     assert len(json.loads((at / "a.json").read_text())["scores"]) == 3
 
 
+def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
+    at, capsys, monkeypatch
+):
+    monkeypatch.setitem(networks.MULTI_SIZES, "multi3", networks.SIZES["net3"])
+    games = [CATCH, MIRRORED]
+    for index, game in enumerate(games):
+        cli.main(["teach", game, *SHORT, "--agent-steps", "200", "--folder", f"t{index}"])
+    teachers = [f"--teacher=t{index}/agent.safetensors" for index in range(2)]
+    common = ["--budget", "smoke", "--device", "cpu", *teachers]
+    assert cli.main(["distill", *games, "--size", "multi3", *common]) == 0
+    folder = at / "runs" / "distill-pdlearn-Catch-v0-pdlearn-MirroredCatch-v0-multi3-kl-0"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"config.json", "metrics.csv", "state.safetensors", "agent.safetensors"}
+    assert (folder / "metrics.csv").read_text().startswith("phase,hour,agent_steps")
+    assert json.loads((folder / "config.json").read_text())["games"] == games
+    agent = str(folder / "agent.safetensors")
+    capsys.readouterr()
+    assert cli.main(["evaluate", agent, "--game", MIRRORED, "--episodes", "2"]) == 0
+    assert "over 2 episodes of 11 steps" in capsys.readouterr().out
+    assert cli.main(["evaluate", agent, "--episodes", "2"]) == 2
+    assert "plays several games and none was named" in capsys.readouterr().err
+    assert cli.main(["distill", *games, "--resume", str(folder), *common]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["teach", "pongg"], "unknown game 'pongg'; did you mean 'pong'?"),
         (["distill", "Pong"], "unknown game 'Pong'; did you mean 'pong'?"),
         (["distill", "pong", "--size", "net4"], "unknown size 'net4'; did you mean 'net"),
+        (["distill"], "expected a game, as in `pdlearn distill pong`; got none"),
+        (["distill", "pong", "--size", "multi3"], "size 'multi3' is for several games"),
+        (["distill", "pong", "qbert"], "size 'net3' is for one game; sizes for several games: mul"),
+        (["distill", "pong", "qbrt", "--size", "multi3"], "unknown game 'qbrt'; did you mean 'qb"),
+        (["distill", "qbert"], "no teacher of 'qbert' is shipped; train one with `pdlearn teach q"),
+        (["distill", "pong", "pong", "--size", "multi3"], "teachers of different games; got pong"),
+        (
+            ["distill", "pong", "qbert", "--size", "multi3", "--teacher", "pong/teacher"],
+            "expected one --teacher for each of pong, qbert, or none; got 1",
+        ),
+        (["distill", "qbert", "--teacher", "pong/net3"], "plays 'pong'; expected 'qbert'"),
+        (["evaluate", "pong/net3", "--game", "qbert"], "plays 'pong'; expected 'qbert'"),
         (["evaluate", "pong/techer"], "did you mean 'pong/teacher'?"),
         (["evaluate", "nowhere.safetensors"], "cannot be read (No such file or directory)"),
         (["evaluate", "pong/net3", "--episodes", "0"], "at least one episode; got 0"),

@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pdlearn.networks import SIZES, QNetwork, parameter_count, size_by_name
+from pdlearn.games import GAMES
+from pdlearn.networks import (
+    MULTI_SIZES,
+    SIZES,
+    MultiGameNetwork,
+    QNetwork,
+    parameter_count,
+    size_by_name,
+)
 
 
 def network(num_actions=6, size="net3", shape=(4, 84, 84), seed=0) -> QNetwork:
@@ -134,7 +142,7 @@ def test_a_networks_weights_carry_its_values_into_another():
 # --- bfloat16 ---
 
 
-def under_autocast(net: QNetwork) -> torch.Tensor:
+def under_autocast(net: torch.nn.Module) -> torch.Tensor:
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         return net(frames(16))
 
@@ -218,6 +226,112 @@ def test_a_vector_network_is_two_relu_layers_and_a_linear_one(dtype):
     x = torch.tensor([[1.0, -2.0, 3.0, -400.0]], dtype=dtype)
     hidden = F.relu(net.fc1(F.relu(net.fc0(x.float()))))
     torch.testing.assert_close(net(x), net.out(hidden))
+
+
+# --- several games ---
+
+THREE = {"freeway": 3, "pong": 6, "qbert": 6}
+TEN = {name: game.num_actions for name, game in GAMES.items()}
+
+
+def for_several(num_actions=THREE, size="multi3", shape=(4, 84, 84), seed=0) -> MultiGameNetwork:
+    return MultiGameNetwork(num_actions, size, shape, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(
+    ("num_actions", "size", "parameters"),
+    [
+        # torso 8224 + 32832 + 36928 + 1606144 = 1684128; a controller 512*128+128 + 128*A+A;
+        # 3 * 65664 + 12 * 129 where the paper's Pong had 3 actions, 15 * 129 with ale-py's 6
+        (THREE | {"pong": 3}, "multi3", 1_882_668),
+        (THREE, "multi3", 1_883_055),
+        # torso 16448 + 65600 + 36928 + 4705500; 10 * (1500*128+128) + 85 or 88 actions * 129
+        (TEN | {"pong": 3}, "multi10", 6_756_721),
+        (TEN, "multi10", 6_757_108),
+    ],
+)
+def test_parameter_counts_for_several_games_are_the_papers(num_actions, size, parameters):
+    assert parameter_count(MultiGameNetwork(num_actions, size)) == parameters
+
+
+def test_weights_for_several_games_are_named_after_game_and_layer():
+    layers = ["conv1", "conv2", "conv3", "fc1"]
+    layers += [f"controllers.{game}.{layer}" for game in THREE for layer in ("fc2", "out")]
+    names = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
+    assert list(for_several().state_dict()) == names
+
+
+@pytest.mark.parametrize("game", THREE)
+def test_a_controller_is_a_relu_layer_and_a_linear_one_on_the_shared_features(game):
+    net = for_several()
+    weights = {k.replace(f"controllers.{game}.fc2", "out"): v for k, v in net.state_dict().items()}
+    with torch.no_grad():
+        hidden = F.relu(reference(weights, frames()))
+        expected = net.controllers[game].out(hidden)
+        values = net.for_game(game)(frames())
+    assert values.shape == (4, THREE[game])
+    torch.testing.assert_close(values, expected, atol=1e-5, rtol=0)
+
+
+def test_one_games_minibatch_moves_the_torso_and_its_own_controller_only():
+    net = for_several()
+    net.for_game("pong")(frames()).square().sum().backward()
+    moved = {name for name, parameter in net.named_parameters() if parameter.grad is not None}
+    others = {n for n in moved if n.startswith("controllers.") and "pong" not in n}
+    assert {"conv1.weight", "fc1.bias", "controllers.pong.out.weight"} <= moved
+    assert others == set()
+
+
+def test_the_part_for_one_game_shares_its_weights():
+    net = for_several()
+    part, before = net.for_game("pong"), net.for_game("pong")(frames())
+    with torch.no_grad():
+        net.controllers["pong"].out.bias += 1
+    torch.testing.assert_close(part(frames()), before + 1)
+
+
+def test_the_features_of_several_games_are_those_of_a_network_for_one():
+    net, one = for_several(), network(size="teacher", seed=1)
+    shared = {k: v for k, v in net.state_dict().items() if not k.startswith("controllers.")}
+    one.load_state_dict(shared, strict=False)
+    torch.testing.assert_close(net.features(frames()), one.features(frames()))
+
+
+def test_controllers_begin_as_other_layers_do():
+    weight = for_several().state_dict()["controllers.pong.fc2.weight"]
+    bound = (6 / 512) ** 0.5
+    assert 0.9 * bound < weight.abs().max().item() <= bound
+    assert not for_several().controllers["pong"].fc2.bias.any()
+
+
+def test_under_autocast_a_controllers_last_layer_is_computed_in_float32():
+    values = under_autocast(for_several().for_game("pong"))
+    assert values.dtype == torch.float32 and (values != values.bfloat16().float()).any()
+
+
+def test_several_games_may_show_vectors():
+    assert for_several(shape=(5,)).for_game("freeway")(torch.ones(2, 5)).shape == (2, 3)
+
+
+def test_a_game_without_a_controller_is_refused_with_the_games_there_are():
+    with pytest.raises(ValueError, match="no controller for 'breakout'; games: freeway, pong, qb"):
+        for_several().for_game("breakout")
+
+
+def test_a_size_for_one_game_is_refused_for_several():
+    with pytest.raises(ValueError, match="'net3' is for one game; .* several games: multi3, mult"):
+        MultiGameNetwork(THREE, "net3")
+
+
+@pytest.mark.parametrize("size", MULTI_SIZES)
+def test_a_size_for_several_games_is_refused_for_one(size):
+    with pytest.raises(ValueError, match=f"{size!r} is for several games; sizes for one game: tea"):
+        QNetwork(6, size)
+
+
+def test_an_unknown_size_for_several_games_is_refused_with_the_nearest_of_theirs():
+    with pytest.raises(ValueError, match="unknown size 'multi4'; did you mean 'multi3'"):
+        MultiGameNetwork(THREE, "multi4")
 
 
 # --- refusals ---

@@ -28,15 +28,16 @@ def score_of(name: str) -> float | None:
     return load(name).card["score"]["mean"] if name in names() else None
 
 
-def load(name: str | Path, device: torch.device | str = "cpu") -> Agent:
+def load(name: str | Path, device: torch.device | str = "cpu", game: str | None = None) -> Agent:
     """Return a shipped agent by its name, or the agent in a file by its path.
 
-    Raises CheckpointError for a name that is neither, with the nearest right one.
+    `game` chooses one game of a file for several. Raises CheckpointError for a name that is
+    neither, with the nearest right one, and for an agent that does not play `game`.
     """
     if str(name) in names():
-        return load_agent(path(str(name)), str(name).split("/")[0], device)
+        return load_agent(path(str(name)), game or str(name).split("/")[0], device)
     if Path(name).exists() or str(name).endswith(".safetensors"):
-        return load_agent(name, device=device)
+        return load_agent(name, game, device)
     raise CheckpointError(
         f"no shipped agent or file {str(name)!r}; did you mean {nearest(str(name), names())!r}? "
         f"shipped: {', '.join(names())}"
