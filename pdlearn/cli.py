@@ -4,21 +4,29 @@ Long commands draw a progress bar on standard error and end with one line on sta
 says what was made and where.
 """
 
-import csv
 import dataclasses
 import json
 import math
-import os
 import signal
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from pdlearn.games import GAMES, game_by_name
-from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, EvalConfig, describe
+from pdlearn.bars import Bar, follow, judge
+from pdlearn.games import GAMES
+from pdlearn.options import (
+    config_of_run,
+    device_by_name,
+    known_game,
+    refuse_overwriting,
+    refuse_unless_one_each,
+    slug,
+    teachers_of,
+    with_settings,
+)
+from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, EvalConfig
 
 Budget = Literal["smoke", "fast", "full", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -63,13 +71,13 @@ def teach(
     if all_games or len(games) > 1:
         if games and all_games or resume is not None:
             raise ValueError("expected --all, or games by name; without --resume, which is implied")
-        arguments = ["--budget", budget, "--seed", str(seed), "--device", _device(device)]
+        arguments = ["--budget", budget, "--seed", str(seed), "--device", device_by_name(device)]
         if agent_steps is not None:
             arguments += ["--agent-steps", str(agent_steps)]
         if settings:
-            _configure(TEACHER_BUDGETS[budget], settings)
+            with_settings(TEACHER_BUDGETS[budget], settings)
             arguments += ["--set", *settings]
-        names = [_known_game(game) for game in games] or list(GAMES)
+        names = [known_game(game) for game in games] or list(GAMES)
         folders = {name: (folder or Path("runs")) / f"teach-{name}-{seed}" for name in names}
         _teach_many(folders, arguments, jobs, minutes, slice_minutes)
         return
@@ -79,19 +87,19 @@ def teach(
 
     from pdlearn.dqn import Teaching
 
-    config = _configure(TEACHER_BUDGETS[budget], settings)
+    config = with_settings(TEACHER_BUDGETS[budget], settings)
     if agent_steps is not None:
         config = dataclasses.replace(config, agent_steps=agent_steps)
     if resume is not None:
-        config, seed = _config_of(resume, config, seed, settings, agent_steps)
-    folder = resume or folder or Path("runs", f"teach-{_slug(game)}-{seed}")
-    _refuse_overwriting(folder, resume)
+        config, seed = config_of_run(resume, config, seed, settings, agent_steps)
+    folder = resume or folder or Path("runs", f"teach-{slug(game)}-{seed}")
+    refuse_overwriting(folder, resume)
     run = Teaching(
-        game, config, seed=seed, device=_device(device), folder=folder,
+        game, config, seed=seed, device=device_by_name(device), folder=folder,
         resume=resume is not None, minutes=minutes,
     )  # fmt: skip
-    bar = _Bar(f"teach {game}", config.agent_steps, "steps")
-    _follow(
+    bar = Bar(f"teach {game}", config.agent_steps, "steps")
+    follow(
         run, bar, "agent_steps", ("score", "best_evaluation", "loss", "epsilon"),
         f"pdlearn teach {game} --resume {folder}",
     )  # fmt: skip
@@ -154,28 +162,28 @@ def distill(
     from pdlearn.networks import size_by_name
     from pdlearn.recordings import load_recording
 
-    config = _configure(DISTILL_BUDGETS[budget], settings)
+    config = with_settings(DISTILL_BUDGETS[budget], settings)
     config = dataclasses.replace(config, size=size, loss=loss, temperature=temperature)
     if resume is not None:
-        config, seed = _config_of(resume, config, seed, settings)
+        config, seed = config_of_run(resume, config, seed, settings)
     size_by_name(config.size, several_games=len(games) > 1)
-    agents = _teachers(games, teacher)
+    agents = teachers_of(games, teacher)
     folder = resume or folder or Path(
-        "runs", f"distill-{'-'.join(map(_slug, games))}-{config.size}-{config.loss}-{seed}"
+        "runs", f"distill-{'-'.join(map(slug, games))}-{config.size}-{config.loss}-{seed}"
     )  # fmt: skip
-    _refuse_overwriting(folder, resume)
-    _refuse_unless_one_each("recording", recording, games)
+    refuse_overwriting(folder, resume)
+    refuse_unless_one_each("recording", recording, games)
     memories = [
-        load_recording(path, game, _device(device))[0]
+        load_recording(path, game, device_by_name(device))[0]
         for game, path in zip(games, recording, strict=False)
     ]
     run = Distillation(
-        agents, config, memories or None, seed=seed, device=_device(device), folder=folder,
+        agents, config, memories or None, seed=seed, device=device_by_name(device), folder=folder,
         resume=resume is not None, minutes=minutes,
     )  # fmt: skip
-    bar = _Bar(f"distill {' '.join(games)}", config.hours * config.updates_per_hour, "updates")
+    bar = Bar(f"distill {' '.join(games)}", config.hours * config.updates_per_hour, "updates")
     again = ["pdlearn distill", *games, f"--resume {folder}"]
-    _follow(
+    follow(
         run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
         " ".join([*again, *(f"--teacher {name}" for name in teacher)]),
     )  # fmt: skip
@@ -208,10 +216,10 @@ def record(
     from pdlearn.recordings import record as fill
     from pdlearn.recordings import save_recording, watch
 
-    (agent,) = _teachers((game,), (teacher,) if teacher else ())
+    (agent,) = teachers_of((game,), (teacher,) if teacher else ())
     generator = torch.Generator().manual_seed(seed)
     memory, play = watch(agent, 16, agent_steps, epsilon, generator, seed, "collect")
-    bar = _Bar(f"record {game}", agent_steps, "steps")
+    bar = Bar(f"record {game}", agent_steps, "steps")
     for count in fill(play, memory, agent_steps):
         bar.update(count)
     bar.close()
@@ -244,8 +252,8 @@ def evaluate(
     """
     from pdlearn import zoo
 
-    judged = zoo.load(agent, _device(device), game)
-    result = _evaluate(judged, EvalConfig(episodes=episodes, epsilon=epsilon), seed, agent)
+    judged = zoo.load(agent, device_by_name(device), game)
+    result = judge(judged, EvalConfig(episodes=episodes, epsilon=epsilon), seed, agent)
     facts = result.card()
     teacher = zoo.score_of(f"{judged.game}/teacher")
     if teacher is not None and teacher > 0:
@@ -280,7 +288,7 @@ def zoo_(
         outside = []
         for name in zoo.names():
             agent = zoo.load(name)
-            result = _evaluate(agent, EvalConfig(episodes=episodes), seed, name)
+            result = judge(agent, EvalConfig(episodes=episodes), seed, name)
             (low, high), card = result.interval, agent.card["score"]
             fits = zoo.within_card(agent, result)
             print(
@@ -322,7 +330,7 @@ def tour(
     """
     from pdlearn.tour import run_tour
 
-    result = run_tour(folder, _known_game(game), budget, seed, _Bar, _evaluate)
+    result = run_tour(folder, known_game(game), budget, seed, Bar, judge)
     print(
         f"teacher {result['teacher_score']:.2f}, student {result['student_score']:.2f}: "
         f"{result['student_percent']:.1f} % of the score with "
@@ -330,6 +338,47 @@ def tour(
         f"parameters, in {result['seconds']:.0f} s"
     )
     print(f"look at {folder / 'report.html'}")
+
+
+def reproduce(
+    experiment: Annotated[Literal["table1", "compression", "temperature"], tyro.conf.Positional],
+    budget: Literal["smoke", "fast", "full"] = "fast",
+    games: tuple[str, ...] = (),
+    seeds: tuple[int, ...] = (0, 1),
+    folder: Path = Path("runs/reproduce"),
+    results: Path = Path("docs/results"),
+) -> None:
+    """Run a table of the paper on the shipped teachers; a cell that was run is not run again.
+
+    Args:
+        experiment: table1 (three losses), compression (net1 to net3), or temperature
+        budget: how long each student learns and how many episodes judge it
+        games: only these (default: all of the table's that have a shipped teacher)
+        seeds: a student each
+        folder: where students and recorded play are kept
+        results: where the table's CSV and its picture are written
+    """
+    from pdlearn.experiments import picture, table
+    from pdlearn.reproduce import reproduce as run_missing
+    from pdlearn.zoo.pages import read_rows
+
+    def drive(run, title: str) -> None:
+        updates = run.config.hours * run.config.updates_per_hour
+        bar = Bar(f"distill {title}", updates, "updates")
+        follow(run, bar, "updates", ("loss", "agreement"), f"pdlearn reproduce {experiment}")
+
+    games = tuple(known_game(game) for game in games)
+    for row in run_missing(experiment, budget, games, seeds, folder, results, drive, judge):
+        print(
+            f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
+            f"[{row['low']:.1f}, {row['high']:.1f}], {row['percent']:.1f} % of the teacher",
+            flush=True,
+        )
+    rows = read_rows(results / f"{experiment}.csv")
+    if not rows:
+        raise ValueError("none of these games has a shipped teacher; expected one that has")
+    picture(experiment, rows).savefig(results / f"{experiment}.png", dpi=120)
+    print(table(experiment, rows))
 
 
 def bench(
@@ -348,8 +397,8 @@ def bench(
     """
     from pdlearn.bench import measure, slice_count
 
-    bar = _Bar("bench", slice_count(peer), "slices")
-    figures = measure(_device(device), seconds, peer, bar.update)
+    bar = Bar("bench", slice_count(peer), "slices")
+    figures = measure(device_by_name(device), seconds, peer, bar.update)
     bar.close()
     for name, value, unit, note in figures:
         print(f"{name:34s} {value:10.2f} {unit:12s} {note}")
@@ -363,7 +412,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     commands = {
         "tour": tour, "teach": teach, "distill": distill, "record": record,
-        "evaluate": evaluate, "zoo": zoo_, "bench": bench,
+        "evaluate": evaluate, "zoo": zoo_, "reproduce": reproduce, "bench": bench,
     }  # fmt: skip
 
     try:
@@ -377,151 +426,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def _known_game(game: str) -> str:
-    return game_by_name(game).name
-
-
-def _teachers(games: tuple[str, ...], names: tuple[str, ...]) -> list:
-    """Return a teacher for each of `games`: those named, in the games' order, or the shipped ones.
-
-    Raises ValueError for no game, an unknown game, or another number of names than of games, and
-    CheckpointError for a teacher that is not there or plays another game.
-    """
-    from pdlearn import zoo
-    from pdlearn.checkpoints import CheckpointError
-
-    if not games:
-        raise ValueError("expected a game, as in `pdlearn distill pong`; got none")
-    _refuse_unless_one_each("teacher", names, games)
-    if names:
-        return [zoo.load(name, game=game) for game, name in zip(games, names, strict=True)]
-    for game in games:
-        if f"{_known_game(game)}/teacher" not in zoo.names():
-            raise CheckpointError(
-                f"no teacher of {game!r} is shipped; train one with `pdlearn teach {game}` and "
-                "name its file with --teacher"
-            )
-    return [zoo.load(f"{game}/teacher") for game in games]
-
-
-def _refuse_unless_one_each(what: str, given: tuple, games: tuple[str, ...]) -> None:
-    if given and len(given) != len(games):
-        raise ValueError(
-            f"expected one --{what} for each of {', '.join(games)}, or none; got {len(given)}"
-        )
-
-
-def _slug(game: str) -> str:
-    return game.replace("/", "-")
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' was asked for, but torch sees no GPU; use --device cpu")
-    return name
-
-
-def _configure(config, settings: tuple[str, ...]):
-    """Return `config` with `KEY=VALUE` settings; raise ValueError for an unknown key or value."""
-    known = describe(config)
-    for setting in settings:
-        key, _, text = setting.partition("=")
-        if key not in known:
-            raise ValueError(f"unknown setting {setting!r}; settings: {', '.join(known)}")
-        kind = type(known[key])
-        try:
-            if kind is bool:
-                value = {"true": True, "false": False}[text.lower()]
-            else:
-                value = kind(text.replace("_", "")) if kind is int else kind(text)
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"{setting!r}: expected {key} as {kind.__name__}") from error
-        config = dataclasses.replace(config, **{key: value})
-    return config
-
-
-def _config_of(folder: Path, config, seed: int, settings=(), agent_steps: int | None = None):
-    """Return the settings and seed that the run in `folder` was begun with, then `settings`."""
-    path = folder / "config.json"
-    if not path.exists():
-        raise ValueError(f"{folder}: no run to resume here (it has no config.json)")
-    saved = json.loads(path.read_text())
-    begun = {key: saved[key] for key in describe(config)}
-    if agent_steps is not None:
-        begun["agent_steps"] = agent_steps
-    return _configure(type(config)(**begun), settings), saved["seed"]
-
-
-def _refuse_overwriting(folder: Path, resume: Path | None) -> None:
-    if resume is None and (folder / "state.safetensors").exists():
-        raise ValueError(
-            f"{folder} already holds a run; go on with --resume {folder}, or name another --folder"
-        )
-
-
-class _Bar:
-    """A progress bar on standard error; quiet where PDLEARN_QUIET is set."""
-
-    def __init__(self, title: str, total: int, unit: str):
-        from tqdm.auto import tqdm
-
-        quiet = bool(os.environ.get("PDLEARN_QUIET"))
-        self._bar = tqdm(total=total, desc=title, unit=f" {unit}", disable=quiet, mininterval=0.5)
-
-    def update(self, done: int, **shown) -> None:
-        """Move to `done`, showing other figures beside the bar."""
-        self._bar.set_postfix(
-            {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in shown.items()}, refresh=False
-        )
-        self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        self._bar.close()
-
-
-def _follow(run, bar: _Bar, counter: str, shown: tuple[str, ...], again: str) -> None:
-    """Drive a run to its end, writing its rows to metrics.csv and drawing them."""
-    path = run.folder / "metrics.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows: Iterable[dict] = iter(run)
-    try:
-        with open(path, "a", newline="") as file:
-            writer = None
-            for row in rows:
-                if writer is None:
-                    writer = csv.DictWriter(file, row)
-                    if file.tell() == 0:
-                        writer.writeheader()
-                    bar.update(row[counter])
-                writer.writerow(row)
-                file.flush()
-                bar.update(row[counter], **{key: row[key] for key in shown})
-    except KeyboardInterrupt:
-        rows.close()
-        print(f"\nstopped and saved; go on with\n  {again}", file=sys.stderr)
-        raise
-    finally:
-        bar.close()
-
-
-def _evaluate(agent, config: EvalConfig, seed: int, title: str):
-    """Evaluate with a progress bar."""
-    from pdlearn.evaluation import play_episodes, summarise
-
-    bar = _Bar(f"evaluate {title}", config.episodes, "episodes")
-    episodes = []
-    for ended in play_episodes(agent, config, seed):
-        for episode in ended:
-            episodes.append(episode)
-            bar.update(len(episodes), score=episode.score)
-    bar.close()
-    return summarise(agent, episodes, config, seed)
 
 
 if __name__ == "__main__":

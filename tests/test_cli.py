@@ -1,5 +1,6 @@
 """The command: it starts at once, says what is wrong in one sentence, and loses nothing."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from fakes import CATCH, MIRRORED
 
-from pdlearn import cli, networks, zoo
+from pdlearn import cli, experiments, networks, reproduce, zoo
 from pdlearn.checkpoints import load_agent, read_file
+from pdlearn.presets import EvalConfig
 
 SHORT = "--budget smoke --device cpu --set size=net3 evaluation_period_steps=1000000".split()
 
@@ -39,7 +41,7 @@ def test_help_does_not_import_torch():
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    for command in ("tour", "teach", "distill", "record", "evaluate", "zoo", "bench"):
+    for command in ("tour", "teach", "distill", "record", "evaluate", "zoo", "reproduce", "bench"):
         assert command in process.stdout
 
 
@@ -190,3 +192,27 @@ def test_the_tour_leaves_its_page_and_its_figures(at):
     assert (folder / "report.html").stat().st_size > 20_000
     assert load_agent(folder / "student.safetensors", "pong").card["size"] == "net3"
     assert (folder / "metrics.csv").read_text().startswith("phase,hour,agent_steps")
+
+
+def test_reproduce_leaves_a_csv_and_a_picture_and_runs_no_cell_twice(tmp_path, monkeypatch, capsys):
+    table = experiments.EXPERIMENTS["temperature"]
+    one = dataclasses.replace(table, students=table.students[:1])
+    monkeypatch.setitem(experiments.EXPERIMENTS, "temperature", one)
+    monkeypatch.setitem(reproduce.EVALUATIONS, "smoke", EvalConfig(episodes=1))
+    command = [
+        "reproduce", "temperature", "--budget", "smoke", "--games", "pong", "--seeds", "0",
+        "--folder", str(tmp_path / "runs"), "--results", str(tmp_path / "results"),
+    ]  # fmt: skip
+    assert cli.main(command) == 0
+    first = capsys.readouterr().out
+    assert first.startswith("pong ") and "| Pong | " in first
+    assert (tmp_path / "results" / "temperature.png").stat().st_size > 5_000
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out.startswith("| |")
+    assert len((tmp_path / "results" / "temperature.csv").read_text().splitlines()) == 2
+
+
+def test_reproduce_says_so_where_no_game_has_a_teacher(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    assert cli.main(["reproduce", "table1", "--results", str(tmp_path)]) == 2
+    assert "none of these games has a shipped teacher" in capsys.readouterr().err

@@ -18,6 +18,8 @@ FLOORS = [
     {"zoo", "foreign"},
     {
         "report",
+        "bars",
+        "options",
         "bench",
         "bench_sb3",
         "experiments",
@@ -39,7 +41,7 @@ NEIGHBOURS = {
     "bench": {"bench_sb3"},
     "tour": {"report"},
     "reproduce": {"experiments"},
-    "cli": {"bench", "experiments", "reproduce", "teachers", "tour"},
+    "cli": {"bars", "bench", "options", "experiments", "reproduce", "teachers", "tour"},
 }
 
 # Learning, judging and acting run on a bare machine; plots are drawn elsewhere.

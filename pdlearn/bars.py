@@ -1,0 +1,67 @@
+"""Progress bars, and what is driven under one: a run, an evaluation."""
+
+import csv
+import os
+import sys
+from collections.abc import Iterable
+
+from pdlearn.presets import EvalConfig
+
+
+class Bar:
+    """A progress bar on standard error; quiet where PDLEARN_QUIET is set."""
+
+    def __init__(self, title: str, total: int, unit: str):
+        from tqdm.auto import tqdm
+
+        quiet = bool(os.environ.get("PDLEARN_QUIET"))
+        self._bar = tqdm(total=total, desc=title, unit=f" {unit}", disable=quiet, mininterval=0.5)
+
+    def update(self, done: int, **shown) -> None:
+        """Move to `done`, showing other figures beside the bar."""
+        self._bar.set_postfix(
+            {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in shown.items()}, refresh=False
+        )
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+def follow(run, bar: Bar, counter: str, shown: tuple[str, ...], again: str) -> None:
+    """Drive a run to its end, writing its rows to metrics.csv and drawing them."""
+    path = run.folder / "metrics.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows: Iterable[dict] = iter(run)
+    try:
+        with open(path, "a", newline="") as file:
+            writer = None
+            for row in rows:
+                if writer is None:
+                    writer = csv.DictWriter(file, row)
+                    if file.tell() == 0:
+                        writer.writeheader()
+                    bar.update(row[counter])
+                writer.writerow(row)
+                file.flush()
+                bar.update(row[counter], **{key: row[key] for key in shown})
+    except KeyboardInterrupt:
+        rows.close()
+        print(f"\nstopped and saved; go on with\n  {again}", file=sys.stderr)
+        raise
+    finally:
+        bar.close()
+
+
+def judge(agent, config: EvalConfig, seed: int, title: str):
+    """Evaluate with a progress bar."""
+    from pdlearn.evaluation import play_episodes, summarise
+
+    bar = Bar(f"evaluate {title}", config.episodes, "episodes")
+    episodes = []
+    for ended in play_episodes(agent, config, seed):
+        for episode in ended:
+            episodes.append(episode)
+            bar.update(len(episodes), score=episode.score)
+    bar.close()
+    return summarise(agent, episodes, config, seed)

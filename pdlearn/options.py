@@ -1,0 +1,99 @@
+"""What the command line's options mean: games, teachers, devices, settings, folders."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from pdlearn.games import game_by_name
+from pdlearn.presets import describe
+
+
+def known_game(game: str) -> str:
+    """Return the name of one of the ten games; raise ValueError with the nearest right one."""
+    return game_by_name(game).name
+
+
+def teachers_of(games: tuple[str, ...], names: tuple[str, ...]) -> list:
+    """Return a teacher for each of `games`: those named, in the games' order, or the shipped ones.
+
+    Raises ValueError for no game, an unknown game, or another number of names than of games, and
+    CheckpointError for a teacher that is not there or plays another game.
+    """
+    from pdlearn import zoo
+    from pdlearn.checkpoints import CheckpointError
+
+    if not games:
+        raise ValueError("expected a game, as in `pdlearn distill pong`; got none")
+    refuse_unless_one_each("teacher", names, games)
+    if names:
+        return [zoo.load(name, game=game) for game, name in zip(games, names, strict=True)]
+    for game in games:
+        if f"{known_game(game)}/teacher" not in zoo.names():
+            raise CheckpointError(
+                f"no teacher of {game!r} is shipped; train one with `pdlearn teach {game}` and "
+                "name its file with --teacher"
+            )
+    return [zoo.load(f"{game}/teacher") for game in games]
+
+
+def refuse_unless_one_each(what: str, given: tuple, games: tuple[str, ...]) -> None:
+    """Raise ValueError if --`what` was given, but not once for each of `games`."""
+    if given and len(given) != len(games):
+        raise ValueError(
+            f"expected one --{what} for each of {', '.join(games)}, or none; got {len(given)}"
+        )
+
+
+def slug(game: str) -> str:
+    """Return a game's name as part of a folder's."""
+    return game.replace("/", "-")
+
+
+def device_by_name(name: str) -> str:
+    """Return cpu or cuda for auto, cpu or cuda; raise ValueError for a GPU that is not there."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda' was asked for, but torch sees no GPU; use --device cpu")
+    return name
+
+
+def with_settings(config, settings: tuple[str, ...]):
+    """Return `config` with `KEY=VALUE` settings; raise ValueError for an unknown key or value."""
+    known = describe(config)
+    for setting in settings:
+        key, _, text = setting.partition("=")
+        if key not in known:
+            raise ValueError(f"unknown setting {setting!r}; settings: {', '.join(known)}")
+        kind = type(known[key])
+        try:
+            if kind is bool:
+                value = {"true": True, "false": False}[text.lower()]
+            else:
+                value = kind(text.replace("_", "")) if kind is int else kind(text)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{setting!r}: expected {key} as {kind.__name__}") from error
+        config = dataclasses.replace(config, **{key: value})
+    return config
+
+
+def config_of_run(folder: Path, config, seed: int, settings=(), agent_steps: int | None = None):
+    """Return the settings and seed that the run in `folder` was begun with, then `settings`."""
+    path = folder / "config.json"
+    if not path.exists():
+        raise ValueError(f"{folder}: no run to resume here (it has no config.json)")
+    saved = json.loads(path.read_text())
+    begun = {key: saved[key] for key in describe(config)}
+    if agent_steps is not None:
+        begun["agent_steps"] = agent_steps
+    return with_settings(type(config)(**begun), settings), saved["seed"]
+
+
+def refuse_overwriting(folder: Path, resume: Path | None) -> None:
+    """Raise ValueError if a new run would take the folder of an old one."""
+    if resume is None and (folder / "state.safetensors").exists():
+        raise ValueError(
+            f"{folder} already holds a run; go on with --resume {folder}, or name another --folder"
+        )
