@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "pdlearn"
 
 FLOORS = [
-    {"games", "presets", "losses", "networks", "optimizers", "statistics"},
+    {"games", "presets", "losses", "networks", "optimizers", "pages", "statistics"},
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs"},
     {"memory", "evaluation", "clips", "recordings"},
