@@ -7,6 +7,7 @@ import base64
 import json
 import math
 import os
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -17,6 +18,14 @@ def source(*names: str) -> str:
     """Return files of the package, one after another; names are relative to it."""
     folder = resources.files("pdlearn")
     return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
+
+
+def fill(template: str, **parts: str) -> str:
+    """Return the package's file `template` with each `/*NAME*/` replaced by the part of that name.
+
+    What stands in a part is not looked at again.
+    """
+    return re.sub(r"/\*([A-Z]+)\*/", lambda mark: parts[mark[1].lower()], source(template))
 
 
 def embed(data) -> str:

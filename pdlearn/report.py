@@ -60,10 +60,13 @@ def write_report(
         "summary": _read_summary(result),
         "reading": _read_table(result),
     }
-    page = pages.source("report_template.html")
-    page = page.replace("/*STYLE*/", pages.source("player.css"))
-    page = page.replace("/*PLAYER*/", pages.source("player.js"))
-    pages.write_page(path, page.replace("/*DATA*/", pages.embed(data)))
+    page = pages.fill(
+        "report_template.html",
+        style=pages.source("player.css"),
+        player=pages.source("player.js"),
+        data=pages.embed(data),
+    )
+    pages.write_page(path, page)
 
 
 def _number(value: float, digits: int = 1) -> str:

@@ -1,8 +1,11 @@
-"""What several test files share: a browser."""
+"""What several test files share: a browser, and widgets to look at."""
 
 import shutil
 
 import pytest
+from fakes import make_agent
+
+from pdlearn.widgets import compare
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +48,10 @@ def visit(browser):
 
 def is_foreign(url: str) -> bool:
     return url.startswith("http") and not url.startswith(("http://127.0.0.1:", "http://localhost:"))
+
+
+@pytest.fixture(scope="session")
+def comparison():
+    teacher = make_agent(0, by="teach")
+    student = make_agent(1, by="distill", config={"loss": "kl"})
+    return compare({"old": teacher, "new": student}, "pong", seed=3, agent_steps=30)

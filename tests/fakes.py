@@ -1,9 +1,12 @@
-"""Fakes: an environment that plays a script, its frames naming where they come from."""
+"""Fakes: an environment that plays a script, its frames naming where they come from; agents."""
 
 import numpy as np
 import torch
 
+from pdlearn.checkpoints import Agent
 from pdlearn.envs import Environment, Outcome
+from pdlearn.games import GAMES
+from pdlearn.networks import QNetwork
 
 
 class TapeEnvironment(Environment):
@@ -85,3 +88,11 @@ class AlternatingPolicy:
         action = torch.full((len(observation),), self.count % 2)
         self.count += 1
         return action, observation[:, -1, 0].float()
+
+
+def make_agent(seed=0, game="pong", **made) -> Agent:
+    """Return an untrained net3; `made` is what its card says of its making."""
+    actions = GAMES[game].actions
+    network = QNetwork(len(actions), "net3", generator=torch.Generator().manual_seed(seed))
+    card = {"game": game, "actions": actions, "size": "net3", "made": made}
+    return Agent(network.requires_grad_(False), card)

@@ -6,21 +6,12 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from fakes import make_agent
 
 from pdlearn import pages
-from pdlearn.checkpoints import Agent, CheckpointError
-from pdlearn.networks import QNetwork
+from pdlearn.checkpoints import CheckpointError
 from pdlearn.widgets import compare
 from pdlearn.widgets.face import COLOURS, Face
-
-PONG = ["NOOP", "FIRE", "RIGHT", "LEFT", "RIGHTFIRE", "LEFTFIRE"]
-
-
-def make_agent(seed=0, game="pong", **made) -> Agent:
-    network = QNetwork(6, "net3", generator=torch.Generator().manual_seed(seed))
-    card = {"game": game, "actions": PONG, "size": "net3", "made": made}
-    return Agent(network.requires_grad_(False), card)
-
 
 TEACHER = make_agent(0, by="teach")
 STUDENT = make_agent(1, by="distill", config={"loss": "kl"})
@@ -29,11 +20,6 @@ STUDENT = make_agent(1, by="distill", config={"loss": "kl"})
 def decode(packed: dict) -> np.ndarray:
     raw = zlib.decompress(packed["zlib"])
     return np.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
-
-
-@pytest.fixture(scope="module")
-def comparison():
-    return compare({"old": TEACHER, "new": STUDENT}, "pong", seed=3, agent_steps=30)
 
 
 # --- compare ---

@@ -19,33 +19,6 @@ from pdlearn.checkpoints import Agent
 # The first two as everywhere: the teacher's colour and the student's.
 COLOURS = {"teacher": "#0173b2", "student": "#de8f05", "third": "#029e73", "fourth": "#cc78bc"}
 
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ max-width: 960px; margin: 24px auto; padding: 0 16px; }}
-{style}
-</style>
-</head>
-<body>
-<noscript><img alt="{alt}" src="data:image/png;base64,{png}"></noscript>
-<main id="widget"></main>
-<script type="module">
-{script}
-const data = {data};
-render({{ model: {{ get: () => data }}, el: document.getElementById("widget") }});
-</script>
-</body>
-</html>
-"""
-
 
 class Face(anywidget.AnyWidget):
     """A widget of this package, drawn by `render` in the ES module `script`.
@@ -80,10 +53,11 @@ class Face(anywidget.AnyWidget):
 
     def save(self, path: str | Path) -> None:
         """Write the widget to `path` as a page that needs no kernel and no network."""
-        page = PAGE.format(
+        page = pages.fill(
+            "widgets/page.html",
             title=html.escape(self._call),
             alt=html.escape(self.alt),
-            png=base64.b64encode(self.png).decode(),
+            picture=base64.b64encode(self.png).decode(),
             style=self._css,
             script=self._esm,
             data=pages.embed(self.data),
