@@ -2,10 +2,15 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from fakes import make_agent
 
-from pdlearn.widgets import compare
+from pdlearn.widgets import compare, temperature
+
+TEACHER = make_agent(0, by="teach")
+STUDENT = make_agent(1, by="distill", config={"loss": "kl"})
+STATE = np.random.default_rng(0).integers(0, 256, (4, 84, 84), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +57,9 @@ def is_foreign(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def comparison():
-    teacher = make_agent(0, by="teach")
-    student = make_agent(1, by="distill", config={"loss": "kl"})
-    return compare({"old": teacher, "new": student}, "pong", seed=3, agent_steps=30)
+    return compare({"old": TEACHER, "new": STUDENT}, "pong", seed=3, agent_steps=30)
+
+
+@pytest.fixture(scope="session")
+def tempering():
+    return temperature(TEACHER, STATE, STUDENT)

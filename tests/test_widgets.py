@@ -6,15 +6,14 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from conftest import STATE, STUDENT, TEACHER
 from fakes import make_agent
 
 from pdlearn import pages
 from pdlearn.checkpoints import CheckpointError
-from pdlearn.widgets import compare
+from pdlearn.losses import teacher_policy
+from pdlearn.widgets import compare, temperature
 from pdlearn.widgets.face import COLOURS, Face
-
-TEACHER = make_agent(0, by="teach")
-STUDENT = make_agent(1, by="distill", config={"loss": "kl"})
 
 
 def decode(packed: dict) -> np.ndarray:
@@ -83,16 +82,48 @@ def test_an_agent_that_is_not_shipped_is_refused_with_the_nearest_name():
         compare(["pong/teacher", "pong/net33"], agent_steps=2)
 
 
+# --- temperature ---
+
+
+def test_the_values_that_are_sharpened_are_the_networks_own(tempering):
+    for agent, key in ((TEACHER, "q"), (STUDENT, "student")):
+        expected = agent.network(torch.from_numpy(STATE[None]))[0]
+        np.testing.assert_allclose(tempering.data[key], expected, rtol=1e-5)
+    np.testing.assert_array_equal(decode(tempering.data["picture"]), STATE[-1])
+
+
+def test_the_words_tell_the_best_actions_share_as_the_loss_has_it(tempering):
+    q = torch.tensor([tempering.data["q"]])
+    said = [round(100 * float(teacher_policy(q, tau).max())) for tau in (1, 0.01)]
+    name = TEACHER.card["actions"][int(q.argmax())]
+    assert f"{name}, {said[0]}% at τ = 1, {said[1]}% at τ = 0.01" in tempering.alt
+
+
+@pytest.mark.parametrize(
+    ("agent", "state", "student", "message"),
+    [
+        (STUDENT, STATE, None, "puts out logits; expected one whose outputs are Q-values"),
+        (TEACHER, STATE[:3], None, "expected a state of shape [4, 84, 84]; got [3, 84, 84]"),
+        (TEACHER, STATE / 255, None, "expected a state of uint8; got float64"),
+        (TEACHER, STATE, make_agent(game="qbert"), "plays 'qbert'; expected 'pong'"),
+    ],
+)
+def test_a_state_or_agent_without_a_temperature_is_refused(agent, state, student, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        temperature(agent, state, student)
+
+
 # --- every widget ---
 
 
-@pytest.fixture(params=["comparison"])
+@pytest.fixture(params=["comparison", "tempering"])
 def widget(request) -> Face:
     return request.getfixturevalue(request.param)
 
 
-def test_a_widgets_repr_is_the_same_in_every_run(comparison):
+def test_a_widgets_repr_is_the_same_in_every_run(comparison, tempering):
     assert repr(comparison) == "compare(old, new; pong, seed 3)"
+    assert repr(tempering) == "temperature(pong, with a student)"
 
 
 def test_a_picture_and_its_words_stand_in_where_no_browser_is(widget):

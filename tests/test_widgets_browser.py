@@ -14,14 +14,18 @@ import ipywidgets.embed
 import nbformat.sign
 import numpy as np
 import pytest
+import torch
 from conftest import is_foreign
 from test_widgets import decode
+
+from pdlearn.losses import kl_loss, teacher_policy
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parent.parent
 CALM = {"reduced_motion": "reduce"}
 PIXELS = "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+WIDTHS = "(fills) => fills.map((fill) => parseFloat(fill.style.width))"
 SLIDE = """(slider, value) => {
   slider.value = value;
   slider.dispatchEvent(new Event("input"));
@@ -64,7 +68,7 @@ def test_q_values_are_shown_as_they_are_or_sharpened_and_say_which(comparison, s
     page.get_by_role("radio", name="softmax(Q / 0.01)").press("Space")
     assert teacher.locator(".formula").inner_text() == "softmax(Q / 0.01)"
     weights = np.exp((q - q.max()) / 0.01)
-    widths = teacher.locator(".fill").evaluate_all("(f) => f.map((i) => parseFloat(i.style.width))")
+    widths = teacher.locator(".fill").evaluate_all(WIDTHS)
     np.testing.assert_allclose(widths, 100 * weights / weights.sum(), atol=0.01)
 
 
@@ -113,6 +117,31 @@ def test_text_stands_out_from_what_is_behind_it(comparison, show, scheme):
         for text in page.locator(selector).all():
             ink = text.evaluate("(e) => getComputedStyle(e).color")
             assert contrast(ink, back) >= 4.5, (selector, ink, back)
+
+
+def test_the_slider_moves_the_target_and_the_students_loss(tempering, show):
+    page = show(tempering)
+    q, logits = (torch.tensor([tempering.data[key]]) for key in ("q", "student"))
+    panel = page.locator(".lessons > div").first
+    for tau in (10, 0.1, 0.01):
+        page.locator(".tau").evaluate(SLIDE, -np.log10(tau))
+        widths = panel.locator(".fill").evaluate_all(WIDTHS)
+        np.testing.assert_allclose(widths, 100 * teacher_policy(q, tau)[0], atol=0.01)
+        told = re.search(r"loss: ([\d.]+)\.", panel.locator(".remark").inner_text())[1]
+        assert float(told) == pytest.approx(float(kl_loss(logits, q, tau)), rel=1e-2)
+    before = page.locator("output").inner_text()
+    page.locator(".tau").press("ArrowRight")
+    assert page.locator("output").inner_text() != before
+
+
+def test_each_loss_is_said_to_learn_its_own_target(tempering, show):
+    page = show(tempering)
+    q = np.array(tempering.data["q"])
+    shown = [
+        panel.locator(".value").all_inner_texts() for panel in page.locator(".lessons > div").all()
+    ]
+    assert shown[1] == ["100.0 %" if a == q.argmax() else "0.0 %" for a in range(len(q))]
+    np.testing.assert_allclose([float(v.replace("−", "-")) for v in shown[2]], q, atol=6e-4)
 
 
 def contrast(*colours: str) -> float:

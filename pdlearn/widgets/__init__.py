@@ -4,5 +4,6 @@
 """
 
 from pdlearn.widgets.comparison import compare
+from pdlearn.widgets.tempering import temperature
 
-__all__ = ["compare"]
+__all__ = ["compare", "temperature"]

@@ -11,11 +11,10 @@ from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.clips import Clip, pack, pack_array, record_clip
 from pdlearn.games import game_by_name
-from pdlearn.widgets.face import COLOURS, Face, find_agent, outputs_of
+from pdlearn.widgets.face import COLOURS, TEMPERATURE, Face, find_agent, outputs_of
 
 FRAMES_PER_SECOND = 60  # of the emulator
 STEPS_PER_SECOND = FRAMES_PER_SECOND / envs.FRAMES_PER_STEP
-TEMPERATURE = 0.01  # paper, section 3
 
 
 class Comparison(Face, script="comparison"):
@@ -127,7 +126,9 @@ def _draw(clips: list[Clip], kinds: list[str]) -> Figure:
         axes.set_title(f"{clip.name}: {clip.scores[moment]:g}")
         axes.set_axis_off()
         seconds = np.arange(len(clip.scores)) / STEPS_PER_SECOND
-        scores.step(seconds, clip.scores, where="post", color=COLOURS[kind], label=clip.name)
+        scores.plot(
+            seconds, clip.scores, drawstyle="steps-post", color=COLOURS[kind], label=clip.name
+        )
     scores.set(xlabel="seconds", ylabel="score")
     scores.axvline(moment / STEPS_PER_SECOND, color="grey", linestyle=":")
     scores.legend(frameon=False)

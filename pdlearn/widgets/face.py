@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 from pdlearn import pages, zoo
 from pdlearn.checkpoints import Agent
 
+TEMPERATURE = 0.01  # paper, section 3
+
 # The first two as everywhere: the teacher's colour and the student's.
 COLOURS = {"teacher": "#0173b2", "student": "#de8f05", "third": "#029e73", "fourth": "#cc78bc"}
 
