@@ -57,7 +57,7 @@ def is_foreign(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def comparison():
-    return compare({"old": TEACHER, "new": STUDENT}, "pong", seed=3, agent_steps=30)
+    return compare({"old": TEACHER, "new": STUDENT}, "pong", seed=3, agent_steps=62)
 
 
 @pytest.fixture(scope="session")
