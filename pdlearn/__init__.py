@@ -44,12 +44,12 @@ _MODULE_OF = {
     "save_recording": "recordings",
     "td_loss": "losses",
 }
-__all__ = [*_MODULE_OF, "zoo"]
+__all__ = [*_MODULE_OF, "widgets", "zoo"]
 
 
 def __getattr__(name: str):
-    if name == "zoo":
-        return importlib.import_module("pdlearn.zoo")
+    if name in ("widgets", "zoo"):
+        return importlib.import_module(f"pdlearn.{name}")
     if name in _MODULE_OF:
         return getattr(importlib.import_module(f"pdlearn.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'pdlearn' has no attribute {name!r}")

@@ -360,7 +360,7 @@ def reproduce(
     """
     from pdlearn.experiments import picture, table
     from pdlearn.reproduce import reproduce as run_missing
-    from pdlearn.zoo.pages import read_rows
+    from pdlearn.zoo.tables import read_rows
 
     def drive(run, title: str) -> None:
         updates = run.config.hours * run.config.updates_per_hour

@@ -4,6 +4,7 @@ A clip holds the game's own 210 x 160 pictures as palette indices, one an agent 
 come from a second copy of the game, started with the same seed and given the same actions.
 """
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +65,34 @@ def record_clip(
     )  # fmt: skip
 
 
+def pack(clip: Clip) -> dict:
+    """Return what a browser needs of a clip: names, and arrays as `pack_array` gives them."""
+    dtypes = {"frames": "u1", "palette": "u1", "actions": "u1", "values": "<f4", "scores": "<f4"}
+    arrays = {name: pack_array(getattr(clip, name), dtype) for name, dtype in dtypes.items()}
+    return {"name": clip.name, "action_names": list(clip.action_names), **arrays}
+
+
+def pack_array(array: np.ndarray, dtype: str) -> dict:
+    """Return an array as its dtype ("u1" or "<f4"), its shape and its zlib-compressed bytes."""
+    raw = np.ascontiguousarray(array, dtype).tobytes()
+    return {"dtype": dtype, "shape": list(array.shape), "zlib": zlib.compress(raw, 9)}
+
+
 def _to_palette(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turn RGB `[T, H, W, 3]` into indices `[T, H, W]` and colours `[K, 3]`; at most 256."""
-    rgb = pictures.astype(np.uint32)
-    packed = rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
-    colours, indices = np.unique(packed, return_inverse=True)
+    seen = np.zeros(1 << 24, bool)
+    for picture in pictures:  # one at a time: a whole clip as 32-bit numbers is large
+        seen[_pack_rgb(picture)] = True
+    colours = np.flatnonzero(seen)
     if len(colours) > 256:
         raise ValueError(f"expected at most 256 colours; got {len(colours)}")
+    index_of = np.zeros(1 << 24, np.uint8)
+    index_of[colours] = np.arange(len(colours))
+    indices = np.stack([index_of[_pack_rgb(picture)] for picture in pictures])
     palette = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1)
-    return indices.reshape(packed.shape).astype(np.uint8), palette.astype(np.uint8)
+    return indices, palette.astype(np.uint8)
+
+
+def _pack_rgb(picture: np.ndarray) -> np.ndarray:
+    red, green, blue = np.moveaxis(picture.astype(np.uint32), -1, 0)
+    return red << 16 | green << 8 | blue

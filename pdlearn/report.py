@@ -4,18 +4,12 @@ Convention: the page holds all it shows. Arrays travel as zlib in base64, the re
 said of the result is written here; each figure's sentence is written by the script that draws it.
 """
 
-import base64
-import json
-import math
-import os
-import zlib
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from pdlearn import envs
-from pdlearn.clips import Clip
+from pdlearn import envs, pages
+from pdlearn.clips import Clip, pack, pack_array
 
 PAPER_TEMPERATURE = 0.01  # paper, section 3
 TEMPERATURES = (1.0, 0.1, PAPER_TEMPERATURE, 0.001)  # from soft to sharp
@@ -36,7 +30,6 @@ def write_report(
     temperature figure shows; `student_values` `[A]` are the student's outputs for that state.
     Raises ValueError for anything but two clips, a moment outside the first, or another shape.
     """
-    path = Path(path)
     if len(clips) != 2:
         raise ValueError(f"expected two clips, the teacher's and the student's; got {len(clips)}")
     teacher = clips[0]
@@ -51,9 +44,12 @@ def write_report(
     data = {
         "result": result,
         "curve": curve,
-        "clips": [_clip(clip) for clip in clips],
+        "clips": [
+            pack(clips[0]) | {"kind": "teacher", "outputs": "q"},
+            pack(clips[1]) | {"kind": "student", "outputs": "logits"},
+        ],
         "moment": moment,
-        "observation": _pack(teacher.observations[moment, -1], "u1"),
+        "observation": pack_array(teacher.observations[moment, -1], "u1"),
         "student_values": student_values.tolist(),
         "temperatures": TEMPERATURES,
         "paper_temperature": PAPER_TEMPERATURE,
@@ -64,39 +60,13 @@ def write_report(
         "summary": _read_summary(result),
         "reading": _read_table(result),
     }
-    # Without "<" the JSON can neither close the script element nor open a comment in it.
-    text = json.dumps(_plain(data), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    template = resources.files("pdlearn").joinpath("report_template.html").read_text("utf-8")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(template.replace("/*DATA*/", text), "utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _clip(clip: Clip) -> dict:
-    arrays = {"frames": "u1", "palette": "u1", "actions": "u1", "values": "<f4", "scores": "<f4"}
-    packed = {name: _pack(getattr(clip, name), dtype) for name, dtype in arrays.items()}
-    return {"name": clip.name, "action_names": clip.action_names, **packed}
-
-
-def _pack(array: np.ndarray, dtype: str) -> dict:
-    raw = np.ascontiguousarray(array, dtype).tobytes()
-    packed = base64.b64encode(zlib.compress(raw, 9)).decode()
-    return {"dtype": dtype, "shape": array.shape, "zlib": packed}
-
-
-def _plain(value):
-    """Return `value` as JSON can hold it: numpy's numbers become Python's, NaN becomes null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    page = pages.fill(
+        "report_template.html",
+        style=pages.source("player.css"),
+        player=pages.source("player.js"),
+        data=pages.embed(data),
+    )
+    pages.write_page(path, page)
 
 
 def _number(value: float, digits: int = 1) -> str:

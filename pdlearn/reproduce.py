@@ -23,7 +23,7 @@ from pdlearn.memory import Memory
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, DistillConfig, EvalConfig
 from pdlearn.recordings import load_recording, record, save_recording, watch
-from pdlearn.zoo.pages import read_rows, write_rows
+from pdlearn.zoo.tables import read_rows, write_rows
 
 EVALUATIONS = {
     "smoke": EvalConfig(episodes=2), "fast": EvalConfig(), "full": EvalConfig(episodes=100),

@@ -1,4 +1,4 @@
-"""Fakes: an environment that plays a script, its frames naming where they come from; experts."""
+"""Fakes: an environment that plays a script, its frames naming where they come from; agents."""
 
 import gymnasium
 import numpy as np
@@ -8,6 +8,8 @@ from torch import nn
 from pdlearn.catch import CELL, Catch
 from pdlearn.checkpoints import Agent
 from pdlearn.envs import Environment, Outcome
+from pdlearn.games import GAMES
+from pdlearn.networks import QNetwork
 
 
 class TapeEnvironment(Environment):
@@ -140,3 +142,11 @@ def catch_experts():
         )
         for game, actions in ((CATCH, ["0", "1", "2"]), (MIRRORED, ["0", "1", "2", "3"]))
     ]  # fmt: skip
+
+
+def make_agent(seed=0, game="pong", **made) -> Agent:
+    """Return an untrained net3; `made` is what its card says of its making."""
+    actions = GAMES[game].actions
+    network = QNetwork(len(actions), "net3", generator=torch.Generator().manual_seed(seed))
+    card = {"game": game, "actions": actions, "size": "net3", "made": made}
+    return Agent(network.requires_grad_(False), card)

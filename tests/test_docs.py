@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pdlearn import zoo
-from pdlearn.zoo.pages import built_pages, read_rows
 from pdlearn.zoo.ship import row_of
+from pdlearn.zoo.tables import built_pages, read_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

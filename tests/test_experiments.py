@@ -10,7 +10,7 @@ from pdlearn.experiments import EXPERIMENTS, Student, mean_over_games, percents,
 from pdlearn.paper import TABLE_1, TABLE_1_MEAN, TABLE_B1, TABLE_B1_MEAN
 from pdlearn.reproduce import cells, config_of, playable, reproduce
 from pdlearn.statistics import geometric_mean
-from pdlearn.zoo.pages import read_rows
+from pdlearn.zoo.tables import read_rows
 
 
 def row(game, label, seed, percent) -> dict:

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "pdlearn"
 
 FLOORS = [
-    {"games", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
+    {"games", "pages", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs"},
     {"memory", "evaluation", "clips", "recordings"},

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from pdlearn import report
+from pdlearn import pages
 from pdlearn.clips import Clip
 from pdlearn.report import write_report
 
@@ -221,54 +220,28 @@ def test_a_failed_write_leaves_the_old_page_whole(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(report.os, "replace", fail)
+    monkeypatch.setattr(pages.os, "replace", fail)
     with pytest.raises(OSError, match="no space"):
         make_page(tmp_path, result=make_result(title="Breakout"))
     assert path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip("no Chromium on the path")
-    with playwright.sync_playwright() as tools:
-        flags = [
-            "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        ]  # fmt: skip
-        browser = tools.chromium.launch(executable_path=path, args=flags)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def visit(browser):
-    """Return a function that opens a page; at the end, no page may have complained."""
-    contexts, complaints = [], []
+def visit(visit):
+    """Return a function that opens a report and waits until it is drawn."""
 
-    def visit(path, **settings):
-        contexts.append(browser.new_context(**settings))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(m.text))
-        page.on("request", lambda r: r.url.startswith("http") and complaints.append(r.url))
-        page.goto(path.as_uri())
+    def visit_report(path, **settings):
+        page = visit(path.as_uri(), **settings)
         page.wait_for_selector("#student-bars .value", state="attached")
         return page
 
-    yield visit
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    return visit_report
 
 
 SCREENS = "() => [...document.querySelectorAll('.agent canvas')].map((c) => c.toDataURL())"
 SLIDE = """([id, value]) => {
-  const slider = document.getElementById(id);
+  const slider = document.querySelector(id);
   slider.value = value;
   slider.dispatchEvent(new Event("input"));
 }"""
@@ -303,7 +276,7 @@ def test_nothing_plays_by_itself_where_motion_is_unwelcome(tmp_path, visit):
 def test_the_scrubber_shows_the_frame_it_points_at(tmp_path, visit):
     clips = [make_clip("teacher", 0), make_clip("net3", 1, 30)]
     page = visit(make_page(tmp_path, clips=clips), reduced_motion="reduce")
-    page.evaluate(SLIDE, ["scrubber", 40])
+    page.evaluate(SLIDE, [".scrubber", 40])
     for clip, screen in zip(clips, page.locator(".agent canvas").all(), strict=True):
         frame = min(40, len(clip.frames) - 1)  # a game that has ended stays on its last picture
         pixels = screen.evaluate(
@@ -314,8 +287,8 @@ def test_the_scrubber_shows_the_frame_it_points_at(tmp_path, visit):
     assert page.locator(".agent .score").all_inner_texts() == ["4", "2"]
     chosen = page.locator(".agent .chosen .label").all_inner_texts()
     assert chosen == [ACTIONS[clips[0].actions[40]], ACTIONS[clips[1].actions[29]]]
-    page.locator("#scrubber").press("ArrowRight")
-    assert page.locator("#scrubber").input_value() == "41"
+    page.locator(".scrubber").press("ArrowRight")
+    assert page.locator(".scrubber").input_value() == "41"
 
 
 @pytest.mark.browser
@@ -324,7 +297,7 @@ def test_the_temperature_slider_moves_the_bars_to_the_softmax(tmp_path, visit):
     page = visit(make_page(tmp_path, clips=clips), reduced_motion="reduce")
     values = clips[0].values[MOMENT].astype(float)
     for position in (0, 1.5, 2):
-        page.evaluate(SLIDE, ["tau", position])
+        page.evaluate(SLIDE, ["#tau", position])
         weights = np.exp((values - values.max()) * 10**position)
         widths = page.locator("#target-bars .fill").evaluate_all(
             "(fills) => fills.map((fill) => parseFloat(fill.style.width))"

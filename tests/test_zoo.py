@@ -8,7 +8,7 @@ import pytest
 from pdlearn import cli, zoo
 from pdlearn.checkpoints import Agent, load_agent, save_agent
 from pdlearn.evaluation import Evaluation
-from pdlearn.zoo import pages, ship
+from pdlearn.zoo import ship, tables
 
 
 def judged(scores) -> Evaluation:
@@ -79,7 +79,7 @@ def test_shipping_rounds_scores_and_enters_an_agent(tmp_path, monkeypatch):
     file = tmp_path / "run" / "agent.safetensors"
     agent = zoo.load("pong/teacher")
     save_agent(file, Agent(agent.network, {k: v for k, v in agent.card.items() if k != "score"}))
-    pages.write_rows(file.with_name("metrics.csv"), metrics((2_000, "1.5"), (4_000, "nan")))
+    tables.write_rows(file.with_name("metrics.csv"), metrics((2_000, "1.5"), (4_000, "nan")))
     monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
     ship.ship(file, "abc1234", episodes=1, root=tmp_path)
     shipped = load_agent(tmp_path / "zoo" / "pong" / "teacher.safetensors")

@@ -13,8 +13,8 @@ from pdlearn.checkpoints import Agent, load_agent, save_agent
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import parameter_count
 from pdlearn.presets import EvalConfig
-from pdlearn.zoo import pages
-from pdlearn.zoo.pages import read_rows, write_rows
+from pdlearn.zoo import tables
+from pdlearn.zoo.tables import read_rows, write_rows
 
 CURVE = ("agent_steps", "updates", "score", "evaluation", "seconds")
 
@@ -47,7 +47,7 @@ def ship(
     metrics = read_rows(file.with_name("metrics.csv"))
     if teaches and metrics:
         write_rows(results / "curves" / f"{agent.game}.csv", thinned(metrics))
-    pages.build(root)
+    tables.build(root)
     print(f"{name}: {score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
 
 

@@ -1,6 +1,6 @@
 """The pages that show the shipped agents, built from the files in docs/results.
 
-python -m pdlearn.zoo.pages
+python -m pdlearn.zoo.tables
 """
 
 import csv

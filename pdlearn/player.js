@@ -1,0 +1,351 @@
+// Browser code that the tour's page and the widgets share; each puts it before its own.
+
+// ---- Small things everything uses ----------------------------------------------------------
+
+// Asked of the browser, so that a page names no address at all.
+const SVG = Object.assign(document.createElement("template"), { innerHTML: "<svg></svg>" })
+  .content.firstChild.namespaceURI;
+
+/** Append a new element of the parent's kind (HTML or SVG); text is never read as markup. */
+function add(parent, tag, attributes = {}, text = null) {
+  const element = document.createElementNS(tag === "svg" ? SVG : parent.namespaceURI, tag);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text !== null) element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+function number(value, digits = 1, least = digits) {
+  if (value === null || value === undefined) return "–";
+  const options = { minimumFractionDigits: least, maximumFractionDigits: digits };
+  return value.toLocaleString("en", options).replace("-", "−");
+}
+
+function significant(value, digits = 3) {
+  if (value === null || value === undefined) return "–";
+  return value.toLocaleString("en", { maximumSignificantDigits: digits }).replace("-", "−");
+}
+
+const percent = (share, digits = 1) => `${number(100 * share, digits)} %`;
+const score = (value) => number(value, 1, 0);
+const indexOfMax = (values) => values.indexOf(Math.max(...values));
+
+/** Keep a number with its percent sign or its τ, on one line. */
+const joined = (text) => text.replaceAll(" %", "\u00a0%").replaceAll("τ = ", "τ\u00a0=\u00a0");
+
+/** Undo the packing of one array: zlib (in base64 on a page), then bytes or little-endian floats. */
+async function unpack({ dtype, shape, zlib }) {
+  const bytes = typeof zlib === "string" ?
+    Uint8Array.from(atob(zlib), (character) => character.charCodeAt(0)) : zlib;
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const buffer = await new Response(stream).arrayBuffer();
+  if (dtype === "u1") return { shape, values: new Uint8Array(buffer) };
+  const view = new DataView(buffer);
+  const values = new Float32Array(buffer.byteLength / 4);
+  for (let i = 0; i < values.length; i++) values[i] = view.getFloat32(4 * i, true);
+  return { shape, values };
+}
+
+function logSoftmax(values, temperature = 1) {
+  const top = Math.max(...values);
+  const scaled = values.map((value) => (value - top) / temperature);
+  const logSum = Math.log(scaled.reduce((sum, value) => sum + Math.exp(value), 0));
+  return scaled.map((value) => value - logSum);
+}
+
+const softmax = (values, temperature) => logSoftmax(values, temperature).map(Math.exp);
+
+/** KL(softmax(target / temperature) || softmax(logits)), the loss of one state. */
+function divergence(target, temperature, logits) {
+  const p = logSoftmax(target, temperature);
+  const q = logSoftmax(logits);
+  return p.reduce((sum, value, a) => sum + Math.exp(value) * (value - q[a]), 0);
+}
+
+function table(parent, head, rows) {
+  const made = add(parent, "table");
+  const top = add(add(made, "thead"), "tr");
+  for (const name of head) add(top, "th", { scope: "col" }, name);
+  const body = add(made, "tbody");
+  for (const [first, ...rest] of rows) {
+    const line = add(body, "tr");
+    add(line, "th", { scope: "row" }, first);
+    for (const cell of rest) add(line, "td", {}, cell);
+  }
+}
+
+/** Radio buttons in a row; `options` are [value, label, spoken label]. Calls `choose` with a value. */
+function makeChoice(parent, legend, options, chosen, choose) {
+  const field = add(parent, "fieldset", { class: "choices" });
+  add(field, "legend", { class: "unseen" }, legend);
+  const name = `choice-${Math.random().toString(36).slice(2)}`; // a page may hold several players
+  for (const [value, label, spoken = label] of options) {
+    const holder = add(field, "label");
+    const radio = add(holder, "input", { type: "radio", name, value, "aria-label": spoken });
+    radio.checked = value === chosen;
+    radio.addEventListener("change", () => choose(value));
+    add(holder, "span", {}, label);
+  }
+}
+
+// ---- Bars: one row an action, drawn from zero -----------------------------------------------
+
+function makeBars(list, labels, { low = 0, high = 1, format = percent } = {}) {
+  list.replaceChildren();
+  list.classList.toggle("many", labels.length > 10);
+  const at = (value) => (100 * (value - low)) / (high - low || 1);
+  const rows = labels.map((label) => {
+    const item = add(list, "li");
+    add(item, "span", { class: "label" }, label);
+    const track = add(item, "span", { class: "track" });
+    const fill = add(track, "span", { class: "fill" });
+    if (low < 0 && high > 0) add(track, "span", { class: "zero", style: `left: ${at(0)}%` });
+    const value = add(item, "span", { class: "value" });
+    return { item, fill, value };
+  });
+  return (values, chosen) => {
+    rows.forEach(({ item, fill, value }, a) => {
+      fill.style.left = `${at(Math.min(values[a], 0))}%`;
+      fill.style.width = `${Math.abs(at(values[a]) - at(0))}%`;
+      value.textContent = format(values[a]);
+      item.classList.toggle("chosen", a === chosen);
+      if (a === chosen) item.setAttribute("aria-current", "true");
+      else item.removeAttribute("aria-current");
+    });
+  };
+}
+
+/** The scale and the decimals that suit Q-values: zero is always on the scale. */
+function scaleOf(values) {
+  let low = 0;
+  let high = 0;
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  const largest = Math.max(high, -low);
+  const digits = largest >= 100 ? 1 : largest >= 10 ? 2 : 3;
+  return { low, high, format: (value) => number(value, digits) };
+}
+
+// ---- Player: clips side by side, in step -----------------------------------------------------
+
+async function loadClip(packed) {
+  const keys = ["frames", "palette", "actions", "values", "scores"];
+  if (packed.choices) keys.push("choices");
+  const arrays = await Promise.all(keys.map((key) => unpack(packed[key])));
+  const [frames, palette, actions, values, scores, choices] = arrays.map((array) => array.values);
+  const [length, height, width] = arrays[0].shape;
+  const numActions = packed.action_names.length;
+  // One 32-bit colour an index, in the byte order of this machine: r, g, b, opaque.
+  const rgba = new Uint8Array(1024).fill(255);
+  for (let i = 0; i < palette.length; i++) rgba[4 * Math.floor(i / 3) + (i % 3)] = palette[i];
+  const rivals = choices ? choices.length / length : 0;
+  const choicesAt = (t) => Array.from(choices.subarray(t * rivals, (t + 1) * rivals));
+  return {
+    name: packed.name, kind: packed.kind, outputs: packed.outputs, actionNames: packed.action_names,
+    length, height, width, scores, actions, frames, colours: new Uint32Array(rgba.buffer),
+    allValues: values,
+    valuesAt: (t) => Array.from(values.subarray(t * numActions, (t + 1) * numActions)),
+    choicesAt: choices ? choicesAt : null, // what each agent would do in this clip's picture
+    disputed: choices ?
+      Array.from({ length }, (_, t) => new Set(choicesAt(t)).size > 1) : null,
+  };
+}
+
+/** A clip's panel. Returns a function that shows a frame and says in words what it shows. */
+function makeScreen(parent, clip, clips, { title, stepsPerSecond }) {
+  const panel = add(parent, "div", { class: `agent ${clip.kind}` });
+  const top = add(panel, "header");
+  add(top, "span", { class: "name" }, clip.name);
+  const points = add(top, "span", { class: "score" });
+  const stage = add(panel, "div", { class: "stage" });
+  const canvas = add(stage, "canvas", {
+    width: clip.width, height: clip.height, role: "img",
+    "aria-label": `${clip.name} playing ${title}`,
+  });
+  const side = add(stage, "div");
+  const heading = add(side, "h3");
+  const formula = add(side, "p", { class: "small formula" });
+  const list = add(side, "ul", { class: "bars" });
+  const choice = add(side, "p", { class: "small choice" });
+  let [update, read] = [null, null];
+
+  function look(temperature) {
+    const sharpened = clip.outputs === "q" && temperature !== null;
+    const values = clip.outputs === "q" && !sharpened;
+    heading.textContent = values ? "Q-values" : "Probabilities";
+    formula.textContent =
+      values ? "the outputs" : sharpened ? `softmax(Q / ${temperature})` : "softmax(outputs)";
+    list.setAttribute("aria-label", `${heading.textContent} of ${clip.name}`);
+    update = makeBars(list, clip.actionNames, values ? scaleOf(clip.allValues) : {});
+    read = values ? (row) => row : (row) => softmax(row, sharpened ? temperature : 1);
+  }
+
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(clip.width, clip.height);
+  const pixels = new Uint32Array(image.data.buffer);
+  function show(frame) {
+    const t = Math.min(frame, clip.length - 1);
+    const start = t * pixels.length;
+    for (let i = 0; i < pixels.length; i++) pixels[i] = clip.colours[clip.frames[start + i]];
+    context.putImageData(image, 0, 0);
+    points.textContent = score(clip.scores[t]);
+    points.setAttribute("aria-label", `Score ${score(clip.scores[t])}`);
+    const values = clip.valuesAt(t);
+    const action = clip.actions[t];
+    update(read(values), action);
+    const remarks = [values[action] < Math.max(...values) ? "A random action, not its best." : "Its best action."];
+    if (clip.choicesAt) {
+      const best = indexOfMax(values);
+      clip.choicesAt(t).forEach((other, i) => {
+        if (other !== best) remarks.push(`${clips[i].name} would choose ${clip.actionNames[other]}.`);
+      });
+    }
+    if (frame >= clip.length) remarks.splice(0, Infinity, `Ended after ${number(clip.length / stepsPerSecond)} s.`);
+    choice.textContent = remarks.join(" ");
+    return `${clip.name}: score ${score(clip.scores[t])}, ${clip.actionNames[action]}. ${choice.textContent}`;
+  }
+  look(null);
+  return { look, show };
+}
+
+/** Scores over time, as wide as the slider's track; below, marks where the agents disagree. */
+function drawTracks(svg, clips, longest) {
+  svg.replaceChildren();
+  const width = svg.clientWidth;
+  const all = clips.flatMap((clip) => Array.from(clip.scores));
+  const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
+  const x = (t) => (width * t) / Math.max(longest - 1, 1);
+  const y = (value) => 66 - (56 * (value - low)) / (high - low || 1);
+  add(svg, "line", { class: "grid", x1: 0, x2: width, y1: y(0), y2: y(0) });
+  clips.forEach((clip, i) => {
+    let path = `M0,${y(clip.scores[0])}`;
+    for (let t = 1; t < clip.length; t++) {
+      if (clip.scores[t] !== clip.scores[t - 1]) path += `H${x(t)}V${y(clip.scores[t])}`;
+    }
+    add(svg, "path", { class: `curve ${clip.kind}`, d: `${path}H${x(clip.length - 1)}` });
+    if (clip.disputed) {
+      let marks = "";
+      clip.disputed.forEach((is, t) => { if (is) marks += `M${x(t)},${80 + 12 * i}v9`; });
+      add(svg, "path", { class: `marks ${clip.kind}`, d: marks });
+    }
+  });
+  svg.setAttribute("aria-label", "Scores over time: " + clips.map((clip) =>
+    `${clip.name} ends at ${score(clip.scores[clip.length - 1])}`).join(", ") + ".");
+  return add(svg, "line", { class: "cursor", y1: 0, y2: svg.clientHeight });
+}
+
+/**
+ * Build a player of clips in `parent`. `temperature` is what Q-values may be sharpened by.
+ * Returns `seek(frame)` and `stop()`, which ends all it has running.
+ */
+function makePlayer(parent, clips, { title, stepsPerSecond, temperature, autoplay }) {
+  const longest = Math.max(...clips.map((clip) => clip.length));
+  const seconds = (frame) => `${number(frame / stepsPerSecond)} s`;
+  const agents = add(parent, "div", { class: "agents" });
+  const screens = clips.map((clip) => makeScreen(agents, clip, clips, { title, stepsPerSecond }));
+  const disputed = clips.some((clip) => clip.disputed);
+
+  const controls = add(parent, "div", { class: "controls" });
+  const buttons = add(controls, "div", { class: "buttons" });
+  const play = makeButton(buttons, "play", "");
+  const clock = add(controls, "span", { class: "small clock" });
+  let [position, speed, playing, visible, last] = [0, 1, false, false, null];
+  let [shown, cursor, stopped] = [-1, null, false];
+  const views = add(controls, "div", { class: "views" });
+  if (clips.some((clip) => clip.outputs === "q")) {
+    makeChoice(views, "What to show of Q-values",
+      [[null, "Q"], [temperature, `softmax(Q / ${temperature})`]], null, (chosen) => {
+        for (const screen of screens) screen.look(chosen);
+        show(true);
+      });
+  }
+  makeChoice(views, "Speed",
+    [[0.5, "½×", "0.5 times"], [1, "1×", "1 times"], [2, "2×", "2 times"], [4, "4×", "4 times"]],
+    speed, (value) => { speed = value; });
+  const wide = add(controls, "div", { class: "wide" });
+  const scrubber = add(wide, "input", {
+    type: "range", class: "scrubber", min: 0, max: longest - 1, step: 1, "aria-label": "Position in the games",
+  });
+  scrubber.value = 0;
+  const height = disputed ? 78 + 12 * clips.length : 76;
+  const tracks = add(add(wide, "div", { class: "tracks" }), "svg", { role: "img", width: "100%", height });
+  const status = add(controls, "p", { class: "unseen", role: "status" });
+
+  if (disputed) {
+    const anywhere = (t) => clips.some((clip) => clip.disputed[t]);
+    const starts = Array.from({ length: longest }, (_, t) => t)
+      .filter((t) => anywhere(t) && !(t > 0 && anywhere(t - 1)));
+    makeButton(buttons, "back", "Previous difference", "M9 1L3 6l6 5zM2 1h1.4v10H2z")
+      .addEventListener("click", () => seek(starts.findLast((t) => t < shown) ?? shown));
+    makeButton(buttons, "forth", "Next difference", "M3 1l6 5-6 5zM8.6 1H10v10H8.6z")
+      .addEventListener("click", () => seek(starts.find((t) => t > shown) ?? shown));
+  }
+
+  function show(again = false) {
+    const frame = Math.min(Math.floor(position), longest - 1);
+    if (frame === shown && !again) return;
+    shown = frame;
+    const said = screens.map((screen) => screen.show(frame));
+    if (!playing) status.textContent = `${seconds(frame)}. ${said.join(" ")}`;
+    scrubber.value = frame;
+    scrubber.setAttribute("aria-valuetext", `${seconds(frame)} of play`);
+    clock.textContent = `${number(frame / stepsPerSecond)} / ${seconds(longest)}`;
+    moveCursor();
+  }
+  function moveCursor() {
+    const x = (tracks.clientWidth * shown) / Math.max(longest - 1, 1);
+    cursor.setAttribute("x1", x);
+    cursor.setAttribute("x2", x);
+  }
+  function setPlaying(wanted) {
+    playing = wanted;
+    last = null;
+    if (playing && position >= longest - 1) position = 0;
+    const again = !playing && position >= longest - 1;
+    play.querySelector("span").textContent = playing ? "Pause" : again ? "Replay" : "Play";
+    play.querySelector("path").setAttribute("d", playing ? "M1 0h3.6v12H1zM7.4 0H11v12H7.4z" : "M1 0l11 6L1 12z");
+    if (playing) requestAnimationFrame(tick);
+    else show(true);
+  }
+  function tick(now) {
+    if (!playing || stopped) return;
+    // A page in the background stops its ticks; the cap keeps it from leaping when they resume.
+    if (last !== null && visible) position += Math.min((now - last) / 1000, 0.1) * stepsPerSecond * speed;
+    last = now;
+    if (position >= longest - 1) {
+      position = longest - 1;
+      setPlaying(false);
+    } else {
+      requestAnimationFrame(tick);
+      show();
+    }
+  }
+  function seek(frame) {
+    position = frame;
+    setPlaying(false);
+  }
+
+  scrubber.addEventListener("input", () => seek(Number(scrubber.value)));
+  play.addEventListener("click", () => setPlaying(!playing));
+  const size = new ResizeObserver(() => { cursor = drawTracks(tracks, clips, longest); moveCursor(); });
+  const sight = new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; }, { threshold: 0.2 });
+  cursor = drawTracks(tracks, clips, longest);
+  show();
+  setPlaying(autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches);
+  size.observe(tracks);
+  sight.observe(parent);
+  return {
+    seek,
+    stop: () => { stopped = true; size.disconnect(); sight.disconnect(); },
+  };
+}
+
+function makeButton(parent, name, label, path = "") {
+  const button = add(parent, "button", { type: "button", class: name });
+  const icon = add(button, "svg", { viewBox: "0 0 12 12", "aria-hidden": "true" });
+  add(icon, "path", path ? { d: path } : {});
+  add(button, "span", {}, label);
+  return button;
+}

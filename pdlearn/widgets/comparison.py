@@ -1,0 +1,136 @@
+"""Agents side by side: each plays its own game from the same start, shown in step."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from pdlearn import envs
+from pdlearn.checkpoints import Agent
+from pdlearn.clips import Clip, pack, pack_array, record_clip
+from pdlearn.games import game_by_name
+from pdlearn.widgets.face import COLOURS, TEMPERATURE, Face, find_agent, outputs_of
+
+FRAMES_PER_SECOND = 60  # of the emulator
+STEPS_PER_SECOND = FRAMES_PER_SECOND / envs.FRAMES_PER_STEP
+
+
+class Comparison(Face, script="comparison"):
+    """Recorded games of two to four agents; `clips` holds them."""
+
+    clips: list[Clip]
+
+
+def compare(
+    agents: Mapping[str, Agent | str | Path] | Sequence[Agent | str | Path],
+    game: str | None = None,
+    seed: int = 0,
+    *,
+    epsilon: float = 0.05,
+    agent_steps: int = 900,
+) -> Comparison:
+    """Record a game of each of two to four agents from the same start and show them in step.
+
+    An agent is an `Agent`, a shipped agent's name or a path; a mapping gives them names. `game` is
+    their own unless it is given. At most `agent_steps` are recorded, 15 a second; `epsilon` is the
+    share of random actions, the same ones for all. Raises ValueError for agents of another game,
+    for too few or too many, and for two of one name.
+    """
+    named = _name(agents)
+    game = next(iter(named.values())).game if game is None else game
+    title = game_by_name(game).title
+    for name, agent in named.items():
+        if agent.game != game:
+            raise ValueError(f"{name} plays {agent.game!r}; expected {game!r}")
+    clips = [
+        record_clip(name, agent, epsilon=epsilon, seed=seed, agent_steps=agent_steps)
+        for name, agent in named.items()
+    ]
+    choices = [_choices(named.values(), clip.observations) for clip in clips]
+    kinds = _kinds(named.values())
+    alt = _describe(title, clips, choices)
+    data = {
+        "title": title,
+        "label": alt,
+        "steps_per_second": STEPS_PER_SECOND,
+        "temperature": TEMPERATURE,
+        "clips": [
+            pack(clip)
+            | {"kind": kind, "outputs": outputs_of(agent), "choices": pack_array(best, "u1")}
+            for clip, kind, agent, best in zip(clips, kinds, named.values(), choices, strict=True)
+        ],
+    }
+    call = f"compare({', '.join(named)}; {game}, seed {seed})"
+    widget = Comparison(call, data, _draw(clips, kinds), alt)
+    widget.clips = clips
+    return widget
+
+
+def _name(agents) -> dict[str, Agent]:
+    if isinstance(agents, str | Path | Agent) or not 2 <= len(agents) <= 4:
+        count = 1 if isinstance(agents, str | Path | Agent) else len(agents)
+        raise ValueError(f"expected two to four agents; got {count}")
+    if isinstance(agents, Mapping):
+        return {str(name): find_agent(agent) for name, agent in agents.items()}
+    named = {}
+    for given in agents:
+        agent = find_agent(given)
+        name = agent.card.get("size", "agent") if isinstance(given, Agent) else Path(given).stem
+        if name in named:
+            raise ValueError(f"two agents are called {name!r}; expected {{name: agent, ...}}")
+        named[name] = agent
+    return named
+
+
+def _kinds(agents) -> list[str]:
+    """Return a colour's name an agent: a taught one is the teacher's, if it is free."""
+    kinds = []
+    for agent in agents:
+        taught = agent.card.get("made", {}).get("by") == "teach"
+        wishes = ("teacher", *COLOURS) if taught else ("student", "third", "fourth", "teacher")
+        kinds.append(next(kind for kind in wishes if kind not in kinds))
+    return kinds
+
+
+@torch.no_grad()
+def _choices(agents, observations: np.ndarray) -> np.ndarray:
+    """Return what each agent thinks best in every picture, uint8 `[T, N]`."""
+    columns = []
+    for agent in agents:
+        device = next(agent.network.parameters()).device
+        batches = torch.from_numpy(observations).split(128)
+        columns.append(torch.cat([agent.network(batch.to(device)).argmax(1) for batch in batches]))
+    return torch.stack([column.cpu() for column in columns], 1).numpy().astype(np.uint8)
+
+
+def _describe(title: str, clips: list[Clip], choices: list[np.ndarray]) -> str:
+    ends = " and ".join(
+        f"{clip.name} is at {clip.scores[-1]:g} after {len(clip.scores) / STEPS_PER_SECOND:.0f} s"
+        for clip in clips
+    )
+    every = np.concatenate(choices)
+    agreed = (every == every[:, :1]).all(1).mean()
+    return f"{title} from the same start: {ends}; they would act alike in {agreed:.0%} of pictures."
+
+
+def _draw(clips: list[Clip], kinds: list[str]) -> Figure:
+    """Draw the last picture that all clips have, over the scores."""
+    moment = min(len(clip.frames) for clip in clips) - 1
+    figure = Figure(figsize=(max(2.4 * len(clips), 5), 4.6), dpi=110, layout="constrained")
+    top, bottom = figure.subfigures(2, height_ratios=(3, 1.2))
+    scores = bottom.subplots()
+    for axes, clip, kind in zip(top.subplots(1, len(clips)), clips, kinds, strict=True):
+        axes.imshow(clip.palette[clip.frames[moment]])
+        axes.set_title(f"{clip.name}: {clip.scores[moment]:g}")
+        axes.set_axis_off()
+        seconds = np.arange(len(clip.scores)) / STEPS_PER_SECOND
+        scores.plot(
+            seconds, clip.scores, drawstyle="steps-post", color=COLOURS[kind], label=clip.name
+        )
+    scores.set(xlabel="seconds", ylabel="score")
+    scores.axvline(moment / STEPS_PER_SECOND, color="grey", linestyle=":")
+    scores.legend(frameon=False)
+    scores.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,91 @@
+"""Temperature: one state's values, the target they become, and what each loss learns from it."""
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from pdlearn.checkpoints import Agent
+from pdlearn.clips import pack_array
+from pdlearn.widgets.face import COLOURS, TEMPERATURE, Face, find_agent, outputs_of
+
+TEMPERATURES = (0.001, 10.0)  # the slider's ends
+
+
+class Tempering(Face, script="tempering"):
+    """One state under a temperature that can be moved."""
+
+
+def temperature(agent, state, student=None) -> Tempering:
+    """Show what a temperature makes of an agent's Q-values in one state, and what losses learn.
+
+    `agent` and `student` are an `Agent`, a shipped agent's name or a path; `state` is what the
+    network sees, uint8 `[4, 84, 84]` in an Atari game, as in `clip.observations[t]`. With a
+    student, what it computes stands beside the targets, with the losses that fit it. Raises
+    ValueError for a state of another shape, an agent whose outputs are not Q-values, and a student
+    of another game.
+    """
+    teacher = find_agent(agent)
+    if outputs_of(teacher) != "q":
+        raise ValueError("the agent puts out logits; expected one whose outputs are Q-values")
+    state = np.asarray(state)
+    q = _values(teacher, state)
+    names = list(teacher.card["actions"])
+    data = {
+        "actions": names,
+        "q": q.tolist(),
+        "picture": pack_array(state[-1], "u1") if state.ndim == 3 else None,
+        "temperatures": list(TEMPERATURES),
+        "paper": TEMPERATURE,
+    }
+    call = f"temperature({teacher.game}"
+    if student is not None:
+        student = find_agent(student)
+        if student.game != teacher.game:
+            raise ValueError(f"the student plays {student.game!r}; expected {teacher.game!r}")
+        data["student"] = _values(student, state).tolist()
+        data["student_outputs"] = outputs_of(student)
+        call += ", with a student"
+    best = int(q.argmax())
+    shares = ", ".join(f"{_softmax(q, tau)[best]:.0%} at τ = {tau:g}" for tau in (1, TEMPERATURE))
+    data["label"] = (
+        f"Temperature: the softmax of Q / τ gives the best action, {names[best]}, {shares}."
+    )
+    return Tempering(f"{call})", data, _draw(names, q), data["label"])
+
+
+@torch.no_grad()
+def _values(agent: Agent, state: np.ndarray) -> np.ndarray:
+    expected = agent.network.observation_shape
+    if state.shape != tuple(expected):
+        raise ValueError(f"expected a state of shape {list(expected)}; got {list(state.shape)}")
+    if agent.network.pixels and state.dtype != np.uint8:
+        raise ValueError(f"expected a state of uint8; got {state.dtype}")
+    device = next(agent.network.parameters()).device
+    return agent.network(torch.from_numpy(state[None]).to(device))[0].cpu().double().numpy()
+
+
+def _softmax(q: np.ndarray, tau: float) -> np.ndarray:
+    weights = np.exp((q - q.max()) / tau)
+    return weights / weights.sum()
+
+
+def _draw(names: list[str], q: np.ndarray) -> Figure:
+    """Draw the target's probabilities over the temperature, and the values as bars."""
+    figure = Figure(figsize=(7.5, 3), dpi=110, layout="constrained")
+    bars, curves = figure.subplots(1, 2, width_ratios=(1, 1.6))
+    best = int(q.argmax())
+    colours = [COLOURS["teacher"] if a == best else "#9db8c9" for a in range(len(q))]
+    bars.barh(names, q, color=colours)
+    bars.invert_yaxis()
+    bars.set_title("Q-values")
+    taus = np.geomspace(*TEMPERATURES, 200)
+    shares = np.array([_softmax(q, tau) for tau in taus])
+    for a, name in enumerate(names):
+        width = 2.5 if a == best else 1
+        curves.semilogx(taus, shares[:, a], color=colours[a], linewidth=width, label=name)
+    curves.axvline(TEMPERATURE, color="grey", linestyle=":")
+    curves.set(xlabel="τ (dotted: the paper's)", ylim=(0, 1), title="softmax(Q / τ)")
+    curves.invert_xaxis()
+    for axes in (bars, curves):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure

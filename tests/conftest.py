@@ -1,0 +1,65 @@
+"""What several test files share: a browser, and widgets to look at."""
+
+import shutil
+
+import numpy as np
+import pytest
+from fakes import make_agent
+
+from pdlearn.widgets import compare, temperature
+
+TEACHER = make_agent(0, by="teach")
+STUDENT = make_agent(1, by="distill", config={"loss": "kl"})
+STATE = np.random.default_rng(0).integers(0, 256, (4, 84, 84), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Return a headless Chromium, or skip the test where none is installed."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("no Chromium on the path")
+    with playwright.sync_playwright() as tools:
+        flags = [
+            "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        ]  # fmt: skip
+        browser = tools.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Return a function that opens a page; at the end, none may have complained or reached out."""
+    contexts, complaints = [], []
+
+    def visit(url, **settings):
+        contexts.append(browser.new_context(**settings))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(m.text))
+        page.on("request", lambda r: is_foreign(r.url) and complaints.append(r.url))
+        page.goto(url)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def is_foreign(url: str) -> bool:
+    return url.startswith("http") and not url.startswith(("http://127.0.0.1:", "http://localhost:"))
+
+
+@pytest.fixture(scope="session")
+def comparison():
+    return compare({"old": TEACHER, "new": STUDENT}, "pong", seed=3, agent_steps=62)
+
+
+@pytest.fixture(scope="session")
+def tempering():
+    return temperature(TEACHER, STATE, STUDENT)

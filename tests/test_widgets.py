@@ -1,0 +1,163 @@
+"""Widgets without a browser: what they hold, what stands for them, what they refuse."""
+
+import re
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from conftest import STATE, STUDENT, TEACHER
+from fakes import make_agent
+
+from pdlearn import pages
+from pdlearn.checkpoints import CheckpointError
+from pdlearn.losses import teacher_policy
+from pdlearn.widgets import compare, temperature
+from pdlearn.widgets.face import COLOURS, Face
+
+
+def decode(packed: dict) -> np.ndarray:
+    raw = zlib.decompress(packed["zlib"])
+    return np.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
+
+
+# --- compare ---
+
+
+def test_what_travels_to_the_browser_is_what_was_recorded(comparison):
+    for clip, packed in zip(comparison.clips, comparison.data["clips"], strict=True):
+        for name in ("frames", "palette", "actions", "values", "scores"):
+            np.testing.assert_array_equal(decode(packed[name]), getattr(clip, name), name)
+
+
+def test_start_and_chance_are_the_same_for_all():
+    first, second = compare({"a": TEACHER, "bb": TEACHER}, seed=3, agent_steps=30).clips
+    assert (first.actions != first.values.argmax(1)).any()  # some actions were random
+    np.testing.assert_array_equal(first.actions, second.actions)
+    np.testing.assert_array_equal(first.frames, second.frames)
+
+
+def test_every_agent_judges_every_picture(comparison):
+    for clip, packed in zip(comparison.clips, comparison.data["clips"], strict=True):
+        states = torch.from_numpy(clip.observations)
+        best = [agent.network(states).argmax(1).numpy() for agent in (TEACHER, STUDENT)]
+        np.testing.assert_array_equal(decode(packed["choices"]), np.stack(best, 1))
+
+
+def test_values_and_logits_are_told_apart_and_so_are_teacher_and_student(comparison):
+    said = [(clip["name"], clip["kind"], clip["outputs"]) for clip in comparison.data["clips"]]
+    assert said == [("old", "teacher", "q"), ("new", "student", "logits")]
+
+
+def test_the_teachers_colour_is_its_own_wherever_it_stands():
+    agents = [STUDENT, TEACHER, make_agent(2), make_agent(3)]
+    widget = compare(dict(zip("abcd", agents, strict=True)), agent_steps=2)
+    kinds = [clip["kind"] for clip in widget.data["clips"]]
+    assert kinds == ["student", "teacher", "third", "fourth"]
+
+
+def test_two_clips_are_so_small_that_900_frames_of_both_stay_under_a_megabyte():
+    widget = compare(["pong/teacher", "pong/net3"], agent_steps=150)
+    arrays = [v for clip in widget.data["clips"] for v in clip.values() if isinstance(v, dict)]
+    assert sum(len(array["zlib"]) for array in arrays) * 900 / 150 < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("agents", "game", "message"),
+    [
+        ("pong/teacher", None, "two to four agents; got 1"),
+        ([TEACHER], None, "two to four agents; got 1"),
+        ([TEACHER] * 5, None, "two to four agents; got 5"),
+        ([TEACHER, STUDENT], None, "two agents are called 'net3'; expected {name: agent"),
+        ({"a": TEACHER, "b": STUDENT}, "breakout", "a plays 'pong'; expected 'breakout'"),
+        ({"a": TEACHER, "b": make_agent(game="qbert")}, None, "b plays 'qbert'; expected 'pong'"),
+        ({"a": TEACHER, "b": STUDENT}, "pongo", "unknown game 'pongo'; did you mean 'pong'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_sentence(agents, game, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        compare(agents, game, agent_steps=2)
+
+
+def test_an_agent_that_is_not_shipped_is_refused_with_the_nearest_name():
+    with pytest.raises(CheckpointError, match="did you mean 'pong/net3'"):
+        compare(["pong/teacher", "pong/net33"], agent_steps=2)
+
+
+# --- temperature ---
+
+
+def test_the_values_that_are_sharpened_are_the_networks_own(tempering):
+    for agent, key in ((TEACHER, "q"), (STUDENT, "student")):
+        expected = agent.network(torch.from_numpy(STATE[None]))[0]
+        np.testing.assert_allclose(tempering.data[key], expected, rtol=1e-5)
+    np.testing.assert_array_equal(decode(tempering.data["picture"]), STATE[-1])
+
+
+def test_the_words_tell_the_best_actions_share_as_the_loss_has_it(tempering):
+    q = torch.tensor([tempering.data["q"]])
+    said = [round(100 * float(teacher_policy(q, tau).max())) for tau in (1, 0.01)]
+    name = TEACHER.card["actions"][int(q.argmax())]
+    assert f"{name}, {said[0]}% at τ = 1, {said[1]}% at τ = 0.01" in tempering.alt
+
+
+@pytest.mark.parametrize(
+    ("agent", "state", "student", "message"),
+    [
+        (STUDENT, STATE, None, "puts out logits; expected one whose outputs are Q-values"),
+        (TEACHER, STATE[:3], None, "expected a state of shape [4, 84, 84]; got [3, 84, 84]"),
+        (TEACHER, STATE / 255, None, "expected a state of uint8; got float64"),
+        (TEACHER, STATE, make_agent(game="qbert"), "plays 'qbert'; expected 'pong'"),
+    ],
+)
+def test_a_state_or_agent_without_a_temperature_is_refused(agent, state, student, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        temperature(agent, state, student)
+
+
+# --- every widget ---
+
+
+@pytest.fixture(params=["comparison", "tempering"])
+def widget(request) -> Face:
+    return request.getfixturevalue(request.param)
+
+
+def test_a_widgets_repr_is_the_same_in_every_run(comparison, tempering):
+    assert repr(comparison) == "compare(old, new; pong, seed 3)"
+    assert repr(tempering) == "temperature(pong, with a student)"
+
+
+def test_a_picture_and_its_words_stand_in_where_no_browser_is(widget):
+    bundle, metadata = widget._repr_mimebundle_()
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+    assert bundle["image/png"].startswith("iVBOR")
+    assert metadata["image/png"]["alt"] == widget.alt
+    assert bundle["text/plain"] == f"{widget!r}\n{widget.alt}"
+    assert len(widget.png) < 100_000
+
+
+def test_browser_code_refers_to_nothing_outside_itself(widget):
+    assert not re.search(r"https?://|url\(|@import|\bfetch\(|\bimport\b", widget._esm + widget._css)
+
+
+def test_a_saved_page_is_one_file_that_refers_to_nothing_outside_itself(widget, tmp_path):
+    widget.save(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "default-src 'none'" in page
+    assert not re.search(r"https?://|\bimport\b", page)
+
+
+def test_hostile_names_cannot_break_out_of_a_saved_page(tmp_path):
+    hostile = "</script><script>window.hacked = 1</script><img src=x>"
+    widget = compare({hostile: TEACHER, "b": STUDENT}, agent_steps=2)
+    widget.save(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert page.count("<script") == page.count("</script") == 1
+    assert page.count("<img") == 1
+
+
+def test_python_and_the_style_sheet_agree_on_colours():
+    style = pages.source("player.css")
+    for kind, colour in COLOURS.items():
+        assert f"--{kind}: light-dark({colour}," in style

@@ -1,0 +1,301 @@
+"""Widgets in a real browser: on a page of their own, in JupyterLab and in Notebook 7."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import ipywidgets.embed
+import nbformat.sign
+import numpy as np
+import pytest
+import torch
+from conftest import is_foreign
+from test_widgets import decode
+
+from pdlearn.losses import kl_loss, teacher_policy
+from pdlearn.widgets import compare
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parent.parent
+CALM = {"reduced_motion": "reduce"}
+PIXELS = "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+WIDTHS = "(fills) => fills.map((fill) => parseFloat(fill.style.width))"
+SLIDE = """(slider, value) => {
+  slider.value = value;
+  slider.dispatchEvent(new Event("input"));
+}"""
+
+
+# --- on a page of its own ---
+
+
+@pytest.fixture
+def show(visit, tmp_path):
+    """Return a function that saves a widget as a page and opens it."""
+
+    def show(widget, **settings):
+        widget.save(tmp_path / "page.html")
+        page = visit((tmp_path / "page.html").as_uri(), **settings)
+        page.wait_for_selector(".pdlearn .bars .value")
+        return page
+
+    return show
+
+
+def test_the_scrubber_shows_the_recorded_frame_of_every_agent(comparison, show):
+    page = show(comparison)
+    page.locator(".scrubber").evaluate(SLIDE, 20)
+    for clip, screen in zip(comparison.clips, page.locator("canvas").all(), strict=True):
+        shown = np.array(screen.evaluate(PIXELS)).reshape(210, 160, 4)[..., :3]
+        np.testing.assert_array_equal(shown, clip.palette[clip.frames[20]])
+    chosen = page.locator(".chosen .label").all_inner_texts()
+    assert chosen == [clip.action_names[clip.actions[20]] for clip in comparison.clips]
+
+
+def test_q_values_are_shown_as_they_are_or_sharpened_and_say_which(comparison, show):
+    page = show(comparison)
+    teacher = page.locator(".agent.teacher")
+    q = comparison.clips[0].values[0].astype(float)
+    assert teacher.locator(".formula").inner_text() == "the outputs"
+    shown = [float(v.replace("−", "-")) for v in teacher.locator(".value").all_inner_texts()]
+    np.testing.assert_allclose(shown, q, atol=6e-3)
+    page.get_by_role("radio", name="softmax(Q / 0.01)").press("Space")
+    assert teacher.locator(".formula").inner_text() == "softmax(Q / 0.01)"
+    weights = np.exp((q - q.max()) / 0.01)
+    widths = teacher.locator(".fill").evaluate_all(WIDTHS)
+    np.testing.assert_allclose(widths, 100 * weights / weights.sum(), atol=0.01)
+
+
+def test_the_buttons_lead_to_where_the_agents_disagree(show):
+    widget = compare(["pong/teacher", "pong/net3"], agent_steps=40)
+    page = show(widget)
+    choices = [decode(clip["choices"]) for clip in widget.data["clips"]]
+    apart = np.any([best[:, 0] != best[:, 1] for best in choices], axis=0)
+    starts = [t for t in range(1, len(apart)) if apart[t] and not apart[t - 1]]
+    assert 2 < len(starts) < apart.sum()
+    for start in starts:
+        page.get_by_role("button", name="Next difference").press("Enter")
+        assert page.locator(".scrubber").input_value() == str(start)
+
+
+def test_pictures_move_while_playing_and_only_then(comparison, show):
+    page = show(comparison)
+    assert page.locator(".scrubber").input_value() == "0"  # nothing plays by itself
+    page.get_by_role("button", name="Play").press("Enter")
+    page.wait_for_function("() => document.querySelector('.scrubber').value > 2")
+    page.get_by_role("button", name="Pause").press("Space")
+    stopped = page.locator(".scrubber").input_value()
+    page.wait_for_timeout(300)
+    assert page.locator(".scrubber").input_value() == stopped
+
+
+def test_every_control_has_a_name_a_visible_focus_and_is_reached_by_tab(comparison, show):
+    page = show(comparison)
+    reached = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("""() => {
+              const at = document.activeElement;
+              const shown = at.closest("label") ?? at; // a radio button's label shows the focus
+              return [at.ariaLabel ?? at.textContent, getComputedStyle(shown).outlineStyle];
+            }""")
+        )
+    names = ["Play", "Previous difference", "Next difference", "Q", "1 times"]
+    assert reached == [[name, "solid"] for name in [*names, "Position in the games"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_what_is_behind_it(comparison, show, scheme):
+    page = show(comparison, color_scheme=scheme)
+    back = page.locator(".pdlearn").evaluate("(e) => getComputedStyle(e).backgroundColor")
+    for selector in (".small", ".score", ".name", ".formula", ".bars .chosen .label"):
+        for text in page.locator(selector).all():
+            ink = text.evaluate("(e) => getComputedStyle(e).color")
+            assert contrast(ink, back) >= 4.5, (selector, ink, back)
+
+
+def test_the_slider_moves_the_target_and_the_students_loss(tempering, show):
+    page = show(tempering)
+    q, logits = (torch.tensor([tempering.data[key]]) for key in ("q", "student"))
+    panel = page.locator(".lessons > div").first
+    for tau in (10, 0.1, 0.01):
+        page.locator(".tau").evaluate(SLIDE, -np.log10(tau))
+        widths = panel.locator(".fill").evaluate_all(WIDTHS)
+        np.testing.assert_allclose(widths, 100 * teacher_policy(q, tau)[0], atol=0.01)
+        told = re.search(r"loss: ([\d.]+)\.", panel.locator(".remark").inner_text())[1]
+        assert float(told) == pytest.approx(float(kl_loss(logits, q, tau)), rel=1e-2)
+    before = page.locator("output").inner_text()
+    page.locator(".tau").press("ArrowRight")
+    assert page.locator("output").inner_text() != before
+
+
+def test_each_loss_is_said_to_learn_its_own_target(tempering, show):
+    page = show(tempering)
+    q = np.array(tempering.data["q"])
+    shown = [
+        panel.locator(".value").all_inner_texts() for panel in page.locator(".lessons > div").all()
+    ]
+    assert shown[1] == ["100.0 %" if a == q.argmax() else "0.0 %" for a in range(len(q))]
+    np.testing.assert_allclose([float(v.replace("−", "-")) for v in shown[2]], q, atol=6e-4)
+
+
+def contrast(*colours: str) -> float:
+    """Return WCAG's contrast of two colours written rgb(r, g, b)."""
+    light = []
+    for colour in colours:
+        rgb = np.array([float(n) for n in re.findall(r"[\d.]+", colour)[:3]]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        light.append(linear @ [0.2126, 0.7152, 0.0722])
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+# --- in Jupyter ---
+
+
+class Jupyter:
+    """A JupyterLab of its own on a folder, with Notebook 7 beside it where that is installed."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "notebooks"
+        self.data = folder / "data"
+        self.folder.mkdir()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        paths = {
+            f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "RUNTIME")
+        }
+        env = {**os.environ, **paths, "JUPYTER_DATA_DIR": str(self.data), "PYTHONPATH": str(ROOT)}
+        options = [
+            "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1",
+            "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
+        ]  # fmt: skip
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            cwd=self.folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.wait_until(self.answers)
+
+    def wait_until(self, condition) -> None:
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline and self.process.poll() is None
+            time.sleep(0.2)
+
+    def kernel_is_ready(self) -> bool:
+        # The notebook says "idle" even before it has a kernel.
+        kernels = [session["kernel"] for session in self.ask("GET", "/api/sessions")]
+        return any(k["execution_state"] == "idle" and k["connections"] for k in kernels)
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.ask("GET", "/api/status"))
+        except OSError:
+            return False
+
+    def ask(self, method: str, path: str):
+        request = urllib.request.Request(self.url + path, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or "null")
+
+    def write(self, name: str, cells: list, **metadata) -> None:
+        """Write a trusted notebook."""
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        metadata["kernelspec"] = kernel
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+        nbformat.sign.NotebookNotary(data_dir=str(self.data)).sign(notebook)
+        nbformat.write(notebook, self.folder / name)
+
+    def kill_kernels(self) -> None:
+        for session in self.ask("GET", "/api/sessions"):
+            self.ask("DELETE", f"/api/sessions/{session['id']}")
+
+
+@pytest.fixture(scope="module")
+def jupyter(browser, tmp_path_factory):
+    server = Jupyter(tmp_path_factory.mktemp("jupyter"))
+    yield server
+    server.kill_kernels()
+    server.process.kill()  # asked kindly, it waits for its kernels' sockets first
+    server.process.wait()
+
+
+def save_with_state(jupyter, name: str, widget) -> None:
+    """Write a notebook as one is after a run: the output, and the widget's state beside it."""
+    bundle, metadata = widget._repr_mimebundle_()
+    output = nbformat.v4.new_output(
+        "execute_result", data=bundle, metadata=metadata, execution_count=1
+    )
+    cell = nbformat.v4.new_code_cell("widget", execution_count=1, outputs=[output])
+    state = ipywidgets.embed.embed_data([widget], drop_defaults=False)["manager_state"]
+    jupyter.write(name, [cell], widgets={"application/vnd.jupyter.widget-state+json": state})
+
+
+def open_calmly(browser, url: str):
+    """Open a page; return it and a list that fills with its errors and foreign addresses."""
+    page = browser.new_context(**CALM, viewport={"width": 1200, "height": 900}).new_page()
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
+    page.on("request", lambda r: is_foreign(r.url) and complaints.append(r.url))
+    page.goto(url)
+    return page, complaints
+
+
+def test_jupyterlab_runs_a_widget_whose_keys_stay_its_own_and_that_outlives_its_kernel(
+    jupyter, browser
+):
+    code = (
+        "import pdlearn\n"
+        "agents = ['pong/teacher', 'pong/net3']\n"
+        "pdlearn.widgets.compare(agents, 'pong', agent_steps=12)"
+    )
+    jupyter.write("live.ipynb", [nbformat.v4.new_code_cell(source) for source in (code, "1 + 1")])
+    page, complaints = open_calmly(browser, f"{jupyter.url}/doc/tree/live.ipynb")
+    page.locator(".cm-content").first.wait_for()
+    jupyter.wait_until(jupyter.kernel_is_ready)
+    page.locator(".cm-content").first.click()
+    page.keyboard.press("Shift+Enter")
+    scrubber = page.locator(".pdlearn .scrubber")
+    scrubber.wait_for(timeout=60_000)
+    if folder := os.environ.get("PDLEARN_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/lab.png")
+
+    scrubber.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "a", "b", "d", "d", "x", "m"):
+        page.keyboard.press(key)
+    assert scrubber.input_value() == "3"
+    assert page.locator(".jp-Cell").count() == 2
+    assert page.locator(".jp-MarkdownCell").count() == 0
+
+    jupyter.kill_kernels()
+    before = page.locator(".pdlearn canvas").first.evaluate("(c) => c.toDataURL()")
+    page.locator(".pdlearn .play").press("Enter")
+    page.wait_for_function(
+        "(before) => document.querySelector('.pdlearn canvas').toDataURL() !== before", arg=before
+    )
+    assert complaints == []
+
+
+def test_a_saved_notebook_shows_the_widget_again_in_notebook_7(jupyter, browser, comparison):
+    pytest.importorskip("notebook")
+    save_with_state(jupyter, "saved.ipynb", comparison)
+    # Notebook 7 has complaints of its own, so the widget is judged by what it shows.
+    page, _ = open_calmly(browser, f"{jupyter.url}/notebooks/saved.ipynb")
+    page.locator(".pdlearn .scrubber").press("End")
+    if folder := os.environ.get("PDLEARN_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/notebook.png")
+    shown = np.array(page.locator(".pdlearn canvas").first.evaluate(PIXELS))
+    clip = comparison.clips[0]
+    np.testing.assert_array_equal(
+        shown.reshape(210, 160, 4)[..., :3], clip.palette[clip.frames[-1]]
+    )
