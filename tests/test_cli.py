@@ -119,7 +119,10 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
             ["distill", "pong", "qbert", "--size", "multi3", "--teacher", "pong/teacher"],
             "expected one --teacher for each of pong, qbert, or none; got 1",
         ),
-        (["distill", "qbert", "--teacher", "pong/net3"], "plays 'pong'; expected 'qbert'"),
+        (
+            ["distill", "qbert", "--teacher", "pong/net3", "--budget", "smoke"],
+            "plays 'pong'; expected 'qbert'",
+        ),
         (["evaluate", "pong/net3", "--game", "qbert"], "plays 'pong'; expected 'qbert'"),
         (["evaluate", "pong/techer"], "did you mean 'pong/teacher'?"),
         (["evaluate", "nowhere.safetensors"], "cannot be read (No such file or directory)"),
