@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 
 from pdlearn.games import game_by_name
 
-# Okabe and Ito's palette: told apart by colour-blind readers.
-TEACHER, STUDENT, REFERENCE = "#0072B2", "#D55E00", "#767676"
+# A teacher's colour, a student's, and that of what others reported: here, on pages, in widgets.
+TEACHER, STUDENT, REFERENCE = "#0173b2", "#de8f05", "#767676"
 
 
 def learning_curve(game: str, rows: Sequence[Mapping], axes: Axes | None = None) -> Axes:

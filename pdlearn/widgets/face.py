@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 
 from pdlearn import pages, zoo
 from pdlearn.checkpoints import Agent
+from pdlearn.plots import STUDENT, TEACHER
 
 TEMPERATURE = 0.01  # paper, section 3
 
-# The first two as everywhere: the teacher's colour and the student's.
-COLOURS = {"teacher": "#0173b2", "student": "#de8f05", "third": "#029e73", "fourth": "#cc78bc"}
+COLOURS = {"teacher": TEACHER, "student": STUDENT, "third": "#029e73", "fourth": "#cc78bc"}
 
 
 class Face(anywidget.AnyWidget):
