@@ -69,11 +69,11 @@ class DistillConfig:
     """kl, nll or mse"""
     temperature: float = 0.01
     """divides the teacher's values (kl only)"""
-    hours: int = 1
+    hours: int = 2
     """hours of play of each teacher, 54,000 agent steps each"""
     steps_per_hour: int = 54_000
     """agent steps recorded before each round of updates"""
-    updates_per_hour: int = 10_000
+    updates_per_hour: int = 5_000
     """minibatches after each hour, of all games together"""
     memory_hours: int = 10
     """hours the memory of each game holds"""
@@ -135,7 +135,7 @@ DISTILL_BUDGETS = {
         hours=1, steps_per_hour=1_000, updates_per_hour=50, minibatch=32, num_envs=4
     ),
     "fast": DistillConfig(),
-    "full": DistillConfig(hours=10, minibatch=128),
+    "full": DistillConfig(hours=10, updates_per_hour=10_000, minibatch=128),
     # The paper leaves minibatch, decay and constants open; see docs/differences.md.
     "paper": DistillConfig(
         hours=500, updates_per_hour=10_000, minibatch=32, optimizer="rmsprop",

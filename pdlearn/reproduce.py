@@ -85,15 +85,20 @@ def config_of(student: Student, budget: str) -> DistillConfig:
     )  # fmt: skip
 
 
+def _agent_steps(config: DistillConfig) -> int:
+    return config.hours * config.steps_per_hour
+
+
 def _samples(config: DistillConfig) -> int:
     return config.hours * config.updates_per_hour * config.minibatch
 
 
 def _is_of(row: dict, cell: Cell, config: DistillConfig, teacher: Agent) -> bool:
-    """Return whether `row` is this cell's, of this teacher and with as many samples."""
+    """Return whether `row` is this cell's, of this teacher and of as much play and learning."""
     wanted = (cell.game, cell.student.label, cell.seed, fingerprint(teacher.network))
     found = (row["game"], row["label"], int(row["seed"]), row["teacher"])
-    return found == wanted and int(row["samples"]) == _samples(config)
+    amounts = (int(row["agent_steps"]), int(row["samples"]))
+    return found == wanted and amounts == (_agent_steps(config), _samples(config))
 
 
 def _run(
@@ -119,7 +124,7 @@ def _run(
         "loss": config.loss,
         "temperature": config.temperature if config.loss == "kl" else "",
         "seed": cell.seed,
-        "agent_steps": config.hours * config.steps_per_hour,
+        "agent_steps": _agent_steps(config),
         "samples": _samples(config),
         "protocol": f"no-op starts, epsilon {result.epsilon}, 108000-frame cap, raw score",
         "episodes": result.episodes,
@@ -137,21 +142,22 @@ def _run(
 
 
 def _recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory | None:
-    """Return the hour of play that all students of this teacher and seed learn from.
+    """Return the play that all students of this teacher and seed learn from.
 
-    None where there is more than an hour: the memory of a longer run changes as it learns.
+    None where there is more than a memory holds: such a run forgets and records as it goes.
     """
-    if config.hours > 1:
+    if config.hours > config.memory_hours:
         return None
+    agent_steps = _agent_steps(config)
     mark = fingerprint(teacher.network)
-    path = folder / f"{teacher.game}-{config.steps_per_hour}-{seed}-{mark}.rec"
+    path = folder / f"{teacher.game}-{agent_steps}-{seed}-{mark}.rec"
     if not path.exists():
         generator = torch.Generator().manual_seed(seed)
         memory, play = watch(
-            teacher, config.num_envs, config.steps_per_hour, config.collection_epsilon, generator,
-            seed, "collect",
+            teacher, config.num_envs, agent_steps, config.collection_epsilon, generator, seed,
+            "collect",
         )  # fmt: skip
-        for _ in record(play, memory, config.steps_per_hour):
+        for _ in record(play, memory, agent_steps):
             pass
         play.close()
         save_recording(path, memory, {"game": teacher.game, "teacher": mark, "seed": seed})
