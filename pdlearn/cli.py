@@ -131,7 +131,7 @@ def distill(
     teacher: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     size: str = "net3",
     loss: Literal["kl", "nll", "mse"] = "kl",
-    temperature: float = 0.01,
+    temperature: float | None = None,
     budget: Budget = "fast",
     minutes: float = math.inf,
     seed: int = 0,
@@ -148,7 +148,7 @@ def distill(
         teacher: a file or a shipped agent, once for each game in turn (default: GAME/teacher)
         size: teacher, net1, net2 or net3; of several games multi3 or multi10
         loss: what the student minimises
-        temperature: divides the teacher's values (kl only)
+        temperature: divides the teacher's values, kl only (default: the budget's)
         budget: smoke (seconds), fast (minutes on two cores), full, paper (500 hours of play)
         minutes: stop after so many minutes; --resume goes on
         seed: of the student, the teacher's exploration and the games
@@ -163,7 +163,9 @@ def distill(
     from pdlearn.recordings import load_recording
 
     config = with_settings(DISTILL_BUDGETS[budget], settings)
-    config = dataclasses.replace(config, size=size, loss=loss, temperature=temperature)
+    config = dataclasses.replace(config, size=size, loss=loss)
+    if temperature is not None:
+        config = dataclasses.replace(config, temperature=temperature)
     if resume is not None:
         config, seed = config_of_run(resume, config, seed, settings)
     size_by_name(config.size, several_games=len(games) > 1)

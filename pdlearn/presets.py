@@ -67,8 +67,8 @@ class DistillConfig:
     """teacher, net1, net2 or net3; multi3 or multi10 for several games"""
     loss: str = "kl"
     """kl, nll or mse"""
-    temperature: float = 0.01
-    """divides the teacher's values (kl only)"""
+    temperature: float = 0.03
+    """divides the teacher's values (kl only); the paper chose 0.01"""
     hours: int = 2
     """hours of play of each teacher, 54,000 agent steps each"""
     steps_per_hour: int = 54_000
@@ -81,9 +81,9 @@ class DistillConfig:
     """states a minibatch"""
     optimizer: str = "adam"
     """adam or rmsprop"""
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     """step size at the start"""
-    learning_rate_final: float = 1e-5
+    learning_rate_final: float = 3e-5
     """step size at the end (linear decay)"""
     optimizer_epsilon: float = 1e-8
     """added to the denominator (adam) or inside the root (rmsprop)"""
@@ -138,7 +138,7 @@ DISTILL_BUDGETS = {
     "full": DistillConfig(hours=10, updates_per_hour=10_000, minibatch=128),
     # The paper leaves minibatch, decay and constants open; see docs/differences.md.
     "paper": DistillConfig(
-        hours=500, updates_per_hour=10_000, minibatch=32, optimizer="rmsprop",
+        temperature=0.01, hours=500, updates_per_hour=10_000, minibatch=32, optimizer="rmsprop",
         learning_rate=2.5e-4, learning_rate_final=2.5e-4, optimizer_epsilon=1e-6, num_envs=1,
     ),
 }  # fmt: skip

@@ -108,7 +108,7 @@ def test_the_card_names_the_teacher_and_how_the_student_was_made(tmp_path):
     card = load_agent(tmp_path / "agent.safetensors", CATCH).card
     assert card["size"] == "net3"
     assert card["made"]["teacher"] == fingerprint(teacher.network)
-    assert card["made"]["config"]["temperature"] == 0.01
+    assert card["made"]["config"]["temperature"] == 0.03
     assert read_file(tmp_path / "state.safetensors")[1]["kind"] == "distill"
 
 
