@@ -83,8 +83,7 @@ class Torso(nn.Module):
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw weights from U(-sqrt(6/fan_in), sqrt(6/fan_in)) with `generator`; biases are 0.
 
-        This keeps the signal of a small ball alive through all layers (He et al. 2015); with the
-        narrower U(-1/sqrt(fan_in), 1/sqrt(fan_in)) a net3 hardly begins to learn Pong.
+        This keeps the size of the signal through the layers (He et al. 2015).
         """
         layers = (m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Linear))
         for layer in layers:
