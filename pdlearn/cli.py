@@ -104,8 +104,9 @@ def teach(
         f"pdlearn teach {game} --resume {folder}",
     )  # fmt: skip
     best = folder / "best.safetensors"
-    print(f"{best if best.exists() else folder / 'agent.safetensors'}: score it afresh with")
-    print(f"  pdlearn evaluate {best if best.exists() else folder / 'agent.safetensors'}")
+    made = best if best.exists() else folder / "agent.safetensors"
+    print(f"{made}: score it afresh with")
+    print(f"  pdlearn evaluate {made}")
 
 
 def _teach_many(
@@ -361,8 +362,8 @@ def reproduce(
         results: where the table's CSV and its picture are written
     """
     from pdlearn.experiments import picture, table
+    from pdlearn.reproduce import finished_rows
     from pdlearn.reproduce import reproduce as run_missing
-    from pdlearn.zoo.tables import read_rows
 
     def drive(run, title: str) -> None:
         updates = run.config.hours * run.config.updates_per_hour
@@ -376,7 +377,7 @@ def reproduce(
             f"[{row['low']:.1f}, {row['high']:.1f}], {row['percent']:.1f} % of the teacher",
             flush=True,
         )
-    rows = read_rows(results / f"{experiment}.csv")
+    rows = finished_rows(experiment, budget, games, seeds, results)
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     picture(experiment, rows).savefig(results / f"{experiment}.png", dpi=120)

@@ -2,8 +2,8 @@
 
 An experiment is a table: games down, students across. A cell is one distillation and one
 evaluation; it becomes a row of `<results>/<name>.csv`, and a cell whose row stands there is not run
-again. All students of a game learn from the same recorded play, as in the paper. A student that was
-stopped goes on where it was.
+again. All students of a game learn from the same recorded play. A student that was stopped goes on
+where it was. Rows of another teacher, or of more or less play and learning, are other cells'.
 """
 
 import dataclasses
@@ -67,6 +67,19 @@ def reproduce(
         yield row
 
 
+def finished_rows(
+    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], results: Path
+) -> list[dict]:
+    """Return the rows of the cells that `reproduce` would run, as far as they have run."""
+    rows = read_rows(results / f"{name}.csv")
+    experiment = EXPERIMENTS[name]
+    wanted = [
+        (cell, config_of(cell.student, budget), zoo.load(f"{cell.game}/teacher"))
+        for cell in cells(experiment, playable(experiment, games), seeds)
+    ]
+    return [row for row in rows if any(_is_of(row, *cell) for cell in wanted)]
+
+
 def playable(experiment: Experiment, games: Sequence[str] = ()) -> list[str]:
     """Return the experiment's games, or those of `games`, that have a shipped teacher."""
     return [game for game in games or experiment.games if f"{game}/teacher" in zoo.names()]
@@ -106,7 +119,8 @@ def _run(
     follow: Callable, judge: Callable,
 ) -> dict:  # fmt: skip
     title = f"{cell.game} {cell.student.label}, seed {cell.seed}"
-    run_folder = folder / f"{cell.game}-{cell.student.size}-{cell.student.label}-{cell.seed}"
+    stem = _stem(teacher, config, cell.seed)
+    run_folder = folder / f"{stem}-{cell.student.size}-{cell.student.label}-{_samples(config)}"
     run = Distillation(
         teacher, config, _recording(teacher, config, folder, cell.seed),
         seed=cell.seed, folder=run_folder, resume=(run_folder / "state.safetensors").exists(),
@@ -141,6 +155,11 @@ def _run(
     }
 
 
+def _stem(teacher: Agent, config: DistillConfig, seed: int) -> str:
+    """Return a name for this teacher's play of this length and seed."""
+    return f"{teacher.game}-{fingerprint(teacher.network)}-{_agent_steps(config)}-{seed}"
+
+
 def _recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory | None:
     """Return the play that all students of this teacher and seed learn from.
 
@@ -149,8 +168,7 @@ def _recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -
     if config.hours > config.memory_hours:
         return None
     agent_steps = _agent_steps(config)
-    mark = fingerprint(teacher.network)
-    path = folder / f"{teacher.game}-{agent_steps}-{seed}-{mark}.rec"
+    path = folder / f"{_stem(teacher, config, seed)}.rec"
     if not path.exists():
         generator = torch.Generator().manual_seed(seed)
         memory, play = watch(
@@ -160,5 +178,6 @@ def _recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -
         for _ in record(play, memory, agent_steps):
             pass
         play.close()
+        mark = fingerprint(teacher.network)
         save_recording(path, memory, {"game": teacher.game, "teacher": mark, "seed": seed})
     return load_recording(path, teacher.game)[0]
