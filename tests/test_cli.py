@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from fakes import CATCH, MIRRORED
 
-from pdlearn import cli, experiments, networks, reproduce, zoo
+from pdlearn import cli, networks, zoo
 from pdlearn.checkpoints import load_agent, read_file
+from pdlearn.experiments import cells, tables
 from pdlearn.presets import EvalConfig
 
 SHORT = "--budget smoke --device cpu --set size=net3 evaluation_period_steps=1000000".split()
@@ -198,10 +199,10 @@ def test_the_tour_leaves_its_page_and_its_figures(at):
 
 
 def test_reproduce_leaves_a_csv_and_a_picture_and_runs_no_cell_twice(tmp_path, monkeypatch, capsys):
-    table = experiments.EXPERIMENTS["temperature"]
+    table = tables.EXPERIMENTS["temperature"]
     one = dataclasses.replace(table, students=table.students[:1])
-    monkeypatch.setitem(experiments.EXPERIMENTS, "temperature", one)
-    monkeypatch.setitem(reproduce.EVALUATIONS, "smoke", EvalConfig(episodes=1))
+    monkeypatch.setitem(tables.EXPERIMENTS, "temperature", one)
+    monkeypatch.setitem(cells.EVALUATIONS, "smoke", EvalConfig(episodes=1))
     command = [
         "reproduce", "temperature", "--budget", "smoke", "--games", "pong", "--seeds", "0",
         "--folder", str(tmp_path / "runs"), "--results", str(tmp_path / "results"),

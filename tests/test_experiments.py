@@ -6,9 +6,16 @@ import pytest
 
 from pdlearn import zoo
 from pdlearn.evaluation import Evaluation
-from pdlearn.experiments import EXPERIMENTS, Student, mean_over_games, percents, picture, table
+from pdlearn.experiments.cells import cells, config_of, playable, reproduce
+from pdlearn.experiments.tables import (
+    EXPERIMENTS,
+    Student,
+    mean_over_games,
+    percents,
+    picture,
+    table,
+)
 from pdlearn.paper import TABLE_1, TABLE_1_MEAN, TABLE_B1, TABLE_B1_MEAN
-from pdlearn.reproduce import cells, config_of, playable, reproduce
 from pdlearn.statistics import geometric_mean
 from pdlearn.zoo.tables import read_rows
 

@@ -18,14 +18,12 @@ FLOORS = [
     {"zoo", "foreign"},
     {
         "report",
-        "bars",
-        "options",
         "bench",
         "bench_sb3",
         "experiments",
-        "reproduce",
         "teachers",
         "tour",
+        "commands",
         "cli",
         "widgets",
         "exercises",
@@ -40,8 +38,8 @@ NEIGHBOURS = {
     "recordings": {"memory"},  # a recording is a memory in a file
     "bench": {"bench_sb3"},
     "tour": {"report"},
-    "reproduce": {"experiments"},
-    "cli": {"bars", "bench", "options", "experiments", "reproduce", "teachers", "tour"},
+    "commands": {"bench", "experiments", "teachers", "tour"},
+    "cli": {"commands"},
 }
 
 # Learning, judging and acting run on a bare machine; plots are drawn elsewhere.

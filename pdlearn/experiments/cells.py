@@ -18,7 +18,7 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, fingerprint
 from pdlearn.evaluation import Evaluation
-from pdlearn.experiments import EXPERIMENTS, Experiment, Student
+from pdlearn.experiments.tables import EXPERIMENTS, Experiment, Student
 from pdlearn.memory import Memory
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, DistillConfig, EvalConfig

@@ -1,11 +1,20 @@
-"""What the command line's options mean: games, teachers, devices, settings, folders."""
+"""The options that commands share, and what they mean: games, teachers, devices, settings."""
 
 import dataclasses
 import json
 from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
 
 from pdlearn.games import game_by_name
 from pdlearn.presets import describe
+
+Budget = Literal["smoke", "fast", "full", "paper"]
+Device = Literal["auto", "cpu", "cuda"]
+Game = Annotated[str, tyro.conf.Positional]
+Games = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="GAME [GAME ...]")]
+Settings = Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE")]
 
 
 def known_game(game: str) -> str:

@@ -1,0 +1,1 @@
+"""The subcommands of `pdlearn`, a file and a function each."""

@@ -1,0 +1,93 @@
+"""`pdlearn distill`: teachers into a student."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from pdlearn.commands.bars import Bar, follow
+from pdlearn.commands.options import (
+    Budget,
+    Device,
+    Games,
+    Settings,
+    config_of_run,
+    device_by_name,
+    refuse_overwriting,
+    refuse_unless_one_each,
+    slug,
+    teachers_of,
+    with_settings,
+)
+from pdlearn.presets import DISTILL_BUDGETS
+
+
+def distill(
+    games: Games,
+    teacher: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    size: str = "net3",
+    loss: Literal["kl", "nll", "mse"] = "kl",
+    temperature: float | None = None,
+    budget: Budget = "fast",
+    minutes: float = math.inf,
+    seed: int = 0,
+    device: Device = "auto",
+    folder: Path | None = None,
+    resume: Path | None = None,
+    recording: tyro.conf.UseAppendAction[tuple[Path, ...]] = (),
+    settings: Settings = (),
+) -> None:
+    """Distil a teacher into a student, or the teachers of several games into one student.
+
+    Args:
+        games: the game that the teacher plays, or several with a teacher each
+        teacher: a file or a shipped agent, once for each game in turn (default: GAME/teacher)
+        size: teacher, net1, net2 or net3; of several games multi3 or multi10
+        loss: what the student minimises
+        temperature: divides the teacher's values, kl only (default: the budget's)
+        budget: smoke (seconds), fast (minutes on two cores), full, paper (500 hours of play)
+        minutes: stop after so many minutes; --resume goes on
+        seed: of the student, the teacher's exploration and the games
+        device: where the networks and the memory live
+        folder: where the run is kept (default: runs/distill-GAMES-SIZE-LOSS-SEED)
+        resume: a run's folder to go on from
+        recording: learn from this file of recorded play, once for each game in turn
+        settings: other settings of the budget, as in --set minibatch=32
+    """
+    from pdlearn.distill import Distillation
+    from pdlearn.networks import size_by_name
+    from pdlearn.recordings import load_recording
+
+    config = with_settings(DISTILL_BUDGETS[budget], settings)
+    config = dataclasses.replace(config, size=size, loss=loss)
+    if temperature is not None:
+        config = dataclasses.replace(config, temperature=temperature)
+    if resume is not None:
+        config, seed = config_of_run(resume, config, seed, settings)
+    size_by_name(config.size, several_games=len(games) > 1)
+    agents = teachers_of(games, teacher)
+    folder = resume or folder or Path(
+        "runs", f"distill-{'-'.join(map(slug, games))}-{config.size}-{config.loss}-{seed}"
+    )  # fmt: skip
+    refuse_overwriting(folder, resume)
+    refuse_unless_one_each("recording", recording, games)
+    memories = [
+        load_recording(path, game, device_by_name(device))[0]
+        for game, path in zip(games, recording, strict=False)
+    ]
+    run = Distillation(
+        agents, config, memories or None, seed=seed, device=device_by_name(device), folder=folder,
+        resume=resume is not None, minutes=minutes,
+    )  # fmt: skip
+    bar = Bar(f"distill {' '.join(games)}", config.hours * config.updates_per_hour, "updates")
+    again = ["pdlearn distill", *games, f"--resume {folder}"]
+    follow(
+        run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
+        " ".join([*again, *(f"--teacher {name}" for name in teacher)]),
+    )  # fmt: skip
+    print(f"{folder / 'agent.safetensors'}: judge it with")
+    for game in games:
+        choice = f" --game {game}" if len(games) > 1 else ""
+        print(f"  pdlearn evaluate {folder / 'agent.safetensors'}{choice}")

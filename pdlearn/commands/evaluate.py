@@ -1,0 +1,50 @@
+"""`pdlearn evaluate`: judge an agent."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from pdlearn.commands.bars import judge
+from pdlearn.commands.options import Device, device_by_name
+from pdlearn.presets import EvalConfig
+
+
+def evaluate(
+    agent: Annotated[str, tyro.conf.Positional],
+    game: str | None = None,
+    episodes: int = EvalConfig.episodes,
+    epsilon: float = EvalConfig.epsilon,
+    seed: int = 0,
+    device: Device = "auto",
+    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+) -> None:
+    """Judge an agent by full episodes: mean raw score with a 95 % interval.
+
+    Args:
+        agent: a file, or a shipped agent such as pong/net3
+        game: which one, if the agent plays several
+        episodes: full episodes played
+        epsilon: the agent's exploration
+        seed: of the exploration and the games; training never sees these games
+        device: where the network lives
+        json_file: also write the result to this file
+    """
+    from pdlearn import zoo
+
+    judged = zoo.load(agent, device_by_name(device), game)
+    result = judge(judged, EvalConfig(episodes=episodes, epsilon=epsilon), seed, agent)
+    facts = result.card()
+    teacher = zoo.score_of(f"{judged.game}/teacher")
+    if teacher is not None and teacher > 0:
+        facts["percent_of_teacher"] = 100 * result.mean / teacher
+    if json_file is not None:
+        json_file.write_text(json.dumps({**facts, "scores": result.scores}, indent=1) + "\n")
+    print(
+        f"{agent}: {facts['mean']:.2f} [{facts['low']:.2f}, {facts['high']:.2f}] "
+        f"over {facts['episodes']} episodes of {facts['mean_steps']:.0f} steps, "
+        f"{facts['truncated']} cut by the frame cap"
+    )
+    if "percent_of_teacher" in facts:
+        print(f"{facts['percent_of_teacher']:.1f} % of {judged.game}/teacher ({teacher:.2f})")

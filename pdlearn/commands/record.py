@@ -1,0 +1,46 @@
+"""`pdlearn record`: a teacher's play into a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from pdlearn.commands.bars import Bar
+from pdlearn.commands.options import Game, teachers_of
+
+
+def record(
+    game: Game,
+    file: Annotated[Path, tyro.conf.Positional],
+    teacher: str | None = None,
+    agent_steps: int = 54_000,
+    epsilon: float = 0.05,
+    seed: int = 0,
+) -> None:
+    """Record a teacher's play to a file that `pdlearn distill --recording` learns from.
+
+    Args:
+        game: the game that the teacher plays
+        file: where to write it
+        teacher: a file or a shipped agent (default: GAME/teacher)
+        agent_steps: how long; a paper hour is 54,000
+        epsilon: the teacher's exploration
+        seed: of the exploration and the games
+    """
+    import torch
+
+    from pdlearn.recordings import record as fill
+    from pdlearn.recordings import save_recording, watch
+
+    (agent,) = teachers_of((game,), (teacher,) if teacher else ())
+    generator = torch.Generator().manual_seed(seed)
+    memory, play = watch(agent, 16, agent_steps, epsilon, generator, seed, "collect")
+    bar = Bar(f"record {game}", agent_steps, "steps")
+    for count in fill(play, memory, agent_steps):
+        bar.update(count)
+    bar.close()
+    play.close()
+    card = {key: agent.card[key] for key in ("game", "actions", "preprocessing")}
+    card |= {"teacher": teacher or f"{game}/teacher", "epsilon": epsilon, "seed": seed}
+    save_recording(file, memory, card)
+    print(f"{file}: {len(memory):,} states, {file.stat().st_size / 1e6:.1f} MB")

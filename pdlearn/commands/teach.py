@@ -1,0 +1,116 @@
+"""`pdlearn teach`: train teachers."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from pdlearn.commands.bars import Bar, follow
+from pdlearn.commands.options import (
+    Budget,
+    Device,
+    Games,
+    Settings,
+    config_of_run,
+    device_by_name,
+    known_game,
+    refuse_overwriting,
+    slug,
+    with_settings,
+)
+from pdlearn.games import GAMES
+from pdlearn.presets import TEACHER_BUDGETS
+
+
+def teach(
+    games: Games = (),
+    all_games: Annotated[bool, tyro.conf.arg(name="all")] = False,
+    budget: Budget = "fast",
+    agent_steps: int | None = None,
+    minutes: float = math.inf,
+    seed: int = 0,
+    device: Device = "auto",
+    folder: Path | None = None,
+    resume: Path | None = None,
+    jobs: int = 1,
+    slice_minutes: float = 30.0,
+    settings: Settings = (),
+) -> None:
+    """Train a DQN teacher; runs/teach-GAME-SEED keeps it, with a CSV of its progress.
+
+    Several games are trained in slices of time, the one furthest below its goal first; the same
+    command goes on with what there is.
+
+    Args:
+        games: among the ten games, or a Gymnasium id with discrete actions
+        all_games: all ten games
+        budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)
+        agent_steps: agent steps in all (default: the budget's)
+        minutes: stop after so many minutes; --resume goes on
+        seed: of the network, the exploration and the games
+        device: where the network and its memory live
+        folder: where the run is kept (default: runs/teach-GAME-SEED); the runs, of several games
+        resume: a run's folder to go on from
+        jobs: how many of several games run side by side
+        slice_minutes: how long each of several games runs before it is another's turn
+        settings: other settings of the budget, as in --set n_step=1 double=True
+    """
+    if all_games or len(games) > 1:
+        if games and all_games or resume is not None:
+            raise ValueError("expected --all, or games by name; without --resume, which is implied")
+        arguments = ["--budget", budget, "--seed", str(seed), "--device", device_by_name(device)]
+        if agent_steps is not None:
+            arguments += ["--agent-steps", str(agent_steps)]
+        if settings:
+            with_settings(TEACHER_BUDGETS[budget], settings)
+            arguments += ["--set", *settings]
+        names = [known_game(game) for game in games] or list(GAMES)
+        folders = {name: (folder or Path("runs")) / f"teach-{name}-{seed}" for name in names}
+        _teach_many(folders, arguments, jobs, minutes, slice_minutes)
+        return
+    if not games:
+        raise ValueError(f"expected a game, or --all; games: {', '.join(GAMES)}")
+    game = games[0]
+
+    from pdlearn.dqn import Teaching
+
+    config = with_settings(TEACHER_BUDGETS[budget], settings)
+    if agent_steps is not None:
+        config = dataclasses.replace(config, agent_steps=agent_steps)
+    if resume is not None:
+        config, seed = config_of_run(resume, config, seed, settings, agent_steps)
+    folder = resume or folder or Path("runs", f"teach-{slug(game)}-{seed}")
+    refuse_overwriting(folder, resume)
+    run = Teaching(
+        game, config, seed=seed, device=device_by_name(device), folder=folder,
+        resume=resume is not None, minutes=minutes,
+    )  # fmt: skip
+    bar = Bar(f"teach {game}", config.agent_steps, "steps")
+    follow(
+        run, bar, "agent_steps", ("score", "best_evaluation", "loss", "epsilon"),
+        f"pdlearn teach {game} --resume {folder}",
+    )  # fmt: skip
+    best = folder / "best.safetensors"
+    made = best if best.exists() else folder / "agent.safetensors"
+    print(f"{made}: score it afresh with")
+    print(f"  pdlearn evaluate {made}")
+
+
+def _teach_many(
+    folders: dict[str, Path], arguments: list[str], jobs: int, minutes: float, slice_minutes: float
+) -> None:
+    """Drive `teach_many`, a line for every slice that ends."""
+    from pdlearn.teachers import teach_many
+
+    slices = teach_many(folders, arguments, jobs=jobs, minutes=minutes, slice_minutes=slice_minutes)
+    try:
+        for now in slices:
+            print(
+                f"{now.game:15s} {now.agent_steps:11,d} steps, best evaluation "
+                f"{now.best_evaluation:9.1f}, {now.way:5.1f} % of the way to Nature DQN",
+                flush=True,
+            )
+    finally:
+        slices.close()

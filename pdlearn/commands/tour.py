@@ -1,0 +1,33 @@
+"""`pdlearn tour`: the whole of it, in five minutes."""
+
+from pathlib import Path
+from typing import Literal
+
+from pdlearn.commands.bars import Bar, judge
+from pdlearn.commands.options import known_game
+
+
+def tour(
+    folder: Path = Path("runs/tour"),
+    game: str = "pong",
+    budget: Literal["smoke", "fast"] = "fast",
+    seed: int = 0,
+) -> None:
+    """Distil the shipped Pong teacher into net3, judge both, and leave a page to look at.
+
+    Args:
+        folder: where report.html and result.json are written
+        game: a game with a shipped teacher
+        budget: smoke proves that it runs; fast takes a few minutes on two cores
+        seed: of the student, the exploration and the games
+    """
+    from pdlearn.tour import run_tour
+
+    result = run_tour(folder, known_game(game), budget, seed, Bar, judge)
+    print(
+        f"teacher {result['teacher_score']:.2f}, student {result['student_score']:.2f}: "
+        f"{result['student_percent']:.1f} % of the score with "
+        f"{100 * result['student_parameters'] / result['teacher_parameters']:.1f} % of the "
+        f"parameters, in {result['seconds']:.0f} s"
+    )
+    print(f"look at {folder / 'report.html'}")

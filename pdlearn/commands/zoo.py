@@ -1,0 +1,54 @@
+"""`pdlearn zoo`: the shipped agents."""
+
+import math
+from typing import Annotated, Literal
+
+import tyro
+
+from pdlearn.commands.bars import judge
+from pdlearn.presets import EvalConfig
+
+
+def zoo(
+    action: Annotated[Literal["list", "check"], tyro.conf.Positional] = "list",
+    episodes: int = 10,
+    seed: int = 2,
+) -> None:
+    """List the shipped agents with their size and score, or check that they still score so.
+
+    Args:
+        action: list, or check, which plays each agent and says which fall outside their card
+        episodes: full episodes played of each (check only)
+        seed: of the exploration and the games (check only)
+    """
+    from pdlearn import zoo
+    from pdlearn.networks import parameter_count
+
+    if action == "check":
+        outside = []
+        for name in zoo.names():
+            agent = zoo.load(name)
+            result = judge(agent, EvalConfig(episodes=episodes), seed, name)
+            (low, high), card = result.interval, agent.card["score"]
+            fits = zoo.within_card(agent, result)
+            print(
+                f"{name:20s} {result.mean:9.1f} [{low:.1f}, {high:.1f}], card "
+                f"{card['mean']:.1f} [{card['low']:.1f}, {card['high']:.1f}]"
+                f"{'' if fits else ': outside'}",
+                flush=True,
+            )
+            outside += [] if fits else [name]
+        if outside:
+            raise ValueError(f"outside their card: {', '.join(outside)}")
+        return
+    print(f"{'name':20s} {'parameters':>10s} {'kB':>6s} {'score':>9s}  95 % interval")
+    for name in zoo.names():
+        agent = zoo.load(name)
+        score = agent.card.get("score", {})
+        kilobytes = zoo.path(name).stat().st_size / 1e3
+        print(
+            f"{name:20s} {parameter_count(agent.network):10,d} {kilobytes:6.0f} "
+            f"{score.get('mean', math.nan):9.1f}  "
+            f"[{score.get('low', math.nan):.1f}, {score.get('high', math.nan):.1f}] "
+            f"over {score.get('episodes', 0)} episodes"
+        )
