@@ -14,6 +14,7 @@ from typing import NamedTuple
 from pdlearn import paper
 from pdlearn.experiments import claims
 from pdlearn.experiments.readings import READINGS
+from pdlearn.experiments.tables import EXPERIMENTS
 from pdlearn.zoo.tables import read_rows
 
 PAGE = "docs/results.md"
@@ -51,7 +52,7 @@ ENTRIES = [
     ),
     Entry(
         "table1",
-        "Three losses, students of the teacher's size (table 1)",
+        EXPERIMENTS["table1"].title,
         "KL serves a student best, then NLL, then MSE: geometric means over four games of "
         f"{paper.TABLE_1_MEAN['kl']}, {paper.TABLE_1_MEAN['nll']} and "
         f"{paper.TABLE_1_MEAN['mse']} % (the means follow from the paper's cells).",
@@ -60,7 +61,7 @@ ENTRIES = [
     ),
     Entry(
         "compression",
-        "Smaller and smaller students (figure 3, table B1)",
+        EXPERIMENTS["compression"].title,
         "Students of 25, 7 and 4 % of the teacher's parameters keep "
         f"{paper.TABLE_B1_MEAN['net1']}, {paper.TABLE_B1_MEAN['net2']} and "
         f"{paper.TABLE_B1_MEAN['net3']} % of its score, geometric means over ten games.",
@@ -69,8 +70,8 @@ ENTRIES = [
     ),
     Entry(
         "temperature",
-        "The temperature (section 3)",
-        "The paper tried 1, 0.1, 0.01 and 0.001 and kept 0.01; it prints no table of them.",
+        EXPERIMENTS["temperature"].title,
+        "The authors tried these and kept 0.01; they print no table of them.",
         "Percent of the teacher's score by temperature, a panel a game",
         claims.of_table,
     ),
