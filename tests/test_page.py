@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pdlearn import zoo
+from pdlearn.distill import fingerprint
 from pdlearn.experiments import claims, page
 from pdlearn.experiments.page import ENTRIES, Entry, build_page, section
 from pdlearn.experiments.readings import READINGS
@@ -18,13 +20,14 @@ TEACHERS = {"pong": "aaaa", "qbert": "bbbb"}
 @pytest.fixture(autouse=True)
 def shipped(monkeypatch):
     """Let the shipped teachers be two, of marks that hand-made rows can name."""
-    monkeypatch.setattr(claims, "_mark", TEACHERS.get)
+    monkeypatch.setattr(claims, "_mark", lambda games: "+".join(TEACHERS[g] for g in games))
 
 
 def row(game, label, mean, seed=0, low=None, high=None, **more) -> dict:
     """Return a row of a student, its teacher's mean being 100."""
     facts = {
-        "game": game, "label": label, "seed": seed, "agent_steps": 1_000, "samples": 64_000,
+        "game": game, "label": label, "loss": "kl", "seed": seed, "agent_steps": 1_000,
+        "samples": 64_000,
         "episodes": 30, "mean": mean, "low": mean - 5 if low is None else low,
         "high": mean + 5 if high is None else high, "teacher": TEACHERS[game],
         "teacher_mean": 100.0, "percent": mean,
@@ -54,7 +57,7 @@ def test_each_column_has_its_mean_beside_the_papers_on_the_same_games():
 
 def test_students_that_keep_up_are_counted_by_their_intervals():
     rows = [row("pong", "kl", 90, low=80, high=100), row("pong", "kl", 90, 1, low=80, high=99.9)]
-    assert "of 1 of 2 students reaches the teacher's score" in said(rows)
+    assert "of 1 of 2 scores reaches the teacher's" in said(rows)
 
 
 def test_the_papers_percentage_is_in_an_interval_or_it_is_not():
@@ -65,7 +68,7 @@ def test_the_papers_percentage_is_in_an_interval_or_it_is_not():
 
 def test_an_interval_is_of_the_teachers_score():
     rows = [row("pong", "kl", 19, low=18, high=20, teacher_mean=20.0, percent=95)]
-    assert "of 1 of 1 student reaches" in said(rows)
+    assert "of 1 of 1 score reaches" in said(rows)
 
 
 def test_the_best_of_a_row_is_counted_over_games_where_all_have_run():
@@ -92,7 +95,26 @@ def test_the_amount_shown_is_that_of_most_rows_and_of_two_the_larger():
     much, little = row("pong", "kl", 5, samples=900), row("pong", "kl", 5, samples=1_000)
     assert claims.comparable([much, little])[0] == [little]
     assert claims.comparable([much, little, much])[0] == [much, much]
-    assert "1 student, each of 1,000 samples drawn from 1,000 agent steps" in said([little])
+    assert "1 score, each of a student of 1,000 samples drawn from 1,000 agent" in said([little])
+
+
+def test_one_network_of_several_games_has_several_teachers_and_dqn_samples_of_its_own():
+    both = {"games": "pong qbert", "teacher": "aaaa+bbbb"}
+    kl = [row("pong", "kl", 5, **both), row("qbert", "kl", 5, **both)]
+    dqn = row("pong", "dqn", 5, loss="td", samples=63_000, **both)
+    others = [
+        row("pong", "dqn", 5, loss="td", agent_steps=2_000, **both),
+        row("pong", "kl", 5, games="pong qbert"),
+    ]
+    assert claims.comparable([*kl, dqn, *others]) == ([*kl, dqn], 2)
+    assert "3 scores, each of a student of 63,000 to 64,000 samples" in claims._amounts([*kl, dqn])
+
+
+def test_a_mark_is_of_teachers_that_ship(monkeypatch):
+    monkeypatch.undo()
+    mark = fingerprint(zoo.load("pong/teacher").network)
+    assert claims._mark(("pong",)) == mark
+    assert claims._mark(("pong", "no_such_game")) is None
 
 
 def test_figure_1_has_a_line_for_each_state():

@@ -24,7 +24,7 @@ def tape_start(env, length):
     stack = np.zeros((2, 2, 2), np.uint8)
     for t in range(length + 1):
         stack = np.concatenate([stack[1:], np.array([[[env, 0], [t + 1, 0]]], np.uint8)])
-    return Start(env, np.ones(length, np.uint8), digest(stack))
+    return Start(env, np.zeros(length, np.uint8), digest(stack))
 
 
 def tape_starts(*lengths):
@@ -48,13 +48,13 @@ def tape(monkeypatch):
     assert made and all(env.closed for env in made)
 
 
-class Left:
-    """Always the first action."""
+class Right:
+    """Always the second action."""
 
     device = torch.device("cpu")
 
     def __call__(self, observation):
-        return torch.zeros(len(observation), dtype=torch.int64), torch.zeros(len(observation), 2)
+        return torch.ones(len(observation), dtype=torch.int64), torch.zeros(len(observation), 2)
 
 
 def agent_of(game, actions):
@@ -75,18 +75,18 @@ def test_points_and_steps_before_the_hand_over_are_not_the_agents(tape):
 def test_the_recorded_actions_are_played_and_then_the_agents(tape):
     tape([[(6, "terminated", ())] * 9] * 2)
     starts = tape_starts(1, 3)
-    play = play_from(starts, starts.entries, Left())
+    play = play_from(starts, starts.entries, Right())
     actions = [next(play).action.tolist() for _ in range(5)]
     play.close()
-    assert actions == [[1, 1], [0, 1], [0, 1], [0, 0], [0, 0]]
+    assert actions == [[0, 0], [1, 0], [1, 0], [1, 1], [1, 1]]
 
 
 def test_each_start_is_played_once_and_scores_stand_in_the_starts_order(tape):
-    # The first copy's episodes are short: the next ones must not be taken in place of the second's.
-    tape([[(4, "terminated", ())] * 50, [(40, "truncated", ())] * 50])
+    # The second copy's are short: the next ones must not be taken in place of the first's.
+    tape([[(40, "truncated", ())] * 50, [(4, "terminated", ())] * 50])
     starts = Starts("tape", tape_starts(1, 1).entries * 2, {"actions": ["LEFT", "RIGHT"]})
     result = evaluate(agent_of("tape", 2), EvalConfig(num_envs=2), starts=starts)
-    assert result.lengths == [3, 39, 3, 39]
+    assert result.lengths == [39, 3, 39, 3]
     assert result.truncated == 2
 
 
@@ -132,6 +132,13 @@ def test_a_start_lies_in_the_first_fifth_of_its_episode():
     # Catch lasts 11 steps, and a fifth of it 2.
     lengths = [len(start.actions) for start in recorded(60).entries]
     assert set(lengths) == {0, 1, 2}
+
+
+def test_an_episode_ends_where_the_game_does(tape):
+    # A fifth of 9 steps is 1, and would be 2 if the step after the end were the episode's.
+    tape([[(9, "terminated", ())] * 9, [(9, "truncated", ())] * 9] * 20)
+    lengths = {len(start.actions) for start in record_starts("tape", 40, 0, num_envs=40)}
+    assert lengths == {0, 1}
 
 
 def test_starts_are_games_that_no_teacher_learns_from():

@@ -4,6 +4,7 @@ A function takes an experiment's name and all rows of its CSV, strings as they w
 returns Markdown.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
@@ -41,22 +42,38 @@ def of_table(name: str, rows: Sequence[dict]) -> str:
 def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
     """Return the rows of the shipped teachers and of one amount of learning; count the others.
 
-    The amount is that of most rows, of two the larger.
+    The amount, samples of so many agent steps of play, is that of most rows, of two the larger.
+    Where DQN stands among the columns its samples are its own, and the agent steps are compared.
     """
-    marks = {game: _mark(game) for game in {row["game"] for row in rows}}
-    current = [row for row in rows if row["teacher"] == marks[row["game"]]]
-    amounts = Counter(_amount(row) for row in current)
+    groups = {_games(row) for row in rows}
+    marks = {games: _mark(games) for games in groups}
+    current = [row for row in rows if row["teacher"] == marks[_games(row)]]
+    amounts = Counter(_amount(row) for row in current if row["loss"] != "td")
     if not amounts:
         return [], len(rows)
     chosen = max(amounts, key=lambda amount: (amounts[amount], amount))
-    shown = [row for row in current if _amount(row) == chosen]
+    shown = [
+        row
+        for row in current
+        if _amount(row) == chosen or (row["loss"] == "td" and _amount(row)[1] == chosen[1])
+    ]
     return shown, len(rows) - len(shown)
 
 
-def _mark(game: str) -> str | None:
-    """Return what tells the shipped teacher of `game` from others; None if there is none."""
-    name = f"{game}/teacher"
-    return fingerprint(zoo.load(name).network) if name in zoo.names() else None
+def _games(row: dict) -> tuple[str, ...]:
+    """Return the games of a row's student: the row's own, or all that one network plays."""
+    return tuple(row.get("games", row["game"]).split())
+
+
+def _mark(games: tuple[str, ...]) -> str | None:
+    """Return what tells the shipped teachers of `games` from others; None where one is missing."""
+    names = [f"{game}/teacher" for game in games]
+    if not set(names) <= set(zoo.names()):
+        return None
+    marks = [fingerprint(zoo.load(name).network) for name in names]
+    if len(marks) == 1:
+        return marks[0]
+    return hashlib.sha256(" ".join(marks).encode()).hexdigest()[:16]
 
 
 def _amount(row: dict) -> tuple[int, int]:
@@ -64,21 +81,23 @@ def _amount(row: dict) -> tuple[int, int]:
 
 
 def _amounts(rows: Sequence[dict]) -> str:
-    samples, agent_steps = _amount(rows[0])
+    samples = sorted({int(row["samples"]) for row in rows})
     seeds = sorted({int(row["seed"]) for row in rows})
     episodes = sorted({int(row["episodes"]) for row in rows})
+    drawn = f"{samples[0]:,}" if len(samples) == 1 else f"{samples[0]:,} to {samples[-1]:,}"
     return (
-        f"{_many(len(rows), 'student')}, each of {samples:,} samples drawn from {agent_steps:,} "
-        f"agent steps of play and judged by {' or '.join(map(str, episodes))} episodes; "
+        f"{_many(len(rows), 'score')}, each of a student of {drawn} samples drawn from "
+        f"{int(rows[0]['agent_steps']):,} agent steps of play, and over "
+        f"{' or '.join(map(str, episodes))} episodes; "
         f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}."
     )
 
 
 def _student(name: str, rows: Sequence[dict], label: str) -> str:
-    """Say how one column does: its mean over games, and how many of its students keep up."""
+    """Say how one column does: its mean over games, and how many of its scores keep up."""
     theirs = EXPERIMENTS[name].paper
     ours = percents(rows, label)
-    students = [row for row in rows if row["label"] == label]
+    scores = [row for row in rows if row["label"] == label]
     told = [f"`{label}`:"]
     mean = mean_over_games(rows, label)
     if mean is None:
@@ -89,12 +108,11 @@ def _student(name: str, rows: Sequence[dict], label: str) -> str:
         if len(same) == len(ours):
             told.append(f"(the paper's on the same: {geometric_mean(same):.1f} %)")
         told[-1] += ";"
-    reach = sum(_percent_interval(row)[1] >= 100 for row in students)
+    reach = sum(_percent_interval(row)[1] >= 100 for row in scores)
     told.append(
-        f"the 95 % interval of {reach} of {_many(len(students), 'student')} reaches the teacher's "
-        "score"
+        f"the 95 % interval of {reach} of {_many(len(scores), 'score')} reaches the teacher's"
     )
-    printed = [row for row in students if label in theirs.get(row["game"], {})]
+    printed = [row for row in scores if label in theirs.get(row["game"], {})]
     if printed:
         hold = sum(
             low <= theirs[row["game"]][label] <= high
