@@ -37,7 +37,7 @@ def row(game, label, mean, seed=0, low=None, high=None, **more) -> dict:
 
 ROWS = [
     row("pong", "mse", 60), row("pong", "nll", 92), row("pong", "kl", 99),
-    row("qbert", "mse", 120), row("qbert", "nll", 110), row("qbert", "kl", 80),
+    row("qbert", "mse", 120), row("qbert", "nll", 130), row("qbert", "kl", 80),
 ]  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_an_interval_is_of_the_teachers_score():
 
 def test_the_best_of_a_row_is_counted_over_games_where_all_have_run():
     assert (
-        "Best of the row in 2 games: `mse` 1, `kl` 1; in the paper, on the same: `kl` 2."
+        "Best of the row in 2 games: `nll` 1, `kl` 1; in the paper, on the same: `kl` 2."
         in said(ROWS)
     )
     assert "In no game have all of the columns run yet." in said(ROWS[:2])

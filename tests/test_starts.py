@@ -14,7 +14,7 @@ from pdlearn.evaluation import evaluate
 from pdlearn.games import GAMES
 from pdlearn.presets import EvalConfig
 from pdlearn.starts import FOLDER, Start, Starts, digest, load_starts, play_from, save_starts
-from pdlearn.starts.recorder import PersistentRandom, as_starts, record_starts, verify
+from pdlearn.starts.recorder import PersistentRandom, card_of, record_starts, verify
 
 # --- playing on from them, on a tape whose reward at time t is t ---
 
@@ -111,7 +111,8 @@ def test_starts_of_another_game_or_of_other_actions_are_refused(tape):
 
 
 def recorded(count=20, seed=0, num_envs=8):
-    return as_starts(CATCH, list(record_starts(CATCH, count, seed, num_envs)), seed)
+    entries = tuple(record_starts(CATCH, count, seed, num_envs))
+    return Starts(CATCH, entries, card_of(CATCH, seed))
 
 
 def same(one, other):

@@ -11,6 +11,7 @@ from pdlearn.experiments import tsne
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.zoo.tables import read_rows
 
+PADDLE_ROW = {CATCH: 77, MIRRORED: 0}  # the paddle's first row of pixels
 GAMES = {CATCH: ["0", "1", "2"], MIRRORED: ["0", "1", "2", "3"]}
 
 
@@ -24,6 +25,11 @@ def fresh() -> Agent:
     network = MultiGameNetwork(counts, "multi3", generator=torch.Generator().manual_seed(0))
     card = {"games": GAMES, "size": "multi3", "observation_shape": [4, 84, 84]}
     return Agent(network.requires_grad_(False), card)
+
+
+def paddle_row(observations) -> torch.Tensor:
+    """Return the first row of pixels `[N]` that shows the paddle in the newest frames."""
+    return (observations[:, -1] == 150).any(2).int().argmax(1)
 
 
 def point(game, layer, x, y):
@@ -47,9 +53,7 @@ def test_states_are_as_many_as_asked_and_of_the_agents_game():
     for game in GAMES:
         observations = tsne.states(fresh().for_game(game), 30, seed=0)
         assert observations.shape == (30, 4, 84, 84) and observations.dtype == torch.uint8
-        # Catch's paddle is at the bottom, and its mirror's at the top.
-        paddle = (observations[:, -1] == 150).flatten(2).any(2).float().mean(0)
-        assert paddle.argmax() == (0 if game == MIRRORED else 83 - 6)
+        assert (paddle_row(observations) == PADDLE_ROW[game]).all()
 
 
 def test_activations_are_those_of_the_first_layer_and_of_the_shared_one():
@@ -87,10 +91,16 @@ def test_a_network_of_one_game_or_none_is_refused(tmp_path, monkeypatch):
 def test_the_command_writes_points_of_every_game_and_the_picture(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save_agent("several.safetensors", fresh())
+    seen, activations = [], tsne.activations
+    monkeypatch.setattr(
+        tsne, "activations", lambda *given: seen.append(given) or activations(*given)
+    )
     arguments = ["reproduce", "tsne", "--agent", "several.safetensors", "--results", "r"]
     arguments += ["--budget", "smoke"]
     assert cli.main(arguments) == 0
     rows = read_rows(tmp_path / "r" / "tsne.csv")
+    shown = [PADDLE_ROW[row["game"]] for row in rows[:48]]
+    assert paddle_row(seen[0][1]).tolist() == shown and len(set(shown)) == 2
     counted = {(row["layer"], row["game"]) for row in rows}
     assert len(rows) == 2 * 2 * 24 and len(counted) == 4
     assert len({(row["x"], row["y"]) for row in rows}) > 40

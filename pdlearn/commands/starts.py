@@ -23,16 +23,17 @@ def starts(
         count: how many; each comes from the first fifth of an episode of its own
         seed: of the random play that leads to them
     """
-    from pdlearn.starts import save_starts
-    from pdlearn.starts.recorder import as_starts, record_starts, verify
+    from pdlearn.starts import Starts, save_starts
+    from pdlearn.starts.recorder import card_of, record_starts, verify
 
+    card = card_of(game, seed)
     bar = Bar(f"starts {game}", count, "starts")
     entries = []
     for start in record_starts(game, count, seed):
         entries.append(start)
         bar.update(len(entries))
     bar.close()
-    made = as_starts(game, entries, seed)
+    made = Starts(game, tuple(entries), card)
     verify(made)
     save_starts(file, made)
     longest = max(len(start.actions) for start in entries)

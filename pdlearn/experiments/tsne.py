@@ -128,7 +128,7 @@ def same_game_percent(rows: Sequence[dict], layer: str) -> float:
 
 
 def picture(rows: Sequence[dict]) -> Figure:
-    """Draw each layer's points, a colour and a marker a game, its name in its midst."""
+    """Draw each layer's points, a colour and a marker a game, its name above it."""
     games = list(dict.fromkeys(row["game"] for row in rows))
     colours = seaborn.color_palette("colorblind", len(games))
     figure, panels = plt.subplots(1, len(LAYERS), figsize=(12, 6), layout="constrained")
@@ -144,13 +144,15 @@ def picture(rows: Sequence[dict]) -> Figure:
                 ]
             )
             axes.scatter(
-                *points.T, s=9, color=colours[index], marker=MARKERS[index % len(MARKERS)],
+                *points.T, s=14, color=colours[index], marker=MARKERS[index % len(MARKERS)],
                 alpha=0.7, linewidths=0,
             )  # fmt: skip
-            middle = points[((points - np.median(points, 0)) ** 2).sum(1).argmin()]
-            name = GAMES[game].title if game in GAMES else game
-            labels.append((*middle, name))
-        for x, y, name in labels:
-            axes.text(x, y, name, ha="center", fontsize=9, path_effects=outline, zorder=3)
+            above = np.median(points[:, 0]), np.quantile(points[:, 1], 0.95)
+            labels.append((above, GAMES[game].title if game in GAMES else game))
+        for above, name in labels:
+            axes.annotate(
+                name, above, (0, 4), textcoords="offset points", ha="center", fontsize=9,
+                path_effects=outline,
+            )  # fmt: skip
         axes.set(title=title, xticks=[], yticks=[])
     return figure

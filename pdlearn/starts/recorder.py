@@ -76,8 +76,8 @@ def _record_round(game: str, seeds: np.ndarray, rng: np.random.Generator) -> Ite
         yield Start(int(emulator_seed), np.array(taken[:moment], np.uint8), seen[moment])
 
 
-def as_starts(game: str, entries: list[Start], seed: int) -> Starts:
-    """Return recorded starts as a set, with a card that says how they were made."""
+def card_of(game: str, seed: int) -> dict:
+    """Return the card of what `record_starts` makes; raise ValueError for an unknown game."""
     env = envs.make(game, 1)
     card = {
         "actions": list(env.action_names),
@@ -90,7 +90,7 @@ def as_starts(game: str, entries: list[Start], seed: int) -> Starts:
         },
     }
     env.close()
-    return Starts(game, tuple(entries), card)
+    return card
 
 
 def verify(starts: Starts, num_envs: int = 20) -> None:
