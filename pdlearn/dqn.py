@@ -126,7 +126,7 @@ class Teaching(Run):
         memory = Memory(
             config.memory_steps, config.num_envs, self.env.observation_shape, self.device
         )
-        policy = EpsilonGreedy(self.learner.network, 1.0, self.generator)
+        policy = EpsilonGreedy(self.learner.network, 1.0, self.generator, config.longest_hold_steps)
         tracker = EpisodeTracker(config.num_envs)
         scores = deque(maxlen=20)
         losses = []

@@ -47,6 +47,8 @@ class TeacherConfig:
     """exploration after the decay"""
     epsilon_decay_steps: int = 100_000
     """agent steps of linear decay"""
+    longest_hold_steps: int = 1
+    """a random action is held for up to so many steps (1: plain epsilon-greedy)"""
     clip_reward: bool = True
     """learn from the sign of rewards (scores stay raw)"""
     end_on_life_loss: bool = True

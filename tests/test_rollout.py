@@ -1,5 +1,6 @@
 """The acting loop: what a step means at an episode's edge, checked against a scripted tape."""
 
+import itertools
 from itertools import islice
 
 import numpy as np
@@ -72,6 +73,28 @@ def test_epsilon_one_is_uniform_and_epsilon_zero_is_greedy():
     anything, _ = EpsilonGreedy(network, 1.0, generator)(observation)
     shares = np.bincount(anything.numpy(), minlength=4) / 4_000
     assert np.abs(shares - 0.25).max() < 0.03
+
+
+def test_a_random_action_is_held_for_n_steps_as_often_as_one_over_n_squared():
+    network = QNetwork(1_000, "net3", (5,), torch.Generator().manual_seed(0))
+    policy = EpsilonGreedy(network, 1.0, torch.Generator().manual_seed(1), longest_hold_steps=3)
+    played = torch.stack([policy(torch.ones(500, 5))[0] for _ in range(61)])  # [T, E]
+    lengths = [
+        [len(list(steps)) for _, steps in itertools.groupby(copy)] for copy in played.T.tolist()
+    ]
+    holds = [length for copy in lengths for length in copy[:-1]]  # the last is cut short
+    shares = np.bincount(holds, minlength=4)[1:4] / len(holds)
+    assert np.abs(shares - np.array([36, 9, 4]) / 49).max() < 0.02
+
+
+def test_held_actions_begin_with_probability_epsilon_and_leave_the_rest_greedy():
+    network = QNetwork(1_000, "net3", (5,), torch.Generator().manual_seed(0))
+    policy = EpsilonGreedy(network, 0.0, torch.Generator().manual_seed(1), longest_hold_steps=50)
+    action, q = policy(torch.ones(2_000, 5))
+    assert torch.equal(action, q.argmax(1))
+    policy.epsilon = 0.25
+    began = policy(torch.ones(2_000, 5))[0] != q.argmax(1)
+    assert abs(began.float().mean().item() - 0.25) < 0.03
 
 
 def test_epsilon_is_the_share_of_random_actions():

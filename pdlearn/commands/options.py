@@ -89,12 +89,15 @@ def with_settings(config, settings: tuple[str, ...]):
 
 
 def config_of_run(folder: Path, config, seed: int, settings=(), agent_steps: int | None = None):
-    """Return the settings and seed that the run in `folder` was begun with, then `settings`."""
+    """Return the settings and seed that the run in `folder` was begun with, then `settings`.
+
+    A setting that the run did not know yet has its default.
+    """
     path = folder / "config.json"
     if not path.exists():
         raise ValueError(f"{folder}: no run to resume here (it has no config.json)")
     saved = json.loads(path.read_text())
-    begun = {key: saved[key] for key in describe(config)}
+    begun = {key: saved[key] for key in describe(config) if key in saved}
     if agent_steps is not None:
         begun["agent_steps"] = agent_steps
     return with_settings(type(config)(**begun), settings), saved["seed"]
