@@ -35,6 +35,7 @@ _MODULE_OF = {
     "kl_loss": "losses",
     "load_agent": "checkpoints",
     "load_recording": "recordings",
+    "load_starts": "starts",
     "make": "envs",
     "mse_loss": "losses",
     "nll_loss": "losses",
@@ -42,6 +43,7 @@ _MODULE_OF = {
     "record_clip": "clips",
     "save_agent": "checkpoints",
     "save_recording": "recordings",
+    "save_starts": "starts",
     "td_loss": "losses",
 }
 __all__ = [*_MODULE_OF, "widgets", "zoo"]

@@ -70,6 +70,10 @@ class Environment:
 
     def reset(self, seed: int, purpose: str) -> np.ndarray:
         """Start every copy afresh and return the first observations."""
+        return self.reset_to(env_seeds(seed, purpose, self.num_envs))
+
+    def reset_to(self, seeds: np.ndarray) -> np.ndarray:
+        """Start copy e afresh from emulator seed `seeds[e]`; return the first observations."""
         raise NotImplementedError
 
     def send(self, action: np.ndarray) -> None:
@@ -106,9 +110,8 @@ class AtariEnvironment(Environment):
         )
         self.observation_shape = self._env.single_observation_space.shape
 
-    def reset(self, seed: int, purpose: str) -> np.ndarray:
-        observation, _ = self._env.reset(seed=env_seeds(seed, purpose, self.num_envs))
-        return observation.copy()
+    def reset_to(self, seeds: np.ndarray) -> np.ndarray:
+        return self._env.reset(seed=seeds)[0].copy()
 
     def send(self, action: np.ndarray) -> None:
         self._env.send(action)
@@ -151,9 +154,8 @@ class GymnasiumEnvironment(Environment):
         self._start = actions.start
         self._action = None
 
-    def reset(self, seed: int, purpose: str) -> np.ndarray:
-        seeds = [int(s) for s in env_seeds(seed, purpose, self.num_envs)]
-        return self._cast(self._env.reset(seed=seeds)[0])
+    def reset_to(self, seeds: np.ndarray) -> np.ndarray:
+        return self._cast(self._env.reset(seed=[int(seed) for seed in seeds])[0])
 
     def send(self, action: np.ndarray) -> None:
         self._action = action + self._start

@@ -91,17 +91,21 @@ class Torso(nn.Module):
             layer.weight.uniform_(-bound, bound, generator=generator)
             layer.bias.zero_()
 
+    def first_features(self, observation: Tensor) -> Tensor:
+        """Return the first layer's activations: `[B, C1, 20, 20]` of pixels, else `[B, fc1]`."""
+        if not self.pixels:
+            return F.relu(self.fc0(observation.float()))
+        # Frames stay 0..255, which bfloat16 holds exactly; the 1/255 goes into the weights,
+        # a tensor some hundred times smaller than a minibatch of frames.
+        x = channels_last(observation)
+        return F.relu(F.conv2d(x, self.conv1.weight / 255, self.conv1.bias, stride=4))
+
     def features(self, observation: Tensor) -> Tensor:
         """Return the activations of the hidden layer `fc1`, `[B, fc1]`."""
+        x = self.first_features(observation)
         if self.pixels:
-            # Frames stay 0..255, which bfloat16 holds exactly; the 1/255 goes into the weights,
-            # a tensor some hundred times smaller than a minibatch of frames.
-            x = channels_last(observation)
-            x = F.relu(F.conv2d(x, self.conv1.weight / 255, self.conv1.bias, stride=4))
             x = F.relu(self.conv2(x))  # [B, C2, 9, 9]
             x = F.relu(self.conv3(x)).flatten(1)  # [B, C3 * 7 * 7]
-        else:
-            x = F.relu(self.fc0(observation.float()))
         return F.relu(self.fc1(x))
 
 

@@ -13,7 +13,7 @@ FLOORS = [
     {"games", "pages", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs"},
-    {"memory", "evaluation", "clips", "recordings"},
+    {"memory", "starts", "evaluation", "clips", "recordings"},
     {"dqn", "distill"},
     {"zoo", "foreign"},
     {
@@ -35,6 +35,7 @@ FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in 
 NEIGHBOURS = {
     "networks": {"games"},  # the nearest right name
     "envs": {"catch"},  # registers the game
+    "evaluation": {"starts"},  # where an episode may begin
     "recordings": {"memory"},  # a recording is a memory in a file
     "bench": {"bench_sb3"},
     "tour": {"report"},
