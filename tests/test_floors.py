@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "pdlearn"
 FLOORS = [
     {"games", "pages", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
     {"envs", "catch", "checkpoints", "plots", "learner"},
-    {"rollout", "runs"},
+    {"rollout", "runs", "console"},
     {"memory", "evaluation", "clips", "recordings"},
     {"dqn", "distill"},
     {"zoo", "foreign"},
@@ -49,7 +49,7 @@ TRAINING_IMPORTS = {
     *("torch", "numpy", "gymnasium", "ale_py", "safetensors", "tqdm", "pdlearn"),
 }
 
-STEPPERS = {"envs", "rollout", "clips", "bench"}  # bench times the bare emulators
+STEPPERS = {"envs", "rollout", "clips", "console", "bench"}  # bench times the bare emulators
 GENERATORS = {"default_rng", "Generator", "SeedSequence"}
 
 
