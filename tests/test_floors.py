@@ -10,7 +10,17 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "pdlearn"
 
 FLOORS = [
-    {"games", "pages", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
+    {
+        "games",
+        "pages",
+        "paper",
+        "presets",
+        "losses",
+        "networks",
+        "optimizers",
+        "statistics",
+        "saliency",
+    },
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs", "console"},
     {"memory", "evaluation", "clips", "recordings"},

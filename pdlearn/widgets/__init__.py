@@ -3,9 +3,10 @@
 `widget.save(path)` writes a page that shows it on its own.
 """
 
+from pdlearn.widgets.attending import saliency
 from pdlearn.widgets.comparison import compare
 from pdlearn.widgets.playing import play
 from pdlearn.widgets.tempering import temperature
 from pdlearn.widgets.watching import watch
 
-__all__ = ["compare", "play", "temperature", "watch"]
+__all__ = ["compare", "play", "saliency", "temperature", "watch"]

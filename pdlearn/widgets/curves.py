@@ -58,7 +58,7 @@ def _rank(title: str) -> int:
 
 def _thin(points: list) -> list:
     """Return at most `MOST_POINTS` of the points, the newest among them."""
-    stride = -(-len(points) // MOST_POINTS)
+    stride = max(1, -(-len(points) // MOST_POINTS))
     return points[::-1][::stride][::-1]
 
 

@@ -9,6 +9,7 @@ import io
 from pathlib import Path
 
 import anywidget
+import numpy as np
 import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -75,6 +76,15 @@ class Face(anywidget.AnyWidget):
 def find_agent(agent: Agent | str | Path) -> Agent:
     """Return an agent as it is, or the one that a shipped agent's name or a path stands for."""
     return agent if isinstance(agent, Agent) else zoo.load(agent)
+
+
+def refuse_other_states(agent: Agent, state: np.ndarray) -> None:
+    """Raise ValueError unless `state` is one that the agent's network takes."""
+    expected = agent.network.observation_shape
+    if state.shape != tuple(expected):
+        raise ValueError(f"expected a state of shape {list(expected)}; got {list(state.shape)}")
+    if agent.network.pixels and state.dtype != np.uint8:
+        raise ValueError(f"expected a state of uint8; got {state.dtype}")
 
 
 def name_of(given: Agent | str | Path) -> str:

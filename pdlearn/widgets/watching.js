@@ -104,7 +104,7 @@ function drawLine(svg, line, points, dots) {
 function roundScale(from, to) {
   const span = to - from || Math.abs(to) || 1;
   const power = 10 ** Math.floor(Math.log10(span / 2));
-  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => span / each <= 3);
+  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => span / each <= 4);
   const [least, most] = [Math.floor(from / step), Math.max(Math.ceil(to / step), Math.floor(from / step) + 1)];
   const ticks = Array.from({ length: most - least + 1 }, (_, i) => (least + i) * step);
   return { low: least * step, high: most * step, ticks, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };

@@ -75,6 +75,7 @@ class Driven(Watching):
         """
         handle = display(self, display_id=True) if get_ipython() is not None else None
         self._wants_stop = False
+        self.show("running")
         ending = "interrupted"
         training = iter(self._training)
         shown_at = time.monotonic()
