@@ -9,6 +9,7 @@ from fakes import make_agent
 TEACHER = make_agent(0, by="teach")
 STUDENT = make_agent(1, by="distill", config={"loss": "kl"})
 STATE = np.random.default_rng(0).integers(0, 256, (4, 84, 84), dtype=np.uint8)
+BLOCKS = np.stack([STATE, STATE[::-1]])[:, :, :12, :12].repeat(7, 2).repeat(7, 3)  # two states
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +82,7 @@ def playing():
 def attending():
     from pdlearn.widgets import saliency
 
-    return saliency(TEACHER, np.stack([STATE, STATE[::-1]]), STUDENT)
+    return saliency(TEACHER, BLOCKS, STUDENT)
 
 
 @pytest.fixture(scope="session")

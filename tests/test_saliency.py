@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from conftest import STATE, STUDENT, TEACHER
+from conftest import BLOCKS, STATE, STUDENT, TEACHER
 from fakes import make_agent
 from test_widgets import decode
 from torch import nn
@@ -65,11 +65,11 @@ def test_strength_is_half_the_squared_change_of_the_centred_outputs():
 
 def test_the_widget_holds_each_agents_map_on_a_scale_of_its_own(attending):
     for agent, packed in zip((TEACHER, STUDENT), attending.data["agents"], strict=True):
-        states = torch.from_numpy(np.stack([STATE, STATE[::-1]]))
+        states = torch.from_numpy(BLOCKS)
         maps = torch.stack([perturbation_saliency(agent.network, s).strength for s in states])
         np.testing.assert_allclose(decode(packed["strength"]), maps / maps.max(), atol=1e-5)
         np.testing.assert_array_equal(decode(packed["choice"]), agent.network(states).argmax(1))
-    np.testing.assert_array_equal(decode(attending.data["pictures"])[1], STATE[0])
+    np.testing.assert_array_equal(decode(attending.data["pictures"]), BLOCKS[:, -1])
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from pdlearn.widgets.curves import MOST_POINTS, panels_of
 
 TEACHING = [
     {
-        "agent_steps": 1000 * t, "updates": t, "episodes": 1, "loss": 0.5 / t if t > 1 else math.nan,
-        "score": t, "evaluation": float(t) if t % 2 == 0 else math.nan, "seconds": t,
+        "agent_steps": 1000 * t, "updates": t, "episodes": 1, "seconds": t, "score": t,
+        "loss": 0.5 / t if t > 1 else math.nan, "evaluation": t if t % 2 == 0 else math.nan,
     }
     for t in range(1, 5)
 ]  # fmt: skip
