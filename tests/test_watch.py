@@ -1,5 +1,6 @@
 """Watch without a browser: what is drawn, how it stops, what it reads."""
 
+import asyncio
 import csv
 import json
 import math
@@ -68,16 +69,43 @@ def test_stop_ends_a_run_after_the_next_row_and_saves_it(tmp_path):
 
     run = Short("pdlearn/Catch-v0", TEACHER_BUDGETS["smoke"], precision="float32", folder=tmp_path)
     widget = watch(run)
-    for count, _ in enumerate(widget, start=1):
-        if count == 2:
-            widget._stop({"t": "stop"})
+
+    async def train() -> int:
+        count = 0
+        async for _ in widget:
+            count += 1
+            if count == 2:
+                widget._stop({"t": "stop"})
+        return count
+
+    count = asyncio.run(train())
     assert count == 2
     assert (tmp_path / "state.safetensors").exists()
     assert widget.data["standing"] == f"stopped, saved in {tmp_path}"
     assert widget.data["total"] == 2_000
 
 
-def test_an_interrupted_run_is_saved_and_the_interrupt_goes_on(tmp_path):
+def test_between_rows_the_kernel_can_do_other_things():
+    async def train() -> list:
+        order = []
+
+        async def other():
+            while True:
+                order.append("other")
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        async for _ in watch(TEACHING):
+            order.append("row")
+        task.cancel()
+        return order
+
+    order = asyncio.run(train())
+    rows = [i for i, what in enumerate(order) if what == "row"]
+    assert len(rows) == 4 and all(order[i - 1] == "other" for i in rows)
+
+
+def test_an_interrupted_training_is_closed_and_the_interrupt_goes_on():
     closed = []
 
     def training():

@@ -106,9 +106,14 @@ class Match:
             raise ValueError("the agent puts out logits; expected one whose outputs are Q-values")
         if len(self.kept) < 8:
             raise ValueError(f"expected at least 8 steps to save; got {len(self.kept)}")
-        card = {key: self.agent.card[key] for key in ("game", "actions", "preprocessing")}
-        by_person = sum(step.by_person for step in self.kept)
-        card |= {"seed": self.seed, "steps_by_person": by_person, "score": self.own.score}
+        card = {
+            "game": self.agent.game,
+            "actions": list(self.own.action_names),
+            "preprocessing": envs.PREPROCESSING,
+            "seed": self.seed,
+            "steps_by_person": sum(step.by_person for step in self.kept),
+            "score": self.own.score,
+        }
         save_recording(path, self._memory(), card)
 
     def close(self) -> None:

@@ -118,6 +118,8 @@ async function render({ model, el }) {
     drawing = drawing.then(() => draw(message, buffers));
   }
   const watchman = setInterval(() => {
+    // Asked again until it is answered: what is sent before a kernel listens is lost.
+    if (!ready) send({ t: "ready" });
     const waiting = ready ? asked > answered : true;
     if (silent || !waiting || performance.now() - lastAnswer < PATIENCE_MS) return;
     silent = true;

@@ -6,15 +6,12 @@ function render({ model, el }) {
   const clock = add(top, "span", { class: "small" });
   const bar = add(root, "progress", { "aria-label": "How much is done" });
   const panels = add(root, "div", { class: "panels" });
-  let stop = null;
-  if (first.stops) {
-    stop = makeButton(add(top, "div", { class: "buttons" }), "stop", "Stop", "M1 1h10v10H1z");
-    stop.addEventListener("click", () => {
-      stop.disabled = true;
-      words.textContent = "Stopping after the next row. If nothing happens, interrupt the kernel: a run saves itself then too.";
-      try { model.send?.({ t: "stop" }); } catch { /* no kernel, so nothing runs */ }
-    });
-  }
+  const stop = makeButton(add(top, "div", { class: "buttons" }), "stop", "Stop", "M1 1h10v10H1z");
+  stop.addEventListener("click", () => {
+    stop.disabled = true;
+    words.textContent = "Stopping after the next row.";
+    try { model.send?.({ t: "stop" }); } catch { /* no kernel, so nothing runs */ }
+  });
 
   const spaced = (name) => name.replaceAll("_", " ");
   function show() {
@@ -24,14 +21,14 @@ function render({ model, el }) {
     const over = data.panels.length ? spaced(data.panels[0].over) : "";
     const reached = over ? `${number(done, 0)}${data.total ? ` of ${number(data.total, 0)}` : ""} ${over}` : "";
     const standing = data.standing === "waiting" ?
-      (data.stops ? "Not begun: `for row in watch(run): pass` trains." : "No rows yet.") : data.standing;
-    const said = [data.source, standing === "running" ? "" : standing].filter(Boolean).join(": ");
-    if (!stop?.disabled || standing !== "running") words.textContent = said;
+      (data.poll_seconds ? "no rows yet" : "not begun; iterating over it trains") : data.standing;
+    const said = standing !== "running" ? standing : data.stops ? "" : "interrupt the kernel to stop";
+    if (!stop.disabled || standing !== "running") words.textContent = [data.source, said].filter(Boolean).join(": ");
     clock.textContent = [reached, data.seconds ? duration(Number(data.seconds)) : ""].filter(Boolean).join(" · ");
     bar.hidden = !data.total;
     bar.max = data.total ?? 1;
     bar.value = Math.min(done, bar.max);
-    if (stop) stop.hidden = standing !== "running";
+    stop.hidden = !(data.stops && standing === "running");
     panels.replaceChildren();
     // All panels are there before the first is drawn: how many there are decides how wide they are.
     const holders = data.panels.map(() => add(panels, "div", { class: "panel" }));

@@ -1,9 +1,10 @@
 """Watch: the curves of a training while it runs, in this kernel or in another process."""
 
+import asyncio
 import csv
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from IPython import get_ipython
@@ -15,6 +16,7 @@ from pdlearn.widgets.face import Face
 
 REDRAW_SECONDS = 0.5
 POLL_SECONDS = 2.0
+TURN_SECONDS = 0.02  # between two rows, in which the kernel hears the browser
 
 
 class Watching(Face, script="watching"):
@@ -51,7 +53,11 @@ class Watching(Face, script="watching"):
 
 
 class Driven(Watching):
-    """A training in this kernel: iterate over it to train, and press Stop to end it early."""
+    """A training in this kernel: iterate over it to train.
+
+    While a cell runs, a kernel hears nothing of the browser, unless the cell awaits something. So
+    `async for` has a Stop button, and `for` is stopped by interrupting the kernel.
+    """
 
     def __init__(self, training: Iterable[Mapping]):
         run = training if isinstance(training, Run) else None
@@ -61,7 +67,7 @@ class Driven(Watching):
         source = type(training).__name__ if run is None else _describe(run.facts(), run.kind)
         kind = "student" if run is not None and run.kind == "distill" else "teacher"
         total = None if run is None else _total(vars(run.config))
-        super().__init__(source, kind, total, [], stops=True)
+        super().__init__(source, kind, total, [], stops=False)
         self.on_msg(lambda _, message, buffers: self._stop(message))
 
     def _stop(self, message: dict) -> None:
@@ -69,10 +75,18 @@ class Driven(Watching):
             self._wants_stop = True
 
     def __iter__(self) -> Iterator[dict]:
-        """Train, showing the curves: yield each row. Ends with the training, or after Stop.
+        """Train, showing the curves: yield each row. A run with a folder saves itself at its end.
 
-        A run that has a folder saves itself either way, and when the kernel is interrupted.
+        So it does when the kernel is interrupted.
         """
+        return self._train(stops=False)
+
+    def __aiter__(self) -> AsyncIterator[dict]:
+        """Train as `for` does, until Stop is pressed: the row then under way is the last."""
+        return _Turns(self._train(stops=True))
+
+    def _train(self, stops: bool) -> Iterator[dict]:
+        self._fixed["stops"] = stops
         handle = display(self, display_id=True) if get_ipython() is not None else None
         self._wants_stop = False
         self.show("running")
@@ -99,6 +113,22 @@ class Driven(Watching):
             self.freeze()
             if handle is not None:
                 handle.update(self)  # the notebook keeps the last picture, not the first
+
+
+class _Turns:
+    """Rows in turn with whatever else the kernel has to do."""
+
+    def __init__(self, rows: Iterator[dict]):
+        self._rows = rows
+
+    def __aiter__(self) -> AsyncIterator[dict]:
+        return self
+
+    async def __anext__(self) -> dict:
+        await asyncio.sleep(TURN_SECONDS)
+        for row in self._rows:
+            return row
+        raise StopAsyncIteration
 
 
 class Followed(Watching):
@@ -133,8 +163,8 @@ class Followed(Watching):
 def watch(training: Iterable[Mapping] | str | Path) -> Watching:
     """Show the curves of a training as they grow.
 
-    A run, or any iterable of rows, is trained by iterating: `for row in watch(run): pass`. It shows
-    itself, and its Stop button ends the loop after the next row; a run that has a folder is saved.
+    A run, or any iterable of rows, is trained by iterating, and shows itself: `for row in
+    watch(run): pass`, or `async for`, which has a Stop button. A run that has a folder is saved.
     The folder of a run that another process trains is followed for as long as it is on show. Raises
     ValueError for a folder that is no run's.
     """
