@@ -380,7 +380,7 @@ def test_keys_reach_the_game_and_not_the_notebook_while_a_cell_runs(lab):
     press(lab, "d", "d", "a", "b", "m", "x", "t")
     game.get_by_text("net3 plays for you").wait_for()
     press(lab, "t", "p")
-    assert game.locator(".driver").inner_text() == ""
+    assert own.locator(".driver").inner_text() == ""
     assert game.locator(".play").inner_text() == "Go on"
     assert cells_are_untouched(lab)
 

@@ -1,8 +1,8 @@
 """Play: a person's game beside an agent's, from the same start, one taking over from the other.
 
-The browser keeps the time: it asks for each step, so a game waits while its page is hidden or a cell
-runs (unless it awaits something), and nothing here waits for a browser. A step's answer is two
-pictures and what the agent thinks of each.
+The browser keeps the time: it asks for each step, so a game waits while its page is hidden or a
+cell runs (unless it awaits something), and nothing here waits for a browser. A step's answer is
+two pictures and what the agent thinks of each.
 """
 
 import threading
