@@ -10,9 +10,19 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "pdlearn"
 
 FLOORS = [
-    {"games", "pages", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
+    {
+        "games",
+        "pages",
+        "paper",
+        "presets",
+        "losses",
+        "networks",
+        "optimizers",
+        "statistics",
+        "saliency",
+    },
     {"envs", "catch", "checkpoints", "plots", "learner"},
-    {"rollout", "runs"},
+    {"rollout", "runs", "console"},
     {"memory", "starts", "evaluation", "clips", "recordings"},
     {"dqn", "distill"},
     {"zoo", "foreign"},
@@ -50,7 +60,7 @@ TRAINING_IMPORTS = {
     *("torch", "numpy", "gymnasium", "ale_py", "safetensors", "tqdm", "pdlearn"),
 }
 
-STEPPERS = {"envs", "rollout", "clips", "bench"}  # bench times the bare emulators
+STEPPERS = {"envs", "rollout", "clips", "console", "bench"}  # bench times the bare emulators
 GENERATORS = {"default_rng", "Generator", "SeedSequence"}
 
 
