@@ -75,4 +75,4 @@ def find_agent(agent: Agent | str | Path) -> Agent:
 def outputs_of(agent: Agent) -> str:
     """Say what an agent's network computes: "logits" if a loss of probabilities made it, or "q"."""
     loss = agent.card.get("made", {}).get("config", {}).get("loss")
-    return "logits" if loss in ("kl", "nll") else "q"
+    return "logits" if loss in ("kl", "reverse_kl", "nll") else "q"
