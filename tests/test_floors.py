@@ -14,7 +14,7 @@ FLOORS = [
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs"},
     {"memory", "evaluation", "clips", "recordings"},
-    {"dqn", "distill"},
+    {"dqn", "distill", "online"},
     {"zoo", "foreign"},
     {
         "report",
@@ -36,6 +36,7 @@ NEIGHBOURS = {
     "networks": {"games"},  # the nearest right name
     "envs": {"catch"},  # registers the game
     "recordings": {"memory"},  # a recording is a memory in a file
+    "online": {"dqn", "distill"},  # a DQN that learns, and the students of its best
     "bench": {"bench_sb3"},
     "tour": {"report"},
     "commands": {"bench", "experiments", "teachers", "tour"},
