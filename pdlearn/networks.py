@@ -2,7 +2,7 @@
 
 Convention: an observation is what an environment shows, uint8 `[B, 4, 84, 84]` for pixels or
 float32 `[B, D]` for vectors; scaling happens inside the network. The output is float32 `[B, A]`:
-Q-values for a teacher or a student of `mse_loss`, logits for a student of `kl_loss` or `nll_loss`.
+Q-values for a teacher or a student of `mse_loss`, logits for a student of any other loss.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,9 @@ SIZES = {
     "net1": Size(16, 32, 32, 256),
     "net2": Size(16, 16, 16, 128),
     "net3": Size(16, 16, 16, 64),
+    # Smaller than the paper's: every width of net3 halved, and halved again.
+    "net4": Size(8, 8, 8, 32),
+    "net5": Size(4, 4, 4, 16),
 }
 MULTI_SIZES = {
     "multi3": Size(32, 64, 64, 512),

@@ -1,5 +1,6 @@
 """Tables of rows in, matplotlib Axes out."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pdlearn.games import game_by_name
+from pdlearn.games import GAMES, game_by_name
 
 # A teacher's colour, a student's, and that of what others reported: here, on pages, in widgets.
 TEACHER, STUDENT, REFERENCE = "#0173b2", "#de8f05", "#767676"
@@ -49,6 +50,41 @@ def learning_curves(curves: Mapping[str, Sequence[Mapping]]) -> Figure:
         learning_curve(game, rows, axes)
     grid.flat[0].legend(frameon=False, fontsize=8)
     return figure
+
+
+def online_curves(rows: Sequence[Mapping]) -> Figure:
+    """Draw online distillation, a panel a game: the DQN, its best so far and each student.
+
+    `rows` have game, seed (a student's), agent_steps, dqn, best_so_far and student (figure 5).
+    """
+    games = list(dict.fromkeys(row["game"] for row in rows))
+    figure, grid = plt.subplots(
+        1, len(games), figsize=(4.5 * len(games), 3.4), layout="constrained", squeeze=False
+    )
+    for game, axes in zip(games, grid.flat, strict=True):
+        seeds: dict[str, list[Mapping]] = {}
+        for row in rows:
+            if row["game"] == game:
+                seeds.setdefault(row["seed"], []).append(row)
+
+        def draw(rows, key, label, axes=axes, **style) -> None:
+            points = [(float(row["agent_steps"]) / 1e6, float(row[key])) for row in rows]
+            axes.plot(*zip(*points, strict=True), label=label, **style)
+
+        first = next(iter(seeds.values()))
+        draw(first, "dqn", "DQN", color=TEACHER, alpha=0.4)
+        draw(first, "best_so_far", "its best so far", color=TEACHER, drawstyle="steps-post")
+        for (seed, points), style in zip(seeds.items(), itertools.cycle(("-", "--", ":", "-."))):
+            draw(points, "student", f"student, seed {seed}", color=STUDENT, ls=style)
+        axes.set(title=title_of(game), xlabel="million agent steps of the DQN", ylabel="score")
+        axes.spines[["top", "right"]].set_visible(False)
+    grid.flat[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def title_of(game: str) -> str:
+    """Return a game's title, or the name of what is not among the ten."""
+    return GAMES[game].title if game in GAMES else game
 
 
 def percent_points(

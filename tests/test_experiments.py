@@ -131,3 +131,42 @@ def test_a_cell_whose_row_stands_is_not_run_again(small):
 def test_all_students_of_a_game_learn_from_one_recording(small):
     folder, *_ = small
     assert len(list((folder / "runs").glob("*.rec"))) == 1
+
+
+def test_an_hour_in_rounds_is_as_much_play_and_learning():
+    whole = config_of(Student("a", "net3"), "fast")
+    rounds = config_of(Student("b", "net3", rounds_per_hour=10), "fast")
+    for count in ("steps_per_hour", "updates_per_hour"):
+        assert getattr(rounds, count) * 10 == getattr(whole, count)
+    assert rounds.hours == 10 * whole.hours and rounds.memory_hours == 10 * whole.memory_hours
+
+
+def test_a_students_own_settings_count():
+    shares = [config_of(s, "fast").student_share for s in EXPERIMENTS["states"].students]
+    assert shares == [0.0, 0.5, 1.0]
+
+
+def test_runs_of_different_students_have_different_folders():
+    """A cell that went on in another's folder would be judged as what it is not."""
+    made = {}
+    for experiment in EXPERIMENTS.values():
+        for student in experiment.students:
+            key = (student.size, student.label)
+            assert made.setdefault(key, student) == student, key
+
+
+def test_students_that_play_for_themselves_share_no_recording(tmp_path, monkeypatch):
+    made = []
+
+    def follow(run, title):
+        made.append(run)
+
+    def judge(agent, config, seed, title):
+        return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
+
+    folders = (tmp_path / "runs", tmp_path / "results")
+    rows = list(reproduce("states", "smoke", ["pong"], [5], *folders, follow, judge))
+    assert [row["label"] for row in rows] == ["teacher", "mixture", "student"]
+    assert [run.recordings for run in made] == [None] * 3
+    assert [run.config.student_share for run in made] == [0.0, 0.5, 1.0]
+    assert not list((tmp_path / "runs").glob("*.rec"))

@@ -24,7 +24,7 @@ FLOORS = [
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs", "console"},
     {"memory", "starts", "evaluation", "clips", "recordings"},
-    {"dqn", "distill"},
+    {"dqn", "distill", "online"},
     {"zoo", "foreign"},
     {
         "report",
@@ -47,6 +47,7 @@ NEIGHBOURS = {
     "envs": {"catch"},  # registers the game
     "evaluation": {"starts"},  # where an episode may begin
     "recordings": {"memory"},  # a recording is a memory in a file
+    "online": {"dqn", "distill"},  # a DQN that learns, and the students of its best
     "bench": {"bench_sb3"},
     "tour": {"report"},
     "commands": {"bench", "experiments", "teachers", "tour"},

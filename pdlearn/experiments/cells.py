@@ -2,8 +2,9 @@
 
 An experiment is a table: games down, students across. A cell is one distillation and one
 evaluation; it becomes a row of `<results>/<name>.csv`, and a cell whose row stands there is not run
-again. All students of a game learn from the same recorded play. A student that was stopped goes on
-where it was. Rows of another teacher, or of more or less play and learning, are other cells'.
+again. All students of a game learn from the same recorded play, but for those that take part in it.
+A student that was stopped goes on where it was. Rows of another teacher, or of more or less play
+and learning, are other cells'.
 """
 
 import dataclasses
@@ -92,9 +93,15 @@ def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) ->
 
 def config_of(student: Student, budget: str) -> DistillConfig:
     """Return how `student` is distilled under `budget`."""
-    return dataclasses.replace(
+    config = dataclasses.replace(
         DISTILL_BUDGETS[budget], size=student.size, loss=student.loss,
-        temperature=student.temperature,
+        temperature=student.temperature, **student.settings,
+    )  # fmt: skip
+    rounds = student.rounds_per_hour or 1
+    return dataclasses.replace(
+        config, hours=config.hours * rounds, memory_hours=config.memory_hours * rounds,
+        steps_per_hour=config.steps_per_hour // rounds,
+        updates_per_hour=config.updates_per_hour // rounds,
     )  # fmt: skip
 
 
@@ -121,8 +128,9 @@ def _run(
     title = f"{cell.game} {cell.student.label}, seed {cell.seed}"
     stem = _stem(teacher, config, cell.seed)
     run_folder = folder / f"{stem}-{cell.student.size}-{cell.student.label}-{_samples(config)}"
+    alone = cell.student.rounds_per_hour > 0
     run = Distillation(
-        teacher, config, _recording(teacher, config, folder, cell.seed),
+        teacher, config, None if alone else _recording(teacher, config, folder, cell.seed),
         seed=cell.seed, folder=run_folder, resume=(run_folder / "state.safetensors").exists(),
     )  # fmt: skip
     follow(run, title)
@@ -136,7 +144,7 @@ def _run(
         "network": config.size,
         "parameters": parameter_count(agent.network),
         "loss": config.loss,
-        "temperature": config.temperature if config.loss == "kl" else "",
+        "temperature": config.temperature if config.loss in ("kl", "reverse_kl") else "",
         "seed": cell.seed,
         "agent_steps": _agent_steps(config),
         "samples": _samples(config),

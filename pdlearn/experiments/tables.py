@@ -6,7 +6,7 @@ from no-op starts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -19,12 +19,18 @@ from pdlearn.statistics import geometric_mean, interval
 
 @dataclass(frozen=True)
 class Student:
-    """A column of a table: what is distilled, and how."""
+    """A column of a table: what is distilled, and how.
+
+    `settings` are further ones of `DistillConfig`. `rounds_per_hour` 0 learns from the recorded
+    play that all students of a game share; n records for itself, an hour in n rounds.
+    """
 
     label: str
     size: str
     loss: str = "kl"
     temperature: float = 0.01
+    settings: dict = field(default_factory=dict)
+    rounds_per_hour: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,31 @@ EXPERIMENTS = {
         "The temperatures that the paper chose among (section 3), net3",
         tuple(GAMES),
         tuple(Student(f"{t:g}", "net3", "kl", t) for t in (1.0, 0.1, 0.01, 0.001)),
+        {},
+        {},
+    ),
+    # After the paper.
+    "losses": Experiment(
+        "KL one way and the other, net3",
+        tuple(GAMES),
+        tuple(Student(loss, "net3", loss) for loss in ("kl", "reverse_kl")),
+        {},
+        {},
+    ),
+    "smaller": Experiment(
+        "Students smaller than the paper's, KL",
+        tuple(GAMES),
+        tuple(Student(size, size) for size in ("net3", "net4", "net5")),
+        {},
+        {},
+    ),
+    "states": Experiment(
+        "Who plays while the teacher labels: the teacher, a coin at every step, the student; net3",
+        tuple(GAMES),
+        tuple(
+            Student(label, "net3", settings={"student_share": share}, rounds_per_hour=10)
+            for label, share in (("teacher", 0.0), ("mixture", 0.5), ("student", 1.0))
+        ),
         {},
         {},
     ),

@@ -100,4 +100,4 @@ def kind_of(agent: Agent) -> str:
 def outputs_of(agent: Agent) -> str:
     """Say what an agent's network computes: "logits" if a loss of probabilities made it, or "q"."""
     loss = agent.card.get("made", {}).get("config", {}).get("loss")
-    return "logits" if loss in ("kl", "nll") else "q"
+    return "logits" if loss in ("kl", "reverse_kl", "nll") else "q"
