@@ -35,6 +35,7 @@ _MODULE_OF = {
     "kl_loss": "losses",
     "load_agent": "checkpoints",
     "load_recording": "recordings",
+    "load_whole": "checkpoints",
     "make": "envs",
     "mse_loss": "losses",
     "nll_loss": "losses",

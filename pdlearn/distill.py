@@ -18,7 +18,7 @@ from pdlearn.checkpoints import Agent
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss
 from pdlearn.memory import Memory, States
-from pdlearn.networks import MultiGameNetwork, QNetwork
+from pdlearn.networks import network_for
 from pdlearn.presets import DistillConfig
 from pdlearn.recordings import record, watch
 from pdlearn.runs import Run
@@ -111,7 +111,11 @@ class Distillation(Run):
                     f"got {len(recordings)}"
                 )
             self.recordings = dict(zip(self.teachers, recordings, strict=True))
-        network = self._student().to(self.device)
+        network = network_for(
+            {game: len(teacher.card["actions"]) for game, teacher in self.teachers.items()},
+            config.size, tuple(teachers[0].card["observation_shape"]),
+            torch.Generator().manual_seed(self.seed),
+        ).to(self.device)  # fmt: skip
         self.learner = StudentLearner(config, network, self.precision)
         self.students = {
             game: network.for_game(game) if self.several else network for game in self.teachers
@@ -121,15 +125,6 @@ class Distillation(Run):
     def several(self) -> bool:
         """Whether there are several games."""
         return len(self.teachers) > 1
-
-    def _student(self) -> QNetwork | MultiGameNetwork:
-        cards = {game: teacher.card for game, teacher in self.teachers.items()}
-        counts = {game: len(card["actions"]) for game, card in cards.items()}
-        shape = tuple(next(iter(cards.values()))["observation_shape"])
-        generator = torch.Generator().manual_seed(self.seed)
-        if self.several:
-            return MultiGameNetwork(counts, self.config.size, shape, generator)
-        return QNetwork(*counts.values(), self.config.size, shape, generator)
 
     def facts(self) -> dict:
         games = list(self.teachers)
