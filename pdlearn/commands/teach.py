@@ -82,6 +82,7 @@ def teach(
         raise ValueError(f"expected several games with --joint; got {games[0]}")
 
     from pdlearn.dqn import Teaching
+    from pdlearn.networks import size_by_name
 
     config = TEACHER_BUDGETS[budget]
     if joint:
@@ -91,6 +92,7 @@ def teach(
         config = dataclasses.replace(config, agent_steps=agent_steps)
     if resume is not None:
         config, seed = config_of_run(resume, config, seed, settings, agent_steps)
+    size_by_name(config.size, several_games=joint)
     folder = resume or folder or Path("runs", f"teach-{'-'.join(map(slug, games))}-{seed}")
     refuse_overwriting(folder, resume)
     run = Teaching(
