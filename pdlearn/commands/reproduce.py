@@ -8,9 +8,11 @@ import tyro
 from pdlearn.commands.bars import Bar, follow, judge
 from pdlearn.commands.options import known_game
 
+Experiment = Literal["table1", "compression", "temperature", "multi3", "multi10"]
+
 
 def reproduce(
-    experiment: Annotated[Literal["table1", "compression", "temperature"], tyro.conf.Positional],
+    experiment: Annotated[Experiment, tyro.conf.Positional],
     budget: Literal["smoke", "fast", "full"] = "fast",
     games: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1),
@@ -20,7 +22,8 @@ def reproduce(
     """Run a table of the paper on the shipped teachers; a cell that was run is not run again.
 
     Args:
-        experiment: table1 (three losses), compression (net1 to net3), or temperature
+        experiment: table1 (three losses), compression (net1 to net3), temperature, or one network
+            for several games: multi3 (Multi-DQN, NLL and KL) or multi10 (KL)
         budget: how long each student learns and how many episodes judge it
         games: only these (default: all of the table's that have a shipped teacher)
         seeds: a student each
@@ -32,9 +35,13 @@ def reproduce(
     from pdlearn.experiments.tables import picture, table
 
     def drive(run, title: str) -> None:
-        updates = run.config.hours * run.config.updates_per_hour
-        bar = Bar(f"distill {title}", updates, "updates")
-        follow(run, bar, "updates", ("loss", "agreement"), f"pdlearn reproduce {experiment}")
+        again = f"pdlearn reproduce {experiment}"
+        if run.kind == "teach":
+            bar = Bar(f"teach {title}", run.config.agent_steps, "steps")
+            follow(run, bar, "agent_steps", ("score", "loss"), again)
+            return
+        bar = Bar(f"distill {title}", run.config.hours * run.config.updates_per_hour, "updates")
+        follow(run, bar, "updates", ("loss", "agreement"), again)
 
     games = tuple(known_game(game) for game in games)
     for row in run_missing(experiment, budget, games, seeds, folder, results, drive, judge):
