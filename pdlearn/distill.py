@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
+from pdlearn.compressed import memory_class
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss
 from pdlearn.memory import Memory, States
@@ -81,6 +82,8 @@ class Distillation(Run):
     same action), samples_per_second, seconds. With several teachers, agreement is the mean over
     games, and two kinds of column follow: game (whose teacher plays; empty while the student
     learns) and agreement_GAME for each game.
+
+    Memories whose frames would fill more than half of the RAM are kept compressed.
 
     A `recording` of each teacher, from `load_recording`, is learnt from instead of new play. A
     resumed run lets the teachers play an hour first, since their memories were not kept.
@@ -149,11 +152,14 @@ class Distillation(Run):
             for hour in hours:
                 yield from self._learn(hour, self.recordings, held_out)
             return
-        capacity_steps = config.memory_hours * config.steps_per_hour
+        hour_steps = -(-config.steps_per_hour // config.num_envs) * config.num_envs
+        capacity_steps = min(config.hours, config.memory_hours) * hour_steps
+        shape = self.learner.network.observation_shape
+        kind = memory_class(len(self.teachers) * capacity_steps, shape, self.device)
         memories, plays = {}, {}
         for game in self.teachers:
             memories[game], plays[game] = self._watch(
-                game, config.num_envs, capacity_steps, self.env_seed, "collect"
+                game, config.num_envs, capacity_steps, self.env_seed, "collect", kind
             )
         try:
             for hour in hours:
@@ -210,10 +216,12 @@ class Distillation(Run):
             row |= {"game": game} | {f"agreement_{g}": share for g, share in agreements.items()}
         return row
 
-    def _watch(self, game: str, num_envs: int, capacity_steps: int, seed: int, purpose: str):
+    def _watch(
+        self, game: str, num_envs: int, capacity_steps: int, seed: int, purpose: str, kind=Memory
+    ):
         return watch(
             self.teachers[game], num_envs, capacity_steps, self.config.collection_epsilon,
-            self.generator, seed, purpose,
+            self.generator, seed, purpose, kind,
         )  # fmt: skip
 
     def _held_out(self, game: str) -> Memory:

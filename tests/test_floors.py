@@ -13,7 +13,7 @@ FLOORS = [
     {"games", "pages", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs"},
-    {"memory", "evaluation", "clips", "recordings", "player"},
+    {"memory", "evaluation", "clips", "recordings", "player", "compressed"},
     {"dqn", "distill"},
     {"zoo", "foreign"},
     {
@@ -36,6 +36,7 @@ NEIGHBOURS = {
     "networks": {"games"},  # the nearest right name
     "envs": {"catch"},  # registers the game
     "recordings": {"memory"},  # a recording is a memory in a file
+    "compressed": {"memory"},  # the same, smaller and slower
     "player": {"memory"},  # what it plays fills one
     "bench": {"bench_sb3"},
     "tour": {"report"},
