@@ -38,6 +38,7 @@ _MODULE_OF = {
     "load_agent": "checkpoints",
     "load_recording": "recordings",
     "load_starts": "starts",
+    "load_whole": "checkpoints",
     "make": "envs",
     "mse_loss": "losses",
     "nll_loss": "losses",

@@ -200,6 +200,18 @@ class OneGame(nn.Module):
         return self.network(observation, self.game)
 
 
+def network_for(
+    num_actions: dict[str, int],
+    size: str,
+    observation_shape: tuple[int, ...],
+    generator: torch.Generator | None = None,
+) -> QNetwork | MultiGameNetwork:
+    """Return a network for the games of `num_actions`: a `QNetwork` for one, else one for all."""
+    if len(num_actions) == 1:
+        return QNetwork(*num_actions.values(), size, observation_shape, generator)
+    return MultiGameNetwork(num_actions, size, observation_shape, generator)
+
+
 def in_float32(layer: nn.Linear, features: Tensor) -> Tensor:
     """Return `layer(features)` computed in float32, under autocast too: for last layers."""
     with torch.autocast(features.device.type, enabled=False):

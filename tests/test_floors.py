@@ -23,7 +23,7 @@ FLOORS = [
     },
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs", "console"},
-    {"memory", "starts", "evaluation", "clips", "recordings"},
+    {"memory", "starts", "evaluation", "clips", "recordings", "player", "compressed"},
     {"dqn", "distill", "online"},
     {"zoo", "foreign"},
     {
@@ -48,6 +48,8 @@ NEIGHBOURS = {
     "evaluation": {"starts"},  # where an episode may begin
     "recordings": {"memory"},  # a recording is a memory in a file
     "online": {"dqn", "distill"},  # a DQN that learns, and the students of its best
+    "compressed": {"memory"},  # the same, smaller and slower
+    "player": {"memory"},  # what it plays fills one
     "bench": {"bench_sb3"},
     "tour": {"report"},
     "commands": {"bench", "experiments", "teachers", "tour"},

@@ -11,6 +11,7 @@ from test_dqn import without_clocks
 
 from pdlearn import networks
 from pdlearn.checkpoints import CheckpointError, load_agent
+from pdlearn.compressed import CompressedMemory
 from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.evaluation import evaluate
 from pdlearn.memory import States
@@ -177,6 +178,12 @@ def test_recordings_are_learnt_from_without_new_play():
     assert {row["phase"] for row in rows} == {"learn"} and rows[-1]["updates"] == 60
     with pytest.raises(ValueError, match="expected a recording of each of .*; got 1"):
         distillation(recording=memories[0])
+
+
+def test_compressed_memories_teach_the_same(monkeypatch):
+    plain = without_clocks(distillation())
+    monkeypatch.setattr("pdlearn.distill.memory_class", lambda *_: CompressedMemory)
+    assert without_clocks(distillation()) == plain
 
 
 # --- refusals ---

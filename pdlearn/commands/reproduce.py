@@ -8,22 +8,14 @@ import tyro
 from pdlearn.commands.bars import Bar, follow, judge
 from pdlearn.commands.options import known_game
 
+Experiment = Literal[
+    "table1", "compression", "multi3", "multi10", "online", "tsne", "figure1", "temperature",
+    "losses", "smaller", "states",
+]  # fmt: skip
+
 
 def reproduce(
-    experiment: Annotated[
-        Literal[
-            "table1",
-            "compression",
-            "temperature",
-            "losses",
-            "smaller",
-            "states",
-            "online",
-            "figure1",
-            "tsne",
-        ],
-        tyro.conf.Positional,
-    ],
+    experiment: Annotated[Experiment, tyro.conf.Positional],
     budget: Literal["smoke", "fast", "full"] = "fast",
     games: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1),
@@ -37,9 +29,10 @@ def reproduce(
 
     Args:
         experiment: table1 (three losses), compression (net1 to net3), temperature, losses (KL and
-            reverse KL), smaller (net3 to net5), states (who plays), or online (figure 5: a DQN that
-            learns, and students of its best); or a picture: figure1 (states and targets), tsne
-            (figure D2, a network for several games)
+            reverse KL), smaller (net3 to net5), states (who plays); one network for several games:
+            multi3 (Multi-DQN, NLL and KL), multi10 (KL); online (figure 5: a DQN that learns, and
+            students of its best); or a picture: figure1 (states and targets), tsne (figure D2, a
+            network for several games)
         budget: how long each student learns and how many episodes judge it
         games: only these (default: all of the table's that have a shipped teacher; online qbert)
         seeds: a student each (of a picture, the first one's play)
@@ -56,9 +49,13 @@ def reproduce(
     from pdlearn.experiments.tables import picture, table
 
     def drive(run, title: str) -> None:
-        updates = run.config.hours * run.config.updates_per_hour
-        bar = Bar(f"distill {title}", updates, "updates")
-        follow(run, bar, "updates", ("loss", "agreement"), f"pdlearn reproduce {experiment}")
+        again = f"pdlearn reproduce {experiment}"
+        if run.kind == "teach":
+            bar = Bar(f"teach {title}", run.config.agent_steps, "steps")
+            follow(run, bar, "agent_steps", ("score", "loss"), again)
+            return
+        bar = Bar(f"distill {title}", run.config.hours * run.config.updates_per_hour, "updates")
+        follow(run, bar, "updates", ("loss", "agreement"), again)
 
     games = tuple(known_game(game) for game in games)
     if experiment == "online":
