@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
-from pdlearn.compressed import memory_class
+from pdlearn.compressed import CompressedMemory, too_large
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.memory import Memory, States
@@ -180,7 +180,8 @@ class Distillation(Run):
         hour_steps = -(-config.steps_per_hour // config.num_envs) * config.num_envs
         capacity_steps = min(config.hours, config.memory_hours) * hour_steps
         shape = self.learner.network.observation_shape
-        kind = memory_class(len(self.teachers) * capacity_steps, shape, self.device)
+        large = too_large(len(self.teachers) * capacity_steps, shape, self.device)
+        kind = CompressedMemory if large else Memory
         memories, plays = {}, {}
         for game in self.teachers:
             memories[game], plays[game] = watch(

@@ -60,7 +60,7 @@ class Memory:
         self.device = torch.device(device)
         self.added_slots = 0
         rows = self.slots * num_envs
-        self._make_room(rows, int(np.prod(observation_shape)) // self.stack)
+        self._make_room(rows)
         self.action = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self.reward = torch.zeros(rows, device=self.device)
         self.discount = torch.zeros(rows, device=self.device)
@@ -68,25 +68,12 @@ class Memory:
         self.age = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self.teacher_q = torch.zeros(rows, num_actions, device=self.device)
 
-    def _make_room(self, rows: int, frame_size: int) -> None:
+    def _make_room(self, rows: int) -> None:
+        frame_size = int(np.prod(self.observation_shape)) // self.stack
         dtype = torch.uint8 if self.pixels else torch.float32
         # One row more than there are frames: all zero, it pads the stacks of first observations.
         self.frames = torch.empty(rows + 1, frame_size, dtype=dtype, device=self.device)
         self.frames[rows] = 0
-
-    def write(self, slot: int, frames: Tensor) -> None:
-        """Store the frames `[E, F]` of all copies at a slot of the ring."""
-        start = slot * self.num_envs
-        self.frames[start : start + self.num_envs] = frames
-
-    def write_copy(self, env: int, slot: int, frames: Tensor) -> None:
-        """Store consecutive frames `[T, F]` of one copy from a slot of the ring on."""
-        by_slot = self.frames[:-1].view(self.slots, self.num_envs, -1)
-        by_slot[slot : slot + len(frames), env] = frames.to(self.device)
-
-    def fetch(self, rows: Tensor) -> Tensor:
-        """Return the frames `[N, F]` of ring rows `[N]`; the row after the last is all zero."""
-        return self.frames.index_select(0, rows)
 
     def __len__(self) -> int:
         """Return the number of agent steps held."""
@@ -98,8 +85,7 @@ class Memory:
         rows = slice(start, start + self.num_envs)
         start = (self.added_slots - 1) % self.slots * self.num_envs
         before = slice(start, start + self.num_envs)
-        newest = step.observation[:, -1] if self.pixels else step.observation
-        self.write(self.added_slots % self.slots, newest.reshape(self.num_envs, -1))
+        self.write(self.added_slots % self.slots, step.observation)
         self.action[rows] = step.action
         facts = np.stack([reward, discount, step.last, step.first]).astype(np.float32)
         reward, discount, last, first = torch.from_numpy(facts).to(self.device, non_blocking=True)
@@ -112,15 +98,21 @@ class Memory:
             self.teacher_q[rows] = step.q
         self.added_slots += 1
 
+    def write(self, slot: int, observation: Tensor) -> None:
+        """Store what all copies showed, `[E, ...]`, at ring position `slot`."""
+        start = slot * self.num_envs
+        newest = observation[:, -1] if self.pixels else observation
+        self.frames[start : start + self.num_envs] = newest.reshape(self.num_envs, -1)
+
     def observation(self, slot: Tensor, env: Tensor) -> Tensor:
         """Return the observations `[B, ...]` at ring positions `slot`, `env` `[B]`."""
         if not self.pixels:
-            return self.fetch(slot * self.num_envs + env)
+            return self.frames.index_select(0, slot * self.num_envs + env)
         back = torch.arange(self.stack - 1, -1, -1, device=self.device)  # oldest first
         rows = (slot.unsqueeze(1) - back) % self.slots * self.num_envs + env.unsqueeze(1)  # [B, S]
         age = self.age[slot * self.num_envs + env]
         rows = torch.where(back <= age.unsqueeze(1), rows, self.slots * self.num_envs)
-        return self.fetch(rows.flatten()).view(-1, *self.observation_shape)
+        return self.frames.index_select(0, rows.flatten()).view(-1, *self.observation_shape)
 
     def _draw(self, minibatch: int, ahead: int, generator: torch.Generator):
         """Draw positions uniformly among steps with a whole stack behind and `ahead` slots before.

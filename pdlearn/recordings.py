@@ -6,7 +6,6 @@ copy of the game, with a card that names the teacher and what it saw. One paper 
 """
 
 import itertools
-import math
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +69,7 @@ def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
     rows = slots.unsqueeze(1) * memory.num_envs + torch.arange(memory.num_envs)  # [T, E]
 
     def compress(block: torch.Tensor) -> bytes:
-        return zlib.compress(memory.fetch(block.to(memory.device)).cpu().numpy(), 6)
+        return zlib.compress(memory.frames[block.to(memory.device)].cpu().numpy(), 6)
 
     with ThreadPoolExecutor() as pool:
         by_env = [rows[:, env].split(BLOCK_FRAMES) for env in range(memory.num_envs)]
@@ -95,12 +94,9 @@ def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
 
 
 def load_recording(
-    path: str | Path,
-    game: str | None = None,
-    device: torch.device | str = "cpu",
-    kind: type[Memory] = Memory,
+    path: str | Path, game: str | None = None, device: torch.device | str = "cpu"
 ) -> tuple[Memory, dict]:
-    """Read a memory, of that `kind`, and its card from a file that `save_recording` wrote.
+    """Read a memory and its card from a file that `save_recording` wrote.
 
     Raises CheckpointError if the file is damaged, is no recording, or is of another game.
     """
@@ -113,18 +109,18 @@ def load_recording(
     num_actions = tensors["teacher_q"].shape[1]
     # Sampling needs more slots than a stack has frames.
     slots = max(held, card["observation_shape"][0] + 1)
-    memory = kind(slots * num_envs, num_envs, card["observation_shape"], device, num_actions)
+    memory = Memory(slots * num_envs, num_envs, card["observation_shape"], device, num_actions)
     data = tensors["frames"].numpy()
     ends = tensors["block_bytes"].cumsum(0).tolist()
+    frames = memory.frames[:-1].view(slots, num_envs, -1)
     dtype = np.uint8 if memory.pixels else np.float32
-    frame_size = math.prod(memory.observation_shape) // memory.stack
     positions = itertools.product(range(num_envs), range(0, held, BLOCK_FRAMES))
 
     def expand(job) -> None:
         (env, start), begin, end = job
         block = np.frombuffer(zlib.decompress(data[begin:end]), dtype)
-        frames = torch.from_numpy(block.copy()).view(-1, frame_size)
-        memory.write_copy(env, start, frames)
+        block = torch.from_numpy(block.copy()).view(-1, frames.shape[2])
+        frames[start : start + len(block), env] = block.to(frames.device)
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(expand, zip(positions, [0, *ends[:-1]], ends, strict=True)))

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from pdlearn.checkpoints import Agent
-from pdlearn.compressed import memory_class
+from pdlearn.compressed import compress, too_large
 from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import Teaching
 from pdlearn.experiments.tables import Student
@@ -82,15 +82,13 @@ def run_of(
     # A student that takes part in the play, or a memory that forgets, records as it goes.
     if config.hours <= config.memory_hours and not student.rounds_per_hour:
         shape = tuple(teachers[0].card["observation_shape"])
-        kind = memory_class(agent_steps, shape, "cpu")
-        recordings = [recording(teacher, config, folder, seed, kind) for teacher in teachers]
+        keep = compress if too_large(agent_steps, shape, "cpu") else lambda memory: memory
+        recordings = [keep(recording(teacher, config, folder, seed)) for teacher in teachers]
     return Distillation(teachers, config, recordings, **keywords)
 
 
-def recording(
-    teacher: Agent, config: DistillConfig, folder: Path, seed: int, kind: type[Memory] = Memory
-) -> Memory:
-    """Return the play that all students of this teacher and seed learn from, in that memory."""
+def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory:
+    """Return the play that all students of this teacher and seed learn from."""
     agent_steps, _ = amounts(config, 1)
     path = folder / f"{teacher.game}-{mark([teacher])}-{agent_steps}-{seed}.rec"
     if not path.exists():
@@ -104,4 +102,4 @@ def recording(
         play.close()
         facts = {"game": teacher.game, "teacher": mark([teacher]), "seed": seed}
         save_recording(path, memory, facts)
-    return load_recording(path, teacher.game, kind=kind)[0]
+    return load_recording(path, teacher.game)[0]
