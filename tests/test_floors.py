@@ -27,6 +27,7 @@ FLOORS = [
         "cli",
         "widgets",
         "exercises",
+        "lessons",
     },
 ]
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
@@ -38,7 +39,7 @@ NEIGHBOURS = {
     "recordings": {"memory"},  # a recording is a memory in a file
     "bench": {"bench_sb3"},
     "tour": {"report"},
-    "commands": {"bench", "experiments", "teachers", "tour"},
+    "commands": {"bench", "experiments", "lessons", "teachers", "tour"},
     "cli": {"commands"},
 }
 
