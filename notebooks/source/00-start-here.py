@@ -119,7 +119,7 @@ target = teacher_policy(teacher_q, temperature=0.03)
 names = teacher.card["actions"]
 show(
     pictures.bars(names, {"teacher's Q-values": teacher_q[0].tolist()}),
-    "The teacher's Q-values in this moment, one bar an action: they are close to each other.",
+    "The teacher's Q-values in this moment, one bar an action, in points.",
 )
 
 # %%
@@ -199,16 +199,33 @@ while learner.updates < config.updates_per_hour:
 # %%
 show(
     pictures.curves({"student": rows}, ["loss", "agreement"]),
-    "Over 400 updates the loss falls steeply at first, and the agreement rises from a guess's.",
+    "The loss falls while the student learns; its agreement with the teacher creeps upwards.",
 )
 
 # %% [markdown]
-# A few seconds of learning, and the student chooses as its teacher does in most states. Does it play
-# well already?
+# The loss falls, and the student begins to choose as its teacher does. It has seen a few hundred
+# minibatches; the shipped `net3` saw ten thousand.
 #
-# ## Exercise 3 · Does agreement win points?
+# ## Exercise 3 · How often does a good student agree?
 #
-# Guess the score of this student, from -21 (loses every point) to 21.
+# `net3` makes nearly all of its teacher's score. In how many percent of the states does it choose the
+# same one of the six actions as its teacher?
+
+# %%
+### BEGIN SOLUTION
+my_guess = 95
+### END SOLUTION
+measured = 100 * agreement(net3.network, memory, torch.Generator().manual_seed(3))
+check_prediction(my_guess, measured, near=5, unit=" %")
+
+# %% [markdown]
+# The reason is in the bars above: in most states the values of the actions differ by less than a
+# hundredth of a point, and in Pong pressing FIRE changes nothing, so that RIGHT and RIGHTFIRE are the
+# same move. Where nothing hangs on the choice, nothing is lost by choosing otherwise.
+#
+# ## Exercise 4 · Does the beginner win points?
+#
+# Guess the score of *our* student, from -21 (loses every point) to 21.
 
 # %%
 ### BEGIN SOLUTION
@@ -220,11 +237,10 @@ measured = pdlearn.evaluate(beginner, judged).mean
 check_prediction(my_guess, measured, near=4)
 
 # %% [markdown]
-# In most states of Pong nothing hangs on the action: the ball is far away. A few states decide a point,
-# and those are the ones a beginner still gets wrong. So an agent is judged by playing, never by its
-# loss; lesson 04 is about how.
+# A few states decide a point, and those are the ones that a beginner still gets wrong. So an agent is
+# judged by playing, not by its loss or its agreement; lesson 04 is about how.
 #
-# ## Exercise 4 · What did the student never see?
+# ## Exercise 5 · What did the student never see?
 #
 # Of what the teacher learnt from, or was recorded with: `"frames"`, `"values"` or `"rewards"`?
 
@@ -255,9 +271,9 @@ check_choice(
 # 3. What does a small temperature do?
 #    <details><summary>Answer</summary>It sharpens the target: small differences between Q-values
 #    become a clear choice.</details>
-# 4. Teacher and student agree in nine states of ten. How well does the student play?
-#    <details><summary>Answer</summary>One cannot say. The tenth state may be the one that decides
-#    each point; it has to play.</details>
+# 4. Two students agree with their teacher in half of the states. Do they play equally well?
+#    <details><summary>Answer</summary>One cannot say: it depends on which half. One that is right
+#    in the few states that decide a point can play as well as its teacher.</details>
 # 5. The teacher's outputs are near 0.5, the student's near 8. Is the student wrong?
 #    <details><summary>Answer</summary>Not for that. Its outputs are logits; adding a number to all of
 #    them changes nothing.</details>

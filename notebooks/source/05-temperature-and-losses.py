@@ -365,20 +365,17 @@ rows = [
     for row in results("recipes")
     if (row["teacher_steps"], row["minibatch"], row["learning_rate"]) == ("54000", "64", "0.001")
 ]
+at, mean, low, high = (
+    np.array([float(row[key]) for row in rows]) for key in ("temperature", "mean", "low", "high")
+)
 figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
-axes.errorbar(
-    [float(row["temperature"]) for row in rows],
-    [float(row["mean"]) for row in rows],
-    [[float(r["mean"]) - float(r["low"]) for r in rows], [float(r["high"]) - float(r["mean"]) for r in rows]],
-    fmt="o",
-    color=pictures.STUDENT,
-)  # fmt: skip
+axes.errorbar(at, mean, (mean - low, high - mean), fmt="o", color=pictures.STUDENT)
 axes.axhline(float(rows[0]["teacher_mean"]), color=pictures.TEACHER, ls=":")
 axes.set(xscale="log", xlabel="temperature", ylabel="score", ylim=(-2, 21))
 axes.spines[["top", "right"]].set_visible(False)
 show(
     axes,
-    "Scores of nine students of the Pong teacher (dotted): they are best between 0.03 and 0.1; at "
+    "Scores of students of the Pong teacher (dotted): they are best between 0.03 and 0.1; at "
     "1 and at the cold end they are lower and differ more.",
 )
 
