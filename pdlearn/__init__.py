@@ -50,11 +50,11 @@ _MODULE_OF = {
     "save_starts": "starts",
     "td_loss": "losses",
 }
-__all__ = [*_MODULE_OF, "widgets", "zoo"]
+__all__ = [*_MODULE_OF, "exercises", "widgets", "zoo"]
 
 
 def __getattr__(name: str):
-    if name in ("widgets", "zoo"):
+    if name in ("exercises", "widgets", "zoo"):
         return importlib.import_module(f"pdlearn.{name}")
     if name in _MODULE_OF:
         return getattr(importlib.import_module(f"pdlearn.{_MODULE_OF[name]}"), name)

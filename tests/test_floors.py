@@ -37,6 +37,7 @@ FLOORS = [
         "cli",
         "widgets",
         "exercises",
+        "lessons",
     },
 ]
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
@@ -52,7 +53,7 @@ NEIGHBOURS = {
     "player": {"memory"},  # what it plays fills one
     "bench": {"bench_sb3"},
     "tour": {"report"},
-    "commands": {"bench", "experiments", "teachers", "tour"},
+    "commands": {"bench", "experiments", "lessons", "teachers", "tour"},
     "cli": {"commands"},
 }
 

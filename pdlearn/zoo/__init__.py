@@ -1,6 +1,7 @@
 """The shipped agents, by name: a game and a size, as in `pong/teacher` or `pong/net3`.
 
 A network for several games is named after its size and what it learnt by, as in `multi3/kl`.
+Beside some teachers lies half an hour of their play, `play.rec`, for lessons to learn from at once.
 """
 
 from pathlib import Path
@@ -10,7 +11,9 @@ import torch
 from pdlearn.checkpoints import Agent, CheckpointError, load_agent, load_whole
 from pdlearn.evaluation import Evaluation
 from pdlearn.games import nearest
+from pdlearn.memory import Memory
 from pdlearn.networks import MULTI_SIZES
+from pdlearn.recordings import load_recording
 
 FOLDER = Path(__file__).parent
 
@@ -64,6 +67,20 @@ def _file(name: str | Path) -> Path:
         f"no shipped agent or file {str(name)!r}; did you mean {nearest(str(name), names())!r}? "
         f"shipped: {', '.join(names())}"
     )
+
+
+def recording(game: str, device: torch.device | str = "cpu") -> Memory:
+    """Return the shipped play of a game's teacher, a memory to sample states from.
+
+    Raises CheckpointError for a game of which none is shipped.
+    """
+    shipped = {path.parent.name: path for path in FOLDER.glob("*/play.rec")}
+    if game not in shipped:
+        raise CheckpointError(
+            f"no play of {game!r} is shipped; shipped: {', '.join(sorted(shipped))}; "
+            f"record some with `pdlearn record {game} play.rec`"
+        )
+    return load_recording(shipped[game], game, device)[0]
 
 
 def within_card(agent: Agent, result: Evaluation) -> bool:
