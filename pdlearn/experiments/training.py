@@ -1,7 +1,7 @@
 """How an experiment's network is trained: under which settings, from which play, in which folder.
 
-A student of one game or of several learns from recorded play, an hour's file for each teacher, seed
-and length, which all students of that teacher share. The loss td is DQN itself: no teacher, but as
+A student of one game or of several learns from recorded play, a file for each teacher, seed and
+length, which all students of that teacher share. The loss td is DQN itself: no teacher, but as
 many agent steps as the teachers of a student play in all.
 """
 
@@ -57,9 +57,9 @@ def amounts(config: DistillConfig | TeacherConfig, num_games: int) -> tuple[int,
 def mark(teachers: Sequence[Agent]) -> str:
     """Return 16 hexadecimal digits that tell one teacher, or one set of teachers, from another."""
     marks = [fingerprint(teacher.network) for teacher in teachers]
-    return (
-        marks[0] if len(marks) == 1 else hashlib.sha256(" ".join(marks).encode()).hexdigest()[:16]
-    )
+    if len(marks) == 1:
+        return marks[0]
+    return hashlib.sha256(" ".join(marks).encode()).hexdigest()[:16]
 
 
 def run_of(
