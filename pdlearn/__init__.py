@@ -37,6 +37,8 @@ _MODULE_OF = {
     "kl_loss": "losses",
     "load_agent": "checkpoints",
     "load_recording": "recordings",
+    "load_starts": "starts",
+    "load_whole": "checkpoints",
     "make": "envs",
     "mse_loss": "losses",
     "nll_loss": "losses",
@@ -45,13 +47,14 @@ _MODULE_OF = {
     "reverse_kl_loss": "losses",
     "save_agent": "checkpoints",
     "save_recording": "recordings",
+    "save_starts": "starts",
     "td_loss": "losses",
 }
-__all__ = [*_MODULE_OF, "widgets", "zoo"]
+__all__ = [*_MODULE_OF, "exercises", "widgets", "zoo"]
 
 
 def __getattr__(name: str):
-    if name in ("widgets", "zoo"):
+    if name in ("exercises", "widgets", "zoo"):
         return importlib.import_module(f"pdlearn.{name}")
     if name in _MODULE_OF:
         return getattr(importlib.import_module(f"pdlearn.{_MODULE_OF[name]}"), name)

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
+from pdlearn.compressed import CompressedMemory, too_large
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.memory import Memory, States
-from pdlearn.networks import MultiGameNetwork, QNetwork
+from pdlearn.networks import network_for
 from pdlearn.presets import DistillConfig
 from pdlearn.recordings import record, watch
 from pdlearn.runs import Run
@@ -96,6 +97,8 @@ class Distillation(Run):
     games, and two kinds of column follow: game (whose teacher plays; empty while the student
     learns) and agreement_GAME for each game.
 
+    Memories whose frames would fill more than half of the RAM are kept compressed.
+
     A `recording` of each teacher, from `load_recording`, is learnt from instead of new play. A
     resumed run lets the teachers play an hour first, since their memories were not kept.
 
@@ -133,7 +136,11 @@ class Distillation(Run):
                     f"got {len(recordings)}"
                 )
             self.recordings = dict(zip(self.teachers, recordings, strict=True))
-        network = self._student().to(self.device)
+        network = network_for(
+            {game: len(teacher.card["actions"]) for game, teacher in self.teachers.items()},
+            config.size, tuple(teachers[0].card["observation_shape"]),
+            torch.Generator().manual_seed(self.seed),
+        ).to(self.device)  # fmt: skip
         self.learner = StudentLearner(config, network, self.precision)
         self.students = {
             game: network.for_game(game) if self.several else network for game in self.teachers
@@ -143,15 +150,6 @@ class Distillation(Run):
     def several(self) -> bool:
         """Whether there are several games."""
         return len(self.teachers) > 1
-
-    def _student(self) -> QNetwork | MultiGameNetwork:
-        cards = {game: teacher.card for game, teacher in self.teachers.items()}
-        counts = {game: len(card["actions"]) for game, card in cards.items()}
-        shape = tuple(next(iter(cards.values()))["observation_shape"])
-        generator = torch.Generator().manual_seed(self.seed)
-        if self.several:
-            return MultiGameNetwork(counts, self.config.size, shape, generator)
-        return QNetwork(*counts.values(), self.config.size, shape, generator)
 
     def facts(self) -> dict:
         games = list(self.teachers)
@@ -179,13 +177,17 @@ class Distillation(Run):
             for hour in hours:
                 yield from self._learn(hour, self.recordings, held_out)
             return
-        capacity_steps = config.memory_hours * config.steps_per_hour
+        hour_steps = -(-config.steps_per_hour // config.num_envs) * config.num_envs
+        capacity_steps = min(config.hours, config.memory_hours) * hour_steps
+        shape = self.learner.network.observation_shape
+        large = too_large(len(self.teachers) * capacity_steps, shape, self.device)
+        kind = CompressedMemory if large else Memory
         memories, plays = {}, {}
         for game in self.teachers:
             memories[game], plays[game] = watch(
                 self.teachers[game], config.num_envs, capacity_steps, config.collection_epsilon,
                 self.generator, self.env_seed, "collect",
-                student=self.students[game], student_share=config.student_share,
+                student=self.students[game], student_share=config.student_share, kind=kind,
             )  # fmt: skip
         try:
             for hour in hours:

@@ -11,6 +11,7 @@ from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, steps
+from pdlearn.starts import Start, Starts, play_from
 from pdlearn.statistics import interval
 
 
@@ -24,6 +25,7 @@ class Evaluation:
     truncated: int  # episodes cut by the frame cap
     epsilon: float
     seed: int
+    starts: str = "up to 30 no-ops"  # where episodes began
 
     @property
     def episodes(self) -> int:
@@ -45,7 +47,7 @@ class Evaluation:
             "mean": self.mean, "low": low, "high": high, "episodes": self.episodes,
             "epsilon": self.epsilon, "seed": self.seed, "mean_steps": float(np.mean(self.lengths)),
             "truncated": self.truncated,
-            "protocol": "up to 30 no-ops, 108,000-frame cap, raw score",
+            "protocol": f"{self.starts}, 108,000-frame cap, raw score",
         }  # fmt: skip
 
 
@@ -64,11 +66,8 @@ def play_episodes(
     num_envs = min(config.num_envs, config.episodes)
     quota = np.full(num_envs, config.episodes // num_envs)
     quota[: config.episodes % num_envs] += 1
-    device = next(agent.network.parameters()).device
-    generator = torch.Generator(device).manual_seed(int(envs.env_seeds(seed, "evaluate", 1)[0]))
-    policy = EpsilonGreedy(agent.network, config.epsilon, generator)
     tracker = EpisodeTracker(num_envs)
-    play = steps(envs.make(agent.game, num_envs), policy, seed, "evaluate")
+    play = steps(envs.make(agent.game, num_envs), _policy(agent, config, seed), seed, "evaluate")
     try:
         for step in play:
             ended = [episode for episode in tracker.add(step) if quota[episode.env] > 0]
@@ -81,18 +80,81 @@ def play_episodes(
         play.close()
 
 
-def evaluate(agent: Agent, config: EvalConfig = EvalConfig(), seed: int = 0) -> Evaluation:
-    """Play `config.episodes` full episodes of the agent's game and return their scores.
+def play_starts(
+    agent: Agent, starts: Starts, config: EvalConfig = EvalConfig(), seed: int = 0
+) -> Iterator[list[Episode]]:
+    """Play an episode from each of `starts`; yield, every vector step, those that it ended.
 
-    The games' seeds are never those of training or of recorded data. Raises ValueError if fewer
-    than one episode is asked for.
+    An episode's `env` is the number of its start, its score and length are the agent's own, from
+    the hand-over on; the frame cap holds for the whole episode, replay included. Raises ValueError
+    if the starts are of another game, or lead elsewhere than they did when they were recorded.
     """
-    episodes = list(itertools.chain.from_iterable(play_episodes(agent, config, seed)))
-    return summarise(agent, episodes, config, seed)
+    if starts.game != agent.game:
+        raise ValueError(f"starts of {starts.game!r}; expected {agent.game!r}, the agent's game")
+    policy = _policy(agent, config, seed)
+    for begin in range(0, len(starts), config.num_envs):
+        entries = starts.entries[begin : begin + config.num_envs]
+        for ended in _play_round(starts, entries, policy):
+            yield [episode._replace(env=begin + episode.env) for episode in ended]
 
 
-def summarise(agent: Agent, episodes: list[Episode], config: EvalConfig, seed: int) -> Evaluation:
-    """Return the evaluation that `episodes` of `play_episodes` make."""
+def _play_round(
+    starts: Starts, entries: tuple[Start, ...], policy: EpsilonGreedy
+) -> Iterator[list[Episode]]:
+    """Play each copy's first episode to its end, however long the others' are."""
+    tracker = EpisodeTracker(len(entries))
+    running = np.ones(len(entries), bool)
+    play = play_from(starts, entries, policy)
+    try:
+        for step in play:
+            ended = [episode for episode in tracker.add(step) if running[episode.env]]
+            for episode in ended:
+                running[episode.env] = False
+            yield [
+                episode._replace(steps=episode.steps - len(entries[episode.env].actions))
+                for episode in ended
+            ]
+            if not running.any():
+                return
+    finally:
+        play.close()
+
+
+def _policy(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
+    device = next(agent.network.parameters()).device
+    generator = torch.Generator(device).manual_seed(int(envs.env_seeds(seed, "evaluate", 1)[0]))
+    return EpsilonGreedy(agent.network, config.epsilon, generator)
+
+
+def evaluate(
+    agent: Agent, config: EvalConfig = EvalConfig(), seed: int = 0, starts: Starts | None = None
+) -> Evaluation:
+    """Play full episodes of the agent's game and return their scores.
+
+    Without `starts` these are `config.episodes` from up to 30 no-ops; the games' seeds are never
+    those of training or of recorded data. With `starts` it is one episode from each, scores in
+    their order (a smaller number: `starts.first(30)`), and `seed` is the exploration's. Raises
+    ValueError if fewer than one episode is asked for, and as `play_starts` does.
+    """
+    if starts is None:
+        play = play_episodes(agent, config, seed)
+    else:
+        play = play_starts(agent, starts, config, seed)
+    return summarise(agent, list(itertools.chain.from_iterable(play)), config, seed, starts)
+
+
+def summarise(
+    agent: Agent,
+    episodes: list[Episode],
+    config: EvalConfig,
+    seed: int,
+    starts: Starts | None = None,
+) -> Evaluation:
+    """Return the evaluation that episodes of `play_episodes`, or of `play_starts`, make."""
+    begun = {}
+    if starts is not None:
+        episodes = sorted(episodes, key=lambda episode: episode.env)
+        begun = {"starts": f"{len(starts)} recorded starts"}
     return Evaluation(
         game=agent.game,
         scores=[episode.score for episode in episodes],
@@ -100,4 +162,5 @@ def summarise(agent: Agent, episodes: list[Episode], config: EvalConfig, seed: i
         truncated=sum(episode.truncated for episode in episodes),
         epsilon=config.epsilon,
         seed=seed,
+        **begun,
     )

@@ -94,17 +94,21 @@ class Torso(nn.Module):
             layer.weight.uniform_(-bound, bound, generator=generator)
             layer.bias.zero_()
 
+    def first_features(self, observation: Tensor) -> Tensor:
+        """Return the first layer's activations: `[B, C1, 20, 20]` of pixels, else `[B, fc1]`."""
+        if not self.pixels:
+            return F.relu(self.fc0(observation.float()))
+        # Frames stay 0..255, which bfloat16 holds exactly; the 1/255 goes into the weights,
+        # a tensor some hundred times smaller than a minibatch of frames.
+        x = channels_last(observation)
+        return F.relu(F.conv2d(x, self.conv1.weight / 255, self.conv1.bias, stride=4))
+
     def features(self, observation: Tensor) -> Tensor:
         """Return the activations of the hidden layer `fc1`, `[B, fc1]`."""
+        x = self.first_features(observation)
         if self.pixels:
-            # Frames stay 0..255, which bfloat16 holds exactly; the 1/255 goes into the weights,
-            # a tensor some hundred times smaller than a minibatch of frames.
-            x = channels_last(observation)
-            x = F.relu(F.conv2d(x, self.conv1.weight / 255, self.conv1.bias, stride=4))
             x = F.relu(self.conv2(x))  # [B, C2, 9, 9]
             x = F.relu(self.conv3(x)).flatten(1)  # [B, C3 * 7 * 7]
-        else:
-            x = F.relu(self.fc0(observation.float()))
         return F.relu(self.fc1(x))
 
 
@@ -194,6 +198,18 @@ class OneGame(nn.Module):
     def forward(self, observation: Tensor) -> Tensor:
         """Return float32 values `[B, A]`."""
         return self.network(observation, self.game)
+
+
+def network_for(
+    num_actions: dict[str, int],
+    size: str,
+    observation_shape: tuple[int, ...],
+    generator: torch.Generator | None = None,
+) -> QNetwork | MultiGameNetwork:
+    """Return a network for the games of `num_actions`: a `QNetwork` for one, else one for all."""
+    if len(num_actions) == 1:
+        return QNetwork(*num_actions.values(), size, observation_shape, generator)
+    return MultiGameNetwork(num_actions, size, observation_shape, generator)
 
 
 def in_float32(layer: nn.Linear, features: Tensor) -> Tensor:

@@ -88,14 +88,15 @@ def title_of(game: str) -> str:
 
 
 def percent_points(
-    ours: Mapping[str, Mapping[str, Sequence[float]]],
+    ours: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]],
     paper: Mapping[str, Mapping[str, float]],
     title: str,
 ) -> Figure:
     """Draw percent of the teacher's score, a panel a game: our students beside the paper's.
 
-    `ours[game][label]` are the percents of that student's seeds, `paper[game][label]` the paper's.
-    Seeds are dots, their mean a bar; the paper's value is a diamond.
+    `ours[game][label]` has, for each seed of that student, the percent and the low and high end of
+    its interval; `paper[game][label]` is the paper's. Seeds are dots with a line from end to end,
+    their mean a bar; the paper's value is a diamond.
     """
     columns = min(5, len(ours))
     lines = math.ceil(len(ours) / columns)
@@ -106,9 +107,13 @@ def percent_points(
     for axes in grid.flat[len(ours) :]:
         axes.set_axis_off()
     for (game, students), axes in zip(ours.items(), grid.flat, strict=False):
-        for x, (label, percents) in enumerate(students.items()):
-            axes.plot([x - 0.25, x + 0.25], [sum(percents) / len(percents)] * 2, color=STUDENT)
-            axes.plot([x] * len(percents), percents, "o", ms=4, color=STUDENT, alpha=0.6)
+        for x, (label, points) in enumerate(students.items()):
+            mean = sum(percent for percent, _, _ in points) / len(points)
+            axes.plot([x - 0.25, x + 0.25], [mean, mean], color=STUDENT)
+            for seed, (percent, low, high) in enumerate(points):
+                at = x + 0.1 * (seed - (len(points) - 1) / 2)  # beside each other
+                axes.plot([at, at], [low, high], color=STUDENT, lw=1, alpha=0.6)
+                axes.plot(at, percent, "o", ms=4, color=STUDENT, alpha=0.6)
             if label in paper.get(game, {}):
                 axes.plot(x, paper[game][label], "D", ms=6, mfc="none", color=REFERENCE)
         axes.axhline(100, color=TEACHER, ls=":", lw=1)
@@ -118,7 +123,14 @@ def percent_points(
     for axes in grid[:, 0]:
         axes.set_ylabel("% of the teacher's score")
     handles = [
-        Line2D([], [], color=STUDENT, marker="o", ms=4, label="our students: seeds, mean"),
+        Line2D(
+            [],
+            [],
+            color=STUDENT,
+            marker="o",
+            ms=4,
+            label="our students: seeds with 95 % intervals, mean",
+        ),
         Line2D([], [], color=TEACHER, ls=":", label="teacher"),
     ]
     if paper:

@@ -12,13 +12,13 @@ class TeacherConfig:
     """How a DQN teacher is trained."""
 
     size: str = "teacher"
-    """teacher, or net1 to net5"""
+    """teacher, or net1 to net5; multi3 or multi10 for several games"""
     agent_steps: int = 1_000_000
-    """agent steps in all copies of the game together"""
+    """agent steps in all copies of the game together, and of all games together"""
     num_envs: int = 16
-    """copies of the game played side by side"""
+    """copies of each game played side by side"""
     memory_steps: int = 300_000
-    """agent steps the replay memory holds"""
+    """agent steps that the replay memory of each game holds"""
     learn_start_steps: int = 10_000
     """agent steps recorded before learning begins (again after --resume)"""
     minibatch: int = 64

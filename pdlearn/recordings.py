@@ -34,6 +34,7 @@ def watch(
     *,
     student: nn.Module | None = None,
     student_share: float = 0.0,
+    kind: type[Memory] = Memory,
 ) -> tuple[Memory, Iterator[Step]]:
     """Return an empty memory on the generator's device, and the teacher's endless play.
 
@@ -42,7 +43,7 @@ def watch(
     """
     env = envs.make(teacher.game, num_envs)
     device = generator.device
-    memory = Memory(capacity_steps, num_envs, env.observation_shape, device, env.num_actions)
+    memory = kind(capacity_steps, num_envs, env.observation_shape, device, env.num_actions)
     network = teacher.network.to(device)
     if student_share > 0:
         policy = Mixture(network, student, student_share, epsilon, generator)

@@ -119,16 +119,24 @@ def steps(env: Environment, policy: Policy, seed: int, purpose: str) -> Iterator
     Takes over `env`: closing the iterator, or dropping it, closes the environment.
     """
     try:
-        yield from _play(env, policy, seed, purpose)
+        yield from _play(env, policy, env.reset(seed, purpose))
     finally:
         env.close()
 
 
-def _play(env: Environment, policy: Policy, seed: int, purpose: str) -> Iterator[Step]:
+def steps_from(env: Environment, policy: Policy, seeds: np.ndarray) -> Iterator[Step]:
+    """Play as `steps` does, the copies' emulators started from `seeds`, int64 `[E]`."""
+    try:
+        yield from _play(env, policy, env.reset_to(seeds))
+    finally:
+        env.close()
+
+
+def _play(env: Environment, policy: Policy, shown: np.ndarray) -> Iterator[Step]:
     first = np.ones(env.num_envs, bool)
     last = np.zeros(env.num_envs, bool)
     lives = np.zeros(env.num_envs, int)
-    observation = torch.from_numpy(env.reset(seed, purpose)).to(policy.device)
+    observation = torch.from_numpy(shown).to(policy.device)
     step = None
     while True:
         action, q = policy(observation)

@@ -30,7 +30,7 @@ class TapeEnvironment(Environment):
         self.closed = False
         self.sent = None
 
-    def reset(self, seed, purpose):
+    def reset_to(self, seeds):
         self.at = [(0, 0)] * self.num_envs
         self.over = [False] * self.num_envs
         self.lives = [9] * self.num_envs

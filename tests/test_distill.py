@@ -13,6 +13,7 @@ from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import Teaching
 from pdlearn.evaluation import evaluate
 from pdlearn.losses import mse_loss
+from pdlearn.memory import Memory
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.recordings import record, watch
@@ -144,7 +145,7 @@ def test_the_student_that_learns_is_the_one_that_takes_its_share(monkeypatch, st
         some_teacher(), replace(TINY, student_share=student_share), precision="float32"
     )
     list(run)
-    student = {"student": run.learner.network, "student_share": student_share}
+    student = {"student": run.learner.network, "student_share": student_share, "kind": Memory}
     assert watched == [("show", {}), ("collect", student)]
 
 

@@ -10,10 +10,20 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "pdlearn"
 
 FLOORS = [
-    {"games", "pages", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
+    {
+        "games",
+        "pages",
+        "paper",
+        "presets",
+        "losses",
+        "networks",
+        "optimizers",
+        "statistics",
+        "saliency",
+    },
     {"envs", "catch", "checkpoints", "plots", "learner"},
-    {"rollout", "runs"},
-    {"memory", "evaluation", "clips", "recordings"},
+    {"rollout", "runs", "console"},
+    {"memory", "starts", "evaluation", "clips", "recordings", "player", "compressed"},
     {"dqn", "distill", "online"},
     {"zoo", "foreign"},
     {
@@ -27,6 +37,7 @@ FLOORS = [
         "cli",
         "widgets",
         "exercises",
+        "lessons",
     },
 ]
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
@@ -35,11 +46,14 @@ FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in 
 NEIGHBOURS = {
     "networks": {"games"},  # the nearest right name
     "envs": {"catch"},  # registers the game
+    "evaluation": {"starts"},  # where an episode may begin
     "recordings": {"memory"},  # a recording is a memory in a file
     "online": {"dqn", "distill"},  # a DQN that learns, and the students of its best
+    "compressed": {"memory"},  # the same, smaller and slower
+    "player": {"memory"},  # what it plays fills one
     "bench": {"bench_sb3"},
     "tour": {"report"},
-    "commands": {"bench", "experiments", "teachers", "tour"},
+    "commands": {"bench", "experiments", "lessons", "teachers", "tour"},
     "cli": {"commands"},
 }
 
@@ -50,7 +64,7 @@ TRAINING_IMPORTS = {
     *("torch", "numpy", "gymnasium", "ale_py", "safetensors", "tqdm", "pdlearn"),
 }
 
-STEPPERS = {"envs", "rollout", "clips", "bench"}  # bench times the bare emulators
+STEPPERS = {"envs", "rollout", "clips", "console", "bench"}  # bench times the bare emulators
 GENERATORS = {"default_rng", "Generator", "SeedSequence"}
 
 

@@ -126,14 +126,19 @@ def test_a_state_or_agent_without_a_temperature_is_refused(agent, state, student
 # --- every widget ---
 
 
-@pytest.fixture(params=["comparison", "tempering"])
+@pytest.fixture(params=["comparison", "tempering", "playing", "attending", "watching"])
 def widget(request) -> Face:
     return request.getfixturevalue(request.param)
 
 
-def test_a_widgets_repr_is_the_same_in_every_run(comparison, tempering):
+def test_a_widgets_repr_is_the_same_in_every_run(
+    comparison, tempering, playing, attending, watching
+):
     assert repr(comparison) == "compare(old, new; pong, seed 3)"
     assert repr(tempering) == "temperature(pong, with a student)"
+    assert repr(playing) == "play(pong, against net3; seed 3)"
+    assert repr(attending) == "saliency(pong, with a student)"
+    assert repr(watching) == "watch(list)"
 
 
 def test_a_picture_and_its_words_stand_in_where_no_browser_is(widget):

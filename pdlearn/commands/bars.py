@@ -53,15 +53,19 @@ def follow(run, bar: Bar, counter: str, shown: tuple[str, ...], again: str) -> N
         bar.close()
 
 
-def judge(agent, config: EvalConfig, seed: int, title: str):
-    """Evaluate with a progress bar."""
-    from pdlearn.evaluation import play_episodes, summarise
+def judge(agent, config: EvalConfig, seed: int, title: str, starts=None):
+    """Evaluate with a progress bar, from no-op starts or from recorded ones."""
+    from pdlearn.evaluation import play_episodes, play_starts, summarise
 
-    bar = Bar(f"evaluate {title}", config.episodes, "episodes")
+    if starts is None:
+        total, play = config.episodes, play_episodes(agent, config, seed)
+    else:
+        total, play = len(starts), play_starts(agent, starts, config, seed)
+    bar = Bar(f"evaluate {title}", total, "episodes")
     episodes = []
-    for ended in play_episodes(agent, config, seed):
+    for ended in play:
         for episode in ended:
             episodes.append(episode)
             bar.update(len(episodes), score=episode.score)
     bar.close()
-    return summarise(agent, episodes, config, seed)
+    return summarise(agent, episodes, config, seed, starts)

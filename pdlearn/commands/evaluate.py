@@ -14,7 +14,8 @@ from pdlearn.presets import EvalConfig
 def evaluate(
     agent: Annotated[str, tyro.conf.Positional],
     game: str | None = None,
-    episodes: int = EvalConfig.episodes,
+    starts: str | None = None,
+    episodes: int | None = None,
     epsilon: float = EvalConfig.epsilon,
     seed: int = 0,
     device: Device = "auto",
@@ -25,18 +26,28 @@ def evaluate(
     Args:
         agent: a file, or a shipped agent such as pong/net3
         game: which one, if the agent plays several
-        episodes: full episodes played
+        starts: begin at recorded starts: zoo for the shipped ones of the game, or a file of
+            `pdlearn starts` (default: up to 30 no-ops)
+        episodes: full episodes played (default: 30, or one from each of the starts)
         epsilon: the agent's exploration
         seed: of the exploration and the games; training never sees these games
         device: where the network lives
         json_file: also write the result to this file
     """
     from pdlearn import zoo
+    from pdlearn.starts import load_starts
 
     judged = zoo.load(agent, device_by_name(device), game)
-    result = judge(judged, EvalConfig(episodes=episodes, epsilon=epsilon), seed, agent)
+    begun = None
+    if starts is not None:
+        begun = load_starts(judged.game if starts == "zoo" else starts, judged.game)
+        begun = begun if episodes is None else begun.first(episodes)
+    count = EvalConfig.episodes if episodes is None else episodes
+    config = EvalConfig(episodes=count, epsilon=epsilon)
+    result = judge(judged, config, seed, agent, begun)
     facts = result.card()
-    teacher = zoo.score_of(f"{judged.game}/teacher")
+    # The teacher's score on its card is from no-op starts, and not to be compared with another.
+    teacher = zoo.score_of(f"{judged.game}/teacher") if begun is None else None
     if teacher is not None and teacher > 0:
         facts["percent_of_teacher"] = 100 * result.mean / teacher
     if json_file is not None:
@@ -44,7 +55,7 @@ def evaluate(
     print(
         f"{agent}: {facts['mean']:.2f} [{facts['low']:.2f}, {facts['high']:.2f}] "
         f"over {facts['episodes']} episodes of {facts['mean_steps']:.0f} steps, "
-        f"{facts['truncated']} cut by the frame cap"
+        f"{facts['truncated']} cut by the frame cap; {result.starts}"
     )
     if "percent_of_teacher" in facts:
         print(f"{facts['percent_of_teacher']:.1f} % of {judged.game}/teacher ({teacher:.2f})")

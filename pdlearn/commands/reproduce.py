@@ -8,15 +8,18 @@ import tyro
 from pdlearn.commands.bars import Bar, follow, judge
 from pdlearn.commands.options import known_game
 
+Experiment = Literal[
+    "table1", "compression", "multi3", "multi10", "online", "tsne", "figure1", "temperature",
+    "losses", "smaller", "states",
+]  # fmt: skip
+
 
 def reproduce(
-    experiment: Annotated[
-        Literal["table1", "compression", "temperature", "losses", "smaller", "states", "online"],
-        tyro.conf.Positional,
-    ],
+    experiment: Annotated[Experiment, tyro.conf.Positional],
     budget: Literal["smoke", "fast", "full"] = "fast",
     games: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1),
+    agent: Path | None = None,
     folder: Path = Path("runs/reproduce"),
     results: Path = Path("docs/results"),
 ) -> None:
@@ -26,22 +29,33 @@ def reproduce(
 
     Args:
         experiment: table1 (three losses), compression (net1 to net3), temperature, losses (KL and
-            reverse KL), smaller (net3 to net5), states (who plays), or online (figure 5: a DQN that
-            learns, and students of its best)
+            reverse KL), smaller (net3 to net5), states (who plays); one network for several games:
+            multi3 (Multi-DQN, NLL and KL), multi10 (KL); online (figure 5: a DQN that learns, and
+            students of its best); or a picture: figure1 (states and targets), tsne (figure D2, a
+            network for several games)
         budget: how long each student learns and how many episodes judge it
         games: only these (default: all of the table's that have a shipped teacher; online qbert)
-        seeds: a student each
+        seeds: a student each (of a picture, the first one's play)
+        agent: a file of a network for several games (tsne only; default: the shipped one)
         folder: where students and recorded play are kept
         results: where the experiment's CSV and its picture are written
     """
+    if experiment in ("figure1", "tsne"):
+        _draw(experiment, budget, games, seeds[0], agent, results)
+        return
+
     from pdlearn.experiments.cells import finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
     from pdlearn.experiments.tables import picture, table
 
     def drive(run, title: str) -> None:
-        updates = run.config.hours * run.config.updates_per_hour
-        bar = Bar(f"distill {title}", updates, "updates")
-        follow(run, bar, "updates", ("loss", "agreement"), f"pdlearn reproduce {experiment}")
+        again = f"pdlearn reproduce {experiment}"
+        if run.kind == "teach":
+            bar = Bar(f"teach {title}", run.config.agent_steps, "steps")
+            follow(run, bar, "agent_steps", ("score", "loss"), again)
+            return
+        bar = Bar(f"distill {title}", run.config.hours * run.config.updates_per_hour, "updates")
+        follow(run, bar, "updates", ("loss", "agreement"), again)
 
     games = tuple(known_game(game) for game in games)
     if experiment == "online":
@@ -58,6 +72,22 @@ def reproduce(
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     picture(experiment, rows).savefig(results / f"{experiment}.png", dpi=120)
     print(table(experiment, rows))
+
+
+def _draw(
+    experiment: str, budget: str, games: tuple[str, ...], seed: int, agent: Path | None,
+    results: Path,
+) -> None:  # fmt: skip
+    """Make a picture for which nothing is distilled."""
+    if experiment == "figure1":
+        from pdlearn.experiments.figure1 import reproduce_figure1
+
+        rows = reproduce_figure1(tuple(known_game(game) for game in games), seed, results)
+    else:
+        from pdlearn.experiments.tsne import STATES_PER_GAME, reproduce_tsne
+
+        rows = reproduce_tsne(agent, seed, results, STATES_PER_GAME[budget])
+    print(f"{results / experiment}.csv: {len(rows)} rows; {results / experiment}.png")
 
 
 def _online(

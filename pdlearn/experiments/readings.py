@@ -1,0 +1,14 @@
+"""What we make of the numbers, by experiment: prose for docs/results.md, written by hand.
+
+A reading holds no number: those stand in the tables, and would outlive the results here.
+"""
+
+READINGS: dict[str, str] = {
+    "figure1": (
+        "Two pictures that differ by little more than a ball can be worlds apart in value, and the "
+        "squared error of MSE is spent on that. Which action is best hangs on differences between "
+        "values that are small beside it. NLL keeps the best action alone, however little it "
+        "leads; KL tells the student how much each action is worth beside the others, and the "
+        "temperature says how small a lead still counts."
+    ),
+}

@@ -1,0 +1,158 @@
+"""Figure D2 of the paper: what a network for several games makes of their states, drawn by t-SNE.
+
+Each game is played by the network itself, and states are taken evenly from that play. Their
+activations in the first layer and in the shared hidden layer are reduced to 50 principal components
+and embedded in the plane (van der Maaten and Hinton 2008). The paper names no sample size, no
+perplexity and no hidden layer; the shared one is our reading of its "shared representations".
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn
+import torch
+from matplotlib import patheffects
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from pdlearn import envs, zoo
+from pdlearn.checkpoints import Agent, CheckpointError, load_agent, read_file
+from pdlearn.distill import fingerprint
+from pdlearn.games import GAMES
+from pdlearn.presets import EvalConfig
+from pdlearn.rollout import EpsilonGreedy, steps
+from pdlearn.zoo.tables import write_rows
+
+LAYERS = {"first": "first layer", "shared": "shared hidden layer"}
+STATES_PER_GAME = {"smoke": 24, "fast": 200, "full": 200}
+EVERY_STEPS = 20  # of play, a state of each copy taken
+NUM_ENVS = 4
+COMPONENTS = 50
+PERPLEXITY = 30
+MARKERS = "osD^vP"
+
+
+def reproduce_tsne(file: Path | None, seed: int, results: Path, states_per_game: int) -> list[dict]:
+    """Write tsne.csv and tsne.png to `results` from the network in `file`; return the rows.
+
+    Without a file it is the shipped network that plays the most games. Raises CheckpointError if
+    none ships, or the file's plays one game only, and ValueError without scikit-learn.
+    """
+    agent = load_several(file or shipped_network())
+    kept = {
+        game: states(agent.for_game(game), states_per_game, seed) for game in agent.games
+    }  # [N, 4, 84, 84] each
+    played = [game for game, observations in kept.items() for _ in observations]
+    facts = {"network": agent.card["size"], "mark": fingerprint(agent.network), "seed": seed}
+    rows = [
+        {"layer": layer, "game": game, "x": round(float(x), 2), "y": round(float(y), 2), **facts}
+        for layer, points in activations(agent, torch.cat(list(kept.values()))).items()
+        for game, (x, y) in zip(played, embed(points.numpy(), seed), strict=True)
+    ]
+    write_rows(results / "tsne.csv", rows)
+    picture(rows).savefig(results / "tsne.png", dpi=120)
+    return rows
+
+
+def shipped_network() -> Path:
+    """Return the file of the shipped network for several games, the one that plays most."""
+    cards = {path: read_file(path)[1] for path in map(zoo.path, zoo.names())}
+    several = {path: len(card["games"]) for path, card in cards.items() if "games" in card}
+    if not several:
+        raise CheckpointError(
+            "no network for several games is shipped; distil one with `pdlearn distill GAME GAME "
+            "--size multi3` and name its file with --agent"
+        )
+    return max(several, key=several.get)
+
+
+def load_several(path: Path) -> Agent:
+    """Return the agent in `path` with all its games; raise CheckpointError if it plays one only."""
+    card = read_file(path)[1]
+    if "games" not in card:
+        raise CheckpointError(f"{path}: plays one game; expected a network for several")
+    one = load_agent(path, next(iter(card["games"])))
+    return Agent(one.network.network, {k: v for k, v in card.items() if k != "kind"})
+
+
+def states(agent: Agent, count: int, seed: int) -> Tensor:
+    """Return `count` observations `[N, ...]` taken evenly from an agent's play of its one game."""
+    generator = torch.Generator().manual_seed(seed)
+    policy = EpsilonGreedy(agent.network, EvalConfig.epsilon, generator)
+    play = steps(envs.make(agent.game, NUM_ENVS), policy, seed, "show")
+    taken = []
+    for time, step in enumerate(play):
+        if time % EVERY_STEPS == EVERY_STEPS - 1:
+            taken.append(step.observation)
+        if len(taken) * NUM_ENVS >= count:
+            break
+    play.close()
+    return torch.cat(taken)[:count]
+
+
+@torch.no_grad()
+def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
+    """Return, by layer, the activations `[N, D]` for observations `[N, ...]`."""
+    found = {layer: [] for layer in LAYERS}
+    for part in observations.split(64):
+        found["first"].append(agent.network.first_features(part).flatten(1))
+        found["shared"].append(agent.network.features(part))
+    return {layer: torch.cat(parts) for layer, parts in found.items()}
+
+
+def embed(points: np.ndarray, seed: int) -> np.ndarray:
+    """Return points `[N, D]` in the plane, `[N, 2]`; raise ValueError without scikit-learn."""
+    try:
+        from sklearn.decomposition import PCA
+        from sklearn.manifold import TSNE
+    except ImportError as error:
+        raise ValueError(
+            'this needs scikit-learn; install it with pip install "pdlearn[tsne]"'
+        ) from error
+
+    reduced = PCA(min(COMPONENTS, *points.shape), random_state=seed).fit_transform(points)
+    perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
+
+
+def same_game_percent(rows: Sequence[dict], layer: str) -> float:
+    """Return the percentage of a layer's points whose nearest neighbour is of the same game."""
+    rows = [row for row in rows if row["layer"] == layer]
+    points = np.array([[float(row["x"]), float(row["y"])] for row in rows])
+    games = np.array([row["game"] for row in rows])
+    apart = ((points[:, None] - points[None]) ** 2).sum(2)
+    np.fill_diagonal(apart, np.inf)
+    return 100 * float((games == games[apart.argmin(1)]).mean())
+
+
+def picture(rows: Sequence[dict]) -> Figure:
+    """Draw each layer's points, a colour and a marker a game, its name above it."""
+    games = list(dict.fromkeys(row["game"] for row in rows))
+    colours = seaborn.color_palette("colorblind", len(games))
+    figure, panels = plt.subplots(1, len(LAYERS), figsize=(12, 6), layout="constrained")
+    outline = [patheffects.withStroke(linewidth=3, foreground="white")]
+    for axes, (layer, title) in zip(panels, LAYERS.items(), strict=True):
+        labels = []
+        for index, game in enumerate(games):
+            points = np.array(
+                [
+                    [float(row["x"]), float(row["y"])]
+                    for row in rows
+                    if (row["layer"], row["game"]) == (layer, game)
+                ]
+            )
+            axes.scatter(
+                *points.T, s=14, color=colours[index], marker=MARKERS[index % len(MARKERS)],
+                alpha=0.7, linewidths=0,
+            )  # fmt: skip
+            above = np.median(points[:, 0]), np.quantile(points[:, 1], 0.95)
+            labels.append((above, GAMES[game].title if game in GAMES else game))
+        for above, name in labels:
+            axes.annotate(
+                name, above, (0, 4), textcoords="offset points", ha="center", fontsize=9,
+                path_effects=outline,
+            )  # fmt: skip
+        axes.set(title=title, xticks=[], yticks=[])
+    return figure

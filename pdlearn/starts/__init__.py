@@ -1,0 +1,161 @@
+"""Recorded starts: states to judge an agent from, each a seed and the actions that lead to it.
+
+The games are deterministic, so the same seed and actions lead to the same state; a digest of what
+is seen there is stored and checked at every replay. A set for each of the ten games ships beside
+this file (paper, section 4; how it was made: `starts.recorder`).
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pdlearn import envs
+from pdlearn.checkpoints import CheckpointError, read_file, write_file
+from pdlearn.games import nearest
+from pdlearn.rollout import Policy, Step, steps_from
+
+FOLDER = Path(__file__).parent
+DIGEST_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Start:
+    """A state of a game: what leads to it, and what is seen there."""
+
+    seed: int  # the emulator's
+    actions: np.ndarray  # uint8 [T], agent steps from the episode's first observation
+    digest: bytes  # of the observation to which they lead
+
+
+@dataclass(frozen=True)
+class Starts:
+    """A set of starts of one game; the card says how they were made."""
+
+    game: str
+    entries: tuple[Start, ...]
+    card: dict
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def first(self, count: int) -> "Starts":
+        """Return the set's first `count`; raise ValueError if there are not as many."""
+        if not 1 <= count <= len(self):
+            raise ValueError(f"expected 1 to {len(self)} episodes, one a start; got {count}")
+        return Starts(self.game, self.entries[:count], self.card)
+
+
+def digest(observation: np.ndarray) -> bytes:
+    """Return eight bytes that tell one observation `[...]` from another."""
+    return hashlib.sha256(np.ascontiguousarray(observation)).digest()[:DIGEST_BYTES]
+
+
+def save_starts(path: str | Path, starts: Starts) -> None:
+    """Write a set of starts to `path`, sealed and atomically as every file of pdlearn."""
+    tensors = {
+        "seeds": torch.tensor([start.seed for start in starts.entries]),
+        "lengths": torch.tensor([len(start.actions) for start in starts.entries]),
+        "actions": torch.from_numpy(np.concatenate([start.actions for start in starts.entries])),
+        "digests": torch.tensor([list(start.digest) for start in starts.entries]).to(torch.uint8),
+    }
+    write_file(path, tensors, {**starts.card, "kind": "starts", "game": starts.game})
+
+
+def load_starts(name: str | Path, game: str | None = None) -> Starts:
+    """Return the shipped starts of a game by its name, or those in a file by its path.
+
+    Raises CheckpointError for a name that is neither, a file that is damaged or holds no starts,
+    and starts of another game than `game`.
+    """
+    path = FOLDER / f"{name}.safetensors" if str(name) in shipped() else Path(name)
+    if not path.exists() and path.suffix != ".safetensors":
+        raise CheckpointError(
+            f"no shipped starts or file {str(name)!r}; did you mean "
+            f"{nearest(str(name), shipped())!r}? shipped: {', '.join(shipped())}"
+        )
+    tensors, card = read_file(path)
+    if card.get("kind") != "starts":
+        raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected starts")
+    starts = Starts(card["game"], tuple(_entries(tensors)), card)
+    if game is not None and starts.game != game:
+        raise CheckpointError(f"{path}: starts of {starts.game!r}; expected {game!r}")
+    return starts
+
+
+def _entries(tensors: dict[str, Tensor]) -> Iterator[Start]:
+    actions = np.split(tensors["actions"].numpy(), tensors["lengths"].cumsum(0)[:-1].numpy())
+    for seed, taken, seen in zip(tensors["seeds"], actions, tensors["digests"], strict=True):
+        yield Start(int(seed), taken, bytes(seen.tolist()))
+
+
+def shipped() -> list[str]:
+    """Return the games whose starts ship."""
+    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+
+
+class Replay:
+    """Take each copy's recorded actions, then `policy`'s; at the hand-over check what is seen.
+
+    Copies have starts of different lengths, so some play on while others still replay:
+
+        copy 0   replay ─ replay ─ play ─ play ─ play ─ ...
+        copy 1   replay ─ replay ─ replay ─ replay ─ play ─ ...
+
+    Raises ValueError at a hand-over where anything else is seen than was recorded.
+    """
+
+    def __init__(self, policy: Policy, starts: Sequence[Start]):
+        self.policy = policy
+        self.starts = starts
+        self.lengths = np.array([len(start.actions) for start in starts])  # agent steps [E]
+        self._actions = np.zeros((len(starts), self.lengths.max() + 1), np.int64)
+        for row, start in zip(self._actions, starts, strict=True):
+            row[: len(start.actions)] = start.actions
+        self._time = 0
+
+    @property
+    def device(self) -> torch.device:
+        return self.policy.device
+
+    def __call__(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions `[E]` and the policy's values `[E, A]` for observations `[E, ...]`."""
+        action, q = self.policy(observation)
+        for env in np.flatnonzero(self.lengths == self._time):
+            if digest(observation[env].cpu().numpy()) != self.starts[env].digest:
+                raise ValueError(
+                    f"the start of seed {self.starts[env].seed} leads to another picture than it "
+                    "did when it was recorded; expected the ale-py of constraints.txt"
+                )
+        replays = self.lengths > self._time
+        if replays.any():
+            recorded = torch.from_numpy(self._actions[:, self._time]).to(action.device)
+            action = torch.where(torch.from_numpy(replays).to(action.device), recorded, action)
+        self._time += 1
+        return action, q
+
+
+def play_from(starts: Starts, entries: Sequence[Start], policy: Policy) -> Iterator[Step]:
+    """Play `policy` from `entries` of the set `starts`, a copy of the game each, for ever.
+
+    The rewards of replayed steps are 0 in what is yielded: points before the hand-over are nobody's
+    (paper, section 4). Raises ValueError if the game has other actions than when it was recorded.
+    """
+    env = envs.make(starts.game, len(entries))
+    if list(env.action_names) != list(starts.card["actions"]):
+        env.close()
+        raise ValueError(
+            f"starts with the actions {', '.join(starts.card['actions'])}; "
+            f"{starts.game} has {', '.join(env.action_names)}"
+        )
+    replay = Replay(policy, entries)
+    play = steps_from(env, replay, np.array([start.seed for start in entries]))
+    try:
+        for time, step in enumerate(play):
+            yield step._replace(reward=np.where(time < replay.lengths, 0.0, step.reward))
+    finally:
+        play.close()

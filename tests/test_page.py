@@ -1,0 +1,195 @@
+"""The page of results: what it says follows from hand-made rows, and the one in docs is current."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pdlearn import zoo
+from pdlearn.distill import fingerprint
+from pdlearn.experiments import claims, page
+from pdlearn.experiments.page import ENTRIES, Entry, build_page, section
+from pdlearn.experiments.readings import READINGS
+from pdlearn.experiments.tables import EXPERIMENTS
+from pdlearn.zoo.tables import write_rows
+
+ROOT = Path(__file__).resolve().parent.parent
+TEACHERS = {"pong": "aaaa", "qbert": "bbbb"}
+
+
+@pytest.fixture(autouse=True)
+def shipped(monkeypatch):
+    """Let the shipped teachers be two, of marks that hand-made rows can name."""
+    monkeypatch.setattr(claims, "_mark", lambda games: "+".join(TEACHERS[g] for g in games))
+
+
+def row(game, label, mean, seed=0, low=None, high=None, **more) -> dict:
+    """Return a row of a student, its teacher's mean being 100."""
+    facts = {
+        "game": game, "label": label, "loss": "kl", "seed": seed, "agent_steps": 1_000,
+        "samples": 64_000,
+        "episodes": 30, "mean": mean, "low": mean - 5 if low is None else low,
+        "high": mean + 5 if high is None else high, "teacher": TEACHERS[game],
+        "teacher_mean": 100.0, "percent": mean,
+    }  # fmt: skip
+    return {key: str(value) for key, value in (facts | more).items()}
+
+
+ROWS = [
+    row("pong", "mse", 60), row("pong", "nll", 92), row("pong", "kl", 99),
+    row("qbert", "mse", 120), row("qbert", "nll", 130), row("qbert", "kl", 80),
+]  # fmt: skip
+
+
+def said(rows, name="table1"):
+    return claims.of_table(name, rows)
+
+
+# --- what is counted ---
+
+
+def test_each_column_has_its_mean_beside_the_papers_on_the_same_games():
+    text = said([row("pong", "kl", 90), row("qbert", "kl", 40)])
+    # The square root of 90 x 40, and of the paper's 100.9 x 155.0.
+    assert "`kl`: 60.0 % over 2 games (the paper's on the same: 125.1 %)" in text
+    assert "`mse`" not in text.replace("| mse", "")
+
+
+def test_students_that_keep_up_are_counted_by_their_intervals():
+    rows = [row("pong", "kl", 90, low=80, high=100), row("pong", "kl", 90, 1, low=80, high=99.9)]
+    assert "of 1 of 2 scores reaches the teacher's" in said(rows)
+
+
+def test_the_papers_percentage_is_in_an_interval_or_it_is_not():
+    rows = [row("pong", "kl", 95, low=90, high=100.9), row("pong", "kl", 95, 1, low=90, high=100.8)]
+    assert "that of 1 of 2 holds the paper's percentage" in said(rows)
+    assert "holds the paper's" not in said([row("pong", "0.1", 95)], "temperature")
+
+
+def test_an_interval_is_of_the_teachers_score():
+    rows = [row("pong", "kl", 19, low=18, high=20, teacher_mean=20.0, percent=95)]
+    assert "of 1 of 1 score reaches" in said(rows)
+
+
+def test_the_best_of_a_row_is_counted_over_games_where_all_have_run():
+    assert (
+        "Best of the row in 2 games: `nll` 1, `kl` 1; in the paper, on the same: `kl` 2."
+        in said(ROWS)
+    )
+    assert "In no game have all of the columns run yet." in said(ROWS[:2])
+
+
+def test_a_score_below_zero_has_no_geometric_mean():
+    assert "`kl`: no geometric mean, as a score is not above zero;" in said([row("pong", "kl", -3)])
+
+
+def test_rows_of_other_teachers_and_amounts_are_left_out_and_counted():
+    shown, left_out = claims.comparable(
+        [*ROWS, row("pong", "kl", 5, teacher="gone"), row("pong", "kl", 5, samples=1)]
+    )
+    assert shown == ROWS and left_out == 2
+    assert said([row("pong", "kl", 5, teacher="gone")]).startswith("Every row is of a teacher that")
+
+
+def test_the_amount_shown_is_that_of_most_rows_and_of_two_the_larger():
+    much, little = row("pong", "kl", 5, samples=900), row("pong", "kl", 5, samples=1_000)
+    assert claims.comparable([much, little])[0] == [little]
+    assert claims.comparable([much, little, much])[0] == [much, much]
+    assert "1 score, each of a student of 1,000 samples drawn from 1,000 agent" in said([little])
+
+
+def test_one_network_of_several_games_has_several_teachers_and_dqn_samples_of_its_own():
+    both = {"games": "pong qbert", "teacher": "aaaa+bbbb"}
+    kl = [row("pong", "kl", 5, **both), row("qbert", "kl", 5, **both)]
+    dqn = row("pong", "dqn", 5, loss="td", samples=63_000, **both)
+    others = [
+        row("pong", "dqn", 5, loss="td", agent_steps=2_000, **both),
+        row("pong", "kl", 5, games="pong qbert"),
+    ]
+    assert claims.comparable([*kl, dqn, *others]) == ([*kl, dqn], 2)
+    assert "3 scores, each of a student of 63,000 to 64,000 samples" in claims._amounts([*kl, dqn])
+
+
+def test_a_mark_is_of_teachers_that_ship(monkeypatch):
+    monkeypatch.undo()
+    mark = fingerprint(zoo.load("pong/teacher").network)
+    assert claims._mark(("pong",)) == mark
+    assert claims._mark(("pong", "no_such_game")) is None
+
+
+def test_figure_1_has_a_line_for_each_state():
+    facts = {"game": "pong", "pair": "alike", "temperature": "0.03"}
+    rows = [
+        {**facts, "moment": moment, "action": action, "mse": mse, "kl": kl}
+        for moment, action, mse, kl in [
+            ("7", "NOOP", "1.5", "0.2"), ("7", "FIRE", "1.75", "0.8"), ("9", "NOOP", "-1", "0.9"),
+            ("9", "FIRE", "-2", "0.1"),
+        ]
+    ]  # fmt: skip
+    text = claims.of_figure1("figure1", rows)
+    lines = text.splitlines()
+    assert lines[2] == "| Pong | alike | 7 | FIRE | 1.750 | 0.250 | 80 % |"
+    assert lines[3] == "| Pong | alike | 9 | NOOP | -1.000 | 1.000 | 90 % |"
+    assert "temperature 0.03" in text and "No rows yet of Space Invaders." in text
+
+
+def test_the_embedding_is_read_by_nearest_neighbours():
+    points = [
+        ("first", "pong", 0),
+        ("first", "pong", 1),
+        ("shared", "pong", 0),
+        ("shared", "qbert", 1),
+    ]
+    rows = [{"layer": layer, "game": game, "x": x, "y": "0"} for layer, game, x in points]
+    text = claims.of_tsne("tsne", rows)
+    assert text.startswith("2 states of 2 games")
+    assert "100.0 % in the first layer and 0.0 % in the shared hidden layer" in text
+
+
+# --- the page ---
+
+
+def entry(body=lambda name, rows: f"{name} has {len(rows)}"):
+    return Entry("table1", "Losses", "KL is best.", "Three columns", body)
+
+
+def test_an_experiment_without_numbers_names_the_command_that_makes_them(tmp_path):
+    text = section(entry(), tmp_path)
+    assert "## Losses" in text and "KL is best." in text
+    assert "Not run yet; `pdlearn reproduce table1` runs it." in text
+    assert "![" not in text and "csv" not in text
+
+
+def test_an_experiment_that_ran_has_its_rows_picture_and_reading(tmp_path, monkeypatch):
+    results = tmp_path / "results"
+    write_rows(results / "table1.csv", ROWS)
+    monkeypatch.setitem(READINGS, "table1", "Read so.")
+    assert "![" not in section(entry(), results)
+    (results / "table1.png").touch()
+    text = section(entry(), results)
+    assert "table1 has 6" in text and "Read so." in text
+    assert "![Three columns](results/table1.png)" in text
+    assert "[table1.csv](results/table1.csv)" in text
+
+
+def test_the_page_has_every_experiment_run_or_not(tmp_path):
+    write_rows(tmp_path / "results" / "table1.csv", ROWS)
+    text = build_page(tmp_path / "results")
+    titles = re.findall(r"^## (.*)", text, re.M)
+    assert titles == [entry.title for entry in ENTRIES]
+    assert text.count("Not run yet") == len(ENTRIES) - 1
+    missing = set(EXPERIMENTS) - {entry.name for entry in ENTRIES}
+    assert not missing, f"give {missing} an Entry in pdlearn/experiments/page.py"
+
+
+def test_a_reading_holds_no_number_and_belongs_to_an_experiment():
+    assert set(READINGS) <= {entry.name for entry in ENTRIES}
+    for text in READINGS.values():
+        assert not re.search(r"\d", re.sub(r"\b(table|figure|net|multi) ?\w*\d+", "", text))
+
+
+def test_the_page_in_docs_is_current(monkeypatch):
+    monkeypatch.undo()  # the teachers that really ship
+    written = (ROOT / page.PAGE).read_text("utf-8")
+    built = build_page(ROOT / "docs" / "results")
+    assert written == built, "build it again: python -m pdlearn.experiments.page"
