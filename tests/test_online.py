@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_dqn import CATCH, without_clocks
 
-from pdlearn.checkpoints import load_agent
+from pdlearn.checkpoints import Agent, load_agent, save_agent
 from pdlearn.distill import fingerprint
 from pdlearn.evaluation import evaluate
 from pdlearn.experiments import online as experiment
@@ -203,6 +203,17 @@ def test_a_run_stopped_while_its_students_learn_goes_on_with_that_teacher_and_ju
     assert run.teaching.best_evaluation == best.card["chosen_by"]["mean"]
 
 
+def test_a_best_dqn_that_is_newer_than_the_state_keeps_its_high_score(tmp_path):
+    list(make(replace(TAUGHT, agent_steps=400), folder=tmp_path))
+    path = tmp_path / "best.safetensors"
+    best = load_agent(path, CATCH)
+    newer = best.card | {"chosen_by": best.card["chosen_by"] | {"mean": 99.0}}
+    save_agent(path, Agent(best.network, newer))  # as a run killed before it was saved leaves it
+    *_, row = make(folder=tmp_path, resume=True)
+    assert row["phase"] == "judge" and row["best_so_far"] == 99
+    assert load_agent(path, CATCH).card["chosen_by"]["mean"] == 99
+
+
 def test_a_resumed_run_goes_on_with_dqn_and_students(tmp_path):
     list(make(folder=tmp_path))
     run = make(replace(TAUGHT, agent_steps=1_200), folder=tmp_path, resume=True)
@@ -245,6 +256,7 @@ def test_what_cannot_be_distilled_online_is_refused(changed, student_seeds, sent
 @pytest.fixture
 def figure_5(tmp_path, monkeypatch):
     """Return a function that runs what is missing of tiny curves."""
+    monkeypatch.setattr("pdlearn.dqn.Teaching.row_steps", 100)  # rounds between evaluations too
     monkeypatch.setitem(experiment.TEACHER_BUDGETS, "smoke", TAUGHT)
     monkeypatch.setitem(experiment.ONLINE_BUDGETS, "smoke", TINY)
 
