@@ -73,7 +73,7 @@ def played(agent_steps, seed, purpose):
 
 
 memory = played(STEPS, seed=0, purpose="collect")
-unseen = played(1_600, seed=1, purpose="show")
+unseen = played(by_budget(smoke=1_600, fast=8_000), seed=1, purpose="show")
 print(f"{len(memory):,} states to learn from, {len(unseen):,} of other games to look at")
 
 # %% [markdown]
