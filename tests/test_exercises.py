@@ -105,8 +105,9 @@ def test_the_shape_is_said():
 def test_a_guess_is_compared_with_what_was_measured():
     assert check_prediction(..., 18.0, 1).state == "missing"
     assert check_prediction("many", 18.0, 1).state == "not yet"
-    assert "apart" not in check_prediction(17.5, 18.0, 1).text
-    assert "8 apart" in check_prediction(10, 18.0, 1).text
+    assert check_prediction(17.5, 18.0, 1).state == "right"
+    far = check_prediction(10, 18.0, 1)
+    assert far.state == "apart" and "8 apart" in far.text
 
 
 def test_a_choice_gets_the_hint_of_what_was_chosen():

@@ -118,18 +118,18 @@ teacher_q = teacher.network(observation)
 target = teacher_policy(teacher_q, temperature=0.03)
 names = teacher.card["actions"]
 show(
-    pictures.bars(names, {"teacher's Q-values": teacher_q[0].tolist()}),
+    pictures.bars(names, {"teacher's Q-values": teacher_q[0].tolist()}, "points"),
     "The teacher's Q-values in this moment, one bar an action, in points.",
 )
 
 # %%
 show(
-    pictures.bars(names, {"teacher's policy": target[0].tolist()}),
+    pictures.bars(names, {"teacher's policy": target[0].tolist()}, "probability"),
     "The target made from them with temperature 0.03: nearly all of it lies on the best action.",
 )
 
 # %% [markdown]
-# A small temperature turns small differences of value into a clear choice. Lesson 05 is about how
+# A small temperature turns differences of a fraction of a point into a clear choice. Lesson 05 is about how
 # small it should be.
 #
 # ## The loss
@@ -219,9 +219,9 @@ measured = 100 * agreement(net3.network, memory, torch.Generator().manual_seed(3
 check_prediction(my_guess, measured, near=5, unit=" %")
 
 # %% [markdown]
-# The reason is in the bars above: in most states the values of the actions differ by less than a
-# hundredth of a point, and in Pong pressing FIRE changes nothing, so that RIGHT and RIGHTFIRE are the
-# same move. Where nothing hangs on the choice, nothing is lost by choosing otherwise.
+# In most states next to nothing hangs on the choice: the ball is far away, and pressing FIRE hardly ever
+# changes anything, so that RIGHT and RIGHTFIRE are the same move. Where nothing hangs on it, nothing is
+# lost by choosing otherwise.
 #
 # ## Exercise 4 · Does the beginner win points?
 #

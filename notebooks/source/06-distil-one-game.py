@@ -73,7 +73,7 @@ def played(agent_steps, seed, purpose):
 
 
 memory = played(STEPS, seed=0, purpose="collect")
-unseen = played(1_600, seed=1, purpose="show")
+unseen = played(by_budget(smoke=1_600, fast=8_000), seed=1, purpose="show")
 print(f"{len(memory):,} states to learn from, {len(unseen):,} of other games to look at")
 
 # %% [markdown]
@@ -285,7 +285,7 @@ table([{"policy": name, "variety": p.std(0).mean().item()} for name, p in polici
 
 # %%
 show(
-    pictures.bars(names, {"teacher": blind.tolist(), "collapsed": policies["collapsed"][0].tolist()}),
+    pictures.bars(names, {"teacher": blind.tolist(), "collapsed": policies["collapsed"][0].tolist()}, "probability"),
     "The collapsed student's answer to one state, beside the teacher's average over all: the same.",
 )  # fmt: skip
 
@@ -337,8 +337,8 @@ print(
 #    <details><summary>Answer</summary>They lead into states that the teacher's own play avoids. A
 #    student makes mistakes, meets those states, and should have seen what to do there.</details>
 # 3. Agreement is 0.5 after learning. Is that bad?
-#    <details><summary>Answer</summary>Not in Pong: half the actions do the same as another one, and in
-#    most states nothing hangs on the choice. The score says it.</details>
+#    <details><summary>Answer</summary>Not in Pong: in most states nothing hangs on the choice, and
+#    pressing FIRE as well hardly changes anything. The score says how good it is.</details>
 # 4. The loss on recorded states is far below the loss on unseen games. What would help?
 #    <details><summary>Answer</summary>More play to learn from. More updates on the same play would
 #    widen the gap.</details>

@@ -16,7 +16,7 @@ def check_prediction(guess: float, measured: float, near: float, unit: str = "")
     seen = f"You guessed {guess:g}{unit}, measured was {measured:.4g}{unit}"
     if off <= near:
         return Verdict("right", f"{seen}.")
-    return Verdict("right", f"{seen}: {off:.3g}{unit} apart. What did you not reckon with?")
+    return Verdict("apart", f"{seen}: {off:.3g}{unit} apart. What did you not reckon with?")
 
 
 def check_choice(choice: str, right: str, hints: dict[str, str]) -> Verdict:

@@ -9,13 +9,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-LOOKS = {"right": ("✓", "Right", "#029e73"), "not yet": ("✗", "Not yet", "#d55e00"),
-         "missing": ("…", "Not written yet", "#767676")}  # fmt: skip
+LOOKS = {
+    "right": ("✓", "Right", "#029e73"),
+    "apart": ("≈", "Compare", "#0173b2"),
+    "not yet": ("✗", "Not yet", "#d55e00"),
+    "missing": ("…", "Not written yet", "#767676"),
+}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a checker says: `state` is right, not yet or missing, `text` the praise or the hint."""
+    """What a checker says: `state` is a key of LOOKS, `text` the praise or the hint.
+
+    A guess is right or apart from what was measured; any other answer is right, not yet or missing.
+    """
 
     state: str
     text: str

@@ -36,8 +36,8 @@ def frames(observation, titles: Sequence[str] = ()) -> Figure:
     return figure
 
 
-def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], title: str = "") -> Figure:
-    """Draw a group of bars for each name, one bar a series, as in `{"teacher": q.tolist()}`."""
+def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str = "") -> Figure:
+    """Draw a group of bars for each name, a bar a series, as in `{"teacher": q.tolist()}`."""
     figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
     width = 0.8 / len(series)
     others = [label for label in series if not label.startswith(("teacher", "student"))]
@@ -45,7 +45,7 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], title: str
         x = np.arange(len(names)) + (index - (len(series) - 1) / 2) * width
         axes.bar(x, np.asarray(heights), width, label=label, color=colour(label, others))
     axes.set_xticks(range(len(names)), names)
-    axes.set_title(title, fontsize=10)
+    axes.set_ylabel(unit)
     axes.axhline(0, color="black", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     if len(series) > 1:
