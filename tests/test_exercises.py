@@ -8,6 +8,9 @@ from pdlearn import exercises, losses
 from pdlearn.exercises import Verdict, check_choice, check_kl_loss, check_prediction, compare
 from pdlearn.exercises import distilling as d
 from pdlearn.exercises import losses as l
+from pdlearn.exercises import remembering as r
+from pdlearn.exercises import seeing as s
+from pdlearn.lessons import emulator
 
 # A checker, the package's own answer to its exercise, and the slips it knows.
 CHECKERS = [
@@ -22,6 +25,16 @@ CHECKERS = [
         d.AGREEMENT_SLIPS,
     ),
     (exercises.check_variety, lambda p: p.std(0).mean(), d.VARIETY_SLIPS),
+    (exercises.check_shrink, emulator.shrink, s.SHRINK_SLIPS),
+    (exercises.check_agent_step, emulator.agent_step, s.AGENT_STEP_SLIPS),
+    (exercises.check_push, emulator.push, s.PUSH_SLIPS),
+    (exercises.check_rebuild, r.rebuild, r.REBUILD_SLIPS),
+    (exercises.check_discounts, r.discounts, r.DISCOUNTS_SLIPS),
+    (exercises.check_td_target, losses.td_target, r.TARGET_SLIPS),
+    (exercises.check_n_step, r.n_step, r.N_STEP_SLIPS),
+    (exercises.check_double_target, losses.td_target, r.DOUBLE_SLIPS),
+    (exercises.check_td_loss, losses.td_loss, r.TD_LOSS_SLIPS),
+    (exercises.check_episode_lengths, s.episode_lengths, s.EPISODE_LENGTHS_SLIPS),
 ]
 each_checker = pytest.mark.parametrize(
     ("check", "right", "slips"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]
@@ -83,6 +96,17 @@ def test_a_gradient_into_the_teacher_is_seen():
         return F.kl_div(torch.log_softmax(s, 1), log_target, reduction="batchmean", log_target=True)
 
     assert "detach" in check_kl_loss(leaks).text
+
+
+def test_a_gradient_through_the_target_is_seen():
+    def leaks(reward, discount, target_q):
+        return reward + discount * target_q.max(1).values
+
+    def leaks_too(q, action, target):
+        return F.huber_loss(q.gather(1, action.unsqueeze(1)).squeeze(1), target)
+
+    assert "detach" in exercises.check_td_target(leaks).text
+    assert "detach" in exercises.check_td_loss(leaks_too).text
 
 
 def test_a_loss_that_teaches_nobody_is_seen():

@@ -55,6 +55,7 @@ NEIGHBOURS = {
     "tour": {"report"},
     "commands": {"bench", "experiments", "lessons", "teachers", "tour"},
     "cli": {"commands"},
+    "exercises": {"lessons"},  # the emulator by hand
 }
 
 # Learning, judging and acting run on a bare machine; plots are drawn elsewhere.

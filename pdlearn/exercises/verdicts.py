@@ -1,5 +1,6 @@
 """A verdict on an answer, and the comparison of a learner's function with the right one."""
 
+import copy
 import html
 import re
 from collections.abc import Callable, Sequence
@@ -134,7 +135,7 @@ def _shown(tensor: Tensor) -> str:
 
 
 def _copy(argument):
-    return argument.clone() if isinstance(argument, Tensor) else argument
+    return argument.clone() if isinstance(argument, Tensor) else copy.deepcopy(argument)
 
 
 def _tensor(answer) -> Tensor | None:

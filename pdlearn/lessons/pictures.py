@@ -36,6 +36,19 @@ def frames(observation, titles: Sequence[str] = ()) -> Figure:
     return figure
 
 
+def screens(images: Sequence, titles: Sequence[str], columns: int = 5) -> Figure:
+    """Draw pictures in rows of `columns`, grey `[H, W]` or in colour `[H, W, 3]`."""
+    rows = -(-len(images) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(1.9 * columns, 2.5 * rows), layout="constrained", squeeze=False
+    )
+    for axes, image, title in zip(grid.flat, images, titles, strict=True):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=9)
+        axes.set_axis_off()
+    return figure
+
+
 def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str = "") -> Figure:
     """Draw a group of bars for each name, a bar a series, as in `{"teacher": q.tolist()}`."""
     figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
