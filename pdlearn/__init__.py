@@ -26,6 +26,8 @@ _MODULE_OF = {
     "MULTI_SIZES": "networks",
     "Memory": "memory",
     "MultiGameNetwork": "networks",
+    "ONLINE_BUDGETS": "presets",
+    "OnlineDistillation": "online",
     "QNetwork": "networks",
     "SIZES": "networks",
     "TEACHER_BUDGETS": "presets",
@@ -36,21 +38,23 @@ _MODULE_OF = {
     "load_agent": "checkpoints",
     "load_recording": "recordings",
     "load_starts": "starts",
+    "load_whole": "checkpoints",
     "make": "envs",
     "mse_loss": "losses",
     "nll_loss": "losses",
     "parameter_count": "networks",
     "record_clip": "clips",
+    "reverse_kl_loss": "losses",
     "save_agent": "checkpoints",
     "save_recording": "recordings",
     "save_starts": "starts",
     "td_loss": "losses",
 }
-__all__ = [*_MODULE_OF, "widgets", "zoo"]
+__all__ = [*_MODULE_OF, "exercises", "widgets", "zoo"]
 
 
 def __getattr__(name: str):
-    if name in ("widgets", "zoo"):
+    if name in ("exercises", "widgets", "zoo"):
         return importlib.import_module(f"pdlearn.{name}")
     if name in _MODULE_OF:
         return getattr(importlib.import_module(f"pdlearn.{_MODULE_OF[name]}"), name)

@@ -99,7 +99,8 @@ class Agent:
 
     The card's keys: game, actions (names, in order), size, observation_shape, preprocessing, made
     (how it was trained) and score (how it was judged; absent if it was not). The card of a network
-    for several games has, instead of game and actions, games: each game's name and actions.
+    for several games has, instead of game and actions, games: each game's name and actions; its
+    score holds one for each game.
     """
 
     network: nn.Module
@@ -127,7 +128,8 @@ class Agent:
         if "games" not in self.card:
             return self
         shared = {key: value for key, value in self.card.items() if key != "games"}
-        card = {"game": game, "actions": self.card["games"][game], **shared}
+        judged = {key: shared[key][game] for key in ("score", "chosen_by") if key in shared}
+        card = {"game": game, "actions": self.card["games"][game], **shared, **judged}
         return Agent(self.network.for_game(game), card)
 
 
@@ -162,6 +164,22 @@ def load_agent(
     Raises CheckpointError if the file is damaged, holds no agent, does not play `game`, plays
     several games where none is named, or its weights do not fit the network its card names.
     """
+    agent = load_whole(path, device)
+    if game is None:
+        if "games" in agent.card:
+            raise CheckpointError(
+                f"{path}: plays several games and none was named; expected one of "
+                f"{', '.join(agent.games)}"
+            )
+        return agent
+    try:
+        return agent.for_game(game)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
+    """Read an agent as `load_agent` does, but with all the games that it plays, one or several."""
     weights, card = read_file(path)
     if card.get("kind") != "agent":
         raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected an agent")
@@ -179,15 +197,4 @@ def load_agent(
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error
     network.requires_grad_(False)
-    agent = Agent(network.to(device), {k: v for k, v in card.items() if k != "kind"})
-    if game is None:
-        if several:
-            raise CheckpointError(
-                f"{path}: plays several games and none was named; expected one of "
-                f"{', '.join(agent.games)}"
-            )
-        return agent
-    try:
-        return agent.for_game(game)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+    return Agent(network.to(device), {k: v for k, v in card.items() if k != "kind"})

@@ -12,6 +12,7 @@ import tyro
 from pdlearn.commands.bench import bench
 from pdlearn.commands.distill import distill
 from pdlearn.commands.evaluate import evaluate
+from pdlearn.commands.lessons import lessons
 from pdlearn.commands.record import record
 from pdlearn.commands.reproduce import reproduce
 from pdlearn.commands.starts import starts
@@ -25,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     commands = {
         "tour": tour, "teach": teach, "distill": distill, "record": record,
-        "starts": starts, "evaluate": evaluate, "zoo": zoo, "reproduce": reproduce, "bench": bench,
+        "starts": starts, "evaluate": evaluate, "zoo": zoo, "reproduce": reproduce,
+        "lessons": lessons, "bench": bench,
     }  # fmt: skip
 
     try:

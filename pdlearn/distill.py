@@ -1,8 +1,9 @@
 """The student's loop: record teachers' play, learn their choices (paper, section 3, appendix A).
 
-Each teacher in its turn plays one paper hour (54,000 agent steps), ε-greedily and always itself;
-then the student learns a round of minibatches, each drawn from the memory of one game. One game is
-the list of length one.
+Each teacher in its turn plays one paper hour (54,000 agent steps), ε-greedily; then the student
+learns a round of minibatches, each drawn from the memory of one game. One game is the list of
+length one. In the paper the teacher always plays itself; with a `student_share` above 0 the student
+takes that share of the steps, and the teacher says what it would have done.
 """
 
 import hashlib
@@ -15,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
+from pdlearn.compressed import CompressedMemory, too_large
 from pdlearn.learner import Learner
-from pdlearn.losses import kl_loss, mse_loss, nll_loss
+from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.memory import Memory, States
-from pdlearn.networks import MultiGameNetwork, QNetwork
+from pdlearn.networks import network_for
 from pdlearn.presets import DistillConfig
 from pdlearn.recordings import record, watch
 from pdlearn.runs import Run
@@ -34,8 +36,8 @@ class StudentLearner(Learner):
 
     def __init__(self, config: DistillConfig, network: nn.Module, precision: str = "float32"):
         super().__init__(config, network, precision)
-        if config.loss not in ("kl", "nll", "mse"):
-            raise ValueError(f"unknown loss {config.loss!r}; expected kl, nll or mse")
+        if config.loss not in ("kl", "reverse_kl", "nll", "mse"):
+            raise ValueError(f"unknown loss {config.loss!r}; expected kl, reverse_kl, nll or mse")
 
     def loss(self, batch: States, student: nn.Module | None = None) -> Tensor:
         """Return the distillation loss of a minibatch of one game.
@@ -45,6 +47,8 @@ class StudentLearner(Learner):
         output = (self.network if student is None else student)(batch.observation)
         if self.config.loss == "kl":
             return kl_loss(output, batch.teacher_q, self.config.temperature)
+        if self.config.loss == "reverse_kl":
+            return reverse_kl_loss(output, batch.teacher_q, self.config.temperature)
         if self.config.loss == "nll":
             return nll_loss(output, batch.teacher_q)
         return mse_loss(output, batch.teacher_q)
@@ -62,6 +66,17 @@ def agreement(network: nn.Module, memory: Memory, generator: torch.Generator) ->
     batches = [memory.sample_states(256, generator) for _ in range(4)]
     agreed = [network(b.observation).argmax(1) == b.teacher_q.argmax(1) for b in batches]
     return torch.cat(agreed).float().mean().item()
+
+
+def unseen_states(teacher: Agent, epsilon: float, generator: torch.Generator, seed: int) -> Memory:
+    """Return states of games that are never learnt from, played and labelled by `teacher`."""
+    memory, play = watch(
+        teacher, HELD_OUT_ENVS, HELD_OUT_STEPS, epsilon, generator, seed, "show"
+    )  # fmt: skip
+    for _ in record(play, memory, HELD_OUT_STEPS):
+        pass
+    play.close()
+    return memory
 
 
 def fingerprint(network: nn.Module) -> str:
@@ -82,11 +97,14 @@ class Distillation(Run):
     games, and two kinds of column follow: game (whose teacher plays; empty while the student
     learns) and agreement_GAME for each game.
 
+    Memories whose frames would fill more than half of the RAM are kept compressed.
+
     A `recording` of each teacher, from `load_recording`, is learnt from instead of new play. A
     resumed run lets the teachers play an hour first, since their memories were not kept.
 
     Raises ValueError for two teachers of one game, for teachers that see different things, for a
-    size that does not suit the number of games, and for too few or too many recordings.
+    size that does not suit the number of games, for too few or too many recordings, and for a
+    student's share of the play that is no share or stands beside recordings.
     """
 
     kind = "distill"
@@ -102,6 +120,13 @@ class Distillation(Run):
         teachers = [teacher] if isinstance(teacher, Agent) else list(teacher)
         recordings = [recording] if isinstance(recording, Memory) else recording
         _refuse_ill_matched(teachers)
+        if not 0 <= config.student_share <= 1:
+            raise ValueError(f"expected a student_share in 0..1; got {config.student_share}")
+        if config.student_share > 0 and recordings is not None:
+            raise ValueError(
+                f"a recording holds a teacher's play alone; got student_share "
+                f"{config.student_share}, expected 0"
+            )
         self.teachers = {teacher.game: teacher for teacher in teachers}
         self.recordings = None
         if recordings is not None:
@@ -111,7 +136,11 @@ class Distillation(Run):
                     f"got {len(recordings)}"
                 )
             self.recordings = dict(zip(self.teachers, recordings, strict=True))
-        network = self._student().to(self.device)
+        network = network_for(
+            {game: len(teacher.card["actions"]) for game, teacher in self.teachers.items()},
+            config.size, tuple(teachers[0].card["observation_shape"]),
+            torch.Generator().manual_seed(self.seed),
+        ).to(self.device)  # fmt: skip
         self.learner = StudentLearner(config, network, self.precision)
         self.students = {
             game: network.for_game(game) if self.several else network for game in self.teachers
@@ -121,15 +150,6 @@ class Distillation(Run):
     def several(self) -> bool:
         """Whether there are several games."""
         return len(self.teachers) > 1
-
-    def _student(self) -> QNetwork | MultiGameNetwork:
-        cards = {game: teacher.card for game, teacher in self.teachers.items()}
-        counts = {game: len(card["actions"]) for game, card in cards.items()}
-        shape = tuple(next(iter(cards.values()))["observation_shape"])
-        generator = torch.Generator().manual_seed(self.seed)
-        if self.several:
-            return MultiGameNetwork(counts, self.config.size, shape, generator)
-        return QNetwork(*counts.values(), self.config.size, shape, generator)
 
     def facts(self) -> dict:
         games = list(self.teachers)
@@ -149,17 +169,26 @@ class Distillation(Run):
     def rows(self) -> Iterator[dict]:
         config = self.config
         hours = range(self.learner.updates // config.updates_per_hour, config.hours)
-        held_out = {game: self._held_out(game) for game in self.teachers}
+        held_out = {
+            game: unseen_states(teacher, config.collection_epsilon, self.generator, self.seed)
+            for game, teacher in self.teachers.items()
+        }
         if self.recordings is not None:
             for hour in hours:
                 yield from self._learn(hour, self.recordings, held_out)
             return
-        capacity_steps = config.memory_hours * config.steps_per_hour
+        hour_steps = -(-config.steps_per_hour // config.num_envs) * config.num_envs
+        capacity_steps = min(config.hours, config.memory_hours) * hour_steps
+        shape = self.learner.network.observation_shape
+        large = too_large(len(self.teachers) * capacity_steps, shape, self.device)
+        kind = CompressedMemory if large else Memory
         memories, plays = {}, {}
         for game in self.teachers:
-            memories[game], plays[game] = self._watch(
-                game, config.num_envs, capacity_steps, self.env_seed, "collect"
-            )
+            memories[game], plays[game] = watch(
+                self.teachers[game], config.num_envs, capacity_steps, config.collection_epsilon,
+                self.generator, self.env_seed, "collect",
+                student=self.students[game], student_share=config.student_share, kind=kind,
+            )  # fmt: skip
         try:
             for hour in hours:
                 for game, play in plays.items():
@@ -214,20 +243,6 @@ class Distillation(Run):
         if self.several:
             row |= {"game": game} | {f"agreement_{g}": share for g, share in agreements.items()}
         return row
-
-    def _watch(self, game: str, num_envs: int, capacity_steps: int, seed: int, purpose: str):
-        return watch(
-            self.teachers[game], num_envs, capacity_steps, self.config.collection_epsilon,
-            self.generator, seed, purpose,
-        )  # fmt: skip
-
-    def _held_out(self, game: str) -> Memory:
-        """Return states of games that are never learnt from."""
-        memory, play = self._watch(game, HELD_OUT_ENVS, HELD_OUT_STEPS, self.seed, "show")
-        for _ in record(play, memory, HELD_OUT_STEPS):
-            pass
-        play.close()
-        return memory
 
 
 def _refuse_ill_matched(teachers: list[Agent]) -> None:

@@ -91,7 +91,9 @@ class Environment:
 class AtariEnvironment(Environment):
     """Nature DQN's preprocessing on ale-py's threads (Mnih et al. 2015, methods)."""
 
-    def __init__(self, name: str, num_envs: int, num_threads: int, screen: bool):
+    def __init__(
+        self, name: str, num_envs: int, num_threads: int, screen: bool, frames_per_step: int
+    ):
         game = game_by_name(name)
         self.name = game.name
         self.num_envs = num_envs
@@ -102,6 +104,7 @@ class AtariEnvironment(Environment):
             game.name,
             num_envs=num_envs,
             num_threads=num_threads,
+            frameskip=frames_per_step,
             max_num_frames_per_episode=MAX_EPISODE_FRAMES,
             noop_max=PREPROCESSING["noop_max"],
             use_fire_reset=False,
@@ -176,13 +179,21 @@ class GymnasiumEnvironment(Environment):
         return observation.astype(dtype)  # a copy: the vector env reuses its buffer
 
 
-def make(name: str, num_envs: int, *, num_threads: int = 0, screen: bool = False) -> Environment:
+def make(
+    name: str,
+    num_envs: int,
+    *,
+    num_threads: int = 0,
+    screen: bool = False,
+    frames_per_step: int = FRAMES_PER_STEP,
+) -> Environment:
     """Return `num_envs` copies of a game: one of the ten by plain name, or a Gymnasium id.
 
     `num_threads` 0 lets the emulator choose. `screen=True` shows the whole picture, uint8
     `[E, 1, 210, 160, 3]`, instead of what a network sees: the same seed and actions give the same
-    game. Raises ValueError for a name that is neither, with the nearest right one.
+    game. `frames_per_step` 1 steps an Atari game frame by frame; see `console`. Raises ValueError
+    for a name that is neither, with the nearest right one.
     """
     if name in GAMES or ("/" not in name and "-v" not in name):
-        return AtariEnvironment(name, num_envs, num_threads, screen)
+        return AtariEnvironment(name, num_envs, num_threads, screen, frames_per_step)
     return GymnasiumEnvironment(name, num_envs)

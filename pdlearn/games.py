@@ -77,3 +77,15 @@ def normalise(game: str, score: float) -> float:
     """Return the human-normalised score in percent: 0 is random play, 100 the human tester."""
     facts = game_by_name(game)
     return 100.0 * (score - facts.random) / (facts.human - facts.random)
+
+
+def joint_score(scores: dict[str, float]) -> float:
+    """Return one number for the scores of a network's games: of one game, its raw score.
+
+    Of several it is the mean over games of the human-normalised score in percent; a game that is
+    not among the ten counts as it is.
+    """
+    if len(scores) == 1:
+        return next(iter(scores.values()))
+    percents = [normalise(g, score) if g in GAMES else score for g, score in scores.items()]
+    return sum(percents) / len(percents)

@@ -1,4 +1,4 @@
-"""The four losses: TD for the teacher; NLL, MSE and KL for the student (paper, section 3).
+"""The losses: TD for the teacher; NLL, MSE and KL for the student (paper, section 3), reverse KL.
 
 Convention: `[B, A]` tensors in, a scalar out; sum over actions, mean over the batch. No gradient
 ever reaches the teacher's values or the target, and no argument is changed.
@@ -21,9 +21,14 @@ def _check_pair(student: Tensor, teacher: Tensor) -> None:
 
 def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
     """Return `softmax(Q / temperature)` `[B, A]`, the target of `kl_loss`; low sharpens."""
+    return log_teacher_policy(teacher_q, temperature).exp()
+
+
+def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
+    """Return the logarithm of `teacher_policy`, exact where that rounds to 0."""
     if not temperature > 0:
         raise ValueError(f"expected a temperature above 0; got {temperature}")
-    return torch.softmax(teacher_q.detach().float() / temperature, dim=1)
+    return torch.log_softmax(teacher_q.detach().float() / temperature, dim=1)
 
 
 def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
@@ -32,10 +37,21 @@ def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01
     The temperature divides the teacher's values only; 0.01 is the paper's choice (section 3).
     """
     _check_pair(student_logits, teacher_q)
-    target = teacher_policy(teacher_q, temperature)  # [B, A]
-    log_target = torch.log_softmax(teacher_q.detach().float() / temperature, dim=1)
+    log_target = log_teacher_policy(teacher_q, temperature)  # [B, A]
     log_student = torch.log_softmax(student_logits, dim=1)
-    return (target * (log_target - log_student)).sum(1).mean()
+    return (log_target.exp() * (log_target - log_student)).sum(1).mean()
+
+
+def reverse_kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
+    """Return KL(softmax(student_logits) || softmax(teacher_q / temperature)).
+
+    `kl_loss` asks the student to allow for all that the teacher may do, this one to do nothing that
+    the teacher would not: it may settle on one of several good actions. Spigler (2024) offers both.
+    """
+    _check_pair(student_logits, teacher_q)
+    log_student = torch.log_softmax(student_logits, dim=1)
+    log_target = log_teacher_policy(teacher_q, temperature)
+    return (log_student.exp() * (log_student - log_target)).sum(1).mean()
 
 
 def nll_loss(student_logits: Tensor, teacher_q: Tensor) -> Tensor:

@@ -60,17 +60,20 @@ class Memory:
         self.device = torch.device(device)
         self.added_slots = 0
         rows = self.slots * num_envs
-        frame_size = int(np.prod(observation_shape)) // self.stack
-        dtype = torch.uint8 if self.pixels else torch.float32
-        # One row more than there are frames: all zero, it pads the stacks of first observations.
-        self.frames = torch.empty(rows + 1, frame_size, dtype=dtype, device=self.device)
-        self.frames[rows] = 0
+        self._make_room(rows)
         self.action = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self.reward = torch.zeros(rows, device=self.device)
         self.discount = torch.zeros(rows, device=self.device)
         self.last = torch.zeros(rows, dtype=torch.bool, device=self.device)
         self.age = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self.teacher_q = torch.zeros(rows, num_actions, device=self.device)
+
+    def _make_room(self, rows: int) -> None:
+        frame_size = int(np.prod(self.observation_shape)) // self.stack
+        dtype = torch.uint8 if self.pixels else torch.float32
+        # One row more than there are frames: all zero, it pads the stacks of first observations.
+        self.frames = torch.empty(rows + 1, frame_size, dtype=dtype, device=self.device)
+        self.frames[rows] = 0
 
     def __len__(self) -> int:
         """Return the number of agent steps held."""
@@ -82,8 +85,7 @@ class Memory:
         rows = slice(start, start + self.num_envs)
         start = (self.added_slots - 1) % self.slots * self.num_envs
         before = slice(start, start + self.num_envs)
-        newest = step.observation[:, -1] if self.pixels else step.observation
-        self.frames[rows] = newest.reshape(self.num_envs, -1)
+        self.write(self.added_slots % self.slots, step.observation)
         self.action[rows] = step.action
         facts = np.stack([reward, discount, step.last, step.first]).astype(np.float32)
         reward, discount, last, first = torch.from_numpy(facts).to(self.device, non_blocking=True)
@@ -95,6 +97,12 @@ class Memory:
         if self.teacher_q.shape[1]:
             self.teacher_q[rows] = step.q
         self.added_slots += 1
+
+    def write(self, slot: int, observation: Tensor) -> None:
+        """Store what all copies showed, `[E, ...]`, at ring position `slot`."""
+        start = slot * self.num_envs
+        newest = observation[:, -1] if self.pixels else observation
+        self.frames[start : start + self.num_envs] = newest.reshape(self.num_envs, -1)
 
     def observation(self, slot: Tensor, env: Tensor) -> Tensor:
         """Return the observations `[B, ...]` at ring positions `slot`, `env` `[B]`."""

@@ -2,7 +2,7 @@
 
 Convention: an observation is what an environment shows, uint8 `[B, 4, 84, 84]` for pixels or
 float32 `[B, D]` for vectors; scaling happens inside the network. The output is float32 `[B, A]`:
-Q-values for a teacher or a student of `mse_loss`, logits for a student of `kl_loss` or `nll_loss`.
+Q-values for a teacher or a student of `mse_loss`, logits for a student of any other loss.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,9 @@ SIZES = {
     "net1": Size(16, 32, 32, 256),
     "net2": Size(16, 16, 16, 128),
     "net3": Size(16, 16, 16, 64),
+    # Smaller than the paper's: every width of net3 halved, and halved again.
+    "net4": Size(8, 8, 8, 32),
+    "net5": Size(4, 4, 4, 16),
 }
 MULTI_SIZES = {
     "multi3": Size(32, 64, 64, 512),
@@ -195,6 +198,18 @@ class OneGame(nn.Module):
     def forward(self, observation: Tensor) -> Tensor:
         """Return float32 values `[B, A]`."""
         return self.network(observation, self.game)
+
+
+def network_for(
+    num_actions: dict[str, int],
+    size: str,
+    observation_shape: tuple[int, ...],
+    generator: torch.Generator | None = None,
+) -> QNetwork | MultiGameNetwork:
+    """Return a network for the games of `num_actions`: a `QNetwork` for one, else one for all."""
+    if len(num_actions) == 1:
+        return QNetwork(*num_actions.values(), size, observation_shape, generator)
+    return MultiGameNetwork(num_actions, size, observation_shape, generator)
 
 
 def in_float32(layer: nn.Linear, features: Tensor) -> Tensor:

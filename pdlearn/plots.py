@@ -1,5 +1,6 @@
 """Tables of rows in, matplotlib Axes out."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pdlearn.games import game_by_name
+from pdlearn.games import GAMES, game_by_name
 
 # A teacher's colour, a student's, and that of what others reported: here, on pages, in widgets.
 TEACHER, STUDENT, REFERENCE = "#0173b2", "#de8f05", "#767676"
@@ -51,15 +52,51 @@ def learning_curves(curves: Mapping[str, Sequence[Mapping]]) -> Figure:
     return figure
 
 
+def online_curves(rows: Sequence[Mapping]) -> Figure:
+    """Draw online distillation, a panel a game: the DQN, its best so far and each student.
+
+    `rows` have game, seed (a student's), agent_steps, dqn, best_so_far and student (figure 5).
+    """
+    games = list(dict.fromkeys(row["game"] for row in rows))
+    figure, grid = plt.subplots(
+        1, len(games), figsize=(4.5 * len(games), 3.4), layout="constrained", squeeze=False
+    )
+    for game, axes in zip(games, grid.flat, strict=True):
+        seeds: dict[str, list[Mapping]] = {}
+        for row in rows:
+            if row["game"] == game:
+                seeds.setdefault(row["seed"], []).append(row)
+
+        def draw(rows, key, label, axes=axes, **style) -> None:
+            points = [(float(row["agent_steps"]) / 1e6, float(row[key])) for row in rows]
+            axes.plot(*zip(*points, strict=True), label=label, **style)
+
+        first = next(iter(seeds.values()))
+        draw(first, "dqn", "DQN", color=TEACHER, alpha=0.4)
+        draw(first, "best_so_far", "its best so far", color=TEACHER, drawstyle="steps-post")
+        for (seed, points), style in zip(seeds.items(), itertools.cycle(("-", "--", ":", "-."))):
+            draw(points, "student", f"student, seed {seed}", color=STUDENT, ls=style)
+        axes.set(title=title_of(game), xlabel="million agent steps of the DQN", ylabel="score")
+        axes.spines[["top", "right"]].set_visible(False)
+    grid.flat[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def title_of(game: str) -> str:
+    """Return a game's title, or the name of what is not among the ten."""
+    return GAMES[game].title if game in GAMES else game
+
+
 def percent_points(
-    ours: Mapping[str, Mapping[str, Sequence[float]]],
+    ours: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]],
     paper: Mapping[str, Mapping[str, float]],
     title: str,
 ) -> Figure:
     """Draw percent of the teacher's score, a panel a game: our students beside the paper's.
 
-    `ours[game][label]` are the percents of that student's seeds, `paper[game][label]` the paper's.
-    Seeds are dots, their mean a bar; the paper's value is a diamond.
+    `ours[game][label]` has, for each seed of that student, the percent and the low and high end of
+    its interval; `paper[game][label]` is the paper's. Seeds are dots with a line from end to end,
+    their mean a bar; the paper's value is a diamond.
     """
     columns = min(5, len(ours))
     lines = math.ceil(len(ours) / columns)
@@ -70,9 +107,13 @@ def percent_points(
     for axes in grid.flat[len(ours) :]:
         axes.set_axis_off()
     for (game, students), axes in zip(ours.items(), grid.flat, strict=False):
-        for x, (label, percents) in enumerate(students.items()):
-            axes.plot([x - 0.25, x + 0.25], [sum(percents) / len(percents)] * 2, color=STUDENT)
-            axes.plot([x] * len(percents), percents, "o", ms=4, color=STUDENT, alpha=0.6)
+        for x, (label, points) in enumerate(students.items()):
+            mean = sum(percent for percent, _, _ in points) / len(points)
+            axes.plot([x - 0.25, x + 0.25], [mean, mean], color=STUDENT)
+            for seed, (percent, low, high) in enumerate(points):
+                at = x + 0.1 * (seed - (len(points) - 1) / 2)  # beside each other
+                axes.plot([at, at], [low, high], color=STUDENT, lw=1, alpha=0.6)
+                axes.plot(at, percent, "o", ms=4, color=STUDENT, alpha=0.6)
             if label in paper.get(game, {}):
                 axes.plot(x, paper[game][label], "D", ms=6, mfc="none", color=REFERENCE)
         axes.axhline(100, color=TEACHER, ls=":", lw=1)
@@ -82,7 +123,14 @@ def percent_points(
     for axes in grid[:, 0]:
         axes.set_ylabel("% of the teacher's score")
     handles = [
-        Line2D([], [], color=STUDENT, marker="o", ms=4, label="our students: seeds, mean"),
+        Line2D(
+            [],
+            [],
+            color=STUDENT,
+            marker="o",
+            ms=4,
+            label="our students: seeds with 95 % intervals, mean",
+        ),
         Line2D([], [], color=TEACHER, ls=":", label="teacher"),
     ]
     if paper:

@@ -4,7 +4,7 @@ Counts end in their unit: `_steps` are agent steps (four emulator frames), `_upd
 steps, `_episodes` episodes.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -12,13 +12,13 @@ class TeacherConfig:
     """How a DQN teacher is trained."""
 
     size: str = "teacher"
-    """teacher, net1, net2 or net3"""
+    """teacher, or net1 to net5; multi3 or multi10 for several games"""
     agent_steps: int = 1_000_000
-    """agent steps in all copies of the game together"""
+    """agent steps in all copies of the game together, and of all games together"""
     num_envs: int = 16
-    """copies of the game played side by side"""
+    """copies of each game played side by side"""
     memory_steps: int = 300_000
-    """agent steps the replay memory holds"""
+    """agent steps that the replay memory of each game holds"""
     learn_start_steps: int = 10_000
     """agent steps recorded before learning begins (again after --resume)"""
     minibatch: int = 64
@@ -66,11 +66,11 @@ class DistillConfig:
     """How a student is distilled (paper, appendix A)."""
 
     size: str = "net3"
-    """teacher, net1, net2 or net3; multi3 or multi10 for several games"""
+    """teacher, or net1 to net5; multi3 or multi10 for several games"""
     loss: str = "kl"
-    """kl, nll or mse"""
+    """kl, reverse_kl, nll or mse"""
     temperature: float = 0.03
-    """divides the teacher's values (kl only); the paper chose 0.01"""
+    """divides the teacher's values (kl and reverse_kl); the paper chose 0.01"""
     hours: int = 2
     """hours of play of each teacher, 54,000 agent steps each"""
     steps_per_hour: int = 54_000
@@ -92,7 +92,9 @@ class DistillConfig:
     num_envs: int = 16
     """copies of the game the teacher plays side by side"""
     collection_epsilon: float = 0.05
-    """the teacher's exploration while it records"""
+    """exploration while recording"""
+    student_share: float = 0.0
+    """share of recorded steps that the student takes (0 in the paper); the teacher labels all"""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,24 @@ DISTILL_BUDGETS = {
         temperature=0.01, hours=500, updates_per_hour=10_000, minibatch=32, optimizer="rmsprop",
         learning_rate=2.5e-4, learning_rate_final=2.5e-4, optimizer_epsilon=1e-6, num_envs=1,
     ),
+}  # fmt: skip
+
+# Online, an hour is a round: so many steps of the DQN's learning, then as many of its best's play.
+# Rounds are shorter, since the teacher changes, and the step size stays, since it may change late.
+ONLINE_BUDGETS = {
+    "smoke": DistillConfig(
+        size="net3", steps_per_hour=500, updates_per_hour=10, minibatch=32, num_envs=4,
+        learning_rate=1e-3, learning_rate_final=1e-3,
+    ),
+    "fast": DistillConfig(
+        size="teacher", steps_per_hour=20_000, updates_per_hour=400,
+        learning_rate=3e-4, learning_rate_final=3e-4,
+    ),
+    "full": DistillConfig(
+        size="teacher", updates_per_hour=2_000, minibatch=128,
+        learning_rate=3e-4, learning_rate_final=3e-4,
+    ),
+    "paper": replace(DISTILL_BUDGETS["paper"], size="teacher"),
 }  # fmt: skip
 
 

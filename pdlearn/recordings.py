@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from pdlearn import envs
 from pdlearn.checkpoints import Agent, CheckpointError, read_file, write_file
 from pdlearn.memory import Memory
-from pdlearn.rollout import EpsilonGreedy, Step, steps
+from pdlearn.rollout import EpsilonGreedy, Mixture, Step, steps
 
 BLOCK_FRAMES = 64
 
@@ -30,12 +31,24 @@ def watch(
     generator: torch.Generator,
     seed: int,
     purpose: str,
+    *,
+    student: nn.Module | None = None,
+    student_share: float = 0.0,
+    kind: type[Memory] = Memory,
 ) -> tuple[Memory, Iterator[Step]]:
-    """Return an empty memory on the generator's device, and the teacher's endless play."""
+    """Return an empty memory on the generator's device, and the teacher's endless play.
+
+    With a `student_share` above 0, the `student` takes so large a share of the steps. What is
+    recorded are the teacher's values either way.
+    """
     env = envs.make(teacher.game, num_envs)
     device = generator.device
-    memory = Memory(capacity_steps, num_envs, env.observation_shape, device, env.num_actions)
-    policy = EpsilonGreedy(teacher.network.to(device), epsilon, generator)
+    memory = kind(capacity_steps, num_envs, env.observation_shape, device, env.num_actions)
+    network = teacher.network.to(device)
+    if student_share > 0:
+        policy = Mixture(network, student, student_share, epsilon, generator)
+    else:
+        policy = EpsilonGreedy(network, epsilon, generator)
     return memory, steps(env, policy, seed, purpose)
 
 

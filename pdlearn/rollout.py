@@ -64,13 +64,12 @@ class EpsilonGreedy:
     @torch.no_grad()
     def __call__(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions `[E]` and values `[E, A]` for observations `[E, ...]`."""
-        q = self.network(observation)  # [E, A]
+        greedy, q = self._choose(observation)
         num_envs, num_actions = q.shape
         chance = torch.rand(num_envs, device=self.device, generator=self.generator)
         anything = torch.randint(
             num_actions, (num_envs,), device=self.device, generator=self.generator
         )
-        greedy = q.argmax(1)
         if len(self._hold_odds) == 1:
             return torch.where(chance < self.epsilon, anything, greedy), q
         if self._left is None:
@@ -82,6 +81,33 @@ class EpsilonGreedy:
         action = torch.where(self._left > 0, self._held, greedy)
         self._left = (self._left - 1).clamp(min=0)
         return action, q
+
+    def _choose(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is done where nothing is random, and the values."""
+        q = self.network(observation)  # [E, A]
+        return q.argmax(1), q
+
+
+class Mixture(EpsilonGreedy):
+    """Act for a teacher or, with probability `student_share`, for its student; ask the teacher.
+
+    A coin a step and copy of the game decides who acts, as in DAgger (Ross et al. 2011); share 1 is
+    the student alone, as in Actor-Mimic (Parisotto et al. 2016). The values are the teacher's.
+    """
+
+    def __init__(
+        self, teacher: nn.Module, student: nn.Module, student_share: float, epsilon: float,
+        generator: torch.Generator,
+    ):  # fmt: skip
+        super().__init__(teacher, epsilon, generator)
+        self.student = student
+        self.student_share = student_share
+
+    def _choose(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        choice, q = super()._choose(observation)
+        coin = torch.rand(len(q), device=self.device, generator=self.generator)
+        students = self.student(observation).argmax(1)
+        return torch.where(coin < self.student_share, students, choice), q
 
 
 Policy = Callable[[Tensor], tuple[Tensor, Tensor]]

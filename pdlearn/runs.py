@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from pdlearn.checkpoints import Agent, CheckpointError, read_file, save_agent, write_file
 from pdlearn.learner import Learner
@@ -33,9 +34,10 @@ def hardware(device: torch.device) -> str:
 class Run:
     """Iterate over it to train: each item is a row of metrics, a dictionary.
 
-    `Teaching` and `Distillation` are runs. `folder` None keeps everything in memory; `resume` goes
-    on from the folder's state; `minutes` stops early. The generator and the games' seeds follow
-    from `seed`: on a CPU and with a fixed precision, the same seed gives the same numbers.
+    `Teaching`, `Distillation` and `OnlineDistillation` are runs. `folder` None keeps everything in
+    memory; `resume` goes on from the folder's state; `minutes` stops early. The generator and the
+    games' seeds follow from `seed`: on a CPU and with a fixed precision, the same seed gives the
+    same numbers.
     """
 
     kind: str
@@ -87,6 +89,19 @@ class Run:
         self.learner.updates = counts["updates"]
         self.seconds_before = counts["seconds"]
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that a resumed run goes on from."""
+        return self.learner.tensors() | {"generator": self.generator.get_state()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `tensors` returned."""
+        self.generator.set_state(tensors["generator"])
+        self.learner.restore(tensors)
+
+    def settings(self) -> dict:
+        """Return every setting, for the folder's `config.json` and the card."""
+        return describe(self.config)
+
     def agent(self) -> Agent:
         """Return the network as it stands, with its card."""
         raise NotImplementedError
@@ -114,7 +129,7 @@ class Run:
             **self.counts(),
             "precision": self.learner.precision,
             "hardware": hardware(self.device),
-            "config": describe(self.config),
+            "config": self.settings(),
         }
 
     def __iter__(self) -> Iterator[dict]:
@@ -122,7 +137,7 @@ class Run:
             self._restore()
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            settings = {**self.facts(), **describe(self.config)}
+            settings = {**self.facts(), **self.settings()}
             (self.folder / "config.json").write_text(json.dumps(settings, indent=1) + "\n")
         self.started = self.saved = time.monotonic()
         try:
@@ -139,15 +154,14 @@ class Run:
         """Write the state and the agent to the run's folder, if it has one."""
         if self.folder is None:
             return
-        tensors = self.learner.tensors() | {"generator": self.generator.get_state()}
         card = {
             "kind": self.kind,
             **self.facts(),
             "counts": self.counts(),
             "precision": self.learner.precision,
-            "config": describe(self.config),
+            "config": self.settings(),
         }
-        write_file(self.folder / "state.safetensors", tensors, card)
+        write_file(self.folder / "state.safetensors", self.tensors(), card)
         save_agent(self.folder / "agent.safetensors", self.agent())
         self.saved = time.monotonic()
 
@@ -167,7 +181,6 @@ class Run:
         for name, wanted in self.facts().items():
             if card.get(name) != wanted:
                 raise ValueError(f"{path}: its {name} is {card.get(name)!r}; expected {wanted!r}")
-        self.generator.set_state(tensors.pop("generator"))
-        self.learner.restore(tensors)
+        self.restore(tensors)
         self.learner.precision = card["precision"]
         self.carry_on(card["counts"])

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from fakes import make_agent
 
-from pdlearn.widgets import compare, temperature
-
 TEACHER = make_agent(0, by="teach")
 STUDENT = make_agent(1, by="distill", config={"loss": "kl"})
 STATE = np.random.default_rng(0).integers(0, 256, (4, 84, 84), dtype=np.uint8)
+BLOCKS = np.stack([STATE, STATE[::-1]])[:, :, :12, :12].repeat(7, 2).repeat(7, 3)  # two states
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +54,41 @@ def is_foreign(url: str) -> bool:
     return url.startswith("http") and not url.startswith(("http://127.0.0.1:", "http://localhost:"))
 
 
+# Widgets are imported where they are asked for: most tests need none.
+
+
 @pytest.fixture(scope="session")
 def comparison():
+    from pdlearn.widgets import compare
+
     return compare({"old": TEACHER, "new": STUDENT}, "pong", seed=3, agent_steps=62)
 
 
 @pytest.fixture(scope="session")
 def tempering():
+    from pdlearn.widgets import temperature
+
     return temperature(TEACHER, STATE, STUDENT)
+
+
+@pytest.fixture(scope="session")
+def playing():
+    from pdlearn.widgets import play
+
+    return play("pong", TEACHER, seed=3)
+
+
+@pytest.fixture(scope="session")
+def attending():
+    from pdlearn.widgets import saliency
+
+    return saliency(TEACHER, BLOCKS, STUDENT)
+
+
+@pytest.fixture(scope="session")
+def watching():
+    from pdlearn.widgets import watch
+
+    widget = watch([{"updates": 10 * t, "loss": 1 / t, "agreement": 0.1 * t} for t in range(1, 5)])
+    assert len(list(widget)) == 4
+    return widget

@@ -13,7 +13,7 @@ from fakes import CATCH, MIRRORED
 
 from pdlearn import cli, networks, zoo
 from pdlearn.checkpoints import load_agent, read_file
-from pdlearn.experiments import cells, tables
+from pdlearn.experiments import cells, online, tables
 from pdlearn.presets import EvalConfig
 
 SHORT = "--budget smoke --device cpu --set size=net3 evaluation_period_steps=1000000".split()
@@ -110,7 +110,7 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
     [
         (["teach", "pongg"], "unknown game 'pongg'; did you mean 'pong'?"),
         (["distill", "Pong"], "unknown game 'Pong'; did you mean 'pong'?"),
-        (["distill", "pong", "--size", "net4"], "unknown size 'net4'; did you mean 'net"),
+        (["distill", "pong", "--size", "net6"], "unknown size 'net6'; did you mean 'net"),
         (["distill"], "expected a game, as in `pdlearn distill pong`; got none"),
         (["distill", "pong", "--size", "multi3"], "size 'multi3' is for several games"),
         (["distill", "pong", "qbert"], "size 'net3' is for one game; sizes for several games: mul"),
@@ -133,6 +133,21 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
         (["teach", "pong", "--set", "n_step=two"], "expected n_step as int"),
         (["teach", "pong", "--resume", "nowhere"], "no run to resume here"),
         (["distill", "pong", "--temperature", "0", "--budget", "smoke"], "temperature above 0"),
+        (
+            ["distill", "pong", "qbert", "--online", "--size", "multi3"],
+            "expected one game with --on",
+        ),
+        (
+            ["distill", "pong", "--online", "--teacher", "pong/net3"],
+            "expected one game with --onli",
+        ),
+        (
+            ["distill", "pong", "--teacher-set", "n_step=1"],
+            "expected --online beside --teacher-set",
+        ),
+        (["distill", "pong", "--online", "--teacher-set", "gamma=1"], "unknown setting 'gamma=1'"),
+        (["distill", "pong", "--online", "--resume", "nowhere"], "no run to resume here"),
+        (["distill", "pong", "--set", "student_share=2"], "student_share in 0..1; got 2.0"),
     ],
 )
 def test_a_bad_input_gets_one_sentence_and_status_2(at, capsys, arguments, sentence):
@@ -149,6 +164,55 @@ TEACH_FOREVER = (
     "    '--budget', 'smoke', '--device', 'cpu', '--set', 'size=net3',\n"
     "    'evaluation_period_steps=1000000000']))"
 )
+
+
+ONLINE = [
+    "distill", CATCH, "--online", "--budget", "smoke", "--device", "cpu", "--folder", "r", "--size",
+    "net5", "--set", "steps_per_hour=200", "updates_per_hour=5", "--teacher-set", "size=net5",
+    "learn_start_steps=100", "evaluation_period_steps=400",
+]  # fmt: skip
+
+
+def test_online_leaves_a_student_and_the_best_dqn_and_resume_goes_on(at, capsys):
+    assert cli.main([*ONLINE, "agent_steps=800"]) == 0
+    names = {path.name for path in (at / "r").iterdir()}
+    kept = {"agent", "best", "state"}
+    assert names == {"config.json", "metrics.csv"} | {f"{name}.safetensors" for name in kept}
+    assert "pdlearn evaluate r/best.safetensors" in capsys.readouterr().out
+    assert cli.main(ONLINE) == 2
+    assert "already holds a run" in capsys.readouterr().err
+    again = ["distill", CATCH, "--online", "--resume", "r", "--device", "cpu"]
+    assert cli.main([*again, "--teacher-set", "agent_steps=1200"]) == 0
+    settings = json.loads((at / "r" / "config.json").read_text())
+    assert (settings["size"], settings["hours"], settings["teacher"]["size"]) == ("net5", 6, "net5")
+    lines = (at / "r" / "metrics.csv").read_text().splitlines()
+    assert lines[0].startswith("phase,agent_steps")
+    judged = [line.split(",")[1] for line in lines if line.startswith("judge")]
+    assert judged == ["400", "800", "1200"]
+    assert load_agent(at / "r" / "agent.safetensors", CATCH).card["made"]["updates"] == 5 * 5
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_online_run_goes_on_where_it_was_saved(at, how):
+    process = run_python(
+        "import pdlearn.runs; pdlearn.runs.SAVE_SECONDS = 0.0\n"
+        "from pdlearn.cli import main\n"
+        f"raise SystemExit(main({[*ONLINE, 'agent_steps=100000000']}))",
+        at,
+    )
+    wait_for_rows(at / "r", 4, process)
+    process.send_signal(how)
+    process.wait(60)
+    if how == signal.SIGINT:
+        assert "distill pdlearn/Catch-v0 --online --resume r" in process.stderr.read()
+    before = read_file(at / "r" / "state.safetensors")[1]["counts"]
+    assert before["agent_steps"] >= 400 and before["updates"] >= 5
+    goal = before["agent_steps"] + 400
+    again = ["distill", CATCH, "--online", "--resume", "r", "--device", "cpu"]
+    assert cli.main([*again, "--teacher-set", f"agent_steps={goal}"]) == 0
+    after = read_file(at / "r" / "state.safetensors")[1]["counts"]
+    assert after["agent_steps"] >= goal and after["updates"] > before["updates"]
+    assert after["teaching"]["updates"] > before["teaching"]["updates"]
 
 
 def wait_for_rows(folder: Path, count: int, process) -> None:
@@ -221,3 +285,23 @@ def test_reproduce_says_so_where_no_game_has_a_teacher(tmp_path, monkeypatch, ca
     monkeypatch.setattr(zoo, "FOLDER", tmp_path)
     assert cli.main(["reproduce", "table1", "--results", str(tmp_path)]) == 2
     assert "none of these games has a shipped teacher" in capsys.readouterr().err
+
+
+def test_reproduce_online_leaves_curves_and_runs_none_twice(tmp_path, monkeypatch, capsys):
+    tiny = {"size": "net5", "learn_start_steps": 100, "evaluation_period_steps": 1000}
+    monkeypatch.setitem(
+        online.TEACHER_BUDGETS, "smoke",
+        dataclasses.replace(online.TEACHER_BUDGETS["smoke"], agent_steps=1000, **tiny),
+    )  # fmt: skip
+    command = [
+        "reproduce", "online", "--budget", "smoke", "--games", "pong", "--seeds", "0", "1",
+        "--folder", str(tmp_path / "runs"), "--results", str(tmp_path / "results"),
+    ]  # fmt: skip
+    assert cli.main(command) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("pong            seed 0, 1000 steps: DQN -") and "2 points" in out
+    assert (tmp_path / "results" / "online.png").stat().st_size > 5_000
+    lines = (tmp_path / "results" / "online.csv").read_text().splitlines()
+    assert lines[0].startswith("game,seed,dqn_steps") and len(lines) == 3
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out.startswith(str(tmp_path / "results" / "online.csv"))

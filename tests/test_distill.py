@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from fakes import catch_experts
 from test_dqn import CATCH, LEARNING, without_clocks
 
 from pdlearn.checkpoints import Agent, load_agent, read_file
@@ -12,6 +13,7 @@ from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import Teaching
 from pdlearn.evaluation import evaluate
 from pdlearn.losses import mse_loss
+from pdlearn.memory import Memory
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.recordings import record, watch
@@ -43,7 +45,7 @@ COPYING = replace(
 )
 
 
-@pytest.mark.parametrize("loss", ["kl", "nll"])
+@pytest.mark.parametrize("loss", ["kl", "reverse_kl", "nll"])
 def test_a_student_plays_as_well_as_its_teacher(taught, loss):
     run = Distillation(taught, replace(COPYING, loss=loss), seed=2, precision="float32")
     *_, row = run
@@ -130,6 +132,44 @@ def test_a_recording_is_learnt_from_without_new_play(tmp_path):
     assert rows[-1]["updates"] == 60 and not math.isnan(rows[-1]["loss"])
 
 
+@pytest.mark.parametrize("student_share", [0.0, 0.5])
+def test_the_student_that_learns_is_the_one_that_takes_its_share(monkeypatch, student_share):
+    watched = []
+
+    def spy(*arguments, **keywords):
+        watched.append((arguments[6], keywords))
+        return watch(*arguments, **keywords)
+
+    monkeypatch.setattr("pdlearn.distill.watch", spy)
+    run = Distillation(
+        some_teacher(), replace(TINY, student_share=student_share), precision="float32"
+    )
+    list(run)
+    student = {"student": run.learner.network, "student_share": student_share, "kind": Memory}
+    assert watched == [("show", {}), ("collect", student)]
+
+
+def test_a_student_learns_from_its_own_play_what_its_teacher_would_do():
+    teacher = catch_experts()[0]
+    rounds = replace(COPYING, hours=8, steps_per_hour=800, updates_per_hour=60, student_share=1.0)
+    run = Distillation(teacher, rounds, seed=2, precision="float32")
+    list(run)
+    assert evaluate(run.agent(), EvalConfig(episodes=60, epsilon=0.0)).mean > 0.75
+
+
+def test_a_students_share_is_between_0_and_1_and_not_of_a_recording():
+    with pytest.raises(ValueError, match=r"expected a student_share in 0..1; got 1.5"):
+        Distillation(some_teacher(), replace(TINY, student_share=1.5))
+    memory, play = watch(
+        some_teacher(), 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect"
+    )
+    play.close()
+    with pytest.raises(ValueError, match="holds a teacher's play alone; got student_share 0.5"):
+        Distillation(some_teacher(), replace(TINY, student_share=0.5), memory)
+
+
 def test_an_unknown_loss_is_refused():
-    with pytest.raises(ValueError, match="unknown loss 'huber'; expected kl, nll or mse"):
+    with pytest.raises(
+        ValueError, match="unknown loss 'huber'; expected kl, reverse_kl, nll or mse"
+    ):
         Distillation(some_teacher(), replace(TINY, loss="huber"))

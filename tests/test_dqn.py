@@ -119,10 +119,10 @@ def test_a_run_that_is_interrupted_is_saved_first(tmp_path):
     run = Teaching(CATCH, TINY, precision="float32", folder=tmp_path)
     add = QLearner.update
 
-    def interrupted(self, batch):
+    def interrupted(self, *batch):
         if self.updates == 20:
             raise KeyboardInterrupt
-        return add(self, batch)
+        return add(self, *batch)
 
     QLearner.update = interrupted
     try:

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from pdlearn import zoo
+from pdlearn import paper, zoo
 from pdlearn.evaluation import Evaluation
-from pdlearn.experiments.cells import cells, config_of, playable, reproduce
+from pdlearn.experiments.cells import cells, playable, reproduce
 from pdlearn.experiments.tables import (
     EXPERIMENTS,
     Student,
@@ -15,13 +15,14 @@ from pdlearn.experiments.tables import (
     picture,
     table,
 )
-from pdlearn.paper import TABLE_1, TABLE_1_MEAN, TABLE_B1, TABLE_B1_MEAN
+from pdlearn.experiments.training import config_of
 from pdlearn.statistics import geometric_mean
 from pdlearn.zoo.tables import read_rows
 
 
 def row(game, label, seed, percent) -> dict:
-    return {"game": game, "label": label, "seed": str(seed), "percent": str(percent)}
+    scores = {"teacher_mean": "50", "low": str(percent / 2 - 3), "high": str(percent / 2 + 1)}
+    return {"game": game, "label": label, "seed": str(seed), "percent": str(percent)} | scores
 
 
 ROWS = [
@@ -31,7 +32,11 @@ ROWS = [
 
 
 @pytest.mark.parametrize(
-    ("cells_of_paper", "means"), [(TABLE_1, TABLE_1_MEAN), (TABLE_B1, TABLE_B1_MEAN)]
+    ("cells_of_paper", "means"),
+    [
+        (getattr(paper, t), getattr(paper, f"{t}_MEAN"))
+        for t in ("TABLE_1", "TABLE_2", "TABLE_B1", "TABLE_B2")
+    ],
 )
 def test_the_papers_means_follow_from_its_cells(cells_of_paper, means):
     for label, mean in means.items():
@@ -64,13 +69,20 @@ def test_a_table_has_ours_and_the_papers_in_brackets():
 
 
 def test_the_papers_mean_stands_beside_ours_once_all_games_ran():
-    rows = [row(game, "kl", 0, 100) for game in TABLE_1]
+    rows = [row(game, "kl", 0, 100) for game in paper.TABLE_1]
     assert table("table1", rows).endswith("| – (79.0) | – (102.5) | 100.0 (111.3) |")
 
 
 def test_a_picture_has_a_panel_a_game():
     figure = picture("table1", ROWS)
     assert [axes.get_title() for axes in figure.axes] == ["Pong", "Q*bert"]
+
+
+def test_a_seed_is_drawn_with_its_interval_in_percent_and_the_papers_value_beside_it():
+    drawn = [list(line.get_ydata()) for line in picture("table1", ROWS).axes[0].lines]
+    # nll: 80 % of a teacher's 50, from 37 to 41.
+    assert [80.0, 80.0] in drawn and [80.0] in drawn and [94.9] in drawn
+    assert any(ends == pytest.approx([74.0, 82.0]) for ends in drawn)
 
 
 def test_only_games_with_a_shipped_teacher_are_run():
@@ -131,3 +143,42 @@ def test_a_cell_whose_row_stands_is_not_run_again(small):
 def test_all_students_of_a_game_learn_from_one_recording(small):
     folder, *_ = small
     assert len(list((folder / "runs").glob("*.rec"))) == 1
+
+
+def test_an_hour_in_rounds_is_as_much_play_and_learning():
+    whole = config_of(Student("a", "net3"), "fast")
+    rounds = config_of(Student("b", "net3", rounds_per_hour=10), "fast")
+    for count in ("steps_per_hour", "updates_per_hour"):
+        assert getattr(rounds, count) * 10 == getattr(whole, count)
+    assert rounds.hours == 10 * whole.hours and rounds.memory_hours == 10 * whole.memory_hours
+
+
+def test_a_students_own_settings_count():
+    shares = [config_of(s, "fast").student_share for s in EXPERIMENTS["states"].students]
+    assert shares == [0.0, 0.5, 1.0]
+
+
+def test_runs_of_different_students_have_different_folders():
+    """A cell that went on in another's folder would be judged as what it is not."""
+    made = {}
+    for experiment in EXPERIMENTS.values():
+        for student in experiment.students:
+            key = (student.size, student.label)
+            assert made.setdefault(key, student) == student, key
+
+
+def test_students_that_play_for_themselves_share_no_recording(tmp_path, monkeypatch):
+    made = []
+
+    def follow(run, title):
+        made.append(run)
+
+    def judge(agent, config, seed, title):
+        return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
+
+    folders = (tmp_path / "runs", tmp_path / "results")
+    rows = list(reproduce("states", "smoke", ["pong"], [5], *folders, follow, judge))
+    assert [row["label"] for row in rows] == ["teacher", "mixture", "student"]
+    assert [run.recordings for run in made] == [None] * 3
+    assert [run.config.student_share for run in made] == [0.0, 0.5, 1.0]
+    assert not list((tmp_path / "runs").glob("*.rec"))

@@ -10,11 +10,21 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "pdlearn"
 
 FLOORS = [
-    {"games", "pages", "paper", "presets", "losses", "networks", "optimizers", "statistics"},
+    {
+        "games",
+        "pages",
+        "paper",
+        "presets",
+        "losses",
+        "networks",
+        "optimizers",
+        "statistics",
+        "saliency",
+    },
     {"envs", "catch", "checkpoints", "plots", "learner"},
-    {"rollout", "runs"},
-    {"memory", "starts", "evaluation", "clips", "recordings"},
-    {"dqn", "distill"},
+    {"rollout", "runs", "console"},
+    {"memory", "starts", "evaluation", "clips", "recordings", "player", "compressed"},
+    {"dqn", "distill", "online"},
     {"zoo", "foreign"},
     {
         "report",
@@ -27,6 +37,7 @@ FLOORS = [
         "cli",
         "widgets",
         "exercises",
+        "lessons",
     },
 ]
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
@@ -37,10 +48,14 @@ NEIGHBOURS = {
     "envs": {"catch"},  # registers the game
     "evaluation": {"starts"},  # where an episode may begin
     "recordings": {"memory"},  # a recording is a memory in a file
+    "online": {"dqn", "distill"},  # a DQN that learns, and the students of its best
+    "compressed": {"memory"},  # the same, smaller and slower
+    "player": {"memory"},  # what it plays fills one
     "bench": {"bench_sb3"},
     "tour": {"report"},
-    "commands": {"bench", "experiments", "teachers", "tour"},
+    "commands": {"bench", "experiments", "lessons", "teachers", "tour"},
     "cli": {"commands"},
+    "exercises": {"lessons"},  # the emulator by hand
 }
 
 # Learning, judging and acting run on a bare machine; plots are drawn elsewhere.
@@ -50,7 +65,7 @@ TRAINING_IMPORTS = {
     *("torch", "numpy", "gymnasium", "ale_py", "safetensors", "tqdm", "pdlearn"),
 }
 
-STEPPERS = {"envs", "rollout", "clips", "bench"}  # bench times the bare emulators
+STEPPERS = {"envs", "rollout", "clips", "console", "bench"}  # bench times the bare emulators
 GENERATORS = {"default_rng", "Generator", "SeedSequence"}
 
 

@@ -6,10 +6,18 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pdlearn.losses import kl_loss, mse_loss, nll_loss, td_loss, td_target, teacher_policy
+from pdlearn.losses import (
+    kl_loss,
+    mse_loss,
+    nll_loss,
+    reverse_kl_loss,
+    td_loss,
+    td_target,
+    teacher_policy,
+)
 
 LN3 = math.log(3)
-STUDENT_LOSSES = [kl_loss, nll_loss, mse_loss]
+STUDENT_LOSSES = [kl_loss, reverse_kl_loss, nll_loss, mse_loss]
 
 
 def draw(*shape: int, seed: int = 0, scale: float = 1.0) -> torch.Tensor:
@@ -226,7 +234,58 @@ def test_mse_compares_with_the_teachers_values_and_not_with_its_policy():
     assert loss.item() == 99401.0
 
 
-# --- all three losses of a student ---
+# --- reverse KL, by hand ---
+
+
+def test_reverse_kl_of_an_undecided_student_against_three_to_one():
+    # 1/2 ln(1/2 : 3/4) + 1/2 ln(1/2 : 1/4) = 1/2 ln(4/3) = 0.143841
+    # The divergence the other way round would be 0.130812.
+    loss = reverse_kl_loss(torch.zeros(1, 2), torch.tensor([[LN3, 0.0]]), temperature=1.0)
+    assert loss.item() == pytest.approx(0.143841, abs=1e-6)
+
+
+def test_reverse_kl_divides_the_teacher_only_by_the_temperature():
+    # One to three against three to one, 1/2 ln 3; the student's ln 3 is not divided.
+    student, teacher = torch.tensor([[0.0, LN3]]), torch.tensor([[0.01 * LN3, 0.0]])
+    loss = reverse_kl_loss(student, teacher, temperature=0.01)
+    assert loss.item() == pytest.approx(0.549306, abs=1e-5)
+
+
+def test_reverse_kl_is_summed_over_actions_and_averaged_over_the_batch():
+    # The first state costs 0.143841 as above, the second nothing; nor do the actions never taken.
+    never = torch.full((2, 2), -1e3)
+    student = torch.cat([torch.zeros(2, 2), never], 1)
+    teacher = torch.cat([torch.tensor([[LN3, 0.0], [0.0, 0.0]]), never], 1)
+    assert reverse_kl_loss(student, teacher, 1.0).item() == pytest.approx(0.071921, abs=1e-6)
+
+
+def test_gradient_of_reverse_kl_is_probability_times_what_an_action_costs_above_the_mean():
+    # p (ln(p : teacher) - loss): 1/2 (ln(2/3) - 0.143841) and 1/2 (ln 2 - 0.143841), -+ 1/4 ln 3.
+    student = torch.zeros(1, 2, requires_grad=True)
+    reverse_kl_loss(student, torch.tensor([[LN3, 0.0]]), 1.0).backward()
+    torch.testing.assert_close(student.grad, torch.tensor([[-LN3 / 4, LN3 / 4]]))
+
+
+def test_a_student_that_keeps_to_one_of_two_good_actions_pays_ln_2_by_reverse_kl_and_more_by_kl():
+    student, teacher = torch.tensor([[0.0, -20.0, -20.0]]), torch.tensor([[1.0, 1.0, 0.0]])
+    assert reverse_kl_loss(student, teacher, 0.01).item() == pytest.approx(math.log(2), abs=1e-5)
+    # 1/2 ln(1/2 : 1) + 1/2 ln(1/2 : exp(-20)) = 10 - ln 2
+    assert kl_loss(student, teacher, 0.01).item() == pytest.approx(10 - math.log(2), abs=1e-5)
+
+
+def test_reverse_kl_of_a_student_that_equals_its_teacher_is_zero():
+    teacher = draw(16, 6)
+    assert reverse_kl_loss(teacher / 0.01, teacher, 0.01).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_reverse_kl_and_its_gradient_are_finite_for_values_of_a_thousand_at_temperature_0_001():
+    student = (1e3 * draw(64, 18, seed=1).sign()).requires_grad_()
+    loss = reverse_kl_loss(student, 1e3 * draw(64, 18, seed=2).sign(), 0.001)
+    loss.backward()
+    assert loss.isfinite() and student.grad.isfinite().all()
+
+
+# --- all losses of a student ---
 
 
 @pytest.mark.parametrize("loss", STUDENT_LOSSES)

@@ -179,6 +179,12 @@ def test_recordings_are_learnt_from_without_new_play():
         distillation(recording=memories[0])
 
 
+def test_compressed_memories_teach_the_same(monkeypatch):
+    plain = without_clocks(distillation())
+    monkeypatch.setattr("pdlearn.distill.too_large", lambda *_: True)
+    assert without_clocks(distillation()) == plain
+
+
 # --- refusals ---
 
 

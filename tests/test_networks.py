@@ -48,11 +48,15 @@ def reference(weights: dict, observation: torch.Tensor) -> torch.Tensor:
         ("net2", 18, 113_346),
         # 4*64*16+16 + 16*16*16+16 + 16*9*16+16 + 784*64+64 + 64*18+18
         ("net3", 18, 61_954),
+        # 4*64*8+8 + 8*16*8+8 + 8*9*8+8 + 392*32+32 + 32*18+18: 1.0 % of the teacher
+        ("net4", 18, 16_842),
+        # 4*64*4+4 + 4*16*4+4 + 4*9*4+4 + 196*16+16 + 16*18+18: 0.3 % of the teacher
+        ("net5", 18, 4_894),
         # the teacher less 12 actions of 512 weights and a bias: 1693362 - 12*513
         ("teacher", 6, 1_687_206),
     ],
 )
-def test_parameter_counts_are_the_papers(size, num_actions, parameters):
+def test_parameter_counts_are_the_papers_and_what_the_widths_give(size, num_actions, parameters):
     assert parameter_count(QNetwork(num_actions, size)) == parameters
 
 
@@ -66,8 +70,8 @@ def test_weights_are_named_after_their_layers():
     assert list(network().state_dict()) == names
 
 
-def test_there_are_the_papers_four_sizes():
-    assert list(SIZES) == ["teacher", "net1", "net2", "net3"]
+def test_there_are_the_papers_four_sizes_and_two_smaller_ones():
+    assert list(SIZES) == ["teacher", "net1", "net2", "net3", "net4", "net5"]
 
 
 # --- pixels ---
@@ -346,8 +350,8 @@ def test_a_shape_that_fits_no_network_is_refused_in_one_sentence(shape):
 
 
 def test_an_unknown_size_is_refused_with_the_nearest_name():
-    with pytest.raises(ValueError, match="unknown size 'net4'; did you mean 'net[123]'"):
-        QNetwork(6, "net4")
+    with pytest.raises(ValueError, match="unknown size 'net6'; did you mean 'net[12345]'"):
+        QNetwork(6, "net6")
 
 
 def test_a_misspelt_teacher_is_recognised():
@@ -356,5 +360,5 @@ def test_a_misspelt_teacher_is_recognised():
 
 
 def test_an_unknown_size_is_refused_in_one_line_that_lists_all_sizes():
-    with pytest.raises(ValueError, match="sizes: teacher, net1, net2, net3$"):
-        size_by_name("net4")
+    with pytest.raises(ValueError, match="sizes: teacher, net1, net2, net3, net4, net5$"):
+        size_by_name("net6")

@@ -66,6 +66,18 @@ def test_the_papers_percentage_is_in_an_interval_or_it_is_not():
     assert "holds the paper's" not in said([row("pong", "0.1", 95)], "temperature")
 
 
+def test_a_swing_is_the_mean_change_in_the_second_half_of_an_online_run():
+    dqn, student = (0, 9, 1, 5, 2), (0, 0, 3, 4, 4)
+    points = [
+        {"game": "pong", "dqn_steps": "500", "seed": "1", "dqn": str(d), "teacher": "9",
+         "student": str(s), "episodes": "10"}
+        for d, s in zip(dqn, student, strict=True)
+    ]  # fmt: skip
+    text = claims.of_online("online", points)
+    # From the third point on: |5 - 1| and |2 - 5|, then |4 - 3| and |4 - 4|.
+    assert "| Pong | 500 | 1 | 2.0 | 9.0 | 4.0 | 3.5 | 0.5 |" in text
+
+
 def test_an_interval_is_of_the_teachers_score():
     rows = [row("pong", "kl", 19, low=18, high=20, teacher_mean=20.0, percent=95)]
     assert "of 1 of 1 score reaches" in said(rows)

@@ -71,3 +71,23 @@ def test_a_recording_of_another_game_is_refused(tmp_path):
 def test_frames_are_compressed(tmp_path):
     save_recording(tmp_path / "r", recorded(2_000, 2_000), {"game": CATCH})
     assert (tmp_path / "r").stat().st_size < 2_000 * 7_056 / 15
+
+
+def test_a_student_plays_and_its_teacher_labels():
+    teacher, student = (
+        QNetwork(3, "net3", generator=torch.Generator().manual_seed(seed)).requires_grad_(False)
+        for seed in (0, 1)
+    )
+    memory, play = watch(
+        Agent(teacher, {"game": CATCH}), 4, 400, 0.0, torch.Generator().manual_seed(0), 0,
+        "collect", student=student, student_share=1.0,
+    )  # fmt: skip
+    list(record(play, memory, 400))
+    play.close()
+    slot, env = torch.arange(400) // 4, torch.arange(400) % 4
+    observation = memory.observation(slot, env)
+    choice = teacher(observation).argmax(1)
+    own = student(observation).argmax(1)
+    assert (own != choice).float().mean() > 0.1  # or the test would say nothing
+    assert torch.equal(memory.action, own)
+    assert torch.allclose(memory.teacher_q, teacher(observation), atol=1e-4)

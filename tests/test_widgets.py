@@ -13,7 +13,7 @@ from pdlearn import pages
 from pdlearn.checkpoints import CheckpointError
 from pdlearn.losses import teacher_policy
 from pdlearn.widgets import compare, temperature
-from pdlearn.widgets.face import COLOURS, Face
+from pdlearn.widgets.face import COLOURS, Face, outputs_of
 
 
 def decode(packed: dict) -> np.ndarray:
@@ -42,6 +42,14 @@ def test_every_agent_judges_every_picture(comparison):
         states = torch.from_numpy(clip.observations)
         best = [agent.network(states).argmax(1).numpy() for agent in (TEACHER, STUDENT)]
         np.testing.assert_array_equal(decode(packed["choices"]), np.stack(best, 1))
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs"),
+    [("kl", "logits"), ("reverse_kl", "logits"), ("nll", "logits"), ("mse", "q")],
+)
+def test_what_a_student_puts_out_follows_from_its_loss(loss, outputs):
+    assert outputs_of(make_agent(by="distill", config={"loss": loss})) == outputs
 
 
 def test_values_and_logits_are_told_apart_and_so_are_teacher_and_student(comparison):
@@ -118,14 +126,19 @@ def test_a_state_or_agent_without_a_temperature_is_refused(agent, state, student
 # --- every widget ---
 
 
-@pytest.fixture(params=["comparison", "tempering"])
+@pytest.fixture(params=["comparison", "tempering", "playing", "attending", "watching"])
 def widget(request) -> Face:
     return request.getfixturevalue(request.param)
 
 
-def test_a_widgets_repr_is_the_same_in_every_run(comparison, tempering):
+def test_a_widgets_repr_is_the_same_in_every_run(
+    comparison, tempering, playing, attending, watching
+):
     assert repr(comparison) == "compare(old, new; pong, seed 3)"
     assert repr(tempering) == "temperature(pong, with a student)"
+    assert repr(playing) == "play(pong, against net3; seed 3)"
+    assert repr(attending) == "saliency(pong, with a student)"
+    assert repr(watching) == "watch(list)"
 
 
 def test_a_picture_and_its_words_stand_in_where_no_browser_is(widget):

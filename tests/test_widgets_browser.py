@@ -1,5 +1,7 @@
 """Widgets in a real browser: on a page of their own, in JupyterLab and in Notebook 7."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -11,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import ipywidgets.embed
+import matplotlib.image
 import nbformat.sign
 import numpy as np
 import pytest
@@ -40,10 +43,10 @@ SLIDE = """(slider, value) => {
 def show(visit, tmp_path):
     """Return a function that saves a widget as a page and opens it."""
 
-    def show(widget, **settings):
+    def show(widget, drawn=".pdlearn .bars .value", **settings):
         widget.save(tmp_path / "page.html")
         page = visit((tmp_path / "page.html").as_uri(), **settings)
-        page.wait_for_selector(".pdlearn .bars .value")
+        page.wait_for_selector(drawn)
         return page
 
     return show
@@ -145,6 +148,45 @@ def test_each_loss_is_said_to_learn_its_own_target(tempering, show):
     ]
     assert shown[1] == ["100.0 %" if a == q.argmax() else "0.0 %" for a in range(len(q))]
     np.testing.assert_allclose([float(v.replace("−", "-")) for v in shown[2]], q, atol=6e-4)
+
+
+def test_saliency_lights_the_spot_it_names_and_the_slider_moves_it(attending, show):
+    page = show(attending, "canvas[aria-label]")
+    strength = decode(attending.data["agents"][0]["strength"])
+    lens = page.locator(".agent.teacher")
+    for t in (0, 1):
+        page.locator(".scrubber").evaluate(SLIDE, t)
+        row, column = np.unravel_index(strength[t].argmax(), strength[t].shape)
+        y, x = 2 + 5 * row, 2 + 5 * column
+        said = lens.locator("canvas").get_attribute("aria-label")
+        assert f"brightest at row {y}, column {x} of 84" in said
+        url = lens.locator("canvas").evaluate("(c) => c.toDataURL()")
+        shown = matplotlib.image.imread(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+        light = shown[2::4, 2::4, 2] - shown[2::4, 2::4, 0]  # the tint is blue, the picture grey
+        spots = light[2::5, 2::5]
+        unclipped = decode(attending.data["pictures"])[t][2::5, 2::5] < 60
+        expected = 0.8 * (0xDC - 0x3D) / 255 * np.sqrt(strength[t])
+        assert unclipped.sum() > 40
+        np.testing.assert_allclose(spots[unclipped], expected[unclipped], atol=0.02)
+
+
+def test_a_game_on_a_page_of_its_own_says_that_it_needs_a_kernel(playing, show):
+    page = show(playing)
+    page.get_by_text("run the cell in a notebook with a running kernel").wait_for()
+    assert page.locator("button:enabled").count() == 0
+    shown = np.array(page.locator("canvas").first.evaluate(PIXELS)).reshape(210, 160, 4)[..., :3]
+    match = playing.match
+    np.testing.assert_array_equal(shown, match.colours.palette[match.own.screen()])
+
+
+def test_a_page_around_a_widget_hears_none_of_its_keys(tempering, show):
+    page = show(tempering)
+    page.evaluate("document.addEventListener('keydown', (event) => { window.heard = event.key; })")
+    page.locator(".tau").press("m")
+    assert page.evaluate("window.heard") is None
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("m")
+    assert page.evaluate("window.heard") == "m"
 
 
 def contrast(*colours: str) -> float:
@@ -251,39 +293,141 @@ def open_calmly(browser, url: str):
     return page, complaints
 
 
-def test_jupyterlab_runs_a_widget_whose_keys_stay_its_own_and_that_outlives_its_kernel(
-    jupyter, browser
-):
-    code = (
-        "import pdlearn\n"
-        "agents = ['pong/teacher', 'pong/net3']\n"
-        "pdlearn.widgets.compare(agents, 'pong', agent_steps=12)"
-    )
-    jupyter.write("live.ipynb", [nbformat.v4.new_code_cell(source) for source in (code, "1 + 1")])
+CELLS = """
+import pdlearn
+pdlearn.widgets.compare(["pong/teacher", "pong/net3"], "pong", agent_steps=12)
+---
+import numpy as np
+state = np.random.default_rng(0).integers(0, 256, (4, 84, 84), dtype=np.uint8)
+pdlearn.widgets.temperature("pong/teacher", state, "pong/net3")
+---
+pdlearn.widgets.saliency("pong/net3", np.stack([state, state[::-1]]))
+---
+pdlearn.widgets.play("pong", "pong/net3", folder="saved")
+---
+import time
+def training():
+    for step in range(100_000):
+        time.sleep(0.05)
+        yield {"updates": step, "loss": 1 / (1 + step)}
+async for row in pdlearn.widgets.watch(training()): pass
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(jupyter, browser):
+    """Return a page of JupyterLab that has run a cell of each widget; the last trains for ever."""
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS.split("---")]
+    jupyter.write("live.ipynb", cells)
     page, complaints = open_calmly(browser, f"{jupyter.url}/doc/tree/live.ipynb")
+    page.set_viewport_size({"width": 1200, "height": 3600})  # all cells on show at once
     page.locator(".cm-content").first.wait_for()
     jupyter.wait_until(jupyter.kernel_is_ready)
     page.locator(".cm-content").first.click()
-    page.keyboard.press("Shift+Enter")
-    scrubber = page.locator(".pdlearn .scrubber")
-    scrubber.wait_for(timeout=60_000)
-    if folder := os.environ.get("PDLEARN_SCREENSHOTS"):
-        page.screenshot(path=f"{folder}/lab.png")
+    for _ in cells:
+        page.keyboard.press("Shift+Enter")
+    page.locator(".pdlearn .stop:visible").wait_for(timeout=90_000)
+    yield page
+    assert complaints == []
 
-    scrubber.focus()
-    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "a", "b", "d", "d", "x", "m"):
+
+def press(page, *keys: str) -> None:
+    for key in keys:
         page.keyboard.press(key)
-    assert scrubber.input_value() == "3"
-    assert page.locator(".jp-Cell").count() == 2
-    assert page.locator(".jp-MarkdownCell").count() == 0
 
+
+def cells_are_untouched(page) -> bool:
+    return (page.locator(".jp-Cell").count(), page.locator(".jp-MarkdownCell").count()) == (6, 0)
+
+
+def test_jupyterlab_shows_a_comparison_whose_keys_stay_its_own(lab):
+    scrubber = lab.locator(".pdlearn .scrubber").first
+    scrubber.focus()
+    press(lab, "ArrowRight", "ArrowRight", "ArrowRight", "a", "b", "d", "d", "x", "m")
+    assert scrubber.input_value() == "3"
+    assert cells_are_untouched(lab)
+
+
+def test_jupyterlab_shows_temperature_and_its_slider_moves_the_target(lab):
+    before = lab.locator(".pdlearn output").inner_text()
+    lab.locator(".pdlearn .tau").press("ArrowRight")
+    press(lab, "m", "d", "d")
+    assert lab.locator(".pdlearn output").inner_text() != before
+    assert cells_are_untouched(lab)
+
+
+def test_jupyterlab_shows_saliency_and_its_slider_changes_the_picture(lab):
+    widget = lab.locator(".pdlearn:has(.attention)")
+    before = widget.locator("canvas").evaluate("(c) => c.toDataURL()")
+    widget.locator(".scrubber").press("Home")
+    assert widget.locator("canvas").evaluate("(c) => c.toDataURL()") != before
+
+
+def test_keys_reach_the_game_and_not_the_notebook_while_a_cell_runs(lab):
+    # The last cell trains meanwhile, and awaits between two rows.
+    game = lab.locator(".pdlearn:has(.pad)")
+    own = game.locator(".agent.third")
+    before = own.locator("canvas").evaluate("(c) => c.toDataURL()")
+    game.locator(".play:enabled").press("Enter")
+    lab.keyboard.down("ArrowUp")
+    own.get_by_text("You: RIGHT.").wait_for()
+    lab.keyboard.down("Space")
+    own.get_by_text("You: RIGHTFIRE.").wait_for()
+    lab.keyboard.up("ArrowUp")
+    lab.keyboard.up("Space")
+    own.get_by_text("You: NOOP.").wait_for()
+    assert own.locator("canvas").evaluate("(c) => c.toDataURL()") != before
+    press(lab, "d", "d", "a", "b", "m", "x", "t")
+    game.get_by_text("net3 plays for you").wait_for()
+    press(lab, "t", "p")
+    assert own.locator(".driver").inner_text() == ""
+    assert game.locator(".play").inner_text() == "Go on"
+    assert cells_are_untouched(lab)
+
+
+def test_a_button_held_on_the_screen_is_a_key(lab):
+    game = lab.locator(".pdlearn:has(.pad)")
+    game.locator(".play").click()
+    game.get_by_role("button", name="down").hover()
+    lab.mouse.down()
+    game.get_by_text("You: LEFT.").wait_for()
+    lab.mouse.up()
+    game.get_by_text("You: NOOP.").wait_for()
+    game.locator(".play").click()
+
+
+def test_a_game_is_saved_at_the_press_of_a_button(lab, jupyter):
+    game = lab.locator(".pdlearn:has(.pad)")
+    game.get_by_role("button", name="Save as a start").click()
+    game.get_by_text("Saved as saved/pong-1.json.").wait_for()
+    start = json.loads((jupyter.folder / "saved" / "pong-1.json").read_text())
+    assert start["game"] == "pong" and {2, 3, 4} <= set(start["actions"])
+
+
+def test_curves_grow_until_stop_is_pressed(lab):
+    training = lab.locator(".pdlearn:has(.panels)")
+    newest = float(training.locator(".panel .score").inner_text())
+    lab.wait_for_function(
+        "(newest) => document.querySelector('.panel .score').textContent < newest", arg=newest
+    )
+    training.locator(".stop").click()
+    training.get_by_text("generator: stopped").wait_for()
+    assert not training.locator(".stop").is_visible()
+
+
+def test_without_its_kernel_a_comparison_plays_and_a_game_says_that_it_waits(lab, jupyter):
     jupyter.kill_kernels()
-    before = page.locator(".pdlearn canvas").first.evaluate("(c) => c.toDataURL()")
-    page.locator(".pdlearn .play").press("Enter")
-    page.wait_for_function(
+    first = lab.locator(".pdlearn canvas").first
+    before = first.evaluate("(c) => c.toDataURL()")
+    lab.locator(".pdlearn .play").first.press("Enter")
+    lab.wait_for_function(
         "(before) => document.querySelector('.pdlearn canvas').toDataURL() !== before", arg=before
     )
-    assert complaints == []
+    game = lab.locator(".pdlearn:has(.pad)")
+    game.locator(".play").click()
+    game.get_by_text("The kernel does not answer").wait_for()
+    game.locator(".play").click()
+    assert game.locator(".play").inner_text() == "Go on"  # the page still answers
 
 
 def test_a_saved_notebook_shows_the_widget_again_in_notebook_7(jupyter, browser, comparison):

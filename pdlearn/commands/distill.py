@@ -13,6 +13,7 @@ from pdlearn.commands.options import (
     Device,
     Games,
     Settings,
+    TeacherSettings,
     config_of_run,
     device_by_name,
     refuse_overwriting,
@@ -21,14 +22,14 @@ from pdlearn.commands.options import (
     teachers_of,
     with_settings,
 )
-from pdlearn.presets import DISTILL_BUDGETS
+from pdlearn.presets import DISTILL_BUDGETS, ONLINE_BUDGETS, TEACHER_BUDGETS
 
 
 def distill(
     games: Games,
     teacher: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
-    size: str = "net3",
-    loss: Literal["kl", "nll", "mse"] = "kl",
+    size: str | None = None,
+    loss: Literal["kl", "reverse_kl", "nll", "mse"] = "kl",
     temperature: float | None = None,
     budget: Budget = "fast",
     minutes: float = math.inf,
@@ -37,36 +38,52 @@ def distill(
     folder: Path | None = None,
     resume: Path | None = None,
     recording: tyro.conf.UseAppendAction[tuple[Path, ...]] = (),
+    online: tyro.conf.FlagCreatePairsOff[bool] = False,
+    teacher_settings: TeacherSettings = (),
     settings: Settings = (),
 ) -> None:
     """Distil a teacher into a student, or the teachers of several games into one student.
 
+    With --online the teacher is the best so far of a DQN that learns in the same run.
+
     Args:
         games: the game that the teacher plays, or several with a teacher each
         teacher: a file or a shipped agent, once for each game in turn (default: GAME/teacher)
-        size: teacher, net1, net2 or net3; of several games multi3 or multi10
+        size: teacher, or net1 to net5; of several games multi3 or multi10 (default: the budget's)
         loss: what the student minimises
-        temperature: divides the teacher's values, kl only (default: the budget's)
+        temperature: divides the teacher's values, kl and reverse_kl only (default: the budget's)
         budget: smoke (seconds), fast (minutes on two cores), full, paper (500 hours of play)
         minutes: stop after so many minutes; --resume goes on
         seed: of the student, the teacher's exploration and the games
         device: where the networks and the memory live
-        folder: where the run is kept (default: runs/distill-GAMES-SIZE-LOSS-SEED)
+        folder: where the run is kept (default: runs/distill-GAMES-SIZE-LOSS-SEED, or runs/online-…)
         resume: a run's folder to go on from
         recording: learn from this file of recorded play, once for each game in turn
+        online: train a DQN of this budget, and distil its best so far all along
+        teacher_settings: the DQN's settings, as in --teacher-set agent_steps=500000
         settings: other settings of the budget, as in --set minibatch=32
     """
     from pdlearn.distill import Distillation
     from pdlearn.networks import size_by_name
     from pdlearn.recordings import load_recording
 
-    config = with_settings(DISTILL_BUDGETS[budget], settings)
-    config = dataclasses.replace(config, size=size, loss=loss)
+    config = with_settings((ONLINE_BUDGETS if online else DISTILL_BUDGETS)[budget], settings)
+    config = dataclasses.replace(config, size=size or config.size, loss=loss)
     if temperature is not None:
         config = dataclasses.replace(config, temperature=temperature)
     if resume is not None:
         config, seed = config_of_run(resume, config, seed, settings)
     size_by_name(config.size, several_games=len(games) > 1)
+    if online:
+        if len(games) != 1 or teacher or recording:
+            raise ValueError("expected one game with --online, and neither teachers nor recordings")
+        taught = with_settings(TEACHER_BUDGETS[budget], teacher_settings)
+        if resume is not None:
+            taught, seed = config_of_run(resume, taught, seed, teacher_settings, part="teacher")
+        _online(games[0], taught, config, seed, device_by_name(device), folder, resume, minutes)
+        return
+    if teacher_settings:
+        raise ValueError("expected --online beside --teacher-set; other teachers are trained")
     agents = teachers_of(games, teacher)
     folder = resume or folder or Path(
         "runs", f"distill-{'-'.join(map(slug, games))}-{config.size}-{config.loss}-{seed}"
@@ -91,3 +108,28 @@ def distill(
     for game in games:
         choice = f" --game {game}" if len(games) > 1 else ""
         print(f"  pdlearn evaluate {folder / 'agent.safetensors'}{choice}")
+
+
+def _online(
+    game: str, taught, config, seed: int, device: str, folder: Path | None, resume: Path | None,
+    minutes: float,
+) -> None:  # fmt: skip
+    """Train a DQN and a student of its best."""
+    from pdlearn.online import OnlineDistillation
+
+    folder = resume or folder or Path(
+        "runs", f"online-{slug(game)}-{config.size}-{config.loss}-{seed}"
+    )  # fmt: skip
+    refuse_overwriting(folder, resume)
+    run = OnlineDistillation(
+        game, taught, config, seed=seed, device=device, folder=folder, resume=resume is not None,
+        minutes=minutes,
+    )  # fmt: skip
+    follow(
+        run, Bar(f"online {game}", taught.agent_steps, "steps"), "agent_steps",
+        ("phase", "agreement", "best_so_far", "student"),
+        f"pdlearn distill {game} --online --resume {folder}",
+    )  # fmt: skip
+    print(f"{folder / 'agent.safetensors'}: judge it and its teacher with")
+    for name in ("agent", "best"):
+        print(f"  pdlearn evaluate {folder / f'{name}.safetensors'}")

@@ -15,6 +15,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Game = Annotated[str, tyro.conf.Positional]
 Games = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="GAME [GAME ...]")]
 Settings = Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE")]
+TeacherSettings = Annotated[tuple[str, ...], tyro.conf.arg(name="teacher-set", metavar="KEY=VALUE")]
 
 
 def known_game(game: str) -> str:
@@ -88,16 +89,21 @@ def with_settings(config, settings: tuple[str, ...]):
     return config
 
 
-def config_of_run(folder: Path, config, seed: int, settings=(), agent_steps: int | None = None):
+def config_of_run(
+    folder: Path, config, seed: int, settings=(), agent_steps: int | None = None,
+    part: str | None = None,
+):  # fmt: skip
     """Return the settings and seed that the run in `folder` was begun with, then `settings`.
 
-    A setting that the run did not know yet has its default.
+    `part` names settings within settings: the teacher's of an online run. A setting that the run
+    did not know yet has its default.
     """
     path = folder / "config.json"
     if not path.exists():
         raise ValueError(f"{folder}: no run to resume here (it has no config.json)")
     saved = json.loads(path.read_text())
-    begun = {key: saved[key] for key in describe(config) if key in saved}
+    settings_then = saved if part is None else saved.get(part, {})
+    begun = {key: settings_then[key] for key in describe(config) if key in settings_then}
     if agent_steps is not None:
         begun["agent_steps"] = agent_steps
     return with_settings(type(config)(**begun), settings), saved["seed"]

@@ -8,11 +8,14 @@ import tyro
 from pdlearn.commands.bars import Bar, follow, judge
 from pdlearn.commands.options import known_game
 
+Experiment = Literal[
+    "table1", "compression", "multi3", "multi10", "online", "tsne", "figure1", "temperature",
+    "losses", "smaller", "states",
+]  # fmt: skip
+
 
 def reproduce(
-    experiment: Annotated[
-        Literal["table1", "compression", "temperature", "figure1", "tsne"], tyro.conf.Positional
-    ],
+    experiment: Annotated[Experiment, tyro.conf.Positional],
     budget: Literal["smoke", "fast", "full"] = "fast",
     games: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1),
@@ -20,17 +23,22 @@ def reproduce(
     folder: Path = Path("runs/reproduce"),
     results: Path = Path("docs/results"),
 ) -> None:
-    """Run a table of the paper on the shipped teachers; a cell that was run is not run again.
+    """Run an experiment of the paper; what was run is not run again.
+
+    Tables are of students of the shipped teachers. After the paper come losses, smaller and states.
 
     Args:
-        experiment: table1 (three losses), compression (net1 to net3), temperature; or a picture:
-            figure1 (states and targets), tsne (figure D2, a network for several games)
+        experiment: table1 (three losses), compression (net1 to net3), temperature, losses (KL and
+            reverse KL), smaller (net3 to net5), states (who plays); one network for several games:
+            multi3 (Multi-DQN, NLL and KL), multi10 (KL); online (figure 5: a DQN that learns, and
+            students of its best); or a picture: figure1 (states and targets), tsne (figure D2, a
+            network for several games)
         budget: how long each student learns and how many episodes judge it
-        games: only these (default: all of the table's that have a shipped teacher)
+        games: only these (default: all of the table's that have a shipped teacher; online qbert)
         seeds: a student each (of a picture, the first one's play)
         agent: a file of a network for several games (tsne only; default: the shipped one)
         folder: where students and recorded play are kept
-        results: where the table's CSV and its picture are written
+        results: where the experiment's CSV and its picture are written
     """
     if experiment in ("figure1", "tsne"):
         _draw(experiment, budget, games, seeds[0], agent, results)
@@ -41,11 +49,18 @@ def reproduce(
     from pdlearn.experiments.tables import picture, table
 
     def drive(run, title: str) -> None:
-        updates = run.config.hours * run.config.updates_per_hour
-        bar = Bar(f"distill {title}", updates, "updates")
-        follow(run, bar, "updates", ("loss", "agreement"), f"pdlearn reproduce {experiment}")
+        again = f"pdlearn reproduce {experiment}"
+        if run.kind == "teach":
+            bar = Bar(f"teach {title}", run.config.agent_steps, "steps")
+            follow(run, bar, "agent_steps", ("score", "loss"), again)
+            return
+        bar = Bar(f"distill {title}", run.config.hours * run.config.updates_per_hour, "updates")
+        follow(run, bar, "updates", ("loss", "agreement"), again)
 
     games = tuple(known_game(game) for game in games)
+    if experiment == "online":
+        _online(budget, games or ("qbert",), seeds, folder, results)
+        return
     for row in run_missing(experiment, budget, games, seeds, folder, results, drive, judge):
         print(
             f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
@@ -73,3 +88,26 @@ def _draw(
 
         rows = reproduce_tsne(agent, seed, results, STATES_PER_GAME[budget])
     print(f"{results / experiment}.csv: {len(rows)} rows; {results / experiment}.png")
+
+
+def _online(
+    budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path, results: Path
+) -> None:
+    """Run what is missing of figure 5 and draw its curves."""
+    from pdlearn.experiments.online import finished_rows, run_missing
+    from pdlearn.plots import online_curves
+
+    def drive(run, game: str) -> None:
+        bar = Bar(f"online {game}", run.teaching.config.agent_steps, "steps")
+        shown = ("phase", "agreement", "best_so_far", "student")
+        follow(run, bar, "agent_steps", shown, "pdlearn reproduce online")
+
+    for row in run_missing(budget, games, seeds, folder, results, drive):
+        print(
+            f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: DQN {row['dqn']}, "
+            f"its best so far {row['best_so_far']}, student {row['student']}",
+            flush=True,
+        )
+    rows = finished_rows(budget, games, seeds, results)
+    online_curves(rows).savefig(results / "online.png", dpi=120)
+    print(f"{results / 'online.csv'}, {results / 'online.png'}: {len(rows)} points")

@@ -27,6 +27,7 @@ from pdlearn.presets import TEACHER_BUDGETS
 def teach(
     games: Games = (),
     all_games: Annotated[bool, tyro.conf.arg(name="all")] = False,
+    joint: bool = False,
     budget: Budget = "fast",
     agent_steps: int | None = None,
     minutes: float = math.inf,
@@ -40,26 +41,30 @@ def teach(
 ) -> None:
     """Train a DQN teacher; runs/teach-GAME-SEED keeps it, with a CSV of its progress.
 
-    Several games are trained in slices of time, the one furthest below its goal first; the same
-    command goes on with what there is.
+    Several games get a teacher each, trained in slices of time, the one furthest below its goal
+    first; the same command goes on with what there is. With --joint they get one network together,
+    which plays them in turn.
 
     Args:
         games: among the ten games, or a Gymnasium id with discrete actions
         all_games: all ten games
+        joint: one network of size multi3 for several games (multi10 with --set size=multi10)
         budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)
         agent_steps: agent steps in all (default: the budget's)
         minutes: stop after so many minutes; --resume goes on
         seed: of the network, the exploration and the games
         device: where the network and its memory live
-        folder: where the run is kept (default: runs/teach-GAME-SEED); the runs, of several games
+        folder: where the run is kept (default: runs/teach-GAMES-SEED); the runs, of several games
         resume: a run's folder to go on from
         jobs: how many of several games run side by side
         slice_minutes: how long each of several games runs before it is another's turn
         settings: other settings of the budget, as in --set n_step=1 double=True
     """
-    if all_games or len(games) > 1:
-        if games and all_games or resume is not None:
-            raise ValueError("expected --all, or games by name; without --resume, which is implied")
+    if games and all_games:
+        raise ValueError("expected --all, or games by name; got both")
+    if (all_games or len(games) > 1) and not joint:
+        if resume is not None:
+            raise ValueError("expected no --resume with several games: it is implied")
         arguments = ["--budget", budget, "--seed", str(seed), "--device", device_by_name(device)]
         if agent_steps is not None:
             arguments += ["--agent-steps", str(agent_steps)]
@@ -70,32 +75,40 @@ def teach(
         folders = {name: (folder or Path("runs")) / f"teach-{name}-{seed}" for name in names}
         _teach_many(folders, arguments, jobs, minutes, slice_minutes)
         return
+    games = games or (tuple(GAMES) if all_games else ())
     if not games:
         raise ValueError(f"expected a game, or --all; games: {', '.join(GAMES)}")
-    game = games[0]
+    if joint and len(games) == 1:
+        raise ValueError(f"expected several games with --joint; got {games[0]}")
 
     from pdlearn.dqn import Teaching
+    from pdlearn.networks import size_by_name
 
-    config = with_settings(TEACHER_BUDGETS[budget], settings)
+    config = TEACHER_BUDGETS[budget]
+    if joint:
+        config = dataclasses.replace(config, size="multi3")
+    config = with_settings(config, settings)
     if agent_steps is not None:
         config = dataclasses.replace(config, agent_steps=agent_steps)
     if resume is not None:
         config, seed = config_of_run(resume, config, seed, settings, agent_steps)
-    folder = resume or folder or Path("runs", f"teach-{slug(game)}-{seed}")
+    size_by_name(config.size, several_games=joint)
+    folder = resume or folder or Path("runs", f"teach-{'-'.join(map(slug, games))}-{seed}")
     refuse_overwriting(folder, resume)
     run = Teaching(
-        game, config, seed=seed, device=device_by_name(device), folder=folder,
+        games, config, seed=seed, device=device_by_name(device), folder=folder,
         resume=resume is not None, minutes=minutes,
     )  # fmt: skip
-    bar = Bar(f"teach {game}", config.agent_steps, "steps")
+    bar = Bar(f"teach {' '.join(games)}", config.agent_steps, "steps")
+    again = ["pdlearn teach", *games, *(["--joint"] if joint else []), f"--resume {folder}"]
     follow(
-        run, bar, "agent_steps", ("score", "best_evaluation", "loss", "epsilon"),
-        f"pdlearn teach {game} --resume {folder}",
-    )  # fmt: skip
+        run, bar, "agent_steps", ("score", "best_evaluation", "loss", "epsilon"), " ".join(again)
+    )
     best = folder / "best.safetensors"
     made = best if best.exists() else folder / "agent.safetensors"
     print(f"{made}: score it afresh with")
-    print(f"  pdlearn evaluate {made}")
+    for game in games:
+        print(f"  pdlearn evaluate {made}{f' --game {game}' if joint else ''}")
 
 
 def _teach_many(

@@ -1,6 +1,7 @@
 """`pdlearn zoo`: the shipped agents."""
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import tyro
@@ -26,13 +27,12 @@ def zoo(
 
     if action == "check":
         outside = []
-        for name in zoo.names():
-            agent = zoo.load(name)
+        for name, agent in _parts():
             result = judge(agent, EvalConfig(episodes=episodes), seed, name)
             (low, high), card = result.interval, agent.card["score"]
             fits = zoo.within_card(agent, result)
             print(
-                f"{name:20s} {result.mean:9.1f} [{low:.1f}, {high:.1f}], card "
+                f"{name:25s} {result.mean:9.1f} [{low:.1f}, {high:.1f}], card "
                 f"{card['mean']:.1f} [{card['low']:.1f}, {card['high']:.1f}]"
                 f"{'' if fits else ': outside'}",
                 flush=True,
@@ -41,14 +41,23 @@ def zoo(
         if outside:
             raise ValueError(f"outside their card: {', '.join(outside)}")
         return
-    print(f"{'name':20s} {'parameters':>10s} {'kB':>6s} {'score':>9s}  95 % interval")
-    for name in zoo.names():
-        agent = zoo.load(name)
+    print(f"{'name':25s} {'parameters':>10s} {'kB':>6s} {'score':>9s}  95 % interval")
+    for name, agent in _parts():
         score = agent.card.get("score", {})
-        kilobytes = zoo.path(name).stat().st_size / 1e3
+        kilobytes = zoo.path(name.split()[0]).stat().st_size / 1e3
         print(
-            f"{name:20s} {parameter_count(agent.network):10,d} {kilobytes:6.0f} "
+            f"{name:25s} {parameter_count(agent.network):10,d} {kilobytes:6.0f} "
             f"{score.get('mean', math.nan):9.1f}  "
             f"[{score.get('low', math.nan):.1f}, {score.get('high', math.nan):.1f}] "
             f"over {score.get('episodes', 0)} episodes"
         )
+
+
+def _parts() -> Iterator[tuple]:
+    """Yield every shipped agent with its name; of one for several games, each game's part."""
+    from pdlearn import zoo
+
+    for name in zoo.names():
+        agent = zoo.load_all_games(name)
+        for game in agent.games:
+            yield f"{name} {game}" if len(agent.games) > 1 else name, agent.for_game(game)

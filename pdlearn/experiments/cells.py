@@ -1,28 +1,26 @@
-"""The paper's experiments on the shipped teachers: who was distilled how, and what it then scored.
+"""The paper's experiments on the shipped teachers: who was trained how, and what it then scored.
 
-An experiment is a table: games down, students across. A cell is one distillation and one
-evaluation; it becomes a row of `<results>/<name>.csv`, and a cell whose row stands there is not run
-again. All students of a game learn from the same recorded play. A student that was stopped goes on
-where it was. Rows of another teacher, or of more or less play and learning, are other cells'.
+An experiment is a table: games down, students across. A cell is one training and an evaluation on
+each of its games, several where one network plays them all. Each game's becomes a row of
+`<results>/<name>.csv`, and a cell whose rows stand there is not run again. All students of a game
+learn from the same recorded play, but for those that take part in it. A student that was stopped
+goes on where it was. Rows of other teachers, or of more or less play and learning, are other
+cells'.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
-from pdlearn.distill import Distillation, fingerprint
 from pdlearn.evaluation import Evaluation
 from pdlearn.experiments.tables import EXPERIMENTS, Experiment, Student
-from pdlearn.memory import Memory
+from pdlearn.experiments.training import amounts, config_of, mark, run_of
 from pdlearn.networks import parameter_count
-from pdlearn.presets import DISTILL_BUDGETS, DistillConfig, EvalConfig
-from pdlearn.recordings import load_recording, record, save_recording, watch
+from pdlearn.presets import EvalConfig
+from pdlearn.runs import Run
 from pdlearn.zoo.tables import read_rows, write_rows
 
 EVALUATIONS = {
@@ -31,11 +29,15 @@ EVALUATIONS = {
 
 
 class Cell(NamedTuple):
-    """One distillation of an experiment."""
+    """One training of an experiment, on one game or on several together."""
 
-    game: str
+    games: tuple[str, ...]
     student: Student
     seed: int
+
+    @property
+    def title(self) -> str:
+        return f"{' '.join(self.games)} {self.student.label}, seed {self.seed}"
 
 
 def reproduce(
@@ -45,26 +47,28 @@ def reproduce(
     seeds: Sequence[int],
     folder: Path,
     results: Path,
-    follow: Callable[[Distillation, str], None],
+    follow: Callable[[Run, str], None],
     judge: Callable[[Agent, EvalConfig, int, str], Evaluation],
 ) -> Iterator[dict]:
     """Run what is missing of the experiment `name`; yield each row once it is in the CSV.
 
     `games` empty means the experiment's, as far as they have a shipped teacher. `follow(run,
-    title)` drives a distillation to its end; `judge(agent, config, seed, title)` evaluates.
+    title)` drives a training to its end; `judge(agent, config, seed, title)` evaluates. Raises
+    ValueError if a network for several games has fewer than two.
     """
     path = results / f"{name}.csv"
     experiment = EXPERIMENTS[name]
     for cell in cells(experiment, playable(experiment, games), seeds):
         rows = read_rows(path)
-        teacher = zoo.load(f"{cell.game}/teacher")
-        config = config_of(cell.student, budget)
-        if any(_is_of(row, cell, config, teacher) for row in rows):
+        teachers = _teachers(cell)
+        if set(cell.games) <= {row["game"] for row in rows if _is_of(row, cell, budget, teachers)}:
             continue
-        row = _run(cell, config, teacher, EVALUATIONS[budget], folder, follow, judge)
-        row["paper_percent"] = experiment.paper.get(cell.game, {}).get(cell.student.label, "")
-        write_rows(path, [*rows, row])
-        yield row
+        new = _run(cell, budget, teachers, folder, follow, judge)
+        for row in new:
+            theirs = experiment.paper.get(row["game"], {})
+            row["paper_percent"] = theirs.get(cell.student.label, "")
+        write_rows(path, [*rows, *new])
+        yield from new
 
 
 def finished_rows(
@@ -74,7 +78,7 @@ def finished_rows(
     rows = read_rows(results / f"{name}.csv")
     experiment = EXPERIMENTS[name]
     wanted = [
-        (cell, config_of(cell.student, budget), zoo.load(f"{cell.game}/teacher"))
+        (cell, budget, _teachers(cell))
         for cell in cells(experiment, playable(experiment, games), seeds)
     ]
     return [row for row in rows if any(_is_of(row, *cell) for cell in wanted)]
@@ -87,97 +91,77 @@ def playable(experiment: Experiment, games: Sequence[str] = ()) -> list[str]:
 
 def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
     """Return the cells of the table, seed by seed: a whole table of one seed comes first."""
-    return [Cell(g, student, s) for s in seeds for g in games for student in experiment.students]
+    groups = [(game,) for game in games]
+    if experiment.joint:
+        if len(games) < 2:
+            raise ValueError(
+                "expected at least two games with a shipped teacher, for one network to play; "
+                f"got {', '.join(games) or 'none'}"
+            )
+        groups = [tuple(games)]
+    return [Cell(g, student, s) for s in seeds for g in groups for student in experiment.students]
 
 
-def config_of(student: Student, budget: str) -> DistillConfig:
-    """Return how `student` is distilled under `budget`."""
-    return dataclasses.replace(
-        DISTILL_BUDGETS[budget], size=student.size, loss=student.loss,
-        temperature=student.temperature,
-    )  # fmt: skip
+def _teachers(cell: Cell) -> list[Agent]:
+    return [zoo.load(f"{game}/teacher") for game in cell.games]
 
 
-def _agent_steps(config: DistillConfig) -> int:
-    return config.hours * config.steps_per_hour
-
-
-def _samples(config: DistillConfig) -> int:
-    return config.hours * config.updates_per_hour * config.minibatch
-
-
-def _is_of(row: dict, cell: Cell, config: DistillConfig, teacher: Agent) -> bool:
-    """Return whether `row` is this cell's, of this teacher and of as much play and learning."""
-    wanted = (cell.game, cell.student.label, cell.seed, fingerprint(teacher.network))
-    found = (row["game"], row["label"], int(row["seed"]), row["teacher"])
-    amounts = (int(row["agent_steps"]), int(row["samples"]))
-    return found == wanted and amounts == (_agent_steps(config), _samples(config))
+def _is_of(row: dict, cell: Cell, budget: str, teachers: Sequence[Agent]) -> bool:
+    """Return whether `row` is this cell's, of these teachers and of as much play and learning."""
+    config = config_of(cell.student, budget, len(cell.games))
+    agent_steps, samples = amounts(config, len(cell.games))
+    wanted = (cell.student.label, cell.seed, mark(teachers), agent_steps)
+    found = (row["label"], int(row["seed"]), row["teacher"], int(row["agent_steps"]))
+    # DQN learns a little less whenever it is resumed, since it fills its memories first.
+    as_much = cell.student.loss == "td" or int(row["samples"]) == samples
+    return row["game"] in cell.games and found == wanted and as_much
 
 
 def _run(
-    cell: Cell, config: DistillConfig, teacher: Agent, judged: EvalConfig, folder: Path,
+    cell: Cell, budget: str, teachers: Sequence[Agent], folder: Path,
     follow: Callable, judge: Callable,
-) -> dict:  # fmt: skip
-    title = f"{cell.game} {cell.student.label}, seed {cell.seed}"
-    stem = _stem(teacher, config, cell.seed)
-    run_folder = folder / f"{stem}-{cell.student.size}-{cell.student.label}-{_samples(config)}"
-    run = Distillation(
-        teacher, config, _recording(teacher, config, folder, cell.seed),
-        seed=cell.seed, folder=run_folder, resume=(run_folder / "state.safetensors").exists(),
-    )  # fmt: skip
-    follow(run, title)
+) -> list[dict]:  # fmt: skip
+    config = config_of(cell.student, budget, len(cell.games))
+    run = run_of(cell.student, config, teachers, cell.seed, folder)
+    follow(run, cell.title)
     agent = run.agent()
-    result = judge(agent, judged, cell.seed, title)
+    results = [
+        judge(agent.for_game(game), EVALUATIONS[budget], cell.seed, f"{game} {cell.title}")
+        for game in cell.games
+    ]
+    return [_row(cell, run, agent, teachers, *both) for both in zip(teachers, results, strict=True)]
+
+
+def _row(
+    cell: Cell, run: Run, agent: Agent, teachers: Sequence[Agent], teacher: Agent,
+    result: Evaluation,
+) -> dict:  # fmt: skip
+    made = agent.card["made"]
     low, high = result.interval
     teacher_mean = teacher.card["score"]["mean"]
+    student = cell.student
+    together = {"games": " ".join(cell.games)} if len(cell.games) > 1 else {}
     return {
-        "game": cell.game,
-        "label": cell.student.label,
-        "network": config.size,
+        "game": teacher.game,
+        **together,
+        "label": student.label,
+        "network": student.size,
         "parameters": parameter_count(agent.network),
-        "loss": config.loss,
-        "temperature": config.temperature if config.loss == "kl" else "",
+        "loss": student.loss,
+        "temperature": run.config.temperature if student.loss in ("kl", "reverse_kl") else "",
         "seed": cell.seed,
-        "agent_steps": _agent_steps(config),
-        "samples": _samples(config),
+        "agent_steps": amounts(run.config, len(cell.games))[0],
+        "samples": made["updates"] * run.config.minibatch,
         "protocol": f"no-op starts, epsilon {result.epsilon}, 108000-frame cap, raw score",
         "episodes": result.episodes,
         "mean": round(result.mean, 3),
         "low": round(low, 3),
         "high": round(high, 3),
-        "teacher": fingerprint(teacher.network),
+        "teacher": mark(teachers),
         "teacher_mean": round(teacher_mean, 3),
         "percent": round(100 * result.mean / teacher_mean, 2),
         "hours": round(run.seconds / 3600, 3),
-        "hardware": agent.card["made"]["hardware"],
-        "precision": agent.card["made"]["precision"],
+        "hardware": made["hardware"],
+        "precision": made["precision"],
         "version": version("pdlearn"),
     }
-
-
-def _stem(teacher: Agent, config: DistillConfig, seed: int) -> str:
-    """Return a name for this teacher's play of this length and seed."""
-    return f"{teacher.game}-{fingerprint(teacher.network)}-{_agent_steps(config)}-{seed}"
-
-
-def _recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory | None:
-    """Return the play that all students of this teacher and seed learn from.
-
-    None where there is more than a memory holds: such a run forgets and records as it goes.
-    """
-    if config.hours > config.memory_hours:
-        return None
-    agent_steps = _agent_steps(config)
-    path = folder / f"{_stem(teacher, config, seed)}.rec"
-    if not path.exists():
-        generator = torch.Generator().manual_seed(seed)
-        memory, play = watch(
-            teacher, config.num_envs, agent_steps, config.collection_epsilon, generator, seed,
-            "collect",
-        )  # fmt: skip
-        for _ in record(play, memory, agent_steps):
-            pass
-        play.close()
-        mark = fingerprint(teacher.network)
-        save_recording(path, memory, {"game": teacher.game, "teacher": mark, "seed": seed})
-    return load_recording(path, teacher.game)[0]

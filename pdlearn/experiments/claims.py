@@ -4,16 +4,15 @@ A function takes an experiment's name and all rows of its CSV, strings as they w
 returns Markdown.
 """
 
-import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from pdlearn import zoo
-from pdlearn.distill import fingerprint
 from pdlearn.experiments.figure1 import CLIP_STEPS, NEAR, PAPER_GAMES
 from pdlearn.experiments.tables import EXPERIMENTS, mean_over_games, percents, table
+from pdlearn.experiments.training import mark
 from pdlearn.experiments.tsne import LAYERS, same_game_percent
 from pdlearn.games import GAMES
 from pdlearn.statistics import geometric_mean
@@ -37,6 +36,40 @@ def of_table(name: str, rows: Sequence[dict]) -> str:
     if len(labels) > 1:
         lines.append(f"- {_best(name, shown, labels)}")
     return "\n".join(lines)
+
+
+def of_online(name: str, rows: Sequence[dict]) -> str:
+    """Return how each DQN and its students ended, and how much they swung on the way there."""
+    runs = defaultdict(list)
+    for row in rows:
+        runs[row["game"], int(row["dqn_steps"]), int(row["seed"])].append(row)
+    lines = [
+        "| game | DQN's agent steps | student's seed | DQN at the end | its best, judged with it "
+        "| student at the end | DQN's swing | student's swing |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (game, dqn_steps, seed), points in runs.items():
+        curves = {
+            key: np.array([float(point[key]) for point in points])
+            for key in ("dqn", "teacher", "student")
+        }
+        ends = " | ".join(f"{curves[key][-1]:.1f}" for key in curves)
+        swings = " | ".join(f"{_swing(curves[key]):.1f}" for key in ("dqn", "student"))
+        title = GAMES[game].title if game in GAMES else game
+        lines.append(f"| {title} | {dqn_steps:,} | {seed} | {ends} | {swings} |")
+    episodes = sorted({int(row["episodes"]) for row in rows})
+    lines += [
+        "",
+        f"Every point is a mean of {' or '.join(map(str, episodes))} episodes. A swing is the mean "
+        "change from one point to the next, up or down, in the second half of the run.",
+    ]
+    return "\n".join(lines)
+
+
+def _swing(scores: np.ndarray) -> float:
+    """Return the mean absolute change between neighbours in the second half; NaN of one alone."""
+    late = scores[len(scores) // 2 :]
+    return float(np.abs(np.diff(late)).mean()) if len(late) > 1 else np.nan
 
 
 def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
@@ -70,10 +103,7 @@ def _mark(games: tuple[str, ...]) -> str | None:
     names = [f"{game}/teacher" for game in games]
     if not set(names) <= set(zoo.names()):
         return None
-    marks = [fingerprint(zoo.load(name).network) for name in names]
-    if len(marks) == 1:
-        return marks[0]
-    return hashlib.sha256(" ".join(marks).encode()).hexdigest()[:16]
+    return mark([zoo.load(name) for name in names])
 
 
 def _amount(row: dict) -> tuple[int, int]:

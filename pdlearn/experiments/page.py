@@ -92,12 +92,41 @@ ENTRIES = [
         claims.of_table,
     ),
     Entry(
+        "online",
+        "Students that follow a DQN while it learns (figure 5)",
+        "A student of the DQN's best network so far is far steadier than the DQN that it follows, "
+        "and ends as high or higher.",
+        "Scores of the DQN, of its best so far and of its students, over the DQN's agent steps",
+        claims.of_online,
+    ),
+    Entry(
         "tsne",
         "What the network for ten games sees (figure D2)",
         "The first layer tells the games apart; the last shared one still does, with more variety "
         "within a game.",
         "States of the games as points, embedded from the first and from the shared layer",
         claims.of_tsne,
+    ),
+    Entry(
+        "smaller",
+        "Smaller than the paper's",
+        "Its smallest student is net3; where a game breaks is not asked.",
+        "Percent of the teacher's score by size, a panel a game",
+        claims.of_table,
+    ),
+    Entry(
+        "states",
+        "Whose states a student learns from",
+        "The teacher plays alone. Actor-Mimic, of the same month, lets the student play.",
+        "Percent of the teacher's score by who plays, a panel a game",
+        claims.of_table,
+    ),
+    Entry(
+        "losses",
+        "KL one way and the other",
+        "The teacher's policy stands first in its KL; the reverse is not tried.",
+        "Percent of the teacher's score by loss, a panel a game",
+        claims.of_table,
     ),
 ]
 

@@ -6,7 +6,7 @@ from no-op starts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -19,12 +19,19 @@ from pdlearn.statistics import geometric_mean, interval
 
 @dataclass(frozen=True)
 class Student:
-    """A column of a table: what is distilled, and how."""
+    """A column of a table: what is trained, and how; the loss td is DQN's, without a teacher.
+
+    `temperature` None is the budget's; `settings` are further ones of `DistillConfig`.
+    `rounds_per_hour` 0 learns from the recorded play that all students of a game share; n records
+    for itself, an hour in n rounds.
+    """
 
     label: str
     size: str
     loss: str = "kl"
-    temperature: float = 0.01
+    temperature: float | None = None
+    settings: dict = field(default_factory=dict)
+    rounds_per_hour: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Experiment:
     students: tuple[Student, ...]
     paper: dict[str, dict[str, float]]  # percent by game and label; empty if none is printed
     paper_mean: dict[str, float]
+    joint: bool = False  # a student plays all the games, not one of them
 
 
 EXPERIMENTS = {
@@ -57,6 +65,47 @@ EXPERIMENTS = {
         "The temperatures that the paper chose among (section 3), net3",
         tuple(GAMES),
         tuple(Student(f"{t:g}", "net3", "kl", t) for t in (1.0, 0.1, 0.01, 0.001)),
+        {},
+        {},
+    ),
+    "multi3": Experiment(
+        "One network for three games: DQN, NLL and KL (figure 4, table B2)",
+        tuple(paper.TABLE_B2),
+        (Student("dqn", "multi3", "td"), Student("nll", "multi3", "nll"), Student("kl", "multi3")),
+        paper.TABLE_B2,
+        paper.TABLE_B2_MEAN,
+        joint=True,
+    ),
+    "multi10": Experiment(
+        "One network for ten games, KL (table 2)",
+        tuple(paper.TABLE_2),
+        (Student("kl", "multi10"),),
+        paper.TABLE_2,
+        paper.TABLE_2_MEAN,
+        joint=True,
+    ),
+    # After the paper.
+    "losses": Experiment(
+        "KL one way and the other, net3",
+        tuple(GAMES),
+        tuple(Student(loss, "net3", loss) for loss in ("kl", "reverse_kl")),
+        {},
+        {},
+    ),
+    "smaller": Experiment(
+        "Students smaller than the paper's, KL",
+        tuple(GAMES),
+        tuple(Student(size, size) for size in ("net3", "net4", "net5")),
+        {},
+        {},
+    ),
+    "states": Experiment(
+        "Who plays while the teacher labels: the teacher, a coin at every step, the student; net3",
+        tuple(GAMES),
+        tuple(
+            Student(label, "net3", settings={"student_share": share}, rounds_per_hour=10)
+            for label, share in (("teacher", 0.0), ("mixture", 0.5), ("student", 1.0))
+        ),
         {},
         {},
     ),
@@ -114,9 +163,18 @@ def _cell(ours: float | None, theirs: float | None) -> str:
 
 
 def picture(name: str, rows: Sequence[dict]) -> Figure:
-    """Return an experiment as a picture, a panel a game."""
+    """Return an experiment as a picture, a panel a game; each seed with its 95 % interval."""
     experiment = EXPERIMENTS[name]
-    by_label = {student.label: percents(rows, student.label) for student in experiment.students}
-    games = [g for g in experiment.games if any(g in found for found in by_label.values())]
-    ours = {g: {k: found[g] for k, found in by_label.items() if g in found} for g in games}
+    ours: dict[str, dict[str, list]] = {}
+    for game in experiment.games:
+        for label in (student.label for student in experiment.students):
+            points = [_point(r) for r in rows if (r["game"], r["label"]) == (game, label)]
+            if points:
+                ours.setdefault(game, {})[label] = points
     return percent_points(ours, experiment.paper, experiment.title)
+
+
+def _point(row: dict) -> tuple[float, float, float]:
+    """Return a row's percent with the low and the high end of its interval over episodes."""
+    low, high = (100 * float(row[end]) / float(row["teacher_mean"]) for end in ("low", "high"))
+    return float(row["percent"]), low, high

@@ -11,9 +11,17 @@ from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.clips import Clip, pack, pack_array, record_clip
 from pdlearn.games import game_by_name
-from pdlearn.widgets.face import COLOURS, TEMPERATURE, Face, find_agent, outputs_of
+from pdlearn.widgets.face import (
+    COLOURS,
+    FRAMES_PER_SECOND,
+    TEMPERATURE,
+    Face,
+    find_agent,
+    kind_of,
+    name_of,
+    outputs_of,
+)  # fmt: skip
 
-FRAMES_PER_SECOND = 60  # of the emulator
 STEPS_PER_SECOND = FRAMES_PER_SECOND / envs.FRAMES_PER_STEP
 
 
@@ -77,7 +85,7 @@ def _name(agents) -> dict[str, Agent]:
     named = {}
     for given in agents:
         agent = find_agent(given)
-        name = agent.card.get("size", "agent") if isinstance(given, Agent) else Path(given).stem
+        name = name_of(given)
         if name in named:
             raise ValueError(f"two agents are called {name!r}; expected {{name: agent, ...}}")
         named[name] = agent
@@ -88,7 +96,7 @@ def _kinds(agents) -> list[str]:
     """Return a colour's name an agent: a taught one is the teacher's, if it is free."""
     kinds = []
     for agent in agents:
-        taught = agent.card.get("made", {}).get("by") == "teach"
+        taught = kind_of(agent) == "teacher"
         wishes = ("teacher", *COLOURS) if taught else ("student", "third", "fourth", "teacher")
         kinds.append(next(kind for kind in wishes if kind not in kinds))
     return kinds

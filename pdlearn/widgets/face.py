@@ -9,6 +9,7 @@ import io
 from pathlib import Path
 
 import anywidget
+import numpy as np
 import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -18,6 +19,7 @@ from pdlearn.checkpoints import Agent
 from pdlearn.plots import STUDENT, TEACHER
 
 TEMPERATURE = 0.01  # paper, section 3
+FRAMES_PER_SECOND = 60  # of the emulator
 
 COLOURS = {"teacher": TEACHER, "student": STUDENT, "third": "#029e73", "fourth": "#cc78bc"}
 
@@ -38,9 +40,13 @@ class Face(anywidget.AnyWidget):
 
     def __init__(self, call: str, data: dict, twin: Figure, alt: str):
         super().__init__(data=data)
+        self._call = call
+        self.set_twin(twin, alt)
+
+    def set_twin(self, twin: Figure, alt: str) -> None:
+        """Let a picture and its words stand where no browser is."""
         picture = io.BytesIO()
         FigureCanvasAgg(twin).print_png(picture)
-        self._call = call
         self.alt = alt
         self.png = picture.getvalue()
 
@@ -72,7 +78,26 @@ def find_agent(agent: Agent | str | Path) -> Agent:
     return agent if isinstance(agent, Agent) else zoo.load(agent)
 
 
+def refuse_other_states(agent: Agent, state: np.ndarray) -> None:
+    """Raise ValueError unless `state` is one that the agent's network takes."""
+    expected = agent.network.observation_shape
+    if state.shape != tuple(expected):
+        raise ValueError(f"expected a state of shape {list(expected)}; got {list(state.shape)}")
+    if agent.network.pixels and state.dtype != np.uint8:
+        raise ValueError(f"expected a state of uint8; got {state.dtype}")
+
+
+def name_of(given: Agent | str | Path) -> str:
+    """Return what an agent is called where it was given no name."""
+    return given.card.get("size", "agent") if isinstance(given, Agent) else Path(given).stem
+
+
+def kind_of(agent: Agent) -> str:
+    """Return the name of an agent's colour: "teacher" if it was taught, or "student"."""
+    return "teacher" if agent.card.get("made", {}).get("by") == "teach" else "student"
+
+
 def outputs_of(agent: Agent) -> str:
     """Say what an agent's network computes: "logits" if a loss of probabilities made it, or "q"."""
     loss = agent.card.get("made", {}).get("config", {}).get("loss")
-    return "logits" if loss in ("kl", "nll") else "q"
+    return "logits" if loss in ("kl", "reverse_kl", "nll") else "q"

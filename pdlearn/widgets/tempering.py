@@ -6,7 +6,14 @@ from matplotlib.figure import Figure
 
 from pdlearn.checkpoints import Agent
 from pdlearn.clips import pack_array
-from pdlearn.widgets.face import COLOURS, TEMPERATURE, Face, find_agent, outputs_of
+from pdlearn.widgets.face import (
+    COLOURS,
+    TEMPERATURE,
+    Face,
+    find_agent,
+    outputs_of,
+    refuse_other_states,
+)
 
 TEMPERATURES = (0.001, 10.0)  # the slider's ends
 
@@ -55,11 +62,7 @@ def temperature(agent, state, student=None) -> Tempering:
 
 @torch.no_grad()
 def _values(agent: Agent, state: np.ndarray) -> np.ndarray:
-    expected = agent.network.observation_shape
-    if state.shape != tuple(expected):
-        raise ValueError(f"expected a state of shape {list(expected)}; got {list(state.shape)}")
-    if agent.network.pixels and state.dtype != np.uint8:
-        raise ValueError(f"expected a state of uint8; got {state.dtype}")
+    refuse_other_states(agent, state)
     device = next(agent.network.parameters()).device
     return agent.network(torch.from_numpy(state[None]).to(device))[0].cpu().double().numpy()
 

@@ -1,12 +1,19 @@
-"""The shipped agents, by name: a game and a size, as in `pong/teacher` or `pong/net3`."""
+"""The shipped agents, by name: a game and a size, as in `pong/teacher` or `pong/net3`.
+
+A network for several games is named after its size and what it learnt by, as in `multi3/kl`.
+Beside some teachers lies half an hour of their play, `play.rec`, for lessons to learn from at once.
+"""
 
 from pathlib import Path
 
 import torch
 
-from pdlearn.checkpoints import Agent, CheckpointError, load_agent
+from pdlearn.checkpoints import Agent, CheckpointError, load_agent, load_whole
 from pdlearn.evaluation import Evaluation
 from pdlearn.games import nearest
+from pdlearn.memory import Memory
+from pdlearn.networks import MULTI_SIZES
+from pdlearn.recordings import load_recording
 
 FOLDER = Path(__file__).parent
 
@@ -28,20 +35,52 @@ def score_of(name: str) -> float | None:
     return load(name).card["score"]["mean"] if name in names() else None
 
 
+def name_of(agent: Agent) -> str:
+    """Return the name under which `agent` ships; that of one game's part is the whole's."""
+    size, made = agent.card["size"], agent.card["made"]
+    if size in MULTI_SIZES:
+        return f"{size}/{made['config'].get('loss', 'dqn')}"
+    return f"{agent.game}/{size}"
+
+
 def load(name: str | Path, device: torch.device | str = "cpu", game: str | None = None) -> Agent:
     """Return a shipped agent by its name, or the agent in a file by its path.
 
     `game` chooses one game of a file for several. Raises CheckpointError for a name that is
     neither, with the nearest right one, and for an agent that does not play `game`.
     """
+    return load_agent(_file(name), game, device)
+
+
+def load_all_games(name: str | Path, device: torch.device | str = "cpu") -> Agent:
+    """Return an agent as `load` does, but with all the games that it plays, one or several."""
+    return load_whole(_file(name), device)
+
+
+def _file(name: str | Path) -> Path:
+    """Return the file of a shipped agent, or `name` itself if it is a file's."""
     if str(name) in names():
-        return load_agent(path(str(name)), game or str(name).split("/")[0], device)
+        return path(str(name))
     if Path(name).exists() or str(name).endswith(".safetensors"):
-        return load_agent(name, game, device)
+        return Path(name)
     raise CheckpointError(
         f"no shipped agent or file {str(name)!r}; did you mean {nearest(str(name), names())!r}? "
         f"shipped: {', '.join(names())}"
     )
+
+
+def recording(game: str, device: torch.device | str = "cpu") -> Memory:
+    """Return the shipped play of a game's teacher, a memory to sample states from.
+
+    Raises CheckpointError for a game of which none is shipped.
+    """
+    shipped = {path.parent.name: path for path in FOLDER.glob("*/play.rec")}
+    if game not in shipped:
+        raise CheckpointError(
+            f"no play of {game!r} is shipped; shipped: {', '.join(sorted(shipped))}; "
+            f"record some with `pdlearn record {game} play.rec`"
+        )
+    return load_recording(shipped[game], game, device)[0]
 
 
 def within_card(agent: Agent, result: Evaluation) -> bool:

@@ -9,9 +9,9 @@ import torch
 import tyro
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, load_agent, save_agent
+from pdlearn.checkpoints import Agent, load_whole, save_agent
 from pdlearn.evaluation import evaluate
-from pdlearn.networks import parameter_count
+from pdlearn.networks import MULTI_SIZES, parameter_count
 from pdlearn.presets import EvalConfig
 from pdlearn.zoo import tables
 from pdlearn.zoo.tables import read_rows, write_rows
@@ -28,36 +28,42 @@ def ship(
 ) -> None:
     """Copy the agent in `file` to the zoo as float16, evaluate that copy, write card and results.
 
-    The `metrics.csv` beside a teacher's file becomes its learning curve. The games of `seed` must
-    have chosen nothing; evaluations while training take other seeds.
+    A network for several games is evaluated on each. The `metrics.csv` beside a teacher's file
+    becomes its learning curve. The games of `seed` must have chosen nothing; evaluations while
+    training take other seeds.
     """
-    agent = load_agent(file)
-    name = f"{agent.game}/{agent.card['size']}"
+    agent = load_whole(file)
+    name = zoo.name_of(agent)
     target = zoo.path(name)
     save_agent(target, agent, torch.float16)
-    shipped = load_agent(target)
-    score = evaluate(shipped, EvalConfig(episodes=episodes), seed).card()
-    card = {**shipped.card, "score": score}
+    shipped = load_whole(target)
+    config = EvalConfig(episodes=episodes)
+    scores = {game: evaluate(shipped.for_game(game), config, seed).card() for game in shipped.games}
+    card = {**shipped.card, "score": scores if "games" in shipped.card else scores[shipped.game]}
     card["made"] = {**card["made"], "commit": commit}
-    save_agent(target, Agent(shipped.network, card), torch.float16)
-    teaches = agent.card["size"] == "teacher"
+    shipped = Agent(shipped.network, card)
+    save_agent(target, shipped, torch.float16)
+    teaches = shipped.card["size"] == "teacher"
     results = root / "docs" / "results"
-    row = row_of(Agent(shipped.network, card))
-    _enter(results / ("teachers.csv" if teaches else "students.csv"), row)
+    for game in shipped.games:
+        row = row_of(shipped.for_game(game))
+        _enter(results / ("teachers.csv" if teaches else "students.csv"), row)
     metrics = read_rows(file.with_name("metrics.csv"))
     if teaches and metrics:
-        write_rows(results / "curves" / f"{agent.game}.csv", thinned(metrics))
+        write_rows(results / "curves" / f"{shipped.game}.csv", thinned(metrics))
     tables.build(root)
-    print(f"{name}: {score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
+    for game, score in scores.items():
+        print(f"{name}, {game}: {score['mean']:.2f} [{score['low']:.2f}, {score['high']:.2f}]")
 
 
 def row_of(agent: Agent) -> dict:
-    """Return the results row of a shipped agent, all of it from its card."""
+    """Return the results row of a shipped agent of one game, all of it from its card."""
+    size = agent.card["size"]
     made, score = agent.card["made"], agent.card["score"]
     config = made["config"]
     return {
         "game": agent.game,
-        "network": agent.card["size"],
+        "network": zoo.name_of(agent) if size in MULTI_SIZES else size,
         "parameters": parameter_count(agent.network),
         "loss": config.get("loss", "td"),
         "temperature": config.get("temperature", "") if config.get("loss") == "kl" else "",

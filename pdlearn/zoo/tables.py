@@ -41,7 +41,7 @@ def agent_table(results: Path) -> str:
     for row in rows:
         percent = 100 * float(row["mean"]) / means[row["game"]]
         lines.append(
-            f"| `{row['game']}/{row['network']}` | {_score(row)} over {row['episodes']} episodes "
+            f"| {_label(row)} | {_score(row)} over {row['episodes']} episodes "
             f"| {percent:.0f} | {int(row['parameters']):,} |"
         )
     return "\n".join(lines)
@@ -65,6 +65,17 @@ def teacher_table(results: Path) -> str:
             f"| {game.paper_dqn} |"
         )
     return "\n".join(lines)
+
+
+def name_of_row(row: dict) -> str:
+    """Return the name under which the agent of a results row ships, as `zoo.load` takes it."""
+    several = "/" in row["network"]
+    return row["network"] if several else f"{row['game']}/{row['network']}"
+
+
+def _label(row: dict) -> str:
+    name = name_of_row(row)
+    return f"`{name}`, {row['game']}" if name == row["network"] else f"`{name}`"
 
 
 def _score(row: dict) -> str:

@@ -1,0 +1,427 @@
+# ---
+# jupyter:
+#   pdlearn:
+#     minutes: 40
+#     level: easy
+#     prerequisites: ['00', '01']
+#     objectives:
+#     - keep an agent's experience in a replay memory, and write the target and loss of deep Q-learning
+#     - say which ends are ends, and store them as discounts
+#     - recognise four mistakes that make a Q-network learn something else
+# ---
+
+# %% [markdown]
+# # 02 · Remember and look ahead
+#
+# A teacher learns from points, and points are rare. It *remembers* what happened, and it *looks ahead*:
+# what a step is worth is its reward and what the next state is worth. This lesson builds both by hand,
+# then breaks them one at a time.
+
+# %%
+import copy
+from itertools import islice
+
+import numpy as np
+import torch
+
+import pdlearn
+from pdlearn import envs
+from pdlearn.exercises import (
+    check_discounts,
+    check_double_target,
+    check_n_step,
+    check_rebuild,
+    check_td_loss,
+    check_td_target,
+)
+from pdlearn.lessons import by_budget, pictures, show, table
+from pdlearn.losses import td_loss, td_target
+from pdlearn.memory import Memory
+from pdlearn.rollout import EpsilonGreedy, steps
+
+# %% [markdown]
+# ## A memory of frames
+#
+# An [observation](glossary.md#observation) is four frames, and its neighbour in time shares three of
+# them. So a [replay memory](glossary.md#replay-memory) stores each frame once, and puts the four
+# together when it is asked for them. Here random play of Breakout fills one.
+
+
+# %%
+def remember(game, agent_steps, num_envs, policy_of, gamma=0.99):
+    """Play `game` and return the memory of it."""
+    env = envs.make(game, num_envs)
+    memory = Memory(agent_steps, num_envs, env.observation_shape)
+    play = steps(env, policy_of(env), seed=0, purpose="show")
+    for step in islice(play, agent_steps // num_envs):
+        ended = step.terminated | step.life_lost
+        memory.add(step, np.sign(step.reward), np.where(ended, 0.0, gamma))
+    play.close()
+    return memory
+
+
+def at_random(env):
+    network = pdlearn.QNetwork(env.num_actions, "net3")
+    return EpsilonGreedy(network, epsilon=1.0, generator=torch.Generator().manual_seed(0))
+
+
+breakout = remember("breakout", by_budget(smoke=1600, fast=2400), 4, at_random)
+
+# %% tags=["nbval-check-output"]
+frame_bytes = breakout.frames.shape[1]
+million = 1_000_000
+table(
+    [
+        {"stored": "four frames a step", "GB for a million steps": 4 * frame_bytes * million / 1e9},
+        {"stored": "one frame a step", "GB for a million steps": frame_bytes * million / 1e9},
+    ]
+)
+
+# %% [markdown]
+# A million steps is what deep Q-learning keeps.
+#
+# ## Exercise 1 · Put the stack together
+#
+# `frames` are one copy's frames in order, `age[t]` says how many steps ago its episode began (4 stands
+# for 4 or more). Return the four frames that end with frame `t`, the oldest first, with zeros where the
+# episode had not begun.
+
+
+# %%
+def rebuild(frames, age, t):
+    """From [T, H, W], [T] and a number to [4, H, W]."""
+    ### BEGIN SOLUTION
+    back = torch.arange(3, -1, -1)  # 3, 2, 1, 0 steps back
+    stack = frames[t - back]
+    stack[back > age[t]] = 0
+    return stack
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_rebuild(rebuild)
+
+# %% [markdown]
+# `Memory.observation` does so for a whole [minibatch](glossary.md#minibatch). At the second step of an
+# episode, with and without a look at its age:
+
+# %%
+frames, age = breakout.frames[:-1].view(-1, 4, 84, 84), breakout.age.view(-1, 4)
+slot, copy_of_game = next((t, e) for t, e in torch.nonzero(age == 1).tolist() if t > 10)
+true = breakout.observation(torch.tensor([slot]), torch.tensor([copy_of_game]))[0]
+careless = frames[slot - 3 : slot + 1, copy_of_game]
+show(
+    pictures.frames(true),
+    "Breakout, the second step of an episode as the agent saw it: two black frames, then two pictures.",
+)
+show(
+    pictures.frames(careless),
+    "The same step with a careless stack: the first two frames are the end of the episode before.",
+)
+
+# %% [markdown]
+# In the careless stack a wall that had lost bricks heals by itself. No game does that; a network would
+# learn from what never happens.
+#
+# ## Edges
+#
+# A *transition* is an observation, the action, the reward and the observation after. It must not cross
+# an edge either. If one took any two neighbours of the memory for a transition:
+
+# %%
+last = breakout.last.view(-1, 4)
+print(f"{int(last[:-1].sum())} of {last[:-1].numel():,} pairs cross the edge of an episode")
+
+# %%
+batch = breakout.sample_transitions(64, n_step=1, generator=torch.Generator().manual_seed(0))
+for name, value in zip(batch._fields, batch, strict=True):
+    print(f"{name:16s} {str(value.dtype).removeprefix('torch.'):8s} {list(value.shape)}")
+
+# %% [markdown]
+# `sample_transitions` draws none of them. In the names, `tm1` is time t - 1 and `t` is the next.
+#
+# ## Which ends are ends
+#
+# Where the future ends, its value is 0. A flag `done` cannot say that well, since there are three kinds
+# of end. The memory stores a [discount](glossary.md#discount) instead.
+#
+# ## Exercise 2 · Discounts
+#
+# | what happened | stored |
+# | --- | --- |
+# | `terminated`: the game is over | 0 |
+# | `life_lost`: the game goes on, but that was bad | 0 |
+# | `truncated`: the time is up, the game could go on | gamma |
+# | nothing of that | gamma |
+
+
+# %%
+def discounts(terminated, truncated, life_lost, gamma):
+    """From three times bool [E] to float [E]; `torch.where(condition, a, b)` helps."""
+    ### BEGIN SOLUTION
+    return torch.where(terminated | life_lost, 0.0, gamma)
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_discounts(discounts)
+
+# %% [markdown]
+# **Broken on purpose: a time limit taken for an end.** A game pays one point each step, for ever. With
+# gamma 0.99 each state is worth 1 + 0.99 + 0.99² + … = 100. Now time is up every 20 steps, and states do
+# not show the time. Learn the value by averaging targets, once with each rule:
+
+# %% tags=["nbval-check-output"]
+gamma, limit = 0.99, 20
+rows = []
+for rule, discount_at_limit in (("gamma at the limit", gamma), ("0 at the limit", 0.0)):
+    value = 0.0
+    for _ in range(3_000):
+        targets = [1 + gamma * value] * (limit - 1) + [1 + discount_at_limit * value]
+        value = sum(targets) / limit
+    rows.append({"rule": rule, "value learnt": round(value, 1)})
+table(rows)
+
+# %% [markdown]
+# The wrong rule makes every state look poor, not only the last.
+#
+# ## Look ahead
+#
+# The [Q-value](glossary.md#q-value) of an action should be its reward, and the discounted value of the
+# best action after it:
+#
+# $$\texttt{target} = \texttt{reward} + \texttt{discount} \cdot \max_a \texttt{target\_q}_a .$$
+#
+# `target_q` comes from the *target network*, a copy of the network that stays still for some hundred
+# [updates](glossary.md#update). A target that moved with every update would be hard to hit.
+#
+# ## Exercise 3 · The target
+#
+# One number a transition. No gradient may flow through it: the prediction is to move to the target, not
+# the target to the prediction. So end with `.detach()`.
+
+
+# %%
+def my_target(reward, discount, target_q):
+    """From [B], [B] and [B, A] to [B]."""
+    ### BEGIN SOLUTION
+    return (reward + discount * target_q.max(1).values).detach()
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_td_target(my_target)
+
+# %% [markdown]
+# The package's is `losses.td_target`. What does the trained teacher of Pong expect along a game?
+
+# %%
+teacher = pdlearn.zoo.load("pong/teacher")
+
+
+def as_teacher(env):
+    generator = torch.Generator().manual_seed(0)
+    return EpsilonGreedy(teacher.network, epsilon=0.0, generator=generator)
+
+
+game = remember("pong", by_budget(smoke=40, fast=240), 1, as_teacher)
+slots = torch.arange(len(game))
+with torch.no_grad():
+    expected = torch.cat(
+        [
+            teacher.network(game.observation(part, 0 * part)).max(1).values
+            for part in slots.split(32)
+        ]
+    )
+line = [
+    {"step": t, "best Q-value": expected[t].item(), "reward": game.reward[t].item()}
+    for t in slots.tolist()
+]
+show(
+    pictures.curves({"teacher": line}, ["best Q-value", "reward"], x="step"),
+    "The teacher's best Q-value climbs before each point that it wins and drops right after it.",
+)
+
+# %% [markdown]
+# The value climbs towards the point: it has been handed back step by step, target by target.
+#
+# ## Exercise 4 · Several steps at once
+#
+# One step hands a point back by one step an update. An *n-step* target sums n rewards first:
+#
+# $$\texttt{reward}_1 + \texttt{discount}_1\,\texttt{reward}_2 + \texttt{discount}_1\texttt{discount}_2
+# \,\texttt{reward}_3 + \dots$$
+#
+# and what follows counts with the product of all n discounts. Since an end is a discount of 0,
+# nothing after it counts, without any `if`. Return the sum and the product.
+
+
+# %%
+def n_step(reward, discount):
+    """From [n] and [n] to two numbers."""
+    ### BEGIN SOLUTION
+    total, worth = 0.0, 1.0
+    for r, d in zip(reward, discount, strict=True):
+        total = total + worth * r
+        worth = worth * d
+    return total, worth
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_n_step(n_step)
+
+# %% [markdown]
+# `sample_transitions(…, n_step=3)` returns just these two as `reward_t` and `discount_t`.
+#
+# ## Exercise 5 · Two networks, two roles
+#
+# Values are estimates, and the maximum of estimates is too high: it picks those that err upwards.
+# *Double* deep Q-learning parts the roles. The online network chooses the action, the target network
+# says what that action is worth.
+
+
+# %%
+def double_target(reward, discount, target_q, online_q):
+    """From [B], [B], [B, A] and [B, A] to [B]."""
+    ### BEGIN SOLUTION
+    best = online_q.argmax(1, keepdim=True)  # [B, 1]
+    return (reward + discount * target_q.gather(1, best).squeeze(1)).detach()
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_double_target(double_target)
+
+# %% tags=["nbval-check-output"]
+generator = torch.Generator().manual_seed(0)
+target_q, online_q = torch.randn(2, 10_000, 6, generator=generator)  # all actions are worth 0
+nothing, one = torch.zeros(10_000), torch.ones(10_000)
+table(
+    [
+        {"target": "maximum", "mean": f"{td_target(nothing, one, target_q).mean():.2f}"},
+        {"target": "double", "mean": f"{td_target(nothing, one, target_q, online_q).mean():.2f}"},
+    ]
+)
+
+# %% [markdown]
+# Six actions that are worth nothing, judged with an error of 1: the maximum believes in a gain, the
+# double target hardly does.
+#
+# ## Exercise 6 · The loss
+#
+# Compare the value of *the action that was taken* with the target. Huber's loss (`F.huber_loss`) is a
+# square for small errors and a straight line beyond 1, so that one surprise cannot throw the network
+# over. Let no gradient into the target.
+
+
+# %%
+def my_loss(q, action, target):
+    """From [B, A], int64 [B] and [B] to a single number; `torch.nn.functional` is your `F`."""
+    F = torch.nn.functional
+    ### BEGIN SOLUTION
+    taken = q.gather(1, action.unsqueeze(1)).squeeze(1)  # [B]
+    return F.huber_loss(taken, target.detach())
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_td_loss(my_loss)
+
+# %% [markdown]
+# ## Right, and broken in three ways
+#
+# Catch is learnt in seconds: a ball falls, a paddle is to be below it. The memory holds random play. All
+# four learn from the same transitions, with the package's `td_target` and `td_loss`, but for one line.
+
+# %%
+catch = remember("pdlearn/Catch-v0", by_budget(smoke=480, fast=4_800), 16, at_random)
+
+
+def right(network, target, batch):
+    with torch.no_grad():
+        y = td_target(batch.reward_t, batch.discount_t, target(batch.observation_t))
+    return td_loss(network(batch.observation_tm1), batch.action_tm1, y)
+
+
+def wrong_action(network, target, batch):
+    y = td_target(batch.reward_t, batch.discount_t, target(batch.observation_t))
+    q = network(batch.observation_tm1)
+    return td_loss(q, q.argmax(1), y)  # the best action, not the one taken
+
+
+def moving_target(network, target, batch):
+    value = network(batch.observation_t).max(1).values  # its own, and with a gradient
+    q = network(batch.observation_tm1).gather(1, batch.action_tm1.unsqueeze(1)).squeeze(1)
+    return torch.nn.functional.huber_loss(q, batch.reward_t + batch.discount_t * value)
+
+
+def no_end(network, target, batch):
+    endless = torch.full_like(batch.discount_t, 0.99**3)  # the future never ends
+    y = td_target(batch.reward_t, endless, target(batch.observation_t))
+    return td_loss(network(batch.observation_tm1), batch.action_tm1, y)
+
+
+# %%
+def learn(loss_of):
+    """Return a row: the loss at the end, the values it believes in, and the share of balls caught."""
+    network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
+    target = copy.deepcopy(network).requires_grad_(False)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    generator = torch.Generator().manual_seed(1)
+    for update in range(by_budget(smoke=5, fast=300)):
+        if update % 25 == 0:
+            target.load_state_dict(network.state_dict())
+        batch = catch.sample_transitions(32, 3, generator)
+        loss = loss_of(network, target, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        value = network(batch.observation_tm1).max(1).values.mean().item()
+    card = {"game": "pdlearn/Catch-v0"}
+    config = pdlearn.EvalConfig(episodes=by_budget(smoke=8, fast=100), epsilon=0.0)
+    caught = (pdlearn.evaluate(pdlearn.Agent(network, card), config).mean + 1) / 2
+    return {"loss": loss.item(), "mean value": value, "balls caught": f"{caught:.0%}"}
+
+
+# %%
+variants = {
+    "right": right,
+    "the wrong action": wrong_action,
+    "gradient through the target": moving_target,
+    "no end": no_end,
+}
+table([{"learner": name} | learn(loss_of) for name, loss_of in variants.items()])
+
+# %% [markdown]
+# No value in Catch can be above 1, the one point that an episode brings. And none of the broken learners
+# stopped with an error: their losses look like learning. Only playing, or a glance at the values, tells.
+
+# %% [markdown]
+# ## Quiz
+#
+# 1. Why store one frame a step and not four?
+#    <details><summary>Answer</summary>Neighbours share three of their four frames. Storing each once
+#    takes a quarter of the room.</details>
+# 2. Time is up in the middle of a game. Which discount is stored, and why?
+#    <details><summary>Answer</summary>Gamma. The game could have gone on, and what it is worth has
+#    nothing to do with the clock.</details>
+# 3. A life is lost. What is stored, and does the game start again?
+#    <details><summary>Answer</summary>A discount of 0. The game goes on, and so does its
+#    score.</details>
+# 4. What does the target network do?
+#    <details><summary>Answer</summary>It stays still for a while, so that the prediction has something
+#    to come near to.</details>
+# 5. Why is the loss computed for one action only?
+#    <details><summary>Answer</summary>Only what the action taken led to was seen. Of the others this
+#    transition says nothing.</details>
+
+# %% [markdown]
+# ## Key points
+#
+# - Frames are stored once; a stack stops at its episode's beginning, a transition at its end.
+# - Ends are discounts: 0 after a game over or a lost life, gamma after a time limit.
+# - The target is `reward + discount * value`, and no gradient goes through it.
+# - n steps carry a point back faster; double Q-learning keeps hopes down.
+# - A broken learner says nothing. Look at its values, and let it play.

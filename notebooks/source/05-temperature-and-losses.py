@@ -1,0 +1,409 @@
+# ---
+# jupyter:
+#   pdlearn:
+#     minutes: 45
+#     level: middle
+#     prerequisites: ['00']
+#     objectives:
+#     - write the three losses of the paper by hand and say what each one teaches
+#     - say what a temperature does to a target, and why a small one is needed here
+#     - recognise mistakes that published code has made by what they do to a student
+# ---
+
+# %% [markdown]
+# # 05 · Soften or sharpen: temperature and the three losses
+#
+# A teacher gives a Q-value for each action. What should a student make of them? The paper tries three
+# answers: copy the values ([MSE](glossary.md#mse)), copy the best action ([NLL](glossary.md#nll)), or
+# copy a [policy](glossary.md#policy) made from the values ([KL](glossary.md#kl-divergence)) with a
+# [temperature](glossary.md#temperature). Here you write all three, on real states of Pong, and break
+# them.
+
+# %%
+import numpy as np
+import torch
+from matplotlib import pyplot as plt
+from torch.nn import functional as F
+
+import pdlearn
+from pdlearn.exercises import (
+    check_choice,
+    check_kl_loss,
+    check_mse_loss,
+    check_nll_loss,
+    check_prediction,
+    check_teacher_policy,
+)
+from pdlearn.lessons import by_budget, pictures, results, show, table
+from pdlearn.losses import kl_loss, mse_loss, nll_loss, teacher_policy
+
+# %% [markdown]
+# ## How close are the teacher's values?
+#
+# Half an hour of the Pong teacher's play ships with the package. We draw some states of it and ask by
+# how much the best action leads the second best: the *gap*, in points that the teacher expects.
+
+# %% tags=["nbval-check-output"]
+memory = pdlearn.zoo.recording("pong")
+states = memory.sample_states(2048, torch.Generator().manual_seed(0))
+teacher_q = states.teacher_q  # [B, A]
+ranked = teacher_q.sort(dim=1, descending=True).values
+gap = ranked[:, 0] - ranked[:, 1]  # [B]
+decisive = gap > 0.1
+print(f"median gap {gap.median():.3f}; above 0.1 in {decisive.float().mean():.1%} of the states")
+print(f"the best value itself varies by {ranked[:, 0].std():.2f} from state to state")
+
+# %%
+figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
+axes.hist(gap.clamp(min=1e-4), bins=np.logspace(-4, 0.5, 60), color=pictures.TEACHER)
+axes.axvline(0.1, color="black", ls=":")
+axes.set(xscale="log", xlabel="gap between best and second best action, points", ylabel="states")
+axes.spines[["top", "right"]].set_visible(False)
+show(axes, "Most gaps are a few thousandths of a point; a thin tail reaches beyond a tenth.")
+
+# %% [markdown]
+# In most states it hardly matters what the paddle does next: the ball is far away, and pressing FIRE as
+# well changes next to nothing. In a few it decides the point. We call those with a gap above 0.1
+# *decisive*, right of the dotted line.
+#
+# ## Exercise 1 · The target
+#
+# For a [softmax](glossary.md#softmax), only differences count, and here they are tiny. So the values
+# are divided by a temperature first:
+#
+# $$\texttt{target} = \operatorname{softmax}(\texttt{teacher\_q} \,/\, \texttt{temperature}).$$
+
+
+# %%
+def target_by_hand(teacher_q, temperature):
+    """Return the target [B, A] for values [B, A]."""
+    ### BEGIN SOLUTION
+    return torch.softmax(teacher_q / temperature, dim=1)
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_teacher_policy(target_by_hand)
+
+# %% [markdown]
+# ## One state, all temperatures
+#
+# Move the slider. The paper's temperature is marked; a student's own outputs stand beside the target.
+
+# %%
+moment = int((gap - 0.05).abs().argmin())  # a state with a middling gap
+pdlearn.widgets.temperature("pong/teacher", states.observation[moment], student="pong/net3")
+
+# %% [markdown]
+# To the right the bars level out, to the left one takes all. Softening is what distillation of
+# classifiers does, whose outputs are too sure of themselves. Q-values are the other way round.
+#
+# ## Exercise 2 · How sure is a target at temperature 1?
+#
+# Pong has six actions here, so a policy that knows nothing gives each 16.7 %. At temperature 1, how
+# many percent does the target give to the best action, on average over our states?
+
+# %% tags=["nbval-check-output"]
+### BEGIN SOLUTION
+my_guess = 40
+### END SOLUTION
+measured = 100 * teacher_policy(teacher_q, temperature=1).max(dim=1).values.mean().item()
+check_prediction(my_guess, measured, near=3, unit=" %")
+
+# %%
+temperatures = np.logspace(-3.5, 1, 40)
+sure = [teacher_policy(teacher_q, t).max(1).values for t in temperatures]
+figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
+axes.plot(temperatures, [s.mean() for s in sure], color=pictures.TEACHER, label="all states")
+axes.plot(
+    temperatures, [s[decisive].mean() for s in sure], color=pictures.OTHERS[0], label="decisive"
+)
+axes.axhline(1 / 6, color="black", ls=":")
+axes.set(xscale="log", xlabel="temperature", ylabel="probability of the best action")
+axes.legend(frameon=False)
+axes.spines[["top", "right"]].set_visible(False)
+show(
+    axes,
+    "Both lines fall from near 1 to a sixth as the temperature rises; the one of decisive states "
+    "stays high for longer, so that there is a band in which only they are clear-cut.",
+)
+
+# %% [markdown]
+# At temperature 1 the target says nearly nothing, not even in decisive states. Near 0 it names one
+# action everywhere, also where the teacher is merely wavering. Between 0.01 and 0.1 it is clear where
+# it matters and undecided where it does not.
+#
+# ## Three losses
+#
+# $$\texttt{nll} = -\log \operatorname{softmax}(\texttt{student})_{\,\arg\max\, \texttt{teacher\_q}}
+# \qquad
+# \texttt{mse} = \sum_a (\texttt{student}_a - \texttt{teacher\_q}_a)^2$$
+#
+# $$\texttt{kl} = \sum_a \texttt{target}_a \,\bigl(\log \texttt{target}_a - \log
+# \operatorname{softmax}(\texttt{student})_a\bigr)$$
+#
+# Each is a sum over actions; over the minibatch we take the mean. The temperature is in `target`, and
+# nowhere else.
+#
+# ## Exercise 3 · NLL and MSE
+#
+# Two one-liners. `torch.log_softmax` is safer than the logarithm of a softmax.
+
+
+# %%
+def nll_by_hand(student_logits, teacher_q):
+    """Return the loss, a scalar, for tensors [B, A]."""
+    ### BEGIN SOLUTION
+    best = teacher_q.argmax(dim=1, keepdim=True)  # [B, 1]
+    return -torch.log_softmax(student_logits, dim=1).gather(1, best).mean()
+    ### END SOLUTION
+
+
+def mse_by_hand(student_q, teacher_q):
+    """Return the loss, a scalar, for tensors [B, A]."""
+    ### BEGIN SOLUTION
+    return (student_q - teacher_q.detach()).square().sum(dim=1).mean()
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_nll_loss(nll_by_hand)
+
+# %% tags=["nbval-check-output"]
+check_mse_loss(mse_by_hand)
+
+# %% [markdown]
+# ## Exercise 4 · KL
+#
+# Most published code goes wrong here, so the check knows a dozen slips. The teacher must get no
+# gradient: `.detach()`.
+
+
+# %%
+def kl_by_hand(student_logits, teacher_q, temperature):
+    """Return the loss, a scalar, for tensors [B, A]."""
+    ### BEGIN SOLUTION
+    log_target = torch.log_softmax(teacher_q.detach() / temperature, dim=1)
+    log_student = torch.log_softmax(student_logits, dim=1)
+    return (log_target.exp() * (log_target - log_student)).sum(dim=1).mean()
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_kl_loss(kl_by_hand)
+
+# %% [markdown]
+# From here on we use the package's losses, which yours agree with.
+#
+# ## The cold end
+#
+# What is left of KL when the temperature goes to 0? Its target becomes the best action alone, and that
+# is NLL:
+
+# %% tags=["nbval-check-output"]
+logits = torch.randn(2048, 6, generator=torch.Generator().manual_seed(1))
+for temperature in (1, 0.01, 1e-4, 1e-6):
+    print(f"KL at {temperature:7g}: {kl_loss(logits, teacher_q, temperature):.4f}")
+print(f"NLL:           {nll_loss(logits, teacher_q):.4f}")
+
+# %% [markdown]
+# So the temperature is a dial with NLL at its cold end.
+#
+# ## Exercise 5 · What MSE cares about
+#
+# Two students. `flat` knows what each state is worth but gives all actions that same value: it cannot
+# choose. `shifted` is the teacher plus 0.2 everywhere: it chooses perfectly. Which one does MSE like
+# better, and which one does KL? Answer with the two names, as in `("flat", "flat")`.
+
+# %%
+flat = teacher_q.mean(dim=1, keepdim=True).expand_as(teacher_q)
+shifted = teacher_q + 0.2
+paid = [
+    {
+        "student": name,
+        "MSE": mse_loss(student, teacher_q).item(),
+        "KL at 0.03": kl_loss(student / 0.03, teacher_q, 0.03).item(),
+    }
+    for name, student in (("flat", flat), ("shifted", shifted))
+]
+
+# %% tags=["nbval-check-output"]
+### BEGIN SOLUTION
+liked = ("flat", "shifted")
+### END SOLUTION
+best = tuple(min(paid, key=lambda row: row[loss])["student"] for loss in ("MSE", "KL at 0.03"))
+check_choice(
+    liked,
+    best,
+    {
+        ("flat", "flat"): "KL sees only differences between actions, and `flat` has none.",
+        (
+            "shifted",
+            "shifted",
+        ): "Most gaps are far smaller than 0.2: compare what each student pays "
+        "for its mistake, squared.",
+        ("flat", "shifted"): "MSE pays for the 0.2 and hardly for the lost choice; KL pays for the "
+        "choice alone.",
+        ("shifted", "flat"): "It is the other way round: KL sees only differences between actions.",
+    },
+)
+
+# %%
+table(paid)
+
+# %% [markdown]
+# (For KL, a student's outputs are [logits](glossary.md#logit), so we give it values divided by 0.03.)
+# MSE is nearly content with a student that cannot play. This is the paper's reason why MSE does worst:
+# choices hang on differences that it barely weighs.
+#
+# ## Break it
+#
+# Now the most expensive mistake seen in published code: PyTorch's `F.kl_div` wants *logarithms* of the
+# student's probabilities, and somebody gave it probabilities. We let four students learn from the same
+# states, and look at what they do in decisive states, and at their *variety*: how much their policies
+# differ from state to state.
+
+
+# %%
+def probabilities_for_logarithms(student_logits, teacher_q):
+    student, target = torch.softmax(student_logits, 1), teacher_policy(teacher_q, 0.03)
+    return F.kl_div(student, target, reduction="batchmean")  # wrong on purpose
+
+
+recipes = {
+    "KL at 0.03": lambda student, q: kl_loss(student, q, 0.03),
+    "NLL": nll_loss,
+    "MSE": mse_loss,
+    "broken KL": probabilities_for_logarithms,
+}
+
+# %%
+UPDATES = by_budget(smoke=20, fast=800)
+
+
+def learn(loss_function):
+    """Distil a fresh net3 from the recording; return its outputs before and after."""
+    student = pdlearn.QNetwork(6, "net3", generator=torch.Generator().manual_seed(0))
+    before = student(states.observation).detach()
+    optimizer = torch.optim.Adam(student.parameters(), lr=3e-3)
+    falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.01, UPDATES)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(UPDATES):
+        batch = memory.sample_states(64, generator)
+        loss = loss_function(student(batch.observation), batch.teacher_q)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        falling.step()
+    return before, student(states.observation).detach()
+
+
+learnt = {name: learn(loss_function) for name, loss_function in recipes.items()}
+
+# %%
+best_action = teacher_q.argmax(1)
+table(
+    [
+        {
+            "loss": name,
+            "before": recipes[name](before, teacher_q).item(),
+            "after": recipes[name](after, teacher_q).item(),
+            "agreement": f"{(after.argmax(1) == best_action).float().mean():.0%}",
+            "in decisive states": f"{(after.argmax(1) == best_action)[decisive].float().mean():.0%}",
+            "variety": f"{torch.softmax(after, 1).std(0).mean():.3f}",
+            "surest": f"{torch.softmax(after, 1).max(1).values.mean():.0%}",
+        }
+        for name, (before, after) in learnt.items()
+    ]
+)
+
+# %% [markdown]
+# All four losses fell, the broken one too, below 0, which a KL divergence never is. But that student
+# has [collapsed](glossary.md#collapse): its variety is 0 and it is quite sure, of the same action in
+# every state. Without the logarithm, an action whose probability has reached 0 costs nothing more, so
+# nothing brings it back. The other three have only begun, after so few updates: KL and MSE are right in
+# most decisive states, NLL hardly tells states apart yet. Most of what it is taught are best actions
+# that lead by next to nothing.
+#
+# ## Exercise 6 · Name the mistake
+#
+# Somebody's loss is `nan` after a few updates. They wrote `softmax(q / 0.01).log()`, and divided teacher
+# *and* student by the temperature. Which line would have kept the numbers finite: `"log_softmax"`,
+# `"smaller learning rate"` or `"clamp"`?
+
+# %% tags=["nbval-check-output"]
+### BEGIN SOLUTION
+cure = "log_softmax"
+### END SOLUTION
+check_choice(
+    cure,
+    "log_softmax",
+    {
+        "log_softmax": "It never forms the tiny probability whose logarithm is minus infinity.",
+        "smaller learning rate": "The very first minibatch can do it: it is arithmetic, not speed.",
+        "clamp": "It stays finite, but where it clamps there is no gradient: a bug that hides.",
+    },
+)
+
+# %% tags=["nbval-check-output"]
+student = torch.tensor([[0.0, 2.0, -1.0]])  # outputs a few points apart
+print("softmax, then log:", (student / 0.01).softmax(1).log().tolist())
+print("log_softmax:      ", (student / 0.01).log_softmax(1).tolist())
+
+# %% [markdown]
+# ## What longer runs say
+#
+# The next figure is not from this notebook: it reads `recipes.csv` of `docs/results`, students that
+# learnt 10,000 minibatches and were judged over 30 games each. All have the same loss and the same
+# budget, and only the temperature differs.
+
+# %%
+rows = [
+    row
+    for row in results("recipes")
+    if (row["teacher_steps"], row["minibatch"], row["learning_rate"]) == ("54000", "64", "0.001")
+]
+at, mean, low, high = (
+    np.array([float(row[key]) for row in rows]) for key in ("temperature", "mean", "low", "high")
+)
+figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
+axes.errorbar(at, mean, (mean - low, high - mean), fmt="o", color=pictures.STUDENT)
+axes.axhline(float(rows[0]["teacher_mean"]), color=pictures.TEACHER, ls=":")
+axes.set(xscale="log", xlabel="temperature", ylabel="score", ylim=(-2, 21))
+axes.spines[["top", "right"]].set_visible(False)
+show(
+    axes,
+    "Scores of students of the Pong teacher (dotted): they are best between 0.03 and 0.1; at "
+    "1 and at the cold end they are lower and differ more.",
+)
+
+# %% [markdown]
+# With this little learning, a very sharp target makes students that win most games and lose some of
+# them altogether. The paper, which learns five hundred times longer, chose 0.01.
+#
+# ## Quiz
+#
+# 1. What does the temperature divide?
+#    <details><summary>Answer</summary>The teacher's Q-values, and nothing else.</details>
+# 2. Which of the three losses keeps the student's outputs Q-values?
+#    <details><summary>Answer</summary>MSE. KL and NLL leave the outputs free up to a number added to
+#    all of them.</details>
+# 3. What does NLL not know that KL knows?
+#    <details><summary>Answer</summary>How sure the teacher is. A gap of a thousandth and a gap of a
+#    point are the same to it.</details>
+# 4. The mean over actions instead of the sum: what changes?
+#    <details><summary>Answer</summary>The loss is divided by the number of actions, a different number
+#    in each game: settings found in one game no longer fit another.</details>
+# 5. A loss fell from -1.68 to -1.70. What is suspicious?
+#    <details><summary>Answer</summary>A KL divergence is never negative. Somebody gave probabilities
+#    where logarithms belong.</details>
+
+# %% [markdown]
+# ## Key points
+#
+# - Q-values of one state lie close together; dividing by a small temperature makes them a choice.
+# - MSE teaches values, NLL the best action, KL the policy; KL becomes NLL when the temperature goes to 0.
+# - Sum over actions, mean over states, `log_softmax`, temperature on the teacher alone, no gradient to it.
+# - A falling loss proves nothing: look at the variety of what a student does.
+#
+# The paper: section 3 has the losses, section 4 and table 1 compare them, figure 1 shows close Q-values.

@@ -1,0 +1,54 @@
+"""Checkers for the lessons' exercises: each takes what a learner wrote and returns a `Verdict`.
+
+A checker never raises for a wrong answer. It knows the slips that are often made and names the one
+it sees; `verdicts` holds what an answer is compared with, the other files a topic each.
+"""
+
+from pdlearn.exercises.distilling import check_agreement, check_update, check_variety
+from pdlearn.exercises.losses import (
+    check_kl_loss,
+    check_mse_loss,
+    check_nll_loss,
+    check_teacher_policy,
+)
+from pdlearn.exercises.predictions import check_choice, check_prediction
+from pdlearn.exercises.remembering import (
+    check_discounts,
+    check_double_target,
+    check_n_step,
+    check_rebuild,
+    check_td_loss,
+    check_td_target,
+)
+from pdlearn.exercises.seeing import (
+    check_agent_step,
+    check_episode_lengths,
+    check_push,
+    check_shrink,
+)
+from pdlearn.exercises.verdicts import Slip, Verdict, compare
+
+__all__ = [
+    "Slip",
+    "Verdict",
+    "check_agent_step",
+    "check_agreement",
+    "check_choice",
+    "check_discounts",
+    "check_double_target",
+    "check_episode_lengths",
+    "check_kl_loss",
+    "check_mse_loss",
+    "check_n_step",
+    "check_nll_loss",
+    "check_prediction",
+    "check_push",
+    "check_rebuild",
+    "check_shrink",
+    "check_td_loss",
+    "check_td_target",
+    "check_teacher_policy",
+    "check_update",
+    "check_variety",
+    "compare",
+]

@@ -1,0 +1,173 @@
+"""Checkers of the student's loop: an update, what it is judged by, how a collapse is seen."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from pdlearn.exercises.losses import values
+from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.losses import kl_loss
+
+TEMPERATURE = 0.03
+
+
+def _update(temperature: float = TEMPERATURE, sign: int = 1, clears: bool = True) -> Callable:
+    """Return a function that takes one update: as it should, or with a slip."""
+
+    def update(student, optimizer, observation, teacher_q):
+        if clears:
+            optimizer.zero_grad()
+        (sign * kl_loss(student(observation), teacher_q, temperature)).backward()
+        optimizer.step()
+
+    return update
+
+
+def _steps_too_soon(student, optimizer, observation, teacher_q):
+    loss = kl_loss(student(observation), teacher_q, TEMPERATURE)
+    optimizer.step()
+    optimizer.zero_grad()
+    loss.backward()
+
+
+UPDATE_SLIPS = [
+    Slip(
+        _update(clears=False),
+        "The gradients of the last update are still there and are added to the new ones: call "
+        "`optimizer.zero_grad()` before `backward`.",
+    ),
+    Slip(
+        _steps_too_soon,
+        "`optimizer.step()` comes before `loss.backward()`: each step uses the gradient of the "
+        "minibatch before.",
+    ),
+    Slip(_update(temperature=1.0), f"The temperature is 1 here; this lesson's is {TEMPERATURE}."),
+    Slip(_update(sign=-1), "The loss grows: the sign is turned round."),
+]
+
+
+def check_update(function: Callable) -> Verdict:
+    """Check a function of `(student, optimizer, observation, teacher_q)` that takes one KL update.
+
+    It is given a small network twice in a row, and the weights must be where two updates lead.
+    """
+    if not callable(function):
+        return compare(function, function, [])
+    verdict = compare(
+        _weights_after_two(function),
+        _weights_after_two(_update()),
+        [(values(0, actions=3), values(1, 0.1))],
+        [Slip(_weights_after_two(slip.function), slip.hint) for slip in UPDATE_SLIPS],
+        "Two updates lead to the same weights as the package's.",
+    )
+    if verdict.state == "missing":
+        text = "The student's weights do not move yet: loss, `zero_grad`, `backward`, `step`."
+        return Verdict("missing", text)
+    return verdict
+
+
+def _weights_after_two(update: Callable) -> Callable:
+    def weights_after(observation: Tensor, teacher_q: Tensor) -> Tensor | None:
+        """Return a small network's weights after two updates; None if they did not move."""
+        student = _small_network()
+        optimizer = torch.optim.SGD(student.parameters(), lr=0.1)
+        before = _weights(student)
+        for _ in range(2):
+            update(student, optimizer, observation, teacher_q)
+        after = _weights(student)
+        return None if after.equal(before) else after
+
+    weights_after.__name__ = getattr(update, "__name__", "your function")
+    return weights_after
+
+
+def _small_network() -> nn.Linear:
+    network = nn.Linear(3, 4)
+    with torch.no_grad():
+        network.weight.copy_(values(2, batch=4, actions=3))
+        network.bias.zero_()
+    return network
+
+
+def _weights(network: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+AGREEMENT_SLIPS = [
+    Slip(
+        lambda s, q: (s.argmax(1) == q.argmax(1)).sum(),
+        "This counts the states; divide by how many there are.",
+    ),
+    Slip(
+        lambda s, q: (s.argmax(0) == q.argmax(0)).float().mean(),
+        "The best is sought among states: `argmax(0)` runs down a column. An action is chosen "
+        "in a state: `argmax(1)`.",
+    ),
+    Slip(
+        lambda s, q: (s.argmax() == q.argmax()).float(),
+        "`argmax()` without an axis seeks the largest number of the whole table.",
+    ),
+    Slip(
+        lambda s, q: (s == q).float().mean(),
+        "This compares the values. Students may have other values and still choose alike.",
+    ),
+    Slip(
+        lambda s, q: (s.argmax(1) != q.argmax(1)).float().mean(),
+        "This is the share of states in which they choose differently.",
+    ),
+    Slip(
+        lambda s, q: (s.argmin(1) == q.argmin(1)).float().mean(),
+        "This compares the worst actions.",
+    ),
+]
+
+
+def check_agreement(function: Callable) -> Verdict:
+    """Check a function of `(student_output [B, A], teacher_q [B, A])`: the share that choose alike.
+
+    Both choose the action with the highest value.
+    """
+
+    def right(s, q):
+        return (s.argmax(1) == q.argmax(1)).float().mean()
+
+    near = values(1, batch=9)
+    cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near), (near + 1, near)]
+    return compare(
+        function, right, cases, AGREEMENT_SLIPS, "It counts as `distill.agreement` does."
+    )
+
+
+VARIETY_SLIPS = [
+    Slip(
+        lambda p: p.std(1).mean(),
+        "The deviation runs over actions: this says how sharp a policy is. A student that is "
+        "just as sure of the same action in every state would look healthy.",
+    ),
+    Slip(
+        lambda p: p.std(),
+        "This mixes states and actions: a collapsed student has probabilities that differ "
+        "between actions, and would look healthy. Take `std(0)` first.",
+    ),
+    Slip(lambda p: p.std(0), "This is one number an action; their mean is the number asked for."),
+    Slip(lambda p: p.var(0).mean(), "This is the variance; its root is the deviation."),
+    Slip(lambda p: p.mean(0).std(), "The mean over states comes first here: it hides them all."),
+]
+
+
+def check_variety(function: Callable) -> Verdict:
+    """Check a function of policies `[B, A]`: how much they differ between states, a single number.
+
+    It is the standard deviation over states, averaged over actions.
+    """
+
+    def right(p):
+        return p.std(0).mean()
+
+    varied = torch.softmax(values(0, 2.0, batch=9), 1)
+    peaked = torch.softmax(values(1, 5.0, batch=9), 1)
+    cases = [(varied,), (peaked,), (varied[:1].repeat(9, 1),)]
+    return compare(
+        function, right, cases, VARIETY_SLIPS, "It is 0 for a student that has collapsed."
+    )

@@ -1,0 +1,32 @@
+"""Guesses made before running: there is no wrong one, but there is a surprise to look at."""
+
+from pdlearn.exercises.verdicts import Verdict, is_blank
+
+
+def check_prediction(guess: float, measured: float, near: float, unit: str = "") -> Verdict:
+    """Return the verdict on a guessed number: within `near` of what was measured, or how far off.
+
+    A guess is never wrong; one that was far off says where to look closer.
+    """
+    if is_blank(guess):
+        return Verdict("missing", "Guess first, then look: put a number in place of the `...`.")
+    if isinstance(guess, bool) or not isinstance(guess, int | float):
+        return Verdict("not yet", f"Expected a number; got {guess!r}.")
+    off = abs(guess - measured)
+    seen = f"You guessed {guess:g}{unit}, measured was {measured:.4g}{unit}"
+    if off <= near:
+        return Verdict("right", f"{seen}.")
+    return Verdict("apart", f"{seen}: {off:.3g}{unit} apart. What did you not reckon with?")
+
+
+def check_choice(choice: str, right: str, hints: dict[str, str]) -> Verdict:
+    """Return the verdict on one of several answers; `hints` has one for every answer, right or not.
+
+    What a hint says of the right answer is why it is right.
+    """
+    names = ", ".join(f"`{name!r}`" for name in hints)
+    if is_blank(choice):
+        return Verdict("missing", f"Choose one of {names}.")
+    if choice not in hints:
+        return Verdict("not yet", f"Expected one of {names}; got {choice!r}.")
+    return Verdict("right" if choice == right else "not yet", hints[choice])

@@ -1,0 +1,161 @@
+"""A verdict on an answer, and the comparison of a learner's function with the right one."""
+
+import copy
+import html
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+LOOKS = {
+    "right": ("✓", "Right", "#029e73"),
+    "apart": ("≈", "Compare", "#0173b2"),
+    "not yet": ("✗", "Not yet", "#d55e00"),
+    "missing": ("…", "Not written yet", "#767676"),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a checker says: `state` is a key of LOOKS, `text` the praise or the hint.
+
+    A guess is right or apart from what was measured; any other answer is right, not yet or missing.
+    """
+
+    state: str
+    text: str
+
+    def __repr__(self) -> str:
+        sign, word, _ = LOOKS[self.state]
+        return f"{sign} {word}. {self.text}"
+
+    def _repr_html_(self) -> str:
+        sign, word, colour = LOOKS[self.state]
+        text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text))
+        style = f"border-left: 4px solid {colour}; padding: 0.3em 0.8em; margin: 0.4em 0"
+        return f'<div style="{style}"><strong>{sign} {word}.</strong> {text}</div>'
+
+
+class Slip(NamedTuple):
+    """A wrong answer that is often given, and the hint for whoever gives it."""
+
+    function: Callable
+    hint: str
+
+
+def is_blank(answer) -> bool:
+    """Return whether an answer is still the `...` of the exercise copy."""
+    return answer is None or answer is ...
+
+
+def compare(
+    function: Callable,
+    right: Callable,
+    cases: Sequence[tuple],
+    slips: Sequence[Slip] = (),
+    praise: str = "It agrees with the package on every input tried.",
+) -> Verdict:
+    """Return the verdict on a learner's `function`: does it compute what `right` computes?
+
+    Both are called with each of `cases`, tuples of arguments. A function that gives what one of the
+    `slips` gives in all cases gets its hint. Inputs must be left as they were.
+    """
+    if not callable(function):
+        return _not_a_function(function)
+    name = getattr(function, "__name__", "your function")
+    answers = []
+    for case in cases:
+        given = [_copy(argument) for argument in case]
+        try:
+            answer = function(*given)
+        except Exception as error:  # whatever a learner's code raises is answered with a sentence
+            return Verdict("not yet", f"`{name}` stopped: {_said(error)}")
+        if is_blank(answer):
+            return Verdict("missing", f"`{name}` returns nothing so far.")
+        if not all(_same(a, b) for a, b in zip(given, case, strict=True)):
+            return Verdict(
+                "not yet",
+                f"`{name}` changes the tensors it is given (`/=` and its like work in place): "
+                "whoever uses them next gets other numbers. Compute new ones.",
+            )
+        answers.append(answer)
+    expected = [right(*case) for case in cases]
+    if _all_same(answers, expected):
+        return Verdict("right", praise)
+    # A slip is known by the ordinary cases too if the answer to an extreme one is no number.
+    judged = [i for i, answer in enumerate(answers) if _is_finite(answer)]
+    for slip in slips if judged else ():
+        if _all_same([answers[i] for i in judged], [slip.function(*cases[i]) for i in judged]):
+            return Verdict("not yet", slip.hint)
+    return _difference(name, answers, expected)
+
+
+def _not_a_function(answer) -> Verdict:
+    if is_blank(answer):
+        return Verdict("missing", "There is no function here so far.")
+    return Verdict("not yet", f"Hand over the function itself, without calling it; got {answer!r}.")
+
+
+def _difference(name: str, answers: Sequence, expected: Sequence) -> Verdict:
+    for answer, wanted in zip(answers, expected, strict=True):
+        got, want = _tensor(answer), _tensor(wanted)
+        if got is None:
+            kind = type(answer).__name__
+            return Verdict("not yet", f"`{name}` returns a {kind}; expected a tensor of numbers.")
+        if got.shape != want.shape:
+            return Verdict(
+                "not yet",
+                f"`{name}` returns the shape {list(got.shape)}; expected {list(want.shape)}"
+                f"{' (a single number)' if want.ndim == 0 else ''}.",
+            )
+        if not bool(torch.isfinite(got).all()):
+            return Verdict(
+                "not yet",
+                f"`{name}` gives {_shown(got)} for large values, where {_shown(want)} is right: "
+                "an `exp` or a `log` runs out of numbers. `torch.log_softmax` does not.",
+            )
+        if not _same(got, want):
+            return Verdict(
+                "not yet", f"`{name}` gives {_shown(got)} where {_shown(want)} is right."
+            )
+    raise AssertionError("answers that are the same as expected have no difference")
+
+
+def _said(error: Exception) -> str:
+    first = str(error).strip().splitlines()[:1]
+    return f"{type(error).__name__}: {first[0] if first else 'it says no more'}"
+
+
+def _shown(tensor: Tensor) -> str:
+    numbers = ", ".join(f"{value:.4g}" for value in tensor.flatten()[:4].tolist())
+    return numbers if tensor.numel() <= 4 else f"{numbers}, …"
+
+
+def _copy(argument):
+    return argument.clone() if isinstance(argument, Tensor) else copy.deepcopy(argument)
+
+
+def _tensor(answer) -> Tensor | None:
+    try:
+        return torch.as_tensor(answer).detach().double()
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def _is_finite(answer) -> bool:
+    tensor = _tensor(answer)
+    return tensor is not None and bool(torch.isfinite(tensor).all())
+
+
+def _same(answer, expected) -> bool:
+    got, want = _tensor(answer), _tensor(expected)
+    if got is None or want is None:
+        return answer is expected
+    return got.shape == want.shape and torch.allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+def _all_same(answers: Sequence, expected: Sequence) -> bool:
+    return all(_same(a, b) for a, b in zip(answers, expected, strict=True))

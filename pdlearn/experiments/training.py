@@ -1,0 +1,105 @@
+"""How an experiment's network is trained: under which settings, from which play, in which folder.
+
+A student of one game or of several learns from recorded play, a file for each teacher, seed and
+length, which all students of that teacher share. The loss td is DQN itself: no teacher, but as
+many agent steps as the teachers of a student play in all.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from pdlearn.checkpoints import Agent
+from pdlearn.compressed import compress, too_large
+from pdlearn.distill import Distillation, fingerprint
+from pdlearn.dqn import Teaching
+from pdlearn.experiments.tables import Student
+from pdlearn.memory import Memory
+from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, DistillConfig, TeacherConfig
+from pdlearn.recordings import load_recording, record, save_recording, watch
+
+
+def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | TeacherConfig:
+    """Return how `student` is trained under `budget`.
+
+    Of several games each has as many minibatches as a student of that game alone would have.
+    """
+    config = DISTILL_BUDGETS[budget]
+    played_steps = config.hours * config.steps_per_hour
+    if student.loss == "td":
+        config = TEACHER_BUDGETS[budget]
+        return dataclasses.replace(
+            config, size=student.size, agent_steps=played_steps * num_games,
+            memory_steps=min(config.memory_steps, played_steps),
+        )  # fmt: skip
+    if student.temperature is not None:
+        config = dataclasses.replace(config, temperature=student.temperature)
+    rounds = student.rounds_per_hour or 1
+    return dataclasses.replace(
+        config, size=student.size, loss=student.loss, **student.settings,
+        hours=config.hours * rounds, memory_hours=config.memory_hours * rounds,
+        steps_per_hour=config.steps_per_hour // rounds,
+        updates_per_hour=config.updates_per_hour // rounds * num_games,
+    )  # fmt: skip
+
+
+def amounts(config: DistillConfig | TeacherConfig, num_games: int) -> tuple[int, int]:
+    """Return the agent steps and the samples that `config` asks for, of all games together."""
+    if isinstance(config, TeacherConfig):
+        return config.agent_steps, int(config.agent_steps * config.samples_per_step)
+    agent_steps = config.hours * config.steps_per_hour * num_games
+    return agent_steps, config.hours * config.updates_per_hour * config.minibatch
+
+
+def mark(teachers: Sequence[Agent]) -> str:
+    """Return 16 hexadecimal digits that tell one teacher, or one set of teachers, from another."""
+    marks = [fingerprint(teacher.network) for teacher in teachers]
+    if len(marks) == 1:
+        return marks[0]
+    return hashlib.sha256(" ".join(marks).encode()).hexdigest()[:16]
+
+
+def run_of(
+    student: Student,
+    config: DistillConfig | TeacherConfig,
+    teachers: Sequence[Agent],
+    seed: int,
+    folder: Path,
+) -> Distillation | Teaching:
+    """Return the run that trains `student`, resumed if it had begun; `folder` keeps all runs."""
+    games = [teacher.game for teacher in teachers]
+    agent_steps, samples = amounts(config, len(games))
+    name = f"{'-'.join(games)}-{mark(teachers)}-{agent_steps}-{seed}"
+    folder_of_run = folder / f"{name}-{student.size}-{student.label}-{samples}"
+    resume = (folder_of_run / "state.safetensors").exists()
+    keywords = {"seed": seed, "folder": folder_of_run, "resume": resume}
+    if isinstance(config, TeacherConfig):
+        return Teaching(games, config, **keywords)
+    recordings = None
+    # A student that takes part in the play, or a memory that forgets, records as it goes.
+    if config.hours <= config.memory_hours and not student.rounds_per_hour:
+        shape = tuple(teachers[0].card["observation_shape"])
+        keep = compress if too_large(agent_steps, shape, "cpu") else lambda memory: memory
+        recordings = [keep(recording(teacher, config, folder, seed)) for teacher in teachers]
+    return Distillation(teachers, config, recordings, **keywords)
+
+
+def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory:
+    """Return the play that all students of this teacher and seed learn from."""
+    agent_steps, _ = amounts(config, 1)
+    path = folder / f"{teacher.game}-{mark([teacher])}-{agent_steps}-{seed}.rec"
+    if not path.exists():
+        generator = torch.Generator().manual_seed(seed)
+        memory, play = watch(
+            teacher, config.num_envs, agent_steps, config.collection_epsilon, generator, seed,
+            "collect",
+        )  # fmt: skip
+        for _ in record(play, memory, agent_steps):
+            pass
+        play.close()
+        facts = {"game": teacher.game, "teacher": mark([teacher]), "seed": seed}
+        save_recording(path, memory, facts)
+    return load_recording(path, teacher.game)[0]

@@ -1,0 +1,140 @@
+"""Build the notebooks from their sources; say which are stale.
+
+python -m pdlearn.lessons.build [NN ...]    # build these lessons, or all
+python -m pdlearn.lessons.build --check     # only say what is stale
+
+A lesson is run again only if its code changed; new prose goes round the outputs that are there.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import nbformat
+import tyro
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from pdlearn.lessons.places import CLONE
+from pdlearn.lessons.sources import solved, title_of, unsolved
+
+CELL_SECONDS = 1_800
+MARKS = ("<!-- lessons: built from notebooks/source -->", "<!-- /lessons -->")
+
+
+def sources_in(notebooks: Path) -> list[Path]:
+    """Return the lessons' sources in the order of the lessons."""
+    return sorted((notebooks / "source").glob("[0-9][0-9]-*.py"))
+
+
+def stale(notebooks: Path) -> list[str]:
+    """Return the built files that are not what their sources say, or have none."""
+    sources = sources_in(notebooks)
+    wanted = {}
+    for path in sources:
+        wanted[f"{path.stem}.ipynb"] = cells_of(solved(path, sources))
+        wanted[f"exercises/{path.stem}.ipynb"] = cells_of(unsolved(path, sources))
+    built = [*notebooks.glob("*.ipynb"), *notebooks.glob("exercises/*.ipynb")]
+    found = {
+        path.relative_to(notebooks).as_posix(): cells_of(nbformat.read(path, 4)) for path in built
+    }
+    wrong = [name for name in wanted | found if wanted.get(name) != found.get(name)]
+    readme = notebooks / "README.md"
+    if readme.read_text("utf-8") != with_list(readme.read_text("utf-8"), sources):
+        wrong.append(readme.name)
+    return sorted(wrong)
+
+
+def cells_of(notebook: NotebookNode) -> list:
+    """Return all of a notebook but its outputs."""
+    cells = [(c.cell_type, c.source, c.id, c.metadata) for c in notebook.cells]
+    return [*cells, notebook.metadata["pdlearn"]]
+
+
+def code_of(notebook: NotebookNode) -> list[str]:
+    """Return the source of a notebook's code cells."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def build_lesson(path: Path, sources: list[Path], again: bool = False) -> bool:
+    """Write the lesson and the exercise copy of a source; return whether the lesson was run."""
+    notebooks = path.parent.parent
+    copy = unsolved(path, sources)
+    (notebooks / "exercises").mkdir(exist_ok=True)
+    nbformat.write(copy, notebooks / "exercises" / f"{path.stem}.ipynb")
+    target = notebooks / f"{path.stem}.ipynb"
+    lesson = solved(path, sources)
+    old = nbformat.read(target, 4) if target.exists() else None
+    run = again or old is None or code_of(old) != code_of(lesson)
+    if run:
+        execute(lesson, notebooks)
+    else:
+        before = [cell for cell in old.cells if cell.cell_type == "code"]
+        now = [cell for cell in lesson.cells if cell.cell_type == "code"]
+        for cell, kept in zip(now, before, strict=True):
+            cell.outputs, cell.execution_count = kept.outputs, kept.execution_count
+        if "widgets" in old.metadata:
+            lesson.metadata["widgets"] = old.metadata["widgets"]
+    nbformat.write(lesson, target)
+    return run
+
+
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """Run a notebook in a fresh kernel and keep its outputs and widgets, but nothing of the run."""
+    metadata = dict(notebook.metadata)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute()
+    widgets = notebook.metadata.get("widgets")
+    notebook.metadata = nbformat.from_dict(metadata | ({"widgets": widgets} if widgets else {}))
+
+
+def with_list(text: str, sources: list[Path]) -> str:
+    """Return the README with the list of lessons between its marks, as the sources say."""
+    lines = ["| lesson | you will be able to | minutes |", "| --- | --- | --- |"]
+    for path in sources:
+        lesson = solved(path, sources)
+        front = lesson.metadata["pdlearn"]
+        lines.append(
+            f"| [{title_of(lesson)}]({path.stem}.ipynb) | {front['objectives'][0]} "
+            f"| {front['minutes']} |"
+        )
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    return "\n".join([f"{before}{MARKS[0]}", *lines, f"{MARKS[1]}{after}"])
+
+
+def build(
+    lessons: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    check: bool = False,
+    again: bool = False,
+    root: Path = CLONE,
+) -> None:
+    """Build the lessons from their sources.
+
+    Args:
+        lessons: their numbers, as in 05; all if none is given
+        check: only say which built files are stale, and fail if any is
+        again: run them even if their code did not change
+        root: the clone
+    """
+    notebooks = root / "notebooks"
+    sources = sources_in(notebooks)
+    if check:
+        wrong = stale(notebooks)
+        raise SystemExit(f"stale: {', '.join(wrong)}" if wrong else 0)
+    for path in sources:
+        if not lessons or re.match("[0-9]+", path.stem)[0] in lessons:
+            run = build_lesson(path, sources, again)
+            print(f"{path.stem}: {'run and stored' if run else 'prose renewed'}", flush=True)
+    readme = notebooks / "README.md"
+    readme.write_text(with_list(readme.read_text("utf-8"), sources), "utf-8")
+
+
+if __name__ == "__main__":
+    tyro.cli(build)

@@ -1,0 +1,136 @@
+"""The Atari itself, one frame at a time, and from its pictures what an agent sees (lesson 01).
+
+Learning never comes here: `pdlearn.envs` does the same on ale-py's threads, to the pixel, but for a
+grey level where an average lies half way between two. A test compares the two in all ten games.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from itertools import islice
+
+import ale_py
+import numpy as np
+import torch
+from ale_py import roms
+
+from pdlearn import envs
+from pdlearn.games import game_by_name
+from pdlearn.rollout import steps
+
+
+class Emulator:
+    """A game at 60 frames a second. `action` is an index into the game's own `action_names`."""
+
+    def __init__(self, game: str, no_ops: int = 0):
+        self.action_names = game_by_name(game).actions
+        self._ale = ale_py.ALEInterface()
+        self._ale.setFloat("repeat_action_probability", 0.0)
+        self._ale.loadROM(roms.get_rom_path(game))
+        self._ale.reset_game()
+        self._actions = self._ale.getMinimalActionSet()
+        for _ in range(no_ops):
+            self.act(0)
+
+    def act(self, action: int) -> float:
+        """Hold the joystick for one frame; return the points that the frame brought."""
+        return float(self._ale.act(self._actions[action]))
+
+    @property
+    def screen(self) -> np.ndarray:
+        """The picture in colour, uint8 `[210, 160, 3]`."""
+        return self._ale.getScreenRGB()
+
+    @property
+    def grey(self) -> np.ndarray:
+        """The picture in grey, uint8 `[210, 160]`."""
+        return self._ale.getScreenGrayscale()
+
+    @property
+    def lives(self) -> int:
+        return self._ale.lives()
+
+    @property
+    def over(self) -> bool:
+        return self._ale.game_over()
+
+
+def shrink(frame: np.ndarray) -> np.ndarray:
+    """Return uint8 `[84, 84]`: each pixel the mean of the area of `[210, 160]` that it covers.
+
+    A pixel covers 2.5 rows: every row is written twice, and then five make one. It covers
+    160 / 84 = 40 / 21 columns: every column is written 21 times, and then forty make one.
+    """
+    rows = frame.repeat(2, axis=0).reshape(84, 5, 160).mean(axis=1)  # [84, 160]
+    pixels = rows.repeat(21, axis=1).reshape(84, 84, 40).mean(axis=2)
+    return pixels.round().astype(np.uint8)
+
+
+def agent_step(emulator: Emulator, action: int) -> tuple[np.ndarray, float]:
+    """Act for four frames; return the brighter of the last two `[210, 160]` and all points."""
+    reward = 0.0
+    frames = []
+    for _ in range(envs.FRAMES_PER_STEP):
+        reward += emulator.act(action)
+        frames.append(emulator.grey)
+    return np.maximum(frames[-2], frames[-1]), reward
+
+
+def push(stack: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """Return a stack `[4, 84, 84]` with `frame` `[84, 84]` as its newest, the oldest gone."""
+    return np.concatenate([stack[1:], frame[None]])
+
+
+def play(emulator: Emulator, actions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the observations `[1 + T, 4, 84, 84]` and rewards `[T]` of a game's first steps."""
+    empty = np.zeros((4, 84, 84), np.uint8)
+    observations, rewards = [push(empty, shrink(emulator.grey))], []
+    for action in actions:
+        frame, reward = agent_step(emulator, action)
+        observations.append(push(observations[-1], shrink(frame)))
+        rewards.append(reward)
+    return np.stack(observations), np.array(rewards)
+
+
+class Plan:
+    """A policy that takes planned actions one after another, then 0, whatever it sees."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, actions: Sequence[int]):
+        self._actions = iter(actions)
+
+    def __call__(self, observation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.tensor([int(next(self._actions, 0))]), torch.zeros(1, 1)
+
+
+def play_environment(
+    game: str, actions: Sequence[int], seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `play` returns, from the environment that agents learn in."""
+    with closing(steps(envs.make(game, 1), Plan(actions), seed, "show")) as played:
+        shown = list(islice(played, len(actions) + 1))
+    observations = np.stack([step.observation[0].numpy() for step in shown])
+    return observations, np.array([step.reward[0] for step in shown[:-1]])
+
+
+def no_ops_of(seed: int) -> int:
+    """Return how many frames the environment waits before its first observation of `seed`.
+
+    It is the same in every game. It is found in Pong, by waiting 0, 1, 2 … frames in the emulator
+    until both games go the same way.
+    """
+    actions = np.random.default_rng(seed).integers(6, size=12)
+    seen, _ = play_environment("pong", actions, seed)
+    waiting = Emulator("pong")
+    for no_ops in range(envs.PREPROCESSING["noop_max"] + 1):
+        if difference(shrink(waiting.grey), seen[0, -1]) <= 1:
+            found, _ = play(Emulator("pong", no_ops), actions)
+            if difference(found, seen) <= 1:
+                return no_ops
+        waiting.act(0)
+    raise ValueError(f"no start of Pong looks as the environment's with seed {seed}")
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> int:
+    """Return the largest difference of two pictures, in grey levels."""
+    return int(np.abs(one.astype(int) - other.astype(int)).max())

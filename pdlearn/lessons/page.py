@@ -1,0 +1,80 @@
+"""What a lesson puts on its page: figures with a caption, tables, the progress of a run."""
+
+import base64
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from IPython.display import Markdown, display
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pdlearn.lessons.places import folder
+
+BUDGETS = ("smoke", "fast", "full")
+Value = TypeVar("Value")
+
+
+def by_budget(*, smoke: Value, fast: Value, full: Value | None = None) -> Value:
+    """Return the value for the budget in the environment variable `PDLEARN_BUDGET`, fast if unset.
+
+    smoke proves that a lesson runs, fast teaches in minutes, full takes as long as it takes; where
+    `full` is not given it is `fast`. Raises ValueError for another budget.
+    """
+    budget = os.environ.get("PDLEARN_BUDGET", "fast")
+    if budget not in BUDGETS:
+        raise ValueError(f"PDLEARN_BUDGET is {budget!r}; expected {', '.join(BUDGETS)}")
+    values = {"smoke": smoke, "fast": fast, "full": fast if full is None else full}
+    return values[budget]
+
+
+def results(name: str) -> list[dict[str, str]]:
+    """Return the rows of `docs/results/NAME.csv`, all of them text.
+
+    Raises FileNotFoundError if there is no such table.
+    """
+    with open(folder("docs/results") / f"{name}.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def show(figure: Figure | Axes, caption: str) -> None:
+    """Display a figure with a caption that says what is to be seen in it, its alternative text."""
+    figure = figure.figure if isinstance(figure, Axes) else figure
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=90, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+    png = base64.b64encode(picture.getvalue()).decode()
+    bundle = {"image/png": png, "text/plain": caption}
+    display(bundle, metadata={"image/png": {"alt": caption}}, raw=True)
+    display(Markdown(f"*{caption}*"))
+
+
+def table(rows: Sequence[Mapping], *columns: str) -> Markdown:
+    """Return rows as a table; `columns` chooses and orders them, all in the first row's order."""
+    columns = columns or tuple(rows[0])
+    lines = [columns, ["---"] * len(columns)]
+    lines += [[_text(row[column]) for column in columns] for row in rows]
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def _text(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def live(run) -> Iterator[dict]:
+    """Yield the rows of a distillation, with one line below the cell that says how far it is."""
+    wanted = run.config.hours * run.config.updates_per_hour
+    line = display(Markdown("starting …"), display_id=True)
+    for row in run:
+        if row["phase"] == "record":
+            said = f"hour {row['hour'] + 1}: the teacher plays, {row['agent_steps']:,} steps so far"
+        else:
+            said = (
+                f"hour {row['hour'] + 1}: the student learns, {row['updates']:,} of {wanted:,} "
+                f"minibatches, loss {row['loss']:.3f}, agreement {row['agreement']:.0%}"
+            )
+        line.update(Markdown(said))
+        yield row

@@ -1,0 +1,86 @@
+"""Drawings that several lessons need; `show` of `pdlearn.lessons` puts them on the page."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from pdlearn.plots import REFERENCE, STUDENT, TEACHER
+
+OTHERS = ("#029e73", "#cc78bc", REFERENCE)
+
+
+def colour(name: str, others: Sequence[str] = ()) -> str:
+    """Return the colour of a series by its name: teacher and student have theirs everywhere."""
+    if name.startswith("teacher"):
+        return TEACHER
+    if name.startswith("student"):
+        return STUDENT
+    return OTHERS[list(others).index(name) % len(OTHERS)] if name in others else STUDENT
+
+
+def frames(observation, titles: Sequence[str] = ()) -> Figure:
+    """Draw the frames of an observation `[4, 84, 84]` beside each other, the oldest first."""
+    observation = np.asarray(observation)
+    count = len(observation)
+    titles = titles or [f"{ago} steps ago" for ago in range(count - 1, 1, -1)] + [
+        "1 step ago",
+        "now",
+    ]
+    figure, grid = plt.subplots(1, count, figsize=(2 * count, 2.3), layout="constrained")
+    for axes, frame, title in zip(grid, observation, titles, strict=True):
+        axes.imshow(frame, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=9)
+        axes.set_axis_off()
+    return figure
+
+
+def screens(images: Sequence, titles: Sequence[str], columns: int = 5) -> Figure:
+    """Draw pictures in rows of `columns`, grey `[H, W]` or in colour `[H, W, 3]`."""
+    rows = -(-len(images) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(1.9 * columns, 2.5 * rows), layout="constrained", squeeze=False
+    )
+    for axes, image, title in zip(grid.flat, images, titles, strict=True):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=9)
+        axes.set_axis_off()
+    return figure
+
+
+def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str = "") -> Figure:
+    """Draw a group of bars for each name, a bar a series, as in `{"teacher": q.tolist()}`."""
+    figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
+    width = 0.8 / len(series)
+    others = [label for label in series if not label.startswith(("teacher", "student"))]
+    for index, (label, heights) in enumerate(series.items()):
+        x = np.arange(len(names)) + (index - (len(series) - 1) / 2) * width
+        axes.bar(x, np.asarray(heights), width, label=label, color=colour(label, others))
+    axes.set_xticks(range(len(names)), names)
+    axes.set_ylabel(unit)
+    axes.axhline(0, color="black", lw=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(series) > 1:
+        axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def curves(
+    runs: Mapping[str, Sequence[Mapping]], columns: Sequence[str], x: str = "updates"
+) -> Figure:
+    """Draw a panel for each column of the rows of runs, a line a run, over the column `x`."""
+    figure, grid = plt.subplots(
+        1, len(columns), figsize=(3.6 * len(columns), 2.8), layout="constrained", squeeze=False
+    )
+    others = [label for label in runs if not label.startswith(("teacher", "student"))]
+    for axes, column in zip(grid.flat, columns, strict=True):
+        for label, rows in runs.items():
+            points = [(row[x], row[column]) for row in rows if row[column] == row[column]]
+            if points:
+                axes.plot(*zip(*points, strict=True), color=colour(label, others), label=label)
+        axes.set(xlabel=x, title=column)
+        axes.spines[["top", "right"]].set_visible(False)
+    if len(runs) > 1:
+        grid.flat[0].legend(frameon=False, fontsize=8)
+    return figure

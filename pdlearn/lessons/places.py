@@ -1,0 +1,42 @@
+"""Where the lessons and the recorded results are, and how a learner gets a copy to work in.
+
+They lie beside the package in a clone. A wheel carries them as data files, which pip puts under
+`share/pdlearn`.
+"""
+
+from importlib import metadata
+from pathlib import Path
+
+CLONE = Path(__file__).resolve().parents[2]
+COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md")
+
+
+def folder(name: str) -> Path:
+    """Return the folder `notebooks` or `docs/results`, in the clone or as pip installed it.
+
+    Raises FileNotFoundError if it is in neither place.
+    """
+    if (CLONE / "pyproject.toml").exists() and (CLONE / name).is_dir():
+        return CLONE / name
+    for file in metadata.files("pdlearn") or ():
+        if file.as_posix().rpartition("/")[0].endswith(f"share/pdlearn/{name}"):
+            return Path(file.locate()).resolve().parent
+    raise FileNotFoundError(f"pdlearn was installed without {name}; install it from its clone")
+
+
+def copy_lessons(target: Path) -> tuple[int, int]:
+    """Copy lessons, exercises and glossary to `target`; return how many were new and were kept.
+
+    A file that is there already is kept, whatever is in it: it may hold somebody's answers.
+    """
+    source = folder("notebooks")
+    new = kept = 0
+    for path in sorted(path for pattern in COPIED for path in source.glob(pattern)):
+        copy = target / path.relative_to(source)
+        if copy.exists():
+            kept += 1
+            continue
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+        new += 1
+    return new, kept

@@ -1,0 +1,173 @@
+"""From the one hand-written source of a lesson to the cells of its notebook and exercise copy.
+
+A source is a script of `# %%` cells, the front matter in its header. What a learner writes stands
+between `### BEGIN SOLUTION` and `### END SOLUTION`: the lesson keeps it, the exercise copy has
+`...` in its place and the solution folded below the next check.
+"""
+
+import ast
+import re
+import textwrap
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+REGION = re.compile(rf"^([ \t]*){BEGIN}\n(.*?)^[ \t]*{END}\n?", re.M | re.S)
+CHECK = re.compile(r"\bcheck_\w+\(")
+LIST = "{{lessons}}"  # replaced by a list of all lessons
+FRONT_MATTER = ("minutes", "level", "prerequisites", "objectives")
+BLANK = "...  # your turn"
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Return a source's cells as they are written, with its front matter in `metadata.pdlearn`.
+
+    Raises ValueError for front matter that lacks something, and for an unpaired solution mark.
+    """
+    notebook = jupytext.read(path, fmt="py:percent")
+    front = notebook.metadata.get("pdlearn", {})
+    missing = [key for key in FRONT_MATTER if key not in front]
+    if missing:
+        raise ValueError(f"{path}: the front matter lacks {', '.join(missing)}")
+    for cell in notebook.cells:
+        marks = re.findall(rf"{BEGIN}|{END}", cell.source)
+        if marks != [BEGIN, END] * (len(marks) // 2):
+            raise ValueError(f"{path}: a solution is not between its marks in\n{cell.source}")
+    return notebook
+
+
+def title_of(notebook: NotebookNode) -> str:
+    """Return the heading of the first cell."""
+    return notebook.cells[0].source.splitlines()[0].removeprefix("# ").strip()
+
+
+def solved(path: Path, sources: list[Path]) -> NotebookNode:
+    """Return the lesson that `path` describes, without outputs; `sources` are all the lessons'."""
+    notebook = read_source(path)
+    for cell in notebook.cells:
+        cell.source = REGION.sub(lambda m: m[2], cell.source).rstrip()
+    return _finish(notebook, path, sources, copy=False)
+
+
+def unsolved(path: Path, sources: list[Path]) -> NotebookNode:
+    """Return the exercise copy: solutions taken out, and folded below the checks they are for."""
+    notebook = read_source(path)
+    cells, waiting = [], []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if cell.cell_type != "code":
+            continue
+        cell.metadata.pop("tags", None)
+        waiting += [textwrap.dedent(match[0]) for match in REGION.finditer(cell.source)]
+        cell.source = REGION.sub(_blank, cell.source).rstrip()
+        if waiting and CHECK.search(cell.source):
+            code = "\n\n".join(REGION.sub(lambda m: m[2], region).rstrip() for region in waiting)
+            cells.append(new_markdown_cell(folded("Solution", f"```python\n{code}\n```")))
+            waiting = []
+    if waiting:
+        raise ValueError(f"{path}: no check comes after the solution\n{waiting[-1]}")
+    notebook.cells = cells
+    return _finish(notebook, path, sources, copy=True)
+
+
+def _blank(region: re.Match) -> str:
+    """Return what stands for a solution: `name = ...` for each name it gives a value to, or `...`.
+
+    Inside a function it is always `...`, and the function returns None.
+    """
+    indent, code = region[1], textwrap.dedent(region[2])
+    names = [
+        ast.unparse(target)
+        for node in ast.parse(code).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    ]
+    if indent or not names:
+        return f"{indent}{BLANK}\n"
+    return "".join(f"{name} = {BLANK}\n" for name in names)
+
+
+def folded(summary: str, content: str) -> str:
+    """Return Markdown that shows `content` once its summary is clicked on."""
+    return f"<details><summary>{summary}</summary>\n\n{content}\n\n</details>"
+
+
+def glossary(path: Path) -> dict[str, str]:
+    """Return the first sentence of each entry of the glossary, by the anchor of its heading."""
+    entries = re.findall(r"^## (.+)\n\n(.+)", path.read_text("utf-8"), re.M)
+    return {
+        heading.lower().replace(" ", "-"): re.split(r"(?<=[.]) ", text)[0]
+        for heading, text in entries
+    }
+
+
+def _finish(notebook: NotebookNode, path: Path, sources: list[Path], copy: bool) -> NotebookNode:
+    """Add what every lesson has: its facts at the top, words explained, the way on at the end."""
+    first, last = notebook.cells[0], notebook.cells[-1]
+    first.source += "\n\n" + _facts(notebook.metadata["pdlearn"], path, copy)
+    following = [other for other in sources if other.name > path.name][:1]
+    for other in following:
+        last.source += f"\n\nNext: [{title_of(read_source(other))}]({other.stem}.ipynb)"
+    listed = "\n".join(
+        f"- [{title_of(lesson)}]({other.stem}.ipynb): {lesson.metadata['pdlearn']['objectives'][0]}"
+        for other in sources
+        for lesson in [read_source(other)]
+    )
+    words = glossary(path.parent.parent / "glossary.md")
+    for index, cell in enumerate(notebook.cells):
+        cell["id"] = f"{path.stem[:2]}-{index:02d}"
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace(LIST, listed)
+            cell.source = _explain(cell.source, words, path, "../" if copy else "")
+        else:
+            cell.outputs, cell.execution_count = [], None
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            "pdlearn": notebook.metadata["pdlearn"],
+        }
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def _facts(front: dict, path: Path, copy: bool) -> str:
+    before = ", ".join(f"lesson {number}" for number in front["prerequisites"])
+    lines = [
+        f"**{front['minutes']} minutes · {front['level']}"
+        f"{' · after ' + before if before else ''}**",
+        "",
+        "You will be able to",
+        *(f"- {objective}" for objective in front["objectives"]),
+        "",
+    ]
+    if copy:
+        lines.append(
+            "This is the copy to work in. Replace each `...` by your own code and run the check "
+            "below it: it says what is missing or what slipped. The solution is folded under it, "
+            f"and the whole lesson with all its results is [here](../{path.stem}.ipynb)."
+        )
+    else:
+        lines.append(
+            "This is the lesson as it comes out, exercises solved. To solve them yourself, "
+            f"[open the copy to work in](exercises/{path.stem}.ipynb)."
+        )
+    return "\n".join(lines)
+
+
+def _explain(text: str, words: dict[str, str], path: Path, prefix: str) -> str:
+    """Give each link to the glossary its word's first sentence as a title, and the right folder."""
+
+    def link(match: re.Match) -> str:
+        if match[2] not in words:
+            raise ValueError(f"{path}: {match[2]!r} is not in the glossary")
+        explained = words[match[2]].replace('"', "'")
+        return f'[{match[1]}]({prefix}glossary.md#{match[2]} "{explained}")'
+
+    text = re.sub(r"\[([^\]]+)\]\(glossary\.md#([\w-]+)\)", link, text)
+    return text.replace("](glossary.md)", f"]({prefix}glossary.md)")

@@ -1,0 +1,105 @@
+"""Saliency: what in the picture a decision hangs on, a teacher's and a student's side by side."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from pdlearn.checkpoints import Agent
+from pdlearn.clips import pack_array
+from pdlearn.saliency import SPACING, perturbation_saliency
+from pdlearn.widgets.face import Face, find_agent, refuse_other_states
+
+# On a grey picture; brighter than the colours on a page.
+TINTS = {"teacher": "#3d9fdc", "student": "#e8a02c"}
+
+
+class Attending(Face, script="attending"):
+    """States, each with what an agent's decision, or two agents', hangs on."""
+
+
+def saliency(agent: Agent | str | Path, state, student: Agent | str | Path | None = None):
+    """Show what in the picture the decisions of an agent and its student hang on.
+
+    `agent` and `student` are an `Agent`, a shipped agent's name or a path; `state` is what the
+    network sees, uint8 `[4, 84, 84]`, as in `clip.observations[t]`, or several of them,
+    `[T, 4, 84, 84]`, which get a slider; each takes 290 forward passes an agent (see
+    `pdlearn.saliency`). Bright is where blurring changes the agent's outputs most, on a scale of
+    the agent's own. Raises ValueError for states of another shape, for agents that see no pixels,
+    and for a student of another game.
+    """
+    agents = {"teacher": find_agent(agent)}
+    game = agents["teacher"].game
+    if student is not None:
+        agents["student"] = find_agent(student)
+        if agents["student"].game != game:
+            raise ValueError(f"the student plays {agents['student'].game!r}; expected {game!r}")
+    states = np.asarray(state)
+    states = states[None] if states.ndim == 3 else states
+    for each in agents.values():
+        if len(each.network.observation_shape) != 3:
+            raise ValueError(f"the agent sees {each.network.observation_shape}; expected pixels")
+        refuse_other_states(each, states[0] if states.ndim == 4 and len(states) else states)
+    names = list(agents["teacher"].card["actions"])
+    shown = [_look(kind, each, states) for kind, each in agents.items()]
+    label = f"Saliency in {len(states)} of {game}’s pictures: " if len(states) > 1 else "Saliency: "
+    middle = len(states) // 2
+    label += "; ".join(_tell(look, names, middle) for look in shown) + "."
+    data = {
+        "label": label,
+        "actions": names,
+        "spacing": SPACING,
+        "pictures": pack_array(states[:, -1], "u1"),
+        "agents": [
+            look | {key: pack_array(look[key], "<f4" if key == "strength" else "u1")
+                    for key in ("strength", "choice", "blurred")}
+            for look in shown
+        ],
+    }  # fmt: skip
+    call = f"saliency({game}{', with a student' if student is not None else ''})"
+    return Attending(call, data, _draw(states[middle, -1], shown, names, middle), label)
+
+
+@torch.no_grad()
+def _look(kind: str, agent: Agent, states: np.ndarray) -> dict:
+    """Return `strength` `[T, R, C]` from 0 to 1, and what is chosen, and chosen if blurred."""
+    device = next(agent.network.parameters()).device
+    maps = [
+        perturbation_saliency(agent.network, torch.from_numpy(state).to(device)) for state in states
+    ]
+    strength = torch.stack([each.strength for each in maps]).cpu().numpy()
+    blurred = [int(each.choice.flatten()[each.strength.argmax()]) for each in maps]
+    choice = [int(agent.network(torch.from_numpy(s[None]).to(device)).argmax()) for s in states]
+    return {
+        "kind": kind,
+        "tint": TINTS[kind],
+        "strength": strength / max(strength.max(), 1e-12),
+        "choice": np.array(choice),
+        "blurred": np.array(blurred),
+    }
+
+
+def _tell(look: dict, names: list[str], t: int) -> str:
+    row, column = np.unravel_index(look["strength"][t].argmax(), look["strength"][t].shape)
+    y, x = (SPACING // 2 + SPACING * int(spot) for spot in (row, column))
+    now, then = names[look["choice"][t]], names[look["blurred"][t]]
+    return (
+        f"the {look['kind']} chooses {now}, most by what is at row {y}, column {x} of 84; "
+        f"blurred there, it chooses {then}"
+    )
+
+
+def _draw(picture: np.ndarray, shown: list[dict], names: list[str], t: int) -> Figure:
+    figure = Figure(figsize=(3.2 * len(shown) + 0.4, 3.5), dpi=110, layout="constrained")
+    for axes, look in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        low, high = -0.5, SPACING * look["strength"].shape[1] - 0.5
+        tint = np.zeros((*look["strength"][t].shape, 4))
+        tint[..., :3] = [int(look["tint"][i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        tint[..., 3] = 0.8 * np.sqrt(look["strength"][t])
+        axes.imshow(tint, extent=(low, high, high, low), interpolation="bilinear")
+        axes.set(xlim=(-0.5, 83.5), ylim=(83.5, -0.5))
+        axes.set_title(f"{look['kind']}: {names[look['choice'][t]]}")
+        axes.set_axis_off()
+    return figure

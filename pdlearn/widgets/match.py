@@ -1,0 +1,150 @@
+"""A match: a person's game and an agent's, from the same start, advanced together.
+
+The agent decides every four frames in both games; in the person's its choice is advice, and its
+move while it has been handed the game. Everything of the person's game is kept, to be saved.
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from pdlearn import envs
+from pdlearn.checkpoints import Agent
+from pdlearn.console import Colours, Console
+from pdlearn.envs import FRAMES_PER_STEP
+from pdlearn.memory import Memory
+from pdlearn.pages import write_page
+from pdlearn.recordings import save_recording
+from pdlearn.rollout import EpsilonGreedy, Step
+from pdlearn.widgets.face import outputs_of
+
+
+class Kept(NamedTuple):
+    """An agent step of the person's game."""
+
+    frame: np.ndarray  # uint8 [84, 84], the newest that a network saw
+    q: torch.Tensor  # float32 [A], the agent's output
+    action: int
+    by_person: bool
+
+
+class Match:
+    """Two games of `game`: `own`, a person's, and `rival`, the agent's; see `new_game`."""
+
+    def __init__(self, agent: Agent, epsilon: float):
+        self.agent = agent
+        self.device = next(agent.network.parameters()).device
+        self.epsilon = epsilon
+        colours = Colours()
+        self.own, self.rival = (Console(agent.game, colours) for _ in range(2))
+        self.colours = colours
+
+    def new_game(self, seed: int) -> None:
+        """Start both games from the start that is `seed`'s."""
+        self.seed = seed
+        for console in (self.own, self.rival):
+            console.reset(seed, "show")
+        generator = torch.Generator(self.device).manual_seed(seed)
+        self._policy = EpsilonGreedy(self.agent.network, self.epsilon, generator)
+        self.frames = 0
+        self.action = 0  # the newest in the person's game
+        self.kept: list[Kept] = []
+        self.in_agent_steps = True  # whether every action was held for an agent step
+        self._decide()
+
+    @property
+    def over(self) -> bool:
+        return self.own.over and self.rival.over
+
+    def advance(self, action: int | None, frames: int) -> None:
+        """Play `frames` frames of both games; `action` None leaves the person's to the agent."""
+        for _ in range(frames):
+            if self.over:
+                return
+            move = self.agent_action if action is None else action
+            if not self.own.over:
+                self._keep(move, by_person=action is not None)
+            self.own.advance(move)
+            self.rival.advance(self.rival_action)
+            self.frames += 1
+            if self.frames % FRAMES_PER_STEP == 0:
+                self._decide()
+
+    def start(self) -> dict:
+        """Return the person's game as what leads to it: the emulator's seed, an action a step.
+
+        Raises ValueError if actions changed within an agent step.
+        """
+        if not self.in_agent_steps:
+            raise ValueError(
+                "this game was played at 30 or 60 decisions a second; expected 15 throughout, "
+                "the agent's own, for a start"
+            )
+        return {
+            "game": self.agent.game,
+            "seed": int(envs.env_seeds(self.seed, "show", 1)[0]),
+            "actions": [step.action for step in self.kept],
+            "action_names": list(self.own.action_names),
+            "score": self.own.score,
+        }
+
+    def save_start(self, path: str | Path) -> None:
+        """Write `start` to `path` as JSON."""
+        write_page(path, json.dumps(self.start()) + "\n")
+
+    def save_demonstrations(self, path: str | Path) -> None:
+        """Write the states of the person's game, each with the agent's values and the action taken.
+
+        The file is a recording, which a student can learn from. An action that changed within an
+        agent step stands as it began. Raises ValueError for a game that has hardly begun and for
+        an agent that puts out logits: a recording holds Q-values.
+        """
+        if outputs_of(self.agent) != "q":
+            raise ValueError("the agent puts out logits; expected one whose outputs are Q-values")
+        if len(self.kept) < 8:
+            raise ValueError(f"expected at least 8 steps to save; got {len(self.kept)}")
+        card = {
+            "game": self.agent.game,
+            "actions": list(self.own.action_names),
+            "preprocessing": envs.PREPROCESSING,
+            "seed": self.seed,
+            "steps_by_person": sum(step.by_person for step in self.kept),
+            "score": self.own.score,
+        }
+        save_recording(path, self._memory(), card)
+
+    def close(self) -> None:
+        self.own.close()
+        self.rival.close()
+
+    def _decide(self) -> None:
+        """Ask the agent what to do in both games as they stand."""
+        seen = np.stack([self.own.observation, self.rival.observation])
+        action, q = self._policy(torch.from_numpy(seen).to(self.device))
+        self.q = q.cpu()  # [2, A]
+        self.agent_action, self.rival_action = action.tolist()
+
+    def _keep(self, move: int, by_person: bool) -> None:
+        if self.frames % FRAMES_PER_STEP == 0:
+            self.kept.append(Kept(self.own.observation[-1], self.q[0], move, by_person))
+        elif move != self.action:
+            self.in_agent_steps = False
+        self.action = move
+
+    def _memory(self) -> Memory:
+        """Return what was kept as a memory; of a finished game, its last observation too."""
+        kept = self.kept + [Kept(self.own.observation[-1], self.q[0], 0, False)] * self.own.over
+        shape = (4, *kept[0].frame.shape)
+        memory = Memory(len(kept), 1, shape, num_actions=len(self.own.action_names))
+        nothing, no = np.zeros(1, np.float32), np.zeros(1, bool)
+        for t, (frame, q, action, _) in enumerate(kept):
+            observation = torch.from_numpy(frame)[None, None]  # a memory stores the newest frame
+            first, last = np.array([t == 0]), np.array([t == len(self.kept)])
+            step = Step(
+                observation, torch.tensor([action]), q[None], first, last, nothing, no, no, no
+            )
+            memory.add(step, nothing, nothing)
+        return memory

@@ -1,0 +1,159 @@
+"""Play: a person's game beside an agent's, from the same start, one taking over from the other.
+
+The browser keeps the time: it asks for each step, so a game waits while its page is hidden or a
+cell runs (unless it awaits something), and nothing here waits for a browser. A step's answer is
+two pictures and what the agent thinks of each.
+"""
+
+import threading
+import zlib
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pdlearn.checkpoints import Agent
+from pdlearn.clips import pack_array
+from pdlearn.games import game_by_name
+from pdlearn.widgets.face import (
+    COLOURS,
+    FRAMES_PER_SECOND,
+    TEMPERATURE,
+    Face,
+    find_agent,
+    kind_of,
+    name_of,
+    outputs_of,
+)  # fmt: skip
+from pdlearn.widgets.match import Match
+
+RATES = (15, 30, 60)  # decisions a second
+FOLDER = "played"
+
+# In Pong the paddle's RIGHT is up.
+ALIASES = {"pong": {"UP": "RIGHT", "DOWN": "LEFT"}}
+
+
+class Playing(Face, script="playing"):
+    """A match in the browser; `match` holds it, to be saved from Python too."""
+
+    match: Match
+    folder: Path
+
+    def _listen(self, match: Match, folder: Path) -> None:
+        self.match, self.folder = match, folder
+        # Some front ends deliver messages on threads of their own.
+        self._lock = threading.Lock()
+        self.on_msg(lambda _, message, buffers: self._answer(message))
+
+    def _answer(self, message: dict) -> None:
+        with self._lock:
+            wish = message["t"]
+            if wish == "step":
+                frames = FRAMES_PER_SECOND // message["rate"]
+                self.match.advance(message["action"], frames)
+            elif wish == "new":
+                self.match.new_game(self.match.seed + 1)
+            elif wish == "save":
+                self.send({"t": "told", "text": self._save(message["what"])})
+                return
+            pictures = np.stack([self.match.own.screen(), self.match.rival.screen()])
+            buffers = [
+                zlib.compress(pictures.tobytes(), 1),  # 0.4 kB and 0.2 ms in Pong
+                self.match.colours.palette.tobytes(),
+            ]
+            self.send({"t": "shown", **_echo(message), **_state(self.match)}, buffers)
+
+    def _save(self, what: str) -> str:
+        suffix = {"start": "json", "demonstrations": "rec"}[what]
+        paths = (self.folder / f"{self.match.agent.game}-{n}.{suffix}" for n in count(1))
+        path = next(path for path in paths if not path.exists())
+        try:
+            getattr(self.match, f"save_{what}")(path)
+        except (OSError, ValueError) as error:
+            return f"Not saved: {error}."
+        return f"Saved as {path}."
+
+
+def play(
+    game: str,
+    against: Agent | str | Path | None = None,
+    seed: int = 0,
+    *,
+    epsilon: float = 0.05,
+    rate: int = 15,
+    folder: str | Path = FOLDER,
+) -> Playing:
+    """Play one of the ten games, beside an agent that plays its own from the same start.
+
+    `against` is an `Agent`, a shipped agent's name or a path; by default the game's shipped
+    teacher. It shows what it would do in your place, and plays on for you when handed the game;
+    `epsilon` is its share of random actions. The game runs at 60 frames a second; `rate` is how
+    often in a second you decide and see a picture: 15 (every four frames, as the agent does), 30
+    or 60, which needs a fast machine. Games are saved in `folder`, as recorded starts or as
+    demonstrations (see `Match`). Raises ValueError for another game or agent's game, or rate.
+    """
+    title = game_by_name(game).title
+    if rate not in RATES:
+        raise ValueError(f"expected a rate of {', '.join(map(str, RATES))} a second; got {rate}")
+    given = f"{game}/teacher" if against is None else against
+    agent = find_agent(given)
+    if agent.game != game:
+        raise ValueError(f"the agent plays {agent.game!r}; expected {game!r}")
+    name, kind = name_of(given), kind_of(agent)
+    match = Match(agent, epsilon)
+    match.new_game(seed)
+    pictures = np.stack([match.own.screen(), match.rival.screen()])
+    alt = f"{title}, yours and {name}’s from the same start; it is played where a kernel runs."
+    data = {
+        "title": title,
+        "label": alt,
+        "name": name,
+        "kind": kind,
+        "actions": list(match.own.action_names),
+        "aliases": ALIASES.get(game, {}),
+        "outputs": outputs_of(agent),
+        "temperature": TEMPERATURE,
+        "rates": list(RATES),
+        "rate": rate,
+        "frames_per_second": FRAMES_PER_SECOND,
+        "poster": pack_array(pictures, "u1"),
+        "palette": pack_array(match.colours.palette, "u1"),
+        "state": _state(match),
+    }
+    call = f"play({game}, against {name}; seed {seed})"
+    widget = Playing(call, data, _draw(match, name, kind), alt)
+    widget._listen(match, Path(folder))
+    return widget
+
+
+def _echo(message: dict) -> dict:
+    """Return what tells the asking view which of its questions this answers."""
+    return {key: message[key] for key in ("view", "asked") if key in message}
+
+
+def _state(match: Match) -> dict:
+    """Return what stands beside the two pictures."""
+    games = (match.own, match.rival)
+    return {
+        "scores": [game.score for game in games],
+        "over": [game.over for game in games],
+        "values": match.q.tolist(),
+        "advice": int(match.q[0].argmax()),
+        "actions": [match.action, match.rival_action],
+        "frames": match.frames,
+        "seed": match.seed,
+    }
+
+
+def _draw(match: Match, name: str, kind: str) -> Figure:
+    figure = Figure(figsize=(5, 3.6), dpi=110, layout="constrained")
+    shown = zip(
+        figure.subplots(1, 2), ("You", name), ("third", kind), (match.own, match.rival), strict=True
+    )
+    for axes, title, colour, game in shown:
+        axes.imshow(match.colours.palette[game.screen()])
+        axes.set_title(title, color=COLOURS[colour])
+        axes.set_axis_off()
+    return figure

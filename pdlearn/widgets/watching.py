@@ -1,0 +1,183 @@
+"""Watch: the curves of a training while it runs, in this kernel or in another process."""
+
+import asyncio
+import csv
+import json
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from IPython import get_ipython
+from IPython.display import display
+
+from pdlearn.runs import Run
+from pdlearn.widgets.curves import draw_panels, panels_of
+from pdlearn.widgets.face import Face
+
+REDRAW_SECONDS = 0.5
+POLL_SECONDS = 2.0
+TURN_SECONDS = 0.02  # between two rows, in which the kernel hears the browser
+
+
+class Watching(Face, script="watching"):
+    """Curves that grow with the rows in `rows`, over `total` of the counter they are drawn over."""
+
+    def __init__(self, source: str, kind: str, total: int | None, rows: list[dict], **more):
+        self.rows = rows
+        self._fixed = {"source": source, "kind": kind, "total": total} | more
+        data = self._data("waiting" if not rows else "")
+        super().__init__(f"watch({source})", data, draw_panels(data["panels"]), data["label"])
+
+    def show(self, standing: str) -> None:
+        """Send the curves as they are to the browser; `standing` says in words how things stand."""
+        self.data = self._data(standing)
+
+    def freeze(self) -> None:
+        """Make the curves as they are the picture that stands where no browser is."""
+        self.set_twin(draw_panels(self.data["panels"]), self.data["label"])
+
+    def _data(self, standing: str) -> dict:
+        panels = panels_of(self.rows, self._fixed["kind"])
+        source = self._fixed["source"]
+        told = [
+            f"{line['name']} {line['y'][-1]:.3g}"
+            for panel in panels
+            for line in panel["lines"]
+            if line["y"]
+        ]
+        label = f"Training, {source}: " + (", ".join(told) or "no rows yet") + "."
+        seconds = self.rows[-1].get("seconds") if self.rows else None
+        return self._fixed | {
+            "panels": panels, "standing": standing, "seconds": seconds, "label": label,
+        }  # fmt: skip
+
+
+class Driven(Watching):
+    """A training in this kernel: iterate over it to train.
+
+    While a cell runs, a kernel hears nothing of the browser, unless the cell awaits something. So
+    `async for` has a Stop button, and `for` is stopped by interrupting the kernel.
+    """
+
+    def __init__(self, training: Iterable[Mapping]):
+        run = training if isinstance(training, Run) else None
+        self._training = training
+        self._wants_stop = False
+        self._folder = None if run is None else run.folder
+        source = type(training).__name__ if run is None else _describe(run.facts(), run.kind)
+        kind = "student" if run is not None and run.kind == "distill" else "teacher"
+        total = None if run is None else _total(vars(run.config))
+        super().__init__(source, kind, total, [], stops=False)
+        self.on_msg(lambda _, message, buffers: self._stop(message))
+
+    def _stop(self, message: dict) -> None:
+        if message["t"] == "stop":
+            self._wants_stop = True
+
+    def __iter__(self) -> Iterator[dict]:
+        """Train, showing the curves: yield each row. A run with a folder saves itself at its end.
+
+        So it does when the kernel is interrupted.
+        """
+        return self._train(stops=False)
+
+    def __aiter__(self) -> AsyncIterator[dict]:
+        """Train as `for` does, until Stop is pressed: the row then under way is the last."""
+        return _Turns(self._train(stops=True))
+
+    def _train(self, stops: bool) -> Iterator[dict]:
+        self._fixed["stops"] = stops
+        handle = display(self, display_id=True) if get_ipython() is not None else None
+        self._wants_stop = False
+        self.show("running")
+        ending = "interrupted"
+        training = iter(self._training)
+        shown_at = time.monotonic()
+        try:
+            for row in training:
+                self.rows.append(row)
+                if time.monotonic() - shown_at >= REDRAW_SECONDS:
+                    self.show("running")
+                    shown_at = time.monotonic()
+                yield row
+                if self._wants_stop:
+                    ending = "stopped"
+                    break
+            else:
+                ending = "finished"
+        finally:
+            if hasattr(training, "close"):
+                training.close()  # a run saves itself here
+            where = "" if self._folder is None else f", saved in {self._folder}"
+            self.show(ending + where)
+            self.freeze()
+            if handle is not None:
+                handle.update(self)  # the notebook keeps the last picture, not the first
+
+
+class _Turns:
+    """Rows in turn with whatever else the kernel has to do."""
+
+    def __init__(self, rows: Iterator[dict]):
+        self._rows = rows
+
+    def __aiter__(self) -> AsyncIterator[dict]:
+        return self
+
+    async def __anext__(self) -> dict:
+        await asyncio.sleep(TURN_SECONDS)
+        for row in self._rows:
+            return row
+        raise StopAsyncIteration
+
+
+class Followed(Watching):
+    """A run that another process trains: its folder's `metrics.csv`, read anew every 2 seconds."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        settings = folder / "config.json"
+        if not settings.exists():
+            raise ValueError(f"{folder}: expected a run's folder, with a config.json")
+        facts = json.loads(settings.read_text())
+        kind = "student" if "hours" in facts else "teacher"
+        super().__init__(
+            str(folder), kind, _total(facts), self._read(), stops=False, poll_seconds=POLL_SECONDS
+        )
+        self.on_msg(lambda _, message, buffers: self._look())
+
+    def _look(self) -> None:
+        rows = self._read()
+        if len(rows) != len(self.rows):
+            self.rows = rows
+            self.show("")
+
+    def _read(self) -> list[dict]:
+        path = self.folder / "metrics.csv"
+        if not path.exists():
+            return []
+        with open(path, newline="") as file:
+            return [row for row in csv.DictReader(file) if None not in row.values()]
+
+
+def watch(training: Iterable[Mapping] | str | Path) -> Watching:
+    """Show the curves of a training as they grow.
+
+    A run, or any iterable of rows, is trained by iterating, and shows itself: `for row in
+    watch(run): pass`, or `async for`, which has a Stop button. A run that has a folder is saved.
+    The folder of a run that another process trains is followed for as long as it is on show. Raises
+    ValueError for a folder that is no run's.
+    """
+    return Followed(Path(training)) if isinstance(training, str | Path) else Driven(training)
+
+
+def _describe(facts: dict, kind: str) -> str:
+    games = facts.get("games", [facts.get("game")])
+    return f"{kind} {', '.join(games)}, seed {facts['seed']}"
+
+
+def _total(config: Mapping) -> int:
+    """Return how far the counter goes that the curves are drawn over."""
+    if "hours" in config:
+        return config["hours"] * config["updates_per_hour"]
+    return config["agent_steps"]

@@ -1,0 +1,148 @@
+"""Checkers: the right answer passes, every slip gets its hint, nothing a learner writes raises."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pdlearn import exercises, losses
+from pdlearn.exercises import Verdict, check_choice, check_kl_loss, check_prediction, compare
+from pdlearn.exercises import distilling as d
+from pdlearn.exercises import losses as l
+from pdlearn.exercises import remembering as r
+from pdlearn.exercises import seeing as s
+from pdlearn.lessons import emulator
+
+# A checker, the package's own answer to its exercise, and the slips it knows.
+CHECKERS = [
+    (exercises.check_teacher_policy, losses.teacher_policy, l.POLICY_SLIPS),
+    (exercises.check_kl_loss, losses.kl_loss, l.KL_SLIPS),
+    (exercises.check_nll_loss, losses.nll_loss, l.NLL_SLIPS),
+    (exercises.check_mse_loss, losses.mse_loss, l.MSE_SLIPS),
+    (exercises.check_update, d._update(), d.UPDATE_SLIPS),
+    (
+        exercises.check_agreement,
+        lambda s, q: (s.argmax(1) == q.argmax(1)).float().mean(),
+        d.AGREEMENT_SLIPS,
+    ),
+    (exercises.check_variety, lambda p: p.std(0).mean(), d.VARIETY_SLIPS),
+    (exercises.check_shrink, emulator.shrink, s.SHRINK_SLIPS),
+    (exercises.check_agent_step, emulator.agent_step, s.AGENT_STEP_SLIPS),
+    (exercises.check_push, emulator.push, s.PUSH_SLIPS),
+    (exercises.check_rebuild, r.rebuild, r.REBUILD_SLIPS),
+    (exercises.check_discounts, r.discounts, r.DISCOUNTS_SLIPS),
+    (exercises.check_td_target, losses.td_target, r.TARGET_SLIPS),
+    (exercises.check_n_step, r.n_step, r.N_STEP_SLIPS),
+    (exercises.check_double_target, losses.td_target, r.DOUBLE_SLIPS),
+    (exercises.check_td_loss, losses.td_loss, r.TD_LOSS_SLIPS),
+    (exercises.check_episode_lengths, s.episode_lengths, s.EPISODE_LENGTHS_SLIPS),
+]
+each_checker = pytest.mark.parametrize(
+    ("check", "right", "slips"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]
+)
+
+
+@each_checker
+def test_the_right_answer_passes(check, right, slips):
+    assert check(right).state == "right"
+
+
+@each_checker
+def test_every_slip_gets_its_own_hint(check, right, slips):
+    for slip in slips:
+        assert check(slip.function) == Verdict("not yet", slip.hint)
+
+
+@each_checker
+@pytest.mark.parametrize("blank", [None, ..., lambda *arguments: None, lambda *arguments: ...])
+def test_an_answer_that_is_not_written_is_missing(check, right, slips, blank):
+    assert check(blank).state == "missing"
+
+
+@each_checker
+@pytest.mark.parametrize(
+    "nonsense",
+    [3, "text", torch.zeros(3), lambda: 1, lambda *a: 1 / 0, lambda *a: "text", lambda *a: a[0][9]],
+)
+def test_nonsense_is_answered_with_a_sentence(check, right, slips, nonsense):
+    verdict = check(nonsense)
+    assert verdict.state != "right" and "\n" not in verdict.text and len(verdict.text) < 300
+
+
+def test_every_checker_is_tested_here():
+    functions = {name for name in exercises.__all__ if name.startswith("check_")}
+    tested = {check.__name__ for check, _, _ in CHECKERS}
+    assert functions - tested == {"check_choice", "check_prediction"}
+
+
+def test_a_loss_that_runs_out_of_numbers_is_told_so():
+    def naive(s, q, t):
+        target = torch.softmax(q / t, 1)
+        return (target * (target.log() - torch.softmax(s, 1).log())).sum(1).mean()
+
+    assert "log_softmax" in check_kl_loss(naive).text
+
+
+def test_a_slip_is_seen_behind_numbers_that_run_out():
+    def naive(s, q, t):
+        target = torch.softmax(q / t, 1)
+        return (target * (target.log() - torch.softmax(s / t, 1).log())).sum(1).mean()
+
+    assert check_kl_loss(naive).text == l.KL_SLIPS[0].hint
+
+
+def test_a_gradient_into_the_teacher_is_seen():
+    def leaks(s, q, t):
+        log_target = torch.log_softmax(q / t, 1)
+        return F.kl_div(torch.log_softmax(s, 1), log_target, reduction="batchmean", log_target=True)
+
+    assert "detach" in check_kl_loss(leaks).text
+
+
+def test_a_gradient_through_the_target_is_seen():
+    def leaks(reward, discount, target_q):
+        return reward + discount * target_q.max(1).values
+
+    def leaks_too(q, action, target):
+        return F.huber_loss(q.gather(1, action.unsqueeze(1)).squeeze(1), target)
+
+    assert "detach" in exercises.check_td_target(leaks).text
+    assert "detach" in exercises.check_td_loss(leaks_too).text
+
+
+def test_a_loss_that_teaches_nobody_is_seen():
+    assert "gradient" in check_kl_loss(lambda s, q, t: losses.kl_loss(s, q, t).item()).text
+
+
+def test_inputs_changed_in_place_are_seen():
+    def in_place(s, q, t):
+        q /= t
+        return losses.kl_loss(s, q, 1.0)
+
+    assert "changes the tensors" in check_kl_loss(in_place).text
+
+
+def test_the_shape_is_said():
+    verdict = compare(lambda x: x, lambda x: x.sum(), [(torch.ones(3),)])
+    assert "[3]" in verdict.text and "a single number" in verdict.text
+
+
+def test_a_guess_is_compared_with_what_was_measured():
+    assert check_prediction(..., 18.0, 1).state == "missing"
+    assert check_prediction("many", 18.0, 1).state == "not yet"
+    assert check_prediction(17.5, 18.0, 1).state == "right"
+    far = check_prediction(10, 18.0, 1)
+    assert far.state == "apart" and "8 apart" in far.text
+
+
+def test_a_choice_gets_the_hint_of_what_was_chosen():
+    hints = {"kl": "because.", "mse": "no."}
+    assert check_choice("kl", "kl", hints) == Verdict("right", "because.")
+    assert check_choice("mse", "kl", hints) == Verdict("not yet", "no.")
+    assert check_choice("nll", "kl", hints).state == "not yet"
+    assert check_choice(..., "kl", hints).state == "missing"
+
+
+def test_a_verdict_is_text_and_safe_html():
+    verdict = Verdict("not yet", "`a < b` is <script>.")
+    assert repr(verdict) == "✗ Not yet. `a < b` is <script>."
+    assert "<code>a &lt; b</code> is &lt;script&gt;." in verdict._repr_html_()

@@ -1,0 +1,273 @@
+"""One network for several games, as the paper's tables and as a file of the zoo."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+from fakes import make_agent
+
+from pdlearn import cli, networks, zoo
+from pdlearn.checkpoints import Agent, CheckpointError, load_whole, save_agent
+from pdlearn.evaluation import Evaluation
+from pdlearn.experiments.cells import cells, finished_rows, reproduce
+from pdlearn.experiments.tables import EXPERIMENTS, Student, table
+from pdlearn.experiments.training import amounts, config_of, mark
+from pdlearn.games import GAMES
+from pdlearn.networks import MultiGameNetwork
+from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS
+from pdlearn.zoo import ship, tables
+from pdlearn.zoo.tables import read_rows
+
+MULTI3 = EXPERIMENTS["multi3"]
+
+
+# --- what is compared with what ---
+
+
+@pytest.mark.parametrize("budget", ["smoke", "fast", "full"])
+def test_all_networks_of_a_table_see_as_many_agent_steps(budget):
+    found = {amounts(config_of(student, budget, 3), 3)[0] for student in MULTI3.students}
+    alone = DISTILL_BUDGETS[budget]
+    assert found == {3 * alone.hours * alone.steps_per_hour}
+
+
+def test_every_game_has_the_minibatches_of_a_student_of_its_own():
+    config = config_of(Student("kl", "multi3"), "fast", 3)
+    assert config.updates_per_hour == 3 * DISTILL_BUDGETS["fast"].updates_per_hour
+    assert config_of(Student("kl", "net3"), "fast").updates_per_hour == 5_000
+
+
+def test_a_network_of_several_games_is_one_cell():
+    found = cells(MULTI3, ["freeway", "pong"], [0, 1])
+    assert [(cell.games, cell.seed) for cell in found] == [(("freeway", "pong"), 0)] * 3 + [
+        (("freeway", "pong"), 1)
+    ] * 3
+    assert [cell.student.label for cell in found[:3]] == ["dqn", "nll", "kl"]
+
+
+@pytest.mark.parametrize("games", [[], ["pong"]])
+def test_a_network_of_several_games_needs_two(games):
+    with pytest.raises(ValueError, match="at least two games with a shipped teacher"):
+        cells(MULTI3, games, [0])
+
+
+def test_another_teacher_of_any_game_makes_another_mark():
+    agents = [make_agent(seed, game) for seed, game in ((0, "pong"), (1, "freeway"))]
+    other = make_agent(2, "freeway")
+    assert mark(agents) != mark([agents[0], other]) and mark(agents) != mark(agents[::-1])
+
+
+# --- a small table is run ---
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory):
+    """A zoo of two untrained teachers, and budgets of seconds."""
+    folder = tmp_path_factory.mktemp("joint")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zoo, "FOLDER", folder / "zoo")
+        patch.setitem(networks.MULTI_SIZES, "multi3", networks.SIZES["net3"])
+        patch.setitem(
+            DISTILL_BUDGETS, "smoke",
+            replace(DISTILL_BUDGETS["smoke"], steps_per_hour=120, updates_per_hour=4, minibatch=8),
+        )  # fmt: skip
+        patch.setitem(
+            TEACHER_BUDGETS, "smoke",
+            replace(TEACHER_BUDGETS["smoke"], learn_start_steps=80, minibatch=8),
+        )  # fmt: skip
+        patch.setattr("pdlearn.distill.HELD_OUT_STEPS", 40)
+        for seed, (game, score) in enumerate((("freeway", 20.0), ("pong", 10.0))):
+            agent = make_agent(seed, game)
+            seen = {"observation_shape": [4, 84, 84], "preprocessing": {}}
+            card = agent.card | seen | {"score": {"mean": score}}
+            save_agent(zoo.path(f"{game}/teacher"), Agent(agent.network, card))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def small(workshop):
+    """multi3 run once, stopped before the last network was judged, and then run twice more."""
+    followed, stop = [], [True]
+
+    def follow(run, title):
+        followed.append((title, run.learner.updates if run.resume else None, len(list(run))))
+
+    def judge(agent, config, seed, title):
+        if stop[0] and "kl" in title and agent.game == "pong":
+            raise Stopped
+        score = {"freeway": 16.0, "pong": 9.0}[agent.game]
+        return Evaluation(agent.game, [score, score + 2], [5, 5], 0, 0.05, seed)
+
+    def again():
+        where = (workshop / "runs", workshop / "results")
+        return list(reproduce("multi3", "smoke", [], [0], *where, follow, judge))
+
+    with pytest.raises(Stopped):
+        again()
+    stop[0] = False
+    return followed, again(), again()
+
+
+def test_every_network_becomes_a_row_a_game(small, workshop):
+    rows = read_rows(workshop / "results" / "multi3.csv")
+    found = [(row["label"], row["game"], row["percent"]) for row in rows]
+    assert found == [
+        (label, game, percent)
+        for label in ("dqn", "nll", "kl")
+        for game, percent in (("freeway", "85.0"), ("pong", "100.0"))
+    ]
+    assert {row["agent_steps"] for row in rows} == {"240"} and rows[0]["games"] == "freeway pong"
+    # DQN begins after 80 of 240 steps and learns a sample a step; students 2 x 4 minibatches of 8.
+    assert [row["samples"] for row in rows[::2]] == ["160", "64", "64"]
+    assert rows[0]["paper_percent"] == "90.3" and rows[0]["loss"] == "td"
+    assert len({row["parameters"] for row in rows}) == 1
+
+
+def test_only_the_network_that_was_stopped_is_followed_again_and_learns_no_more(small):
+    followed, second, third = small
+    titles = [title for title, *_ in followed]
+    assert [title.split()[2] for title in titles] == ["dqn,", "nll,", "kl,", "kl,"]
+    assert followed[-1][2] == 0  # no row: it had finished
+    assert [row["label"] for row in second] == ["kl", "kl"] and third == []
+
+
+def test_the_table_stands_beside_the_papers(small, workshop):
+    rows = finished_rows("multi3", "smoke", [], [0], workshop / "results")
+    lines = table("multi3", rows).splitlines()
+    assert lines[0] == "| | dqn | nll | kl |"
+    assert lines[2] == "| Freeway | 85.0 (90.3) | 85.0 (102.7) | 85.0 (102.0) |"
+    assert lines[4] == "| **geometric mean, 2 games** | 92.2 | 92.2 | 92.2 |"
+
+
+def test_rows_of_other_teachers_are_not_taken_for_done(small, workshop):
+    file = zoo.path("pong/teacher")
+    kept = file.read_bytes()
+    agent = zoo.load("pong/teacher")
+    agent.network.out.bias += 1
+    save_agent(file, agent)
+    try:
+        assert finished_rows("multi3", "smoke", [], [0], workshop / "results") == []
+    finally:
+        file.write_bytes(kept)
+
+
+def test_the_command_leaves_a_csv_and_a_picture(workshop, tmp_path, monkeypatch, capsys):
+    def judge(agent, config, seed, title):
+        return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed)
+
+    monkeypatch.setenv("PDLEARN_QUIET", "1")
+    monkeypatch.setattr("pdlearn.commands.reproduce.judge", judge)
+    two = replace(MULTI3, students=MULTI3.students[:2])
+    monkeypatch.setitem(EXPERIMENTS, "multi3", two)
+    command = ["reproduce", "multi3", "--budget", "smoke", "--seeds", "1", "--folder"]
+    command += [str(tmp_path / "runs"), "--results", str(tmp_path)]
+    assert cli.main(command) == 0
+    out = capsys.readouterr().out
+    assert out.count("seed 1: 10.0") == 4 and "| Pong | 100.0 (74.1) |" in out
+    assert (tmp_path / "multi3.png").stat().st_size > 5_000
+    assert len(read_rows(tmp_path / "multi3.csv")) == 4
+
+
+# --- the zoo ---
+
+
+def two_games(seed=0) -> Agent:
+    """Return an untrained network for Freeway and Pong, as a distillation would have made it."""
+    actions = {game: list(GAMES[game].actions) for game in ("freeway", "pong")}
+    counts = {game: len(names) for game, names in actions.items()}
+    network = MultiGameNetwork(counts, "multi3", generator=torch.Generator().manual_seed(seed))
+    made = {
+        "by": "distill", "seed": 0, "agent_steps": 240, "updates": 8, "seconds": 36.0,
+        "hardware": "a processor", "precision": "float32",
+        "config": {"loss": "kl", "temperature": 0.01, "minibatch": 8},
+    }  # fmt: skip
+    card = {
+        "games": actions, "size": "multi3", "observation_shape": [4, 84, 84], "preprocessing": {},
+        "made": made,
+    }  # fmt: skip
+    return Agent(network.requires_grad_(False), card)
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A zoo and results to which `multi3/kl` was shipped, the teachers being there before."""
+
+    def evaluate(agent, config, seed):
+        return Evaluation(agent.game, [float(len(agent.game)), 9.0], [5, 5], 0, 0.05, seed)
+
+    for page in ("README.md", "docs/zoo.md"):
+        (tmp_path / page).parent.mkdir(exist_ok=True)
+        shutil.copy(ship.__file__.replace("pdlearn/zoo/ship.py", page), tmp_path / page)
+    results = tmp_path / "docs" / "results"
+    other = {"mean": "20.0", "low": "19.0", "high": "21.0", "episodes": "100"}
+    teachers = [
+        {"game": game, "network": "teacher", "parameters": "9", **other, "agent_steps": "1",
+         "hours": "1"}
+        for game in ("freeway", "pong")
+    ]  # fmt: skip
+    tables.write_rows(results / "teachers.csv", teachers)
+    monkeypatch.setitem(networks.MULTI_SIZES, "multi3", networks.SIZES["net3"])
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
+    monkeypatch.setattr(ship, "evaluate", evaluate)
+    monkeypatch.setattr("pdlearn.plots.learning_curves", lambda curves: Picture())
+    save_agent(tmp_path / "agent.safetensors", two_games())
+    ship.ship(tmp_path / "agent.safetensors", "abc1234", root=tmp_path)
+    return tmp_path
+
+
+class Picture:
+    def savefig(self, path, dpi):
+        pass
+
+
+def test_a_shipped_network_gives_each_game_and_all_of_them(shipped):
+    assert zoo.names() == ["multi3/kl"]
+    pong = zoo.load("multi3/kl", game="pong")
+    assert pong.game == "pong" and pong.card["score"]["mean"] == 6.5  # four letters and 9
+    whole = zoo.load_all_games("multi3/kl")
+    assert whole.games == ("freeway", "pong")
+    assert whole.card["score"]["freeway"]["mean"] == 8.0
+    assert whole.card["made"]["commit"] == "abc1234"
+    observation = torch.randint(256, (2, 4, 84, 84), dtype=torch.uint8)
+    assert torch.equal(pong.network(observation), whole.network(observation, "pong"))
+    with pytest.raises(CheckpointError, match="none was named"):
+        zoo.load("multi3/kl")
+
+
+def test_shipping_enters_a_row_a_game_and_names_the_network_on_the_page(shipped):
+    rows = read_rows(shipped / "docs" / "results" / "students.csv")
+    assert [(r["game"], r["network"], r["mean"]) for r in rows] == [
+        ("freeway", "multi3/kl", "8.0"), ("pong", "multi3/kl", "6.5"),
+    ]  # fmt: skip
+    parameters = networks.parameter_count(zoo.load_all_games("multi3/kl").network)
+    assert {row["parameters"] for row in rows} == {str(parameters)}
+    page = (shipped / "README.md").read_text("utf-8")
+    assert "| `multi3/kl`, pong | 6.5 [4.0, 9.0] over 2 episodes | 32 |" in page
+
+
+def test_shipping_again_replaces_the_rows(shipped):
+    save_agent(shipped / "agent.safetensors", two_games(seed=1))
+    ship.ship(shipped / "agent.safetensors", "def5678", root=shipped)
+    rows = read_rows(shipped / "docs" / "results" / "students.csv")
+    assert [row["commit"] for row in rows] == ["def5678"] * 2
+
+
+def test_the_zoo_lists_and_checks_a_network_on_each_of_its_games(shipped, monkeypatch, capsys):
+    assert cli.main(["zoo"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]] == ["multi3/kl freeway", "multi3/kl pong"]
+
+    def judge(agent, config, seed, title):
+        score = {"freeway": 8.0, "pong": 20.0}[agent.game]
+        return Evaluation(agent.game, [score, score], [5, 5], 0, 0.05, seed)
+
+    monkeypatch.setattr("pdlearn.commands.zoo.judge", judge)
+    assert cli.main(["zoo", "check"]) == 2
+    captured = capsys.readouterr()
+    assert "outside their card: multi3/kl pong\n" in captured.err
+    assert load_whole(zoo.path("multi3/kl")).card["score"]["pong"]["high"] == 9.0

@@ -1,0 +1,372 @@
+"""Lessons are built from their sources, stored from a fresh run, and run on unsolved."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from pdlearn.commands.lessons import lessons
+from pdlearn.lessons import build, by_budget, places, results, table
+from pdlearn.lessons.build import build_lesson, sources_in, stale
+from pdlearn.lessons.sources import glossary, read_source, solved, unsolved
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+SOURCES = sources_in(NOTEBOOKS)
+LEVELS = {"start", "easy", "middle", "deep"}
+MEGABYTE = 1_000_000
+
+each_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+def lesson_of(source):
+    return nbformat.read(NOTEBOOKS / f"{source.stem}.ipynb", 4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def checked_cells(notebook):
+    return [c for c in code_cells(notebook) if re.search(r"^check_\w+\(", c.source, re.M)]
+
+
+def prose(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def outputs(notebook):
+    return [output for cell in code_cells(notebook) for output in cell.outputs]
+
+
+# --- what is built and stored ---
+
+
+def test_every_notebook_is_what_its_source_says():
+    assert SOURCES and stale(NOTEBOOKS) == []
+
+
+def test_the_notebooks_are_small():
+    files = [path for path in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts]
+    assert max(path.stat().st_size for path in files) < MEGABYTE
+    assert sum(path.stat().st_size for path in files) < 5 * MEGABYTE
+
+
+@each_lesson
+def test_outputs_come_from_a_fresh_whole_run_in_order(source):
+    cells = code_cells(lesson_of(source))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+@each_lesson
+def test_outputs_hold_no_error_no_warning_and_nothing_of_the_machine(source):
+    for output in outputs(lesson_of(source)):
+        assert output.output_type != "error" and output.get("name") != "stderr"
+        assert noise(json.dumps(output)) is None
+
+
+def noise(text):
+    """Return the first thing in `text` that another machine or another run would not say."""
+    return re.search(
+        r"(?<![\w/.])/(home|root|tmp|work|opt|usr|Users|mnt|var)/|[A-Z]:\\\\|\bat 0x[0-9a-f]{6,}",
+        text,
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["in /home/me/x.py", "'/tmp/a'", r"C:\\Users", "<function f at 0x7f3a12bc>"]
+)
+def test_noise_is_found(text):
+    assert noise(text)
+
+
+@each_lesson
+def test_every_picture_says_what_is_to_be_seen(source):
+    pictures = [o for o in outputs(lesson_of(source)) if "image/png" in o.get("data", {})]
+    assert pictures
+    for picture in pictures:
+        assert len(picture.metadata["image/png"]["alt"]) > 20
+        assert base64.b64decode(picture.data["image/png"]).startswith(b"\x89PNG")
+
+
+@each_lesson
+def test_every_widget_has_a_picture_and_its_stored_state(source):
+    lesson = lesson_of(source)
+    kind = "application/vnd.jupyter.widget-view+json"
+    for output in outputs(lesson):
+        if kind in output.get("data", {}):
+            assert "image/png" in output.data
+            assert (
+                output.data[kind]["model_id"]
+                in lesson.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+            )
+
+
+@each_lesson
+def test_an_exercise_copy_is_stored_without_outputs(source):
+    copy = nbformat.read(NOTEBOOKS / "exercises" / f"{source.stem}.ipynb", 4)
+    assert outputs(copy) == [] and "SOLUTION" not in json.dumps(copy)
+    assert {cell.execution_count for cell in code_cells(copy)} == {None}
+
+
+# --- what a lesson has ---
+
+
+@each_lesson
+def test_a_lesson_has_the_parts_that_every_lesson_has(source):
+    lesson, front = lesson_of(source), read_source(source).metadata["pdlearn"]
+    number = source.stem[:2]
+    assert lesson.cells[0].source.startswith(f"# {number} · ")
+    assert front["level"] in LEVELS and 10 <= front["minutes"] <= 60
+    assert all(before < number for before in front["prerequisites"])
+    assert 1 <= len(front["objectives"]) <= 5
+    assert 25 <= len(lesson.cells) <= 40
+    assert max(len(cell.source.splitlines()) for cell in code_cells(lesson)) <= 30
+    assert "## Key points" in lesson.cells[-1].source
+
+
+@each_lesson
+def test_a_lesson_has_three_to_six_exercises_each_with_a_check(source):
+    lesson = lesson_of(source)
+    headings = re.findall(r"^## Exercise (\d) · .+", prose(lesson), re.M)
+    assert headings == [str(n) for n in range(1, len(headings) + 1)] and 3 <= len(headings) <= 6
+    verdicts = [cell.outputs[-1].data["text/plain"] for cell in checked_cells(lesson)]
+    assert len(verdicts) >= len(headings)
+    assert [text for text in verdicts if not text.startswith(("✓ Right.", "≈ Compare."))] == []
+
+
+@each_lesson
+def test_a_lesson_ends_with_five_questions_whose_answers_are_folded(source):
+    quiz = next(cell.source for cell in lesson_of(source).cells if "## Quiz" in cell.source)
+    assert re.findall(r"^(\d)\. ", quiz, re.M) == list("12345")
+    assert quiz.count("<details><summary>Answer</summary>") == quiz.count("</details>") == 5
+
+
+@each_lesson
+def test_links_of_a_lesson_and_of_its_copy_lead_somewhere(source):
+    for path in (
+        NOTEBOOKS / f"{source.stem}.ipynb",
+        NOTEBOOKS / "exercises" / f"{source.stem}.ipynb",
+    ):
+        for target in re.findall(r"\]\(([^)#\s]+)", prose(nbformat.read(path, 4))):
+            assert target.startswith("http") or (path.parent / target).exists(), target
+
+
+# --- running ---
+
+
+@each_lesson
+def test_an_unsolved_copy_runs_to_its_end_and_each_check_says_what_is_missing(source, monkeypatch):
+    monkeypatch.setenv("PDLEARN_BUDGET", "smoke")
+    copy = nbformat.read(NOTEBOOKS / "exercises" / f"{source.stem}.ipynb", 4)
+    resources = {"metadata": {"path": str(NOTEBOOKS / "exercises")}}
+    NotebookClient(copy, timeout=120, kernel_name="python3", resources=resources).execute()
+    verdicts = [cell.outputs[-1].data["text/plain"] for cell in checked_cells(copy)]
+    assert len(verdicts) >= 3
+    assert [text for text in verdicts if not text.startswith("… Not written yet.")] == []
+
+
+# --- the builder ---
+
+SOURCE = """# ---
+# jupyter:
+#   pdlearn:
+#     minutes: 10
+#     level: start
+#     prerequisites: []
+#     objectives: [add]
+# ---
+
+# %% [markdown]
+# # 00 · Adding
+#
+# About [words](glossary.md#word).
+
+# %%
+def add(a, b):
+    ### BEGIN SOLUTION
+    total = a + b
+    return total
+    ### END SOLUTION
+
+# %%
+### BEGIN SOLUTION
+guess = 3
+### END SOLUTION
+print(guess)
+
+# %%
+def check_add(function):
+    return function(1, 2)
+
+# %%
+check_add(add)
+
+# %% [markdown]
+# ## Key points
+"""
+
+
+@pytest.fixture
+def notebooks(tmp_path):
+    """Return a folder with a lesson of its own, built."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "00-adding.py").write_text(SOURCE, "utf-8")
+    (tmp_path / "glossary.md").write_text('# Glossary\n\n## Word\n\nA "sign". More.\n', "utf-8")
+    (tmp_path / "README.md").write_text("\n".join(["# Lessons", *build.MARKS, ""]), "utf-8")
+    return tmp_path
+
+
+def change(notebooks, old, new):
+    path = notebooks / "source" / "00-adding.py"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def build_all(notebooks):
+    sources = sources_in(notebooks)
+    ran = build_lesson(sources[0], sources)
+    readme = notebooks / "README.md"
+    readme.write_text(build.with_list(readme.read_text("utf-8"), sources), "utf-8")
+    return ran
+
+
+def test_a_solution_stays_in_the_lesson_and_is_folded_in_the_copy(notebooks):
+    sources = sources_in(notebooks)
+    lesson, copy = solved(sources[0], sources), unsolved(sources[0], sources)
+    assert lesson.cells[1].source.endswith("    total = a + b\n    return total")
+    assert copy.cells[1].source == "def add(a, b):\n    ...  # your turn"
+    assert copy.cells[2].source == "guess = ...  # your turn\nprint(guess)"
+    folded = next(cell.source for cell in copy.cells if "<details>" in cell.source)
+    assert "```python\ntotal = a + b\nreturn total\n\nguess = 3\n```" in folded
+
+
+def test_a_word_is_explained_where_it_is_linked(notebooks):
+    sources = sources_in(notebooks)
+    assert (
+        """[words](glossary.md#word "A 'sign'.")""" in solved(sources[0], sources).cells[0].source
+    )
+    assert "(../glossary.md#word " in unsolved(sources[0], sources).cells[0].source
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("glossary.md#word", "glossary.md#wort", "'wort' is not in the glossary"),
+        ("### END SOLUTION\nprint", "print", "not between its marks"),
+        ("#     level: start\n", "", "lacks level"),
+        ("# %%\ncheck_add(add)", "", "no check comes after"),
+    ],
+)
+def test_a_source_with_a_mistake_is_refused(notebooks, old, new, said):
+    change(notebooks, "def check_add", "def checked")
+    change(notebooks, old, new)
+    sources = sources_in(notebooks)
+    with pytest.raises(ValueError, match=said):
+        solved(sources[0], sources), unsolved(sources[0], sources)
+
+
+def test_new_prose_keeps_outputs_and_new_code_is_run(notebooks):
+    assert stale(notebooks) == ["00-adding.ipynb", "README.md", "exercises/00-adding.ipynb"]
+    assert build_all(notebooks) and stale(notebooks) == []
+    first = nbformat.read(notebooks / "00-adding.ipynb", 4)
+    assert first.cells[2].outputs[0].text == "3\n"
+    change(notebooks, "About", "Now about")
+    assert stale(notebooks) == ["00-adding.ipynb", "exercises/00-adding.ipynb"]
+    assert not build_all(notebooks) and stale(notebooks) == []
+    assert nbformat.read(notebooks / "00-adding.ipynb", 4).cells[2].outputs[0].text == "3\n"
+    change(notebooks, "guess = 3", "guess = 4")
+    assert stale(notebooks) == ["00-adding.ipynb", "exercises/00-adding.ipynb"]
+    assert build_all(notebooks)
+    assert nbformat.read(notebooks / "00-adding.ipynb", 4).cells[2].outputs[0].text == "4\n"
+
+
+def test_a_notebook_without_a_source_is_stale(notebooks):
+    build_all(notebooks)
+    shutil.copy(notebooks / "00-adding.ipynb", notebooks / "01-more.ipynb")
+    assert stale(notebooks) == ["01-more.ipynb"]
+
+
+# --- what lessons use ---
+
+
+def test_a_budget_is_chosen_by_the_environment(monkeypatch):
+    monkeypatch.delenv("PDLEARN_BUDGET", raising=False)
+    assert by_budget(smoke=1, fast=2) == 2
+    monkeypatch.setenv("PDLEARN_BUDGET", "full")
+    assert by_budget(smoke=1, fast=2) == 2 and by_budget(smoke=1, fast=2, full=3) == 3
+    monkeypatch.setenv("PDLEARN_BUDGET", "fats")
+    with pytest.raises(ValueError, match="'fats'; expected smoke, fast, full"):
+        by_budget(smoke=1, fast=2)
+
+
+def test_a_table_shows_the_columns_asked_for():
+    rows = [{"a": 1, "b": 0.123456}, {"a": 2, "b": 3.0}]
+    assert table(rows, "b", "a").data == "| b | a |\n| --- | --- |\n| 0.1235 | 1 |\n| 3 | 2 |"
+
+
+def test_every_word_of_the_glossary_is_explained_once_and_in_order():
+    text = (NOTEBOOKS / "glossary.md").read_text("utf-8")
+    words = re.findall(r"^## (.+)", text, re.M)
+    assert len(glossary(NOTEBOOKS / "glossary.md")) == len(words) == len(set(words))
+    assert words == sorted(words, key=str.lower)
+
+
+# --- how lessons travel ---
+
+
+def test_a_copy_is_complete_and_never_overwrites_an_answer(tmp_path):
+    new, kept = places.copy_lessons(tmp_path)
+    assert kept == 0 and new == 2 * len(SOURCES) + 1
+    answers = tmp_path / "exercises" / f"{SOURCES[0].stem}.ipynb"
+    answers.write_text("my answers")
+    assert places.copy_lessons(tmp_path) == (0, new)
+    assert answers.read_text() == "my answers"
+
+
+def test_the_lessons_command_copies_and_starts_jupyterlab_there(tmp_path, monkeypatch, capsys):
+    started = []
+    monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
+    lessons(tmp_path / "mine", no_browser=True)
+    assert (tmp_path / "mine" / f"{SOURCES[0].stem}.ipynb").exists()
+    root = f"--ServerApp.root_dir={tmp_path / 'mine'}"
+    assert started == [[sys.executable, "-m", "jupyterlab", root, "--no-browser"]]
+    assert "files copied" in capsys.readouterr().out
+
+
+def test_what_a_wheel_carries_is_found_where_pip_puts_it(tmp_path, monkeypatch):
+    class Installed(str):
+        def as_posix(self):
+            return str(self)
+
+        def locate(self):
+            return tmp_path / self
+
+    (tmp_path / "share/pdlearn/docs/results").mkdir(parents=True)
+    shutil.copy(ROOT / "docs/results/recipes.csv", tmp_path / "share/pdlearn/docs/results")
+    files = [Installed("pdlearn/games.py"), Installed("share/pdlearn/docs/results/recipes.csv")]
+    monkeypatch.setattr(places, "CLONE", tmp_path / "site-packages")
+    monkeypatch.setattr(places.metadata, "files", lambda name: files)
+    assert len(results("recipes")) > 3
+    with pytest.raises(FileNotFoundError, match="notebooks"):
+        places.folder("notebooks")
+
+
+def test_a_wheel_is_told_to_carry_every_folder_that_is_looked_for():
+    import tomllib
+
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    carried = data["tool"]["setuptools"]["data-files"]
+    for target, patterns in carried.items():
+        assert all(p.startswith(target.removeprefix("share/pdlearn/")) for p in patterns)
+    globbed = [path for pattern in sum(carried.values(), []) for path in ROOT.glob(pattern)]
+    wanted = [path for pattern in places.COPIED for path in NOTEBOOKS.glob(pattern)]
+    assert set(wanted) | set((ROOT / "docs/results").glob("*.csv")) == set(globbed)
