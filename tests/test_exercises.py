@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pdlearn import exercises, losses
+from pdlearn import dqn, exercises, losses, statistics
 from pdlearn.exercises import Verdict, check_choice, check_kl_loss, check_prediction, compare
 from pdlearn.exercises import distilling as d
+from pdlearn.exercises import judging as j
 from pdlearn.exercises import losses as l
+from pdlearn.exercises import teaching as t
 
 # A checker, the package's own answer to its exercise, and the slips it knows.
 CHECKERS = [
@@ -22,6 +24,11 @@ CHECKERS = [
         d.AGREEMENT_SLIPS,
     ),
     (exercises.check_variety, lambda p: p.std(0).mean(), d.VARIETY_SLIPS),
+    (exercises.check_interval, statistics.interval, j.INTERVAL_SLIPS),
+    (exercises.check_first_to_end, j.first_to_end, j.FIRST_SLIPS),
+    (exercises.check_td_target, losses.td_target, t.TARGET_SLIPS),
+    (exercises.check_epsilon, dqn.epsilon_at, t.EPSILON_SLIPS),
+    (exercises.check_geometric_mean, statistics.geometric_mean, j.GEOMETRIC_SLIPS),
 ]
 each_checker = pytest.mark.parametrize(
     ("check", "right", "slips"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]

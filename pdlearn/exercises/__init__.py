@@ -5,6 +5,11 @@ it sees; `verdicts` holds what an answer is compared with, the other files a top
 """
 
 from pdlearn.exercises.distilling import check_agreement, check_update, check_variety
+from pdlearn.exercises.judging import (
+    check_first_to_end,
+    check_geometric_mean,
+    check_interval,
+)
 from pdlearn.exercises.losses import (
     check_kl_loss,
     check_mse_loss,
@@ -12,6 +17,7 @@ from pdlearn.exercises.losses import (
     check_teacher_policy,
 )
 from pdlearn.exercises.predictions import check_choice, check_prediction
+from pdlearn.exercises.teaching import check_epsilon, check_td_target
 from pdlearn.exercises.verdicts import Slip, Verdict, compare
 
 __all__ = [
@@ -19,10 +25,15 @@ __all__ = [
     "Verdict",
     "check_agreement",
     "check_choice",
+    "check_epsilon",
+    "check_first_to_end",
+    "check_geometric_mean",
+    "check_interval",
     "check_kl_loss",
     "check_mse_loss",
     "check_nll_loss",
     "check_prediction",
+    "check_td_target",
     "check_teacher_policy",
     "check_update",
     "check_variety",
