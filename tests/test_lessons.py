@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 from pdlearn.commands.lessons import lessons
-from pdlearn.lessons import build, by_budget, places, results, table
+from pdlearn.lessons import build, by_budget, live_curve, page, places, results, table
 from pdlearn.lessons.build import build_lesson, sources_in, stale
 from pdlearn.lessons.sources import glossary, read_source, solved, unsolved
 
@@ -311,6 +312,23 @@ def test_a_budget_is_chosen_by_the_environment(monkeypatch):
 def test_a_table_shows_the_columns_asked_for():
     rows = [{"a": 1, "b": 0.123456}, {"a": 2, "b": 3.0}]
     assert table(rows, "b", "a").data == "| b | a |\n| --- | --- |\n| 0.1235 | 1 |\n| 3 | 2 |"
+
+
+def test_a_live_curve_hands_on_every_row_and_redraws_one_picture(monkeypatch):
+    drawn = []
+
+    class Shown:
+        def update(self, bundle, metadata, raw):
+            drawn.append(("again", metadata["image/png"]["alt"], bundle["text/plain"]))
+
+    def display(bundle, metadata, raw, display_id):
+        drawn.append(("first", metadata["image/png"]["alt"], bundle["text/plain"]))
+        return Shown()
+
+    monkeypatch.setattr(page, "display", display)
+    rows = [{"agent_steps": n, "evaluation": e} for n, e in ((1, math.nan), (2, 0.5), (3, 0.7))]
+    assert list(live_curve(rows, ["evaluation"], "It rises.")) == rows
+    assert drawn == [("first", "It rises.", "It rises."), ("again", "It rises.", "It rises.")]
 
 
 def test_every_word_of_the_glossary_is_explained_once_and_in_order():
