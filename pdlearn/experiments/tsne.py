@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from pdlearn import envs, zoo
-from pdlearn.checkpoints import Agent, CheckpointError, load_agent, read_file
+from pdlearn.checkpoints import Agent, CheckpointError, load_whole, read_file
 from pdlearn.distill import fingerprint
 from pdlearn.games import GAMES
 from pdlearn.presets import EvalConfig
@@ -70,11 +70,10 @@ def shipped_network() -> Path:
 
 def load_several(path: Path) -> Agent:
     """Return the agent in `path` with all its games; raise CheckpointError if it plays one only."""
-    card = read_file(path)[1]
-    if "games" not in card:
+    agent = load_whole(path)
+    if "games" not in agent.card:
         raise CheckpointError(f"{path}: plays one game; expected a network for several")
-    one = load_agent(path, next(iter(card["games"])))
-    return Agent(one.network.network, {k: v for k, v in card.items() if k != "kind"})
+    return agent
 
 
 def states(agent: Agent, count: int, seed: int) -> Tensor:
