@@ -2,14 +2,8 @@
 
 import shutil
 
-import numpy as np
 import pytest
-from fakes import make_agent
-
-TEACHER = make_agent(0, by="teach")
-STUDENT = make_agent(1, by="distill", config={"loss": "kl"})
-STATE = np.random.default_rng(0).integers(0, 256, (4, 84, 84), dtype=np.uint8)
-BLOCKS = np.stack([STATE, STATE[::-1]])[:, :, :12, :12].repeat(7, 2).repeat(7, 3)  # two states
+from shown import BLOCKS, STATE, STUDENT, TEACHER, is_foreign
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +42,6 @@ def visit(browser):
     for context in contexts:
         context.close()
     assert complaints == []
-
-
-def is_foreign(url: str) -> bool:
-    return url.startswith("http") and not url.startswith(("http://127.0.0.1:", "http://localhost:"))
 
 
 # Widgets are imported where they are asked for: most tests need none.

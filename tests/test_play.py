@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import STUDENT, TEACHER
+from shown import STUDENT, TEACHER
 
 from pdlearn import envs
 from pdlearn.clips import record_clip

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 import torch
-from conftest import BLOCKS, STATE, STUDENT, TEACHER
 from fakes import make_agent
+from shown import BLOCKS, STATE, STUDENT, TEACHER
 from test_widgets import decode
 from torch import nn
 

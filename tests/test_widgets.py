@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from conftest import STATE, STUDENT, TEACHER
 from fakes import make_agent
+from shown import STATE, STUDENT, TEACHER
 
 from pdlearn import pages
 from pdlearn.checkpoints import CheckpointError

@@ -18,7 +18,7 @@ import nbformat.sign
 import numpy as np
 import pytest
 import torch
-from conftest import is_foreign
+from shown import is_foreign
 from test_widgets import decode
 
 from pdlearn.losses import kl_loss, teacher_policy
