@@ -4,12 +4,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pdlearn import exercises, losses
+from pdlearn import dqn, exercises, losses, statistics
 from pdlearn.exercises import Verdict, check_choice, check_kl_loss, check_prediction, compare
 from pdlearn.exercises import distilling as d
+from pdlearn.exercises import judging as j
 from pdlearn.exercises import losses as l
 from pdlearn.exercises import remembering as r
 from pdlearn.exercises import seeing as s
+from pdlearn.exercises import teaching as t
 from pdlearn.lessons import emulator
 
 # A checker, the package's own answer to its exercise, and the slips it knows.
@@ -35,6 +37,10 @@ CHECKERS = [
     (exercises.check_double_target, losses.td_target, r.DOUBLE_SLIPS),
     (exercises.check_td_loss, losses.td_loss, r.TD_LOSS_SLIPS),
     (exercises.check_episode_lengths, s.episode_lengths, s.EPISODE_LENGTHS_SLIPS),
+    (exercises.check_interval, statistics.interval, j.INTERVAL_SLIPS),
+    (exercises.check_first_to_end, j.first_to_end, j.FIRST_SLIPS),
+    (exercises.check_epsilon, dqn.epsilon_at, t.EPSILON_SLIPS),
+    (exercises.check_geometric_mean, statistics.geometric_mean, j.GEOMETRIC_SLIPS),
 ]
 each_checker = pytest.mark.parametrize(
     ("check", "right", "slips"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]

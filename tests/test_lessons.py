@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -11,9 +12,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbformat.sign import NotebookNotary
 
 from pdlearn.commands.lessons import lessons
-from pdlearn.lessons import build, by_budget, places, results, table
+from pdlearn.lessons import build, by_budget, live_curve, page, places, results, table
 from pdlearn.lessons.build import build_lesson, sources_in, stale
 from pdlearn.lessons.sources import glossary, read_source, solved, unsolved
 
@@ -313,6 +315,23 @@ def test_a_table_shows_the_columns_asked_for():
     assert table(rows, "b", "a").data == "| b | a |\n| --- | --- |\n| 0.1235 | 1 |\n| 3 | 2 |"
 
 
+def test_a_live_curve_hands_on_every_row_and_redraws_one_picture(monkeypatch):
+    drawn = []
+
+    class Shown:
+        def update(self, bundle, metadata, raw):
+            drawn.append(("again", metadata["image/png"]["alt"], bundle["text/plain"]))
+
+    def display(bundle, metadata, raw, display_id):
+        drawn.append(("first", metadata["image/png"]["alt"], bundle["text/plain"]))
+        return Shown()
+
+    monkeypatch.setattr(page, "display", display)
+    rows = [{"agent_steps": n, "evaluation": e} for n, e in ((1, math.nan), (2, 0.5), (3, 0.7))]
+    assert list(live_curve(rows, ["evaluation"], "It rises.")) == rows
+    assert drawn == [("first", "It rises.", "It rises."), ("again", "It rises.", "It rises.")]
+
+
 def test_every_word_of_the_glossary_is_explained_once_and_in_order():
     text = (NOTEBOOKS / "glossary.md").read_text("utf-8")
     words = re.findall(r"^## (.+)", text, re.M)
@@ -323,22 +342,37 @@ def test_every_word_of_the_glossary_is_explained_once_and_in_order():
 # --- how lessons travel ---
 
 
-def test_a_copy_is_complete_and_never_overwrites_an_answer(tmp_path):
+@pytest.fixture
+def notary(tmp_path, monkeypatch):
+    """Let Jupyter keep its signatures in a folder of the test's own."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    return NotebookNotary()
+
+
+def test_a_copy_is_complete_trusted_and_never_overwrites_an_answer(tmp_path, notary):
+    tmp_path = tmp_path / "mine"
     new, kept = places.copy_lessons(tmp_path)
     assert kept == 0 and new == 2 * len(SOURCES) + 1
+    notebooks = [nbformat.read(path, 4) for path in tmp_path.rglob("*.ipynb")]
+    assert len(notebooks) == new - 1
+    assert all(notary.check_signature(notebook) for notebook in notebooks)
     answers = tmp_path / "exercises" / f"{SOURCES[0].stem}.ipynb"
     answers.write_text("my answers")
     assert places.copy_lessons(tmp_path) == (0, new)
     assert answers.read_text() == "my answers"
 
 
-def test_the_lessons_command_copies_and_starts_jupyterlab_there(tmp_path, monkeypatch, capsys):
+def test_the_lessons_command_copies_and_starts_jupyterlab_there(
+    tmp_path, notary, monkeypatch, capsys
+):
     started = []
     monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
     lessons(tmp_path / "mine", no_browser=True)
+    lessons(tmp_path / "mine")
     assert (tmp_path / "mine" / f"{SOURCES[0].stem}.ipynb").exists()
     root = f"--ServerApp.root_dir={tmp_path / 'mine'}"
-    assert started == [[sys.executable, "-m", "jupyterlab", root, "--no-browser"]]
+    command = [sys.executable, "-m", "jupyterlab", root]
+    assert started == [[*command, "--no-browser"], command]
     assert "files copied" in capsys.readouterr().out
 
 

@@ -180,9 +180,9 @@ def test_recordings_are_learnt_from_without_new_play():
 
 
 def test_compressed_memories_teach_the_same(monkeypatch):
-    plain = without_clocks(distillation())
+    plain = without_clocks(distillation(replace(TINY, hours=1)))
     monkeypatch.setattr("pdlearn.distill.too_large", lambda *_: True)
-    assert without_clocks(distillation()) == plain
+    assert without_clocks(distillation(replace(TINY, hours=1))) == plain
 
 
 # --- refusals ---

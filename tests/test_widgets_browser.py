@@ -225,7 +225,11 @@ class Jupyter:
             [sys.executable, "-m", "jupyterlab", *options],
             cwd=self.folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        self.wait_until(self.answers)
+        try:
+            self.wait_until(self.answers)
+        except BaseException:
+            self.process.kill()
+            raise
 
     def wait_until(self, condition) -> None:
         deadline = time.monotonic() + 60

@@ -4,6 +4,7 @@ import csv
 import shutil
 
 import pytest
+import torch
 
 from pdlearn import cli, zoo
 from pdlearn.checkpoints import Agent, load_agent, save_agent
@@ -27,6 +28,17 @@ def test_a_result_fits_its_card_if_the_intervals_meet(scores, fits):
 def test_a_name_that_is_no_agent_gets_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'pong/net3'"):
         zoo.load("pong/net33")
+
+
+def test_shipped_play_is_that_of_the_shipped_teacher():
+    states = zoo.recording("pong").sample_states(64, torch.Generator().manual_seed(0))
+    values = zoo.load("pong/teacher").network(states.observation)
+    torch.testing.assert_close(values, states.teacher_q, atol=1e-3, rtol=1e-3)
+
+
+def test_a_game_without_shipped_play_is_told_how_to_record_some():
+    with pytest.raises(ValueError, match="no play of 'tetris'.*pong.*pdlearn record tetris"):
+        zoo.recording("tetris")
 
 
 @pytest.fixture

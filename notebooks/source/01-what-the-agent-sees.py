@@ -58,8 +58,8 @@ show(
 # %% [markdown]
 # ## The joystick
 #
-# A joystick has nine positions and a button, so 18 [actions](glossary.md#action). Most games use fewer.
-# A network has one output for each action that its game uses, in this order:
+# A joystick has nine positions and a button, so 18 [actions](glossary.md#action). Most games use
+# fewer. A network has one output for each action that its game uses, in this order:
 
 # %% tags=["nbval-check-output"]
 table(
@@ -93,8 +93,8 @@ check_choice(
 # %% [markdown]
 # ## Grey, then small
 #
-# Colour is given up first, then size: 84 × 84 pixels are enough to see Pong's ball, and are 14 times
-# fewer numbers than the screen has.
+# Colour is given up first, then size: 84 × 84 pixels are enough to see Pong's ball, and are 14
+# times fewer numbers than the screen has.
 
 # %%
 pong = emulator.Emulator("pong")
@@ -132,8 +132,8 @@ def shrink(frame):
 check_shrink(shrink)
 
 # %% [markdown]
-# Libraries differ here: some pick single pixels, some take a smooth mean. A network that was trained
-# under one of them sees other grey levels under another, and may play worse for it.
+# Libraries differ here: some pick single pixels, some take a smooth mean. A network that was
+# trained under one of them sees other grey levels under another, and may play worse for it.
 #
 # ## Flicker
 #
@@ -151,15 +151,15 @@ pair.append(maze.grey)
 cut = [frame[:172] for frame in (*pair, np.maximum(*pair))]
 show(
     pictures.screens(cut, ["one frame", "the next", "the brighter of both"], columns=3),
-    "Ms. Pacman: ghosts that are missing in one frame are there in the next, and in the maximum all.",
+    "Ms. Pacman: ghosts missing in one frame are in the next; the brighter of both has all.",
 )
 
 # %% [markdown]
 # ## Exercise 3 · One step of the agent
 #
-# The agent decides at every fourth frame; in between its action is held. Write an agent step:
-# call `emulator.act(action)` four times, look at `emulator.grey` after each, and return the brighter
-# of the *last two* frames (`np.maximum`) and the sum of all four [rewards](glossary.md#reward).
+# The agent decides at every fourth frame; in between its action is held. Write an agent step: call
+# `emulator.act(action)` four times, look at `emulator.grey` after each, and return the brighter of
+# the *last two* frames (`np.maximum`) and the sum of all four [rewards](glossary.md#reward).
 
 
 # %%
@@ -178,8 +178,8 @@ def agent_step(emulator, action):
 check_agent_step(agent_step)
 
 # %% [markdown]
-# Mind the units ever after: *frames* run at 60 a second, *steps* at 15. The paper's "30 minutes a game
-# at most" are 108,000 frames and 27,000 steps.
+# Mind the units ever after: *frames* run at 60 a second, *steps* at 15. The paper's "30 minutes a
+# game at most" are 108,000 frames and 27,000 steps.
 #
 # ## Exercise 4 · The stack
 #
@@ -202,8 +202,8 @@ check_push(push)
 # %% [markdown]
 # ## The three together
 #
-# `emulator.play` does what you wrote: step, shrink, push. `pdlearn.envs` does it in C++, many games at
-# once, and all learning and judging goes through it. The same actions in both:
+# `emulator.play` does what you wrote: step, shrink, push. `pdlearn.envs` does it in C++, many games
+# at once, and all learning and judging goes through it. The same actions in both:
 
 # %%
 no_ops = emulator.no_ops_of(seed=0)
@@ -222,9 +222,11 @@ table(rows)
 #
 # ## No-op starts
 #
-# There is no chance in the emulator: the same actions from the same start give the same game, and an
-# agent could learn one game by heart. So every game begins with a random number of frames, up to 30,
-# in which nothing is pressed. `no_ops_of` found how many it was above.
+# There is no chance in the emulator: the same actions from the same start give the same game, and
+# an agent could learn one game by heart. So every game begins with a random number of frames, up to
+# 30, in which nothing is pressed, a [no-op start](glossary.md#no-op-start). `no_ops_of` found how
+# many it was above. Other libraries bring in chance by *sticky actions*, which now and then repeat
+# the last one; scores of the two are not to be compared.
 
 # %%
 print(f"{no_ops} no-ops")
@@ -241,7 +243,7 @@ show(
 # ## Exercise 5 · One frame only
 #
 # `pong/net3` plays Pong well. Now it sees its newest frame four times over, so nothing moves. Guess
-# its score, from -21 to 21, before you run the cell.
+# its score, from -21 to 21, before you run the check.
 
 
 # %%
@@ -254,25 +256,26 @@ class OneFrame(nn.Module):
         return self.network(observation[:, -1:].expand(-1, 4, -1, -1))
 
 
+# %%
+### BEGIN SOLUTION
+my_guess = 5
+### END SOLUTION
 net3 = pdlearn.zoo.load("pong/net3")
 judged = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=4), num_envs=4)
 blinded = pdlearn.evaluate(pdlearn.Agent(OneFrame(net3.network), net3.card), judged)
-print(f"with four frames {net3.card['score']['mean']:.1f}, with one {blinded.mean:.1f}")
-
-# %%
-### BEGIN SOLUTION
-my_guess = -15
-### END SOLUTION
 check_prediction(my_guess, blinded.mean, near=4)
 
+# %%
+print(f"with four frames {net3.card['score']['mean']:.1f}, with one {blinded.mean:.1f}")
+
 # %% [markdown]
-# One frame shows where the ball is. Which way it goes, only two frames show. Four of them give a network
-# everything it needs of the past in these games.
+# One frame shows where the ball is. Which way it goes, only two frames show. Four of them give a
+# network everything it needs of the past in these games.
 #
 # ## Rewards, lives, ends
 #
-# `rollout.steps` plays several copies of a game at once and tells what happened at each step. Random
-# play in three games:
+# `rollout.steps` plays several copies of a game at once and tells what happened at each step.
+# Random play in three games:
 
 # %%
 tallies = []
@@ -297,13 +300,14 @@ for name in ("breakout", "space_invaders", "qbert"):
 table(tallies)
 
 # %% [markdown]
-# A game has several lives and lasts until the last is lost. For *learning*, deep Q-learning clips
-# rewards to -1, 0 or 1, and takes a lost life for an end (lesson 02). For *judging*, both are wrong: a
-# score is the sum of raw rewards of a whole game.
+# A game may have several [lives](glossary.md#life) and lasts until the last is lost. For
+# *learning*, deep Q-learning clips rewards to -1, 0 or 1, and takes a lost life for an end (lesson
+# 02). For *judging*, both are wrong: a score is the sum of raw rewards of a whole game.
 #
 # Two traps lie here. ale-py's vector environment clips rewards unless it is told not to, and with
-# `episodic_life=True` it starts a new game after every lost life. An agent judged so gets scores that
-# cannot be compared with anybody's. `pdlearn.envs` does neither; clipping happens where a step is stored.
+# `episodic_life=True` it starts a new game after every lost life. An agent judged so gets scores
+# that cannot be compared with anybody's. `pdlearn.envs` does neither; clipping happens where a step
+# is stored.
 #
 # ## Exercise 6 · Where episodes end
 #
@@ -341,13 +345,14 @@ def episode_lengths(ended):
 check_episode_lengths(episode_lengths)
 
 # %% [markdown]
-# A memory that takes the void step for a real one learns that the last screen of a game leads to the
-# first of the next. Lesson 02 keeps such steps out.
+# A memory that takes the void step for a real one learns that the last screen of a game leads to
+# the first of the next. Lesson 02 keeps such steps out.
 #
 # ## Who presses FIRE?
 #
-# In Breakout the ball comes only after FIRE. Some libraries press it for the agent, at each start or
-# after each lost life; here nobody does, an agent learns it. What happens to one that never learnt it?
+# In Breakout the ball comes only after FIRE. Some libraries press it for the agent, at each start
+# or after each lost life; here nobody does, an agent learns it. What happens to one that never
+# learnt it?
 
 # %%
 wall = emulator.Emulator("breakout")
@@ -363,9 +368,9 @@ show(
 )
 
 # %% [markdown]
-# A [greedy](glossary.md#greedy) agent from another library waits here for ever, or until time is up.
-# So judging uses a small [epsilon](glossary.md#epsilon) of random actions, and reports how many games
-# were cut off.
+# A [greedy](glossary.md#greedy) agent from another library waits here for ever, or until time is
+# up. So judging uses a small [epsilon](glossary.md#epsilon) of random actions, and reports how many
+# games were cut off.
 
 # %% [markdown]
 # ## Quiz

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # 02 · Remember and look ahead
 #
-# A teacher learns from points, and points are rare. It *remembers* what happened, and it *looks ahead*:
-# what a step is worth is its reward and what the next state is worth. This lesson builds both by hand,
-# then breaks them one at a time.
+# A teacher learns from points, and points are rare. It *remembers* what happened, and it *looks
+# ahead*: what a step is worth is its reward and what the next state is worth. This lesson builds
+# both by hand, then breaks them one at a time.
 
 # %%
 import copy
@@ -42,8 +42,8 @@ from pdlearn.rollout import EpsilonGreedy, steps
 # %% [markdown]
 # ## A memory of frames
 #
-# An [observation](glossary.md#observation) is four frames, and its neighbour in time shares three of
-# them. So a [replay memory](glossary.md#replay-memory) stores each frame once, and puts the four
+# An [observation](glossary.md#observation) is four frames, and its neighbour in time shares three
+# of them. So a [replay memory](glossary.md#replay-memory) stores each frame once, and puts the four
 # together when it is asked for them. Here random play of Breakout fills one.
 
 
@@ -82,9 +82,9 @@ table(
 #
 # ## Exercise 1 · Put the stack together
 #
-# `frames` are one copy's frames in order, `age[t]` says how many steps ago its episode began (4 stands
-# for 4 or more). Return the four frames that end with frame `t`, the oldest first, with zeros where the
-# episode had not begun.
+# `frames` are one copy's frames in order, `age[t]` says how many steps ago its episode began (4
+# stands for 4 or more). Return the four frames that end with frame `t`, the oldest first, with
+# zeros where the episode had not begun.
 
 
 # %%
@@ -102,8 +102,8 @@ def rebuild(frames, age, t):
 check_rebuild(rebuild)
 
 # %% [markdown]
-# `Memory.observation` does so for a whole [minibatch](glossary.md#minibatch). At the second step of an
-# episode, with and without a look at its age:
+# `Memory.observation` does so for a whole [minibatch](glossary.md#minibatch). At the second step of
+# an episode, with and without a look at its age:
 
 # %%
 frames, age = breakout.frames[:-1].view(-1, 4, 84, 84), breakout.age.view(-1, 4)
@@ -120,13 +120,14 @@ show(
 )
 
 # %% [markdown]
-# In the careless stack a wall that had lost bricks heals by itself. No game does that; a network would
-# learn from what never happens.
+# In the careless stack a wall that had lost bricks heals by itself. No game does that; a network
+# would learn from what never happens.
 #
 # ## Edges
 #
-# A *transition* is an observation, the action, the reward and the observation after. It must not cross
-# an edge either. If one took any two neighbours of the memory for a transition:
+# A [transition](glossary.md#transition) is an observation, the action, the reward and the
+# observation after. It must not cross an edge either. If one took any two neighbours of the memory
+# for a transition:
 
 # %%
 last = breakout.last.view(-1, 4)
@@ -142,8 +143,8 @@ for name, value in zip(batch._fields, batch, strict=True):
 #
 # ## Which ends are ends
 #
-# Where the future ends, its value is 0. A flag `done` cannot say that well, since there are three kinds
-# of end. The memory stores a [discount](glossary.md#discount) instead.
+# Where the future ends, its value is 0. A flag `done` cannot say that well, since there are three
+# kinds of end. The memory stores a [discount](glossary.md#discount) instead.
 #
 # ## Exercise 2 · Discounts
 #
@@ -167,9 +168,9 @@ def discounts(terminated, truncated, life_lost, gamma):
 check_discounts(discounts)
 
 # %% [markdown]
-# **Broken on purpose: a time limit taken for an end.** A game pays one point each step, for ever. With
-# gamma 0.99 each state is worth 1 + 0.99 + 0.99² + … = 100. Now time is up every 20 steps, and states do
-# not show the time. Learn the value by averaging targets, once with each rule:
+# **Broken on purpose: a time limit taken for an end.** A game pays one point each step, for ever.
+# With gamma 0.99 each state is worth 1 + 0.99 + 0.99² + … = 100. Now time is up every 20 steps, and
+# states do not show the time. Learn the value by averaging targets, once with each rule:
 
 # %% tags=["nbval-check-output"]
 gamma, limit = 0.99, 20
@@ -187,18 +188,19 @@ table(rows)
 #
 # ## Look ahead
 #
-# The [Q-value](glossary.md#q-value) of an action should be its reward, and the discounted value of the
-# best action after it:
+# The [Q-value](glossary.md#q-value) of an action should be its reward, and the discounted value of
+# the best action after it:
 #
 # $$\texttt{target} = \texttt{reward} + \texttt{discount} \cdot \max_a \texttt{target\_q}_a .$$
 #
-# `target_q` comes from the *target network*, a copy of the network that stays still for some hundred
-# [updates](glossary.md#update). A target that moved with every update would be hard to hit.
+# `target_q` comes from the [target network](glossary.md#target-network), a copy of the network that
+# stays still for some hundred [updates](glossary.md#update). A target that moved with every update
+# would be hard to hit.
 #
 # ## Exercise 3 · The target
 #
-# One number a transition. No gradient may flow through it: the prediction is to move to the target, not
-# the target to the prediction. So end with `.detach()`.
+# One number a transition. No gradient may flow through it: the prediction is to move to the target,
+# not the target to the prediction. So end with `.detach()`.
 
 
 # %%
@@ -247,7 +249,8 @@ show(
 #
 # ## Exercise 4 · Several steps at once
 #
-# One step hands a point back by one step an update. An *n-step* target sums n rewards first:
+# One step hands a point back by one step an update. An [n-step](glossary.md#n-step) target sums n
+# rewards first:
 #
 # $$\texttt{reward}_1 + \texttt{discount}_1\,\texttt{reward}_2 + \texttt{discount}_1\texttt{discount}_2
 # \,\texttt{reward}_3 + \dots$$
@@ -277,8 +280,8 @@ check_n_step(n_step)
 # ## Exercise 5 · Two networks, two roles
 #
 # Values are estimates, and the maximum of estimates is too high: it picks those that err upwards.
-# *Double* deep Q-learning parts the roles. The online network chooses the action, the target network
-# says what that action is worth.
+# [Double deep Q-learning](glossary.md#double-deep-q-learning) parts the roles. The online network
+# chooses the action, the target network says what that action is worth.
 
 
 # %%
@@ -310,9 +313,9 @@ table(
 #
 # ## Exercise 6 · The loss
 #
-# Compare the value of *the action that was taken* with the target. Huber's loss (`F.huber_loss`) is a
-# square for small errors and a straight line beyond 1, so that one surprise cannot throw the network
-# over. Let no gradient into the target.
+# Compare the value of *the action that was taken* with the target. [Huber's
+# loss](glossary.md#huber-loss) (`F.huber_loss`) is a square for small errors and a straight line
+# beyond 1, so that one surprise cannot throw the network over. Let no gradient into the target.
 
 
 # %%
@@ -331,8 +334,9 @@ check_td_loss(my_loss)
 # %% [markdown]
 # ## Right, and broken in three ways
 #
-# Catch is learnt in seconds: a ball falls, a paddle is to be below it. The memory holds random play. All
-# four learn from the same transitions, with the package's `td_target` and `td_loss`, but for one line.
+# Catch is learnt in seconds: a ball falls, a paddle is to be below it. The memory holds random
+# play. All four learn from the same transitions, with the package's `td_target` and `td_loss`, but
+# for one line.
 
 # %%
 catch = remember("pdlearn/Catch-v0", by_budget(smoke=480, fast=4_800), 16, at_random)
@@ -395,8 +399,9 @@ variants = {
 table([{"learner": name} | learn(loss_of) for name, loss_of in variants.items()])
 
 # %% [markdown]
-# No value in Catch can be above 1, the one point that an episode brings. And none of the broken learners
-# stopped with an error: their losses look like learning. Only playing, or a glance at the values, tells.
+# No value in Catch can be above 1, the one point that an episode brings. And none of the broken
+# learners stopped with an error: their losses look like learning. Only playing, or a glance at the
+# values, tells.
 
 # %% [markdown]
 # ## Quiz

@@ -9,12 +9,14 @@ import tyro
 def lessons(
     folder: Annotated[Path, tyro.conf.Positional] = Path("pdlearn-lessons"),
     no_browser: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    allow_root: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
 ) -> None:
     """Copy the lessons and their exercises to a folder and open JupyterLab there.
 
     Args:
         folder: where they go; files that are there already are kept as they are
         no_browser: start JupyterLab without opening a browser; it prints its address
+        allow_root: let it run as root, as in a container
     """
     import subprocess
     import sys
@@ -24,6 +26,7 @@ def lessons(
     new, kept = copy_lessons(folder)
     print(f"{folder}: {new} files copied, {kept} kept as they were", flush=True)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
-    status = subprocess.call(command + ["--no-browser"] * no_browser)
+    command += ["--no-browser"] * no_browser + ["--allow-root"] * allow_root
+    status = subprocess.call(command)
     if status != 0:
         raise ValueError(f"JupyterLab ended with status {status}; the lessons are in {folder}")

@@ -5,6 +5,11 @@ it sees; `verdicts` holds what an answer is compared with, the other files a top
 """
 
 from pdlearn.exercises.distilling import check_agreement, check_update, check_variety
+from pdlearn.exercises.judging import (
+    check_first_to_end,
+    check_geometric_mean,
+    check_interval,
+)
 from pdlearn.exercises.losses import (
     check_kl_loss,
     check_mse_loss,
@@ -26,6 +31,7 @@ from pdlearn.exercises.seeing import (
     check_push,
     check_shrink,
 )
+from pdlearn.exercises.teaching import check_epsilon
 from pdlearn.exercises.verdicts import Slip, Verdict, compare
 
 __all__ = [
@@ -37,6 +43,10 @@ __all__ = [
     "check_discounts",
     "check_double_target",
     "check_episode_lengths",
+    "check_epsilon",
+    "check_first_to_end",
+    "check_geometric_mean",
+    "check_interval",
     "check_kl_loss",
     "check_mse_loss",
     "check_n_step",

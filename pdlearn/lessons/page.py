@@ -4,7 +4,7 @@ import base64
 import csv
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from IPython.display import Markdown, display
@@ -12,6 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pdlearn.lessons.pictures import curves
 from pdlearn.lessons.places import folder
 
 BUDGETS = ("smoke", "fast", "full")
@@ -42,14 +43,36 @@ def results(name: str) -> list[dict[str, str]]:
 
 def show(figure: Figure | Axes, caption: str) -> None:
     """Display a figure with a caption that says what is to be seen in it, its alternative text."""
-    figure = figure.figure if isinstance(figure, Axes) else figure
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=90, bbox_inches="tight", facecolor="white")
-    plt.close(figure)
-    png = base64.b64encode(picture.getvalue()).decode()
-    bundle = {"image/png": png, "text/plain": caption}
-    display(bundle, metadata={"image/png": {"alt": caption}}, raw=True)
+    bundle, metadata = _picture(figure.figure if isinstance(figure, Axes) else figure, caption)
+    display(bundle, metadata=metadata, raw=True)
     display(Markdown(f"*{caption}*"))
+
+
+def live_curve(run: Iterable[dict], columns: Sequence[str], caption: str) -> Iterator[dict]:
+    """Yield the rows of a teacher's training, with a curve below the cell that grows with them.
+
+    `columns` are drawn over agent steps, and redrawn whenever a row has an evaluation.
+    """
+    rows, shown = [], None
+    for row in run:
+        rows.append(row)
+        if row["evaluation"] == row["evaluation"]:
+            figure = curves({"teacher": rows}, columns, "agent_steps")
+            bundle, metadata = _picture(figure, caption)
+            if shown is None:
+                shown = display(bundle, metadata=metadata, raw=True, display_id=True)
+            else:
+                shown.update(bundle, metadata=metadata, raw=True)
+        yield row
+
+
+def _picture(figure: Figure, caption: str) -> tuple[dict, dict]:
+    """Return a figure as a bundle of formats and their metadata, and close it."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=90, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+    bundle = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": caption}
+    return bundle, {"image/png": {"alt": caption}}
 
 
 def table(rows: Sequence[Mapping], *columns: str) -> Markdown:

@@ -7,6 +7,9 @@ They lie beside the package in a clone. A wheel carries them as data files, whic
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
+from nbformat.sign import NotebookNotary
+
 CLONE = Path(__file__).resolve().parents[2]
 COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md")
 
@@ -27,7 +30,8 @@ def folder(name: str) -> Path:
 def copy_lessons(target: Path) -> tuple[int, int]:
     """Copy lessons, exercises and glossary to `target`; return how many were new and were kept.
 
-    A file that is there already is kept, whatever is in it: it may hold somebody's answers.
+    A file that is there already is kept, whatever is in it: it may hold somebody's answers. New
+    notebooks are signed, so that JupyterLab shows their stored widgets at once.
     """
     source = folder("notebooks")
     new = kept = 0
@@ -38,5 +42,7 @@ def copy_lessons(target: Path) -> tuple[int, int]:
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
+        if copy.suffix == ".ipynb":
+            NotebookNotary().sign(nbformat.read(copy, 4))
         new += 1
     return new, kept

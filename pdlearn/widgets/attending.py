@@ -91,7 +91,7 @@ def _tell(look: dict, names: list[str], t: int) -> str:
 
 
 def _draw(picture: np.ndarray, shown: list[dict], names: list[str], t: int) -> Figure:
-    figure = Figure(figsize=(3.2 * len(shown) + 0.4, 3.5), dpi=110, layout="constrained")
+    figure = Figure(figsize=(3.2 * len(shown) + 0.4, 3.5), dpi=80, layout="constrained")
     for axes, look in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
         low, high = -0.5, SPACING * look["strength"].shape[1] - 0.5

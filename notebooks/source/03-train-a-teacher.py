@@ -1,0 +1,364 @@
+# ---
+# jupyter:
+#   pdlearn:
+#     minutes: 40
+#     level: easy
+#     prerequisites: ["00"]
+#     objectives:
+#     - train a deep Q-network, watch it learn, and say what each setting does
+#     - write the target and the schedule of exploration by hand
+#     - break the training in three ways and tell the breaks apart
+#     - train a teacher of your own, stop it and go on
+# ---
+
+# %% [markdown]
+# # 03 · Train a teacher
+#
+# Before there is anything to distil, a network has to learn a game from nothing but its pixels and its
+# points. That is a deep Q-network, DQN (Mnih et al. 2015). Pong's [teacher](glossary.md#teacher)
+# learnt in hours; here a smaller game is learnt in a minute, by the same code.
+
+# %%
+import itertools
+import tempfile
+from dataclasses import replace
+
+import torch
+
+import pdlearn
+from pdlearn import dqn, envs, losses, plots
+from pdlearn.exercises import check_choice, check_epsilon, check_prediction, check_td_target
+from pdlearn.lessons import by_budget, live_curve, pictures, results, show, table
+
+# %% [markdown]
+# ## Three hours of Pong
+#
+# This is how the shipped teacher came about; the numbers are read from `docs/results`. What happens
+# between the first dot and the last is this lesson.
+
+# %%
+curve = results("curves/pong")
+show(
+    plots.learning_curve("pong", curve),
+    "Pong's teacher: its score stays at random play for long, then rises to Nature DQN's.",
+)
+
+# %% [markdown]
+# ## A game for a minute
+#
+# In Catch a ball falls, and a paddle three cells wide has to be under it: 1 point if it is, -1 if not.
+# It looks to a network as an Atari game does, `[4, 84, 84]` pixels, but a game is eleven steps long.
+
+# %%
+env = envs.make("pdlearn/Catch-v0", 1)
+observation = env.reset(seed=1, purpose="show")
+for action in (0, 1, 1, 2, 1):  # 0 stays, 1 goes left, 2 right
+    env.send(torch.tensor([action]).numpy())
+    observation = env.recv().observation
+env.close()
+show(
+    pictures.frames(observation[0]),
+    "Four frames of Catch: a white ball falls, the grey paddle moves below.",
+)
+
+# %% [markdown]
+# ## Exercise 1 · Playing at random
+#
+# What does a player make on average who moves at random? All balls caught would be 1, none -1.
+
+# %%
+network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
+nobody = pdlearn.Agent(network, {"game": "pdlearn/Catch-v0"})
+at_random = pdlearn.EvalConfig(episodes=by_budget(smoke=30, fast=300), epsilon=1.0)
+random_score = pdlearn.evaluate(nobody, at_random).mean
+### BEGIN SOLUTION
+my_guess = -0.5
+### END SOLUTION
+check_prediction(my_guess, random_score, near=0.1)
+
+# %% [markdown]
+# ## What is learnt
+#
+# The network gives a [Q-value](glossary.md#q-value) for each action: the points to come. Nobody tells
+# it the right ones. It learns from its own guess one step later, which is a little better since it
+# holds a real reward:
+#
+# $$\texttt{target} = \texttt{reward\_t} + \texttt{discount\_t} \cdot \max_a \texttt{target\_q\_t}[a].$$
+#
+# `discount_t` is [gamma](glossary.md#discount), 0.99, or 0 where the game ended: nothing follows.
+#
+# ## Exercise 2 · The target
+#
+# Write it for a minibatch: rewards and discounts `[B]`, the next states' values `[B, A]`.
+
+
+# %%
+def td_target(reward_t, discount_t, target_q_t):
+    ### BEGIN SOLUTION
+    return reward_t + discount_t * target_q_t.max(dim=1).values
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_td_target(td_target)
+
+# %% [markdown]
+# From here on we use the package's. Three transitions, worked out: one in the middle of a game, one that
+# wins the last point, one that is cut by the time limit.
+
+# %% tags=["nbval-check-output"]
+reward = torch.tensor([0.0, 1.0, 0.0])
+discount = torch.tensor([0.99, 0.0, 0.99])
+next_q = torch.tensor([[0.2, 0.5], [0.7, 0.9], [0.1, -0.4]])
+print(losses.td_target(reward, discount, next_q))
+
+# %% [markdown]
+# ## Exercise 3 · Cut by the clock
+#
+# A time limit cuts a game while the ball is in the air. Which discount belongs to its last transition:
+# `"zero"` or `"gamma"`?
+
+# %% tags=["nbval-check-output"]
+### BEGIN SOLUTION
+my_choice = "gamma"
+### END SOLUTION
+check_choice(
+    my_choice,
+    "gamma",
+    {
+        "zero": "That says that nothing can be won from there. The clock stopped, the game did not: "
+        "the ball would still have been caught.",
+        "gamma": "The game would have gone on, and so the next state still has a value. Only a real "
+        "end stores 0.",
+    },
+)
+
+# %% [markdown]
+# ## Finding out
+#
+# An agent that always takes the action it believes best never learns of a better one. So it acts at
+# random with probability [epsilon](glossary.md#epsilon), often at first and less later: linearly from
+# `epsilon_start` to `epsilon_final` over `epsilon_decay_steps`, then no further.
+#
+# ## Exercise 4 · The schedule
+#
+# Write it; `config` has the three settings under these names.
+
+
+# %%
+def epsilon_at(config, agent_steps):
+    ### BEGIN SOLUTION
+    done = min(agent_steps / config.epsilon_decay_steps, 1.0)
+    return config.epsilon_start + done * (config.epsilon_final - config.epsilon_start)
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_epsilon(epsilon_at)
+
+# %% [markdown]
+# ## The settings
+#
+# All settings of a run are one value. These are ours for Catch:
+
+# %%
+catch = replace(
+    pdlearn.TeacherConfig(),
+    size="net3",
+    num_envs=8,  # copies of the game, side by side
+    agent_steps=by_budget(smoke=800, fast=6_000),  # of all copies together
+    memory_steps=6_000,  # the newest steps that are kept
+    learn_start_steps=by_budget(smoke=200, fast=500),  # played before learning begins
+    minibatch=32,
+    samples_per_step=4.0,  # transitions learnt for each one played
+    learning_rate=1e-3,
+    target_period_updates=100,  # between copies into the target network
+    epsilon_decay_steps=3_000,
+    evaluation_period_steps=by_budget(smoke=200, fast=500),
+    evaluation_episodes=20,
+    evaluation_epsilon=0.0,  # Catch draws each ball at random; judged by its best action
+)
+schedule = [
+    {"agent_steps": n, "epsilon": dqn.epsilon_at(catch, n)} for n in range(0, catch.agent_steps, 50)
+]
+show(
+    pictures.curves({"teacher": schedule}, ["epsilon"], x="agent_steps"),
+    "Exploration falls on a straight line and stays at its last value.",
+)
+
+# %% [markdown]
+# Four parts work together:
+#
+# - The agent **plays**, epsilon-greedily, and each step goes into the
+#   [replay memory](glossary.md#replay-memory). After `learn_start_steps` it begins to learn.
+# - It **learns** from minibatches drawn at random from that memory: neighbours in time are nearly
+#   alike, and a network that saw only them would forget the rest.
+# - The values in the target come from the [target network](glossary.md#target-network), a copy that
+#   stands still for `target_period_updates`. Otherwise each update would move its own goal.
+# - It sums `n_step` rewards, three here, before it falls back on its guess: a point is felt earlier.
+#
+# ## Watch it learn
+#
+# A training is something to iterate over. Each row has what happened since the last; the picture grows
+# as the rows come in.
+
+# %%
+rows = []
+run = pdlearn.Teaching("pdlearn/Catch-v0", catch, seed=1, precision="float32")
+caption = "Catch is learnt: the score of evaluations rises to 1; the loss tells nothing of it."
+for row in live_curve(run, ["evaluation", "loss"], caption):
+    rows.append(row)
+
+# %%
+table(rows[:: max(1, len(rows) // 6)], "agent_steps", "updates", "epsilon", "loss", "evaluation")
+
+# %% [markdown]
+# Read both panels together. The score rises to the top, and the [loss](glossary.md#loss) does not fall
+# to zero on the way: its target moves as the values grow. A DQN is judged by playing, never by its
+# loss.
+#
+# ## Exercise 5 · Break it
+#
+# Three runs with one change each, all else the same:
+#
+# - *no exploration*: epsilon is 0 from the first step,
+# - *no target network*: copied after every update,
+# - *clipped memory*: it holds the newest 80 steps instead of 6,000.
+#
+# First predict: what does the agent without exploration make in its last evaluation?
+
+# %%
+broken = {
+    "no exploration": replace(catch, epsilon_start=0.0, epsilon_final=0.0),
+    "no target network": replace(catch, target_period_updates=1),
+    "clipped memory": replace(catch, memory_steps=80),
+}
+runs = {"as it should be": rows}
+for name, config in broken.items():
+    runs[name] = list(pdlearn.Teaching("pdlearn/Catch-v0", config, seed=1, precision="float32"))
+
+# %%
+### BEGIN SOLUTION
+my_guess = -0.5
+### END SOLUTION
+check_prediction(my_guess, runs["no exploration"][-1]["evaluation"], near=0.3)
+
+# %%
+show(
+    pictures.curves(runs, ["evaluation", "loss"], x="agent_steps"),
+    "Evaluations and loss of four runs: as it should be, and with one part broken in each.",
+)
+
+# %%
+table(
+    [
+        {
+            "run": name,
+            "best evaluation": max(
+                r["evaluation"] for r in seen if r["evaluation"] == r["evaluation"]
+            ),
+            "last evaluation": seen[-1]["evaluation"],
+        }
+        for name, seen in runs.items()
+    ]
+)
+
+# %% [markdown]
+# READ-RESULT
+#
+# ## The real one
+#
+# Pong's teacher, from the same loop. What it cost stands in `docs/results`:
+
+# %%
+cost = next(row for row in results("teachers") if row["game"] == "pong")
+table([cost], "parameters", "agent_steps", "samples", "mean", "hours", "hardware")
+
+# %% [markdown]
+# ## Exercise 6 · How much play is that?
+#
+# An agent step is four frames, and the game shows 60 frames a second. How many hours would a person
+# have played to see as much?
+
+# %% tags=["nbval-check-output"]
+hours_of_play = int(cost["agent_steps"]) * envs.FRAMES_PER_STEP / 60 / 3600
+### BEGIN SOLUTION
+my_guess = 30
+### END SOLUTION
+check_prediction(my_guess, hours_of_play, near=5, unit=" hours")
+
+# %% tags=["nbval-check-output"]
+scored = [row for row in curve if row["evaluation"] != "nan"]
+steps_to = {
+    score: next(int(row["agent_steps"]) for row in scored if float(row["evaluation"]) > score)
+    for score in (-20, 0, 15, 18)
+}
+for score, steps in steps_to.items():
+    print(f"above {score:3d} after {steps:9,} agent steps")
+
+# %% [markdown]
+# The first steps bring nearly nothing: points must first be met by chance. Then most of the way is made
+# in a short time, and the last points take as long as all before. Whoever stops early believes that
+# it does not learn.
+#
+# ## Your own
+#
+# `pdlearn teach pong` trains one from the shell, `pdlearn teach pong --minutes 30` for half an hour.
+# Ctrl-C loses nothing: the run's folder holds settings, weights and counters, and
+# `pdlearn teach pong --resume runs/teach-pong-0` goes on. The same in Python, on Catch:
+
+# %% tags=["nbval-check-output"]
+short = replace(catch, agent_steps=800, learn_start_steps=200, evaluation_period_steps=200)
+with tempfile.TemporaryDirectory() as folder:
+    first = pdlearn.Teaching("pdlearn/Catch-v0", short, precision="float32", folder=folder)
+    for row in itertools.islice(first, 2):
+        print(f"first leg:  {row['agent_steps']:4d} agent steps, {row['updates']} updates")
+    second = pdlearn.Teaching(
+        "pdlearn/Catch-v0", short, precision="float32", folder=folder, resume=True
+    )
+    *_, row = second
+    print(f"second leg: {row['agent_steps']:4d} agent steps, {row['updates']} updates")
+
+# %% [markdown]
+# The replay memory is not saved, since it is large: a resumed run plays `learn_start_steps` again
+# before it learns on.
+#
+# ## Small and large budgets
+#
+# `fast` is for two cores, `paper` is Nature DQN to the letter:
+
+# %% tags=["nbval-check-output"]
+names = ("agent_steps", "num_envs", "memory_steps", "minibatch", "samples_per_step", "n_step")
+names += ("optimizer", "target_period_updates", "epsilon_final", "epsilon_decay_steps")
+budgets = pdlearn.TEACHER_BUDGETS
+table([{"setting": n} | {b: getattr(budgets[b], n) for b in ("fast", "paper")} for n in names])
+
+# %% [markdown]
+# ## Quiz
+#
+# 1. Why is `discount_t` 0 at a game's end?
+#    <details><summary>Answer</summary>Nothing can be won any more: the target is the reward
+#    alone.</details>
+# 2. What is the target network for?
+#    <details><summary>Answer</summary>It holds the values in the target still for a while, so that an
+#    update does not move its own goal.</details>
+# 3. Why is learning begun only after some steps of play?
+#    <details><summary>Answer</summary>A memory of a few steps holds nearly the same state many times;
+#    the network would learn those by heart.</details>
+# 4. The loss rises while the score rises. Is something broken?
+#    <details><summary>Answer</summary>Not for that. The targets move as the agent meets new points;
+#    the loss is measured against them.</details>
+# 5. You stop a training with Ctrl-C after an hour. What is lost?
+#    <details><summary>Answer</summary>Nothing but the replay memory, which is filled again on
+#    `--resume`.</details>
+
+# %% [markdown]
+# ## Key points
+#
+# - A DQN learns from its own value one step later: `reward + discount * max(target_q)`.
+# - Exploration, replay memory and target network each guard against another failure.
+# - The score tells whether it learns; the loss does not.
+# - A training is rows; it can be stopped and resumed, and costs hours for a real game.
+#
+# The method: V. Mnih et al., *Human-level control through deep reinforcement learning*, 2015. The code
+# of this lesson is `pdlearn/dqn.py`.

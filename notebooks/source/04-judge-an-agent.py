@@ -1,0 +1,416 @@
+# ---
+# jupyter:
+#   pdlearn:
+#     minutes: 40
+#     level: easy
+#     prerequisites: ["00"]
+#     objectives:
+#     - judge an agent, and say how sure the number is
+#     - say why a score depends on starts, exploration, time limit and seeds
+#     - see two ways in which honest-looking scores come out wrong, and avoid both
+#     - compare a student with its teacher, in one game and over many
+# ---
+
+# %% [markdown]
+# # 04 · Judge an agent
+#
+# How well does an agent play? Let it play and average its [scores](glossary.md#score). That sentence
+# hides five decisions: where a game starts, how the agent explores, when a game is cut, which games
+# count, and how many. This lesson takes them one by one, on real games.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+import pdlearn
+from pdlearn import envs, statistics
+from pdlearn.exercises import (
+    check_first_to_end,
+    check_geometric_mean,
+    check_interval,
+    check_prediction,
+    judging,
+)
+from pdlearn.lessons import by_budget, pictures, results, show, table
+from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
+
+# %% [markdown]
+# ## One line
+#
+# `evaluate` plays whole games of Pong and keeps every raw score: what the game itself counts, never
+# the clipped [rewards](glossary.md#reward) that a teacher learns from.
+
+# %%
+teacher, net3 = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
+score = teacher.card["score"]
+print(f"on the card: {score['protocol']}; exploration {score['epsilon']}")
+judged = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5, full=30))
+fresh = {
+    name: pdlearn.evaluate(agent, judged) for name, agent in (("teacher", teacher), ("net3", net3))
+}
+table(
+    [
+        {"agent": name, "scores": " ".join(f"{s:.0f}" for s in e.scores), "mean": round(e.mean, 2)}
+        for name, e in fresh.items()
+    ]
+)
+
+# %% [markdown]
+# The same agent makes different scores in different games, so a mean of a few games is a guess at the
+# mean of all of them. What is fixed about them is the *protocol*; it stands on each agent's card.
+#
+# ## Starts
+#
+# The emulator has no chance in it: the same actions give the same game. To make games differ, each
+# begins with a random number of up to 30 [no-ops](glossary.md#no-op), frames in which nothing is
+# pressed.
+#
+# ## Exercise 1 · How many starts?
+#
+# We start 16 copies of Pong. How many different first pictures do they show? Guess, then run.
+
+
+# %% tags=["nbval-check-output"]
+def first_pictures(game, copies=16):
+    env = envs.make(game, copies)
+    pictures_seen = env.reset(0, "evaluate")  # uint8 [E, 4, 84, 84]
+    env.close()
+    return pictures_seen
+
+
+started = first_pictures("pong")
+different = len({picture.tobytes() for picture in started})
+### BEGIN SOLUTION
+my_guess = 8
+### END SOLUTION
+check_prediction(my_guess, different, near=2, unit=" pictures")
+
+# %% [markdown]
+# All sixteen look alike, because the ball is served later. An agent that always took its best action
+# would see nearly the same beginning every time, play few different games, and might know them by
+# heart.
+#
+# ## Exploration
+#
+# So every agent is judged with [epsilon](glossary.md#epsilon) 0.05: one action in twenty is random.
+# Games then part ways at once. It is part of the protocol, not of the agent: a score at another
+# epsilon is another number.
+#
+# It also frees agents that are stuck. In Breakout the ball must be served with FIRE. An agent that
+# never presses it waits for ever:
+
+# %%
+env = envs.make("breakout", 1)
+observation = env.reset(0, "evaluate")
+waiting = by_budget(smoke=100, fast=1_000)
+for _ in range(waiting):
+    env.send(np.zeros(1, np.int64))  # NOOP
+    outcome = env.recv()
+env.close()
+show(
+    pictures.frames(outcome.observation[0]),
+    "Breakout after a thousand steps without FIRE: the wall is whole, and there is no ball.",
+)
+cap = envs.MAX_EPISODE_FRAMES
+print(f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes at 60 frames a second")
+
+# %% [markdown]
+# The cap ends such a game. An evaluation counts how many were cut, in `truncated`; where it is not
+# 0, look at the game before you believe the mean.
+#
+# ## Games never played before
+#
+# Seeds have a purpose here. The emulators' seeds for teaching, recording, judging and showing never
+# meet (`envs.env_seeds`), so no score comes from a game that was learnt from.
+#
+# ## How many games?
+#
+# For that we need many games of one agent. A player that acts at random is quick to have: any network
+# at epsilon 1. Here it plays Breakout, and we keep each game's score and length.
+
+# %%
+breakout = pdlearn.GAMES["breakout"]
+network = pdlearn.QNetwork(breakout.num_actions, "net3", generator=torch.Generator().manual_seed(0))
+config = pdlearn.EvalConfig(
+    episodes=by_budget(smoke=12, fast=72, full=600), epsilon=1.0, num_envs=12
+)
+played = pdlearn.evaluate(pdlearn.Agent(network, {"game": "breakout"}), config)
+scores, lengths = np.array(played.scores), np.array(played.lengths)
+truth = scores.mean()
+
+figure, axes = plt.subplots(figsize=(4.6, 3), layout="constrained")
+axes.plot(lengths, scores, "o", ms=4, alpha=0.5)
+axes.set(xlabel="agent steps", ylabel="score", title="random play of Breakout, a dot a game")
+axes.spines[["top", "right"]].set_visible(False)
+show(axes, "Scores of random Breakout games over their lengths: long games are the good ones.")
+
+# %% [markdown]
+# From now on these games stand for *all* games of this player: we know the truth, `truth`, and can
+# see how far an evaluation of a few of them strays.
+#
+# ## Exercise 2 · An interval by bootstrap
+#
+# Only N games were played. What if they had been others? The *bootstrap* answers with the N games
+# themselves: draw N of them with replacement, take the mean, do so 10,000 times. The middle 95 % of
+# those means is the [interval](glossary.md#interval). Write it with `rng.integers` and `np.quantile`.
+
+
+# %%
+def bootstrap(scores, rng):
+    """Return the ends of the 95 % interval of the mean of `scores` [N]."""
+    ### BEGIN SOLUTION
+    drawn = rng.integers(len(scores), size=(10_000, len(scores)))
+    means = scores[drawn].mean(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return low, high
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_interval(bootstrap)
+
+# %% [markdown]
+# From here on we use the package's. How wide is it, and does it hold the truth as often as it says?
+# We judge the random player again and again with N games drawn from all.
+
+
+# %%
+def interval_at(games, trials, rng):
+    """Return a row: how wide the interval of `games` games is, and how often it holds the truth."""
+    found = [
+        statistics.interval(rng.choice(scores, games), rng, resamples=400) for _ in range(trials)
+    ]
+    holds = np.mean([low <= truth <= high for low, high in found])
+    width = np.mean([high - low for low, high in found])
+    return {"games": games, "width": width, "holds the truth": f"{holds:.0%}"}
+
+
+rng = np.random.default_rng(1)
+widths = [interval_at(n, by_budget(smoke=20, fast=400), rng) for n in (3, 5, 10, 30, 100)]
+table(widths)
+
+# %% [markdown]
+# Two things are to be read here. The width falls with the root of the number: four times the games
+# halve it. And with a handful of games the interval promises 95 % and holds less, since the rare good
+# game is often not among them. Thirty are a fair minimum, a hundred are better.
+#
+# ## Exercise 3 · Which of the two is better?
+#
+# The shipped Pong agents, over 100 games each, from `docs/results`:
+
+# %% tags=["nbval-check-output"]
+rows = [*results("teachers"), *results("students")]
+rows = [row for row in rows if row["game"] == "pong"]
+table(rows, "network", "mean", "low", "high", "episodes")
+
+# %% [markdown]
+# How many games would *each* have to play until a difference as small as this one stands clear of
+# chance? Guess the order of magnitude. (The cell takes the spread of single games from the interval:
+# its half is 1.96 spreads over the root of N. The difference of two means spreads root 2 as wide.)
+
+# %% tags=["nbval-check-output"]
+best, second = rows[0], rows[1]
+gap = float(best["mean"]) - float(second["mean"])
+half = (float(best["high"]) - float(best["low"])) / 2
+spread = half / 1.96 * float(best["episodes"]) ** 0.5
+needed = 2 * (1.96 * spread / gap) ** 2
+### BEGIN SOLUTION
+my_guess = 400
+### END SOLUTION
+check_prediction(my_guess, needed, near=200, unit=" games")
+
+# %% [markdown]
+# With fewer, "the teacher is better" is no finding. That is why tables here print an interval beside
+# each mean, and why a student at 99 % of its teacher is called as good.
+#
+# ## Exercise 4 · The first to end
+#
+# Copies of a game are played side by side, because that is quick. We want N games, so why not stop when
+# N have ended? Write it: `scores` and `lengths` are `[E, G]`, copy by game after game. A copy's game
+# ends when it and those before it are over. Return the mean score of the first `episodes` to end.
+
+
+# %%
+def first_to_end(scores, lengths, episodes):
+    ### BEGIN SOLUTION
+    end = lengths.cumsum(1)  # [E, G], the step in which each game ends
+    first = end.argsort(axis=None)[:episodes]
+    return scores.flatten()[first].mean()
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_first_to_end(first_to_end)
+
+# %% [markdown]
+# Now judge the random player both ways, many times, on 12 copies: the first N to end, and N divided
+# among the copies *beforehand*, as `evaluate` does.
+
+# %%
+copies, biased = 12, []
+for games in (12, 24, 48, 96, 192):
+    means = []
+    for _ in range(by_budget(smoke=20, fast=500)):
+        drawn = rng.integers(len(scores), size=(copies, games))
+        early = judging.first_to_end(scores[drawn], lengths[drawn], games)
+        fixed = scores[drawn][:, : games // copies].mean()
+        means.append((early, fixed))
+    early, fixed = np.mean(means, 0)
+    biased.append({"games": games, "first to end": early, "fixed": fixed, "truth": truth})
+
+lines = {
+    name: [{"games": row["games"], "mean score": row[name]} for row in biased]
+    for name in ("first to end", "fixed", "truth")
+}
+show(
+    pictures.curves(lines, ["mean score"], x="games"),
+    "The mean of the first to end lies far below the truth for few games; the fixed number does not.",
+)
+
+# %% [markdown]
+# The first to end are the *short* games, and short games of Breakout are bad ones. More games make the
+# error smaller but it never quite goes. In a game where a quick end is a win it has the other sign.
+# Fixing the number of each copy beforehand costs some waiting and has no bias.
+#
+# ## Exercise 5 · The best of many
+#
+# A [teacher](glossary.md#teacher) is evaluated now and then while it learns, and the best one is kept.
+# How good is the best evaluation? Suppose the agent stopped changing: it is always as good as the
+# shipped teacher, and is evaluated as often as that was in training, with as many games. Predict the
+# highest of these means, on average.
+
+# %%
+curve = [row for row in results("curves/pong") if row["evaluation"] != "nan"]
+evaluations, games = len(curve), teacher.card["made"]["config"]["evaluation_episodes"]
+true_mean = teacher.card["score"]["mean"]
+trials = rng.normal(true_mean, spread, (2_000, evaluations, games)).mean(2)
+highest = trials.max(1)
+### BEGIN SOLUTION
+my_guess = 19.3
+### END SOLUTION
+check_prediction(my_guess, highest.mean(), near=0.2)
+
+# %%
+seen = max(float(row["evaluation"]) for row in curve)
+print(f"best of {len(curve)} real evaluations while learning: {seen:.1f}")
+print(f"the shipped teacher afresh, {score['episodes']} games: {score['mean']:.1f}")
+again = rng.normal(true_mean, spread, (2_000, games)).mean(1)
+figure, axes = plt.subplots(figsize=(5, 2.8), layout="constrained")
+axes.hist(highest, 40, alpha=0.6, label=f"best of {evaluations} evaluations")
+axes.hist(again, 40, alpha=0.6, label="the same agent, scored afresh")
+axes.axvline(true_mean, color="black", ls=":", label="truth")
+axes.set(xlabel=f"mean of {games} games", yticks=[])
+axes.legend(frameon=False, fontsize=8)
+axes.spines[["top", "right", "left"]].set_visible(False)
+show(axes, "The best of many evaluations lies above the truth; a fresh score lies around it.")
+
+# %% [markdown]
+# Nothing was learnt, and yet the best looks better than it is: the maximum picks luck. Choosing an
+# agent this way is sound. Reporting the number that chose it is not: score the choice *afresh*. The
+# real teacher's history is printed above the picture, beside the fresh score of what was shipped.
+#
+# ## Percent of the teacher
+#
+# A student is measured by its own teacher: 100 × student / teacher. Both scores are uncertain, so
+# both are resampled. This is the small fresh evaluation from the top of the lesson, beside the long
+# one from `docs/results`.
+
+
+# %%
+def resampled_means(scores):
+    scores = np.array(scores)
+    return scores[rng.integers(len(scores), size=(10_000, len(scores)))].mean(1)
+
+
+percents = 100 * resampled_means(fresh["net3"].scores) / resampled_means(fresh["teacher"].scores)
+low, high = np.quantile(percents, [0.025, 0.975])
+long = 100 * float(second["mean"]) / true_mean
+print(f"fresh, {judged.episodes} games each: {low:.0f} to {high:.0f} % of the teacher")
+print(f"docs/results, 100 games each: {long:.0f} %")
+
+# %% [markdown]
+# A few games leave several percent open. The check that an agent is what its card says asks only that
+# the two intervals meet: `pdlearn zoo check` does it for all.
+#
+# ## Exercise 6 · One number for many games
+#
+# The paper sums ten games up by the [geometric mean](glossary.md#geometric-mean) of the students'
+# percentages: the N-th root of their product, or `exp` of the mean of the logarithms. Write it.
+
+
+# %%
+def geometric_mean(ratios):
+    ### BEGIN SOLUTION
+    return np.exp(np.log(ratios).mean())
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_geometric_mean(geometric_mean)
+
+# %% [markdown]
+# Why not the usual mean? Take two agents and two games. In one game A scores twice as much as B, in the
+# other half as much.
+
+# %% tags=["nbval-check-output"]
+a_of_b, b_of_a = np.array([200.0, 50.0]), np.array([50.0, 200.0])
+for name, percent in (("A in % of B", a_of_b), ("B in % of A", b_of_a)):
+    geometric = statistics.geometric_mean(percent)
+    print(f"{name}: arithmetic mean {percent.mean():.0f}, geometric mean {geometric:.0f}")
+
+# %% [markdown]
+# By the arithmetic mean each is better than the other. Ratios multiply, and the geometric mean is the
+# one that is turned round when they are. Now the paper's own table B1, students of three sizes in ten
+# games (its teachers and starts, not ours):
+
+# %% tags=["nbval-check-output"]
+summed = []
+for size, printed in TABLE_B1_MEAN.items():
+    percent = np.array([students[size] for students in TABLE_B1.values()])
+    summed.append(
+        {
+            "student": size,
+            "worst game": f"{percent.min():.1f}",
+            "arithmetic": f"{percent.mean():.1f}",
+            "geometric": f"{statistics.geometric_mean(percent):.1f}",
+            "the paper": f"{printed:.1f}",
+        }
+    )
+table(summed)
+
+# %% [markdown]
+# The geometric mean is always the lower one, and most so where a game was lost: high percentages
+# elsewhere cannot buy back Space Invaders. It has a limit: it needs numbers above 0, and a student that
+# loses at Pong has a score below. `statistics.geometric_mean` refuses those with a sentence.
+
+# %% [markdown]
+# ## Quiz
+#
+# 1. Why is an agent judged with one random action in twenty?
+#    <details><summary>Answer</summary>The emulator has no chance in it. Without random actions an agent
+#    would play a handful of games over and over, and could be stuck in one.</details>
+# 2. You play four times as many games. How much narrower is the interval?
+#    <details><summary>Answer</summary>Half as wide: the spread of a mean falls with the root of the
+#    number.</details>
+# 3. Twelve copies play Breakout and you stop after twelve games. What goes wrong?
+#    <details><summary>Answer</summary>Short games end first and are counted twice as readily; in
+#    Breakout they are the bad ones. Fix each copy's number of games beforehand.</details>
+# 4. A training log says "best evaluation 20.1". What do you print in the table?
+#    <details><summary>Answer</summary>Not that: it is the luckiest of many. Keep the agent that made it
+#    and score it afresh, on games that did not choose it.</details>
+# 5. A paper's percentages and yours are of different teachers, from different starts. May you subtract
+#    them?
+#    <details><summary>Answer</summary>No. They may stand side by side, each with its protocol. The
+#    paper starts from positions of human play, this package from no-ops.</details>
+
+# %% [markdown]
+# ## Key points
+#
+# - A score belongs to a protocol: starts, exploration, time limit, raw rewards, unseen seeds.
+# - A mean without an interval says nothing about a difference; thirty games are a fair minimum.
+# - Fix the number of games of each copy beforehand; score afresh what an evaluation chose.
+# - Percent of the teacher for one game, the geometric mean of percentages over many.
+#
+# The protocol is section 4 of the paper, its table B1 the numbers above. `pdlearn evaluate` and
+# `pdlearn zoo check` do from the shell what this lesson did by hand.

@@ -1,0 +1,174 @@
+"""Checkers of judging: an interval by resampling, a biased stop, the mean over games."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from pdlearn import statistics
+from pdlearn.exercises.losses import values
+from pdlearn.exercises.verdicts import Slip, Verdict, compare
+
+RESAMPLES = 10_000
+
+
+def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> float:
+    """Return the mean score of the first `episodes` to end among copies that play side by side.
+
+    `scores` and `lengths` are `[E, G]`: copy, and game after game. It is no way to judge an agent.
+    """
+    first = lengths.cumsum(1).argsort(axis=None, kind="stable")[:episodes]
+    return float(scores.flatten()[first].mean())
+
+
+def _means(scores, rng, replace=True):
+    size = (RESAMPLES if replace else 10, len(scores))
+    if replace:
+        return scores[rng.integers(len(scores), size=size)].mean(1)
+    return np.array([rng.permutation(scores).mean() for _ in range(size[0])])
+
+
+def _around(scores, deviation):
+    return scores.mean() - 1.96 * deviation, scores.mean() + 1.96 * deviation
+
+
+INTERVAL_SLIPS = [
+    Slip(
+        lambda s, rng: np.quantile(s, [0.025, 0.975]),
+        "These are the ends between which single games lie. The interval is of the mean: resample "
+        "the games, take each resample's mean, and the quantiles of the means.",
+    ),
+    Slip(
+        lambda s, rng: np.quantile(_means(s, rng, replace=False), [0.025, 0.975]),
+        "Every resample holds every game once, so all have the same mean. Draw with replacement: "
+        "some games twice, some not at all.",
+    ),
+    Slip(
+        lambda s, rng: np.quantile(_means(s, rng), [0.05, 0.95]),
+        "These ends hold 90 %: 5 % are cut off at each end. For 95 % it is 2.5 %.",
+    ),
+    Slip(
+        lambda s, rng: _around(s, s.std()),
+        "This is the spread of single games. A mean of N games spreads less, by the root of N.",
+    ),
+]
+
+
+def check_interval(function: Callable) -> Verdict:
+    """Check a function of `(scores [N], rng)` that returns `(low, high)`, the mean's 95 % interval.
+
+    Resampling is chance: an end may be a twentieth of the interval away from the package's.
+    """
+    cases = [(values(0, 3.0, 1, 20).flatten().exp(),), (values(1, 2.0, 1, 40).flatten(),)]
+    return compare(
+        _snapped(function),
+        _seeded(statistics.interval),
+        cases,
+        [Slip(_seeded(slip.function), slip.hint) for slip in INTERVAL_SLIPS],
+        "It agrees with `statistics.interval`, as closely as chance allows.",
+    )
+
+
+def _seeded(function: Callable) -> Callable:
+    def interval(scores):
+        return function(scores.numpy().copy(), np.random.default_rng(0))
+
+    return interval
+
+
+def _snapped(function: Callable) -> Callable:
+    """Return `function`, seeded, its answers moved onto the nearest known one if that is near."""
+    if not callable(function):
+        return function
+
+    def snapped(scores):
+        answer = _seeded(function)(scores)
+        ends = np.asarray(answer, dtype=object)
+        if ends.shape != (2,) or not all(isinstance(end, int | float | np.number) for end in ends):
+            return answer
+        low, high = right = _seeded(statistics.interval)(scores)
+        known = [right, *(_seeded(slip.function)(scores) for slip in INTERVAL_SLIPS)]
+        off = [max(abs(np.subtract(ends, other).astype(float))) for other in known]
+        return known[int(np.argmin(off))] if min(off) < (high - low) / 20 else answer
+
+    snapped.__name__ = getattr(function, "__name__", "your function")
+    return snapped
+
+
+def _on_arrays(function: Callable) -> Callable:
+    """Return `function` called with arrays of its own in place of tensors."""
+    if not callable(function):
+        return function
+
+    def on_arrays(*arguments):
+        return function(*(a.numpy().copy() if torch.is_tensor(a) else a for a in arguments))
+
+    on_arrays.__name__ = getattr(function, "__name__", "your function")
+    return on_arrays
+
+
+FIRST_SLIPS = [
+    Slip(
+        lambda s, n, e: s.flatten()[n.flatten().argsort(kind="stable")[:e]].mean(),
+        "This takes the shortest games. A copy's second game ends after its first and its own "
+        "length: add the lengths up along a copy with `cumsum(1)`.",
+    ),
+    Slip(
+        lambda s, n, e: s.flatten()[n.cumsum(0).flatten().argsort(kind="stable")[:e]].mean(),
+        "The lengths are added up over copies. Time runs along a copy: `cumsum(1)`.",
+    ),
+    Slip(
+        lambda s, n, e: s.flatten()[:e].mean(),
+        "This takes the games of the first copies. Copies play at the same time: order by the "
+        "step in which a game ends.",
+    ),
+    Slip(
+        lambda s, n, e: s[:, : e // len(s)].mean(),
+        "This is a number of games a copy fixed beforehand: the right way to judge, but not the "
+        "one whose bias is to be seen.",
+    ),
+    Slip(
+        lambda s, n, e: s.flatten()[n.cumsum(1).flatten().argsort(kind="stable")[:e]].sum(),
+        "This is the sum of the scores; the mean is asked for.",
+    ),
+]
+
+
+def check_first_to_end(function: Callable) -> Verdict:
+    """Check a function of `(scores [E, G], lengths [E, G], episodes)`; see `first_to_end`."""
+
+    cases = []
+    for seed in range(3):
+        lengths = 10 + (20 * values(seed, batch=4, actions=6).abs()).long()
+        cases.append((lengths + values(seed + 9, 2.0, 4, 6), lengths, 8))
+    return compare(
+        _on_arrays(function),
+        _on_arrays(first_to_end),
+        cases,
+        [Slip(_on_arrays(slip.function), slip.hint) for slip in FIRST_SLIPS],
+        "It takes the games that end first.",
+    )
+
+
+GEOMETRIC_SLIPS = [
+    Slip(lambda r: r.mean(), "This is the arithmetic mean."),
+    Slip(lambda r: np.log(r).mean(), "Take `exp` of it: the mean is still a logarithm."),
+    Slip(
+        lambda r: r.prod(),
+        "This is the product; its N-th root is the mean. With logarithms: the mean, not the sum.",
+    ),
+    Slip(lambda r: r.prod() ** 0.5, "The root is the N-th, not the second: N is `len(ratios)`."),
+    Slip(lambda r: 1 / (1 / r).mean(), "This is the harmonic mean."),
+]
+
+
+def check_geometric_mean(function: Callable) -> Verdict:
+    """Check a function of positive `ratios` `[N]` that returns their geometric mean."""
+    cases = [(torch.tensor([2.0, 0.5, 1.5]),), (values(3, 0.3, 1, 7).flatten().exp(),)]
+    return compare(
+        _on_arrays(function),
+        _on_arrays(statistics.geometric_mean),
+        cases,
+        [Slip(_on_arrays(slip.function), slip.hint) for slip in GEOMETRIC_SLIPS],
+        "It agrees with `statistics.geometric_mean`.",
+    )

@@ -1,0 +1,48 @@
+"""Checkers of the teacher's loop: how exploration falls."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pdlearn import dqn
+from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.presets import TeacherConfig
+
+EPSILON_SLIPS = [
+    Slip(
+        lambda c, n: c.epsilon_start - n / c.epsilon_decay_steps * _fall(c),
+        "After the decay it goes on falling, below what is asked for and below 0. Let the part "
+        "that is done stop at 1, as `min` does.",
+    ),
+    Slip(
+        lambda c, n: c.epsilon_start * (1 - min(n / c.epsilon_decay_steps, 1.0)),
+        "It falls to 0; the last value is `epsilon_final`.",
+    ),
+    Slip(
+        lambda c, n: c.epsilon_start - min(n / c.agent_steps, 1.0) * _fall(c),
+        "It falls over the whole run. The decay is `epsilon_decay_steps` long.",
+    ),
+    Slip(
+        lambda c, n: c.epsilon_final + min(n / c.epsilon_decay_steps, 1.0) * _fall(c),
+        "It rises: start and end are exchanged.",
+    ),
+    Slip(
+        lambda c, n: max(c.epsilon_start - n / c.epsilon_decay_steps, c.epsilon_final),
+        "It falls by 1 over the decay, and so arrives early. The whole way is the difference "
+        "between start and end.",
+    ),
+]
+
+
+def _fall(config: TeacherConfig) -> float:
+    return config.epsilon_start - config.epsilon_final
+
+
+def check_epsilon(function: Callable) -> Verdict:
+    """Check a function of `(config, agent_steps)`: exploration that falls linearly, then stays."""
+    config = replace(
+        TeacherConfig(), agent_steps=4_000, epsilon_start=0.9, epsilon_final=0.1,
+        epsilon_decay_steps=1_000,
+    )  # fmt: skip
+    cases = [(config, agent_steps) for agent_steps in (0, 250, 950, 1_000, 3_000)]
+    praise = "It agrees with `dqn.epsilon_at`."
+    return compare(function, dqn.epsilon_at, cases, EPSILON_SLIPS, praise)
