@@ -177,14 +177,14 @@ def update(student, optimizer, observation, teacher_q):
 check_update(update)
 
 # %% [markdown]
-# ## A few hundred steps
+# ## Some more steps
 #
 # The package's `StudentLearner` does the same, with a learning rate that falls as it goes. We watch
 # the loss and the [agreement](glossary.md#agreement): the share of states in which teacher and student
 # would choose the same action.
 
 # %%
-config = replace(pdlearn.DistillConfig(), hours=1, updates_per_hour=by_budget(smoke=20, fast=400))
+config = replace(pdlearn.DistillConfig(), hours=1, updates_per_hour=by_budget(smoke=20, fast=1_500))
 learner = StudentLearner(config, student)
 generator = torch.Generator().manual_seed(2)
 rows, losses = [], []
@@ -199,12 +199,12 @@ while learner.updates < config.updates_per_hour:
 # %%
 show(
     pictures.curves({"student": rows}, ["loss", "agreement"]),
-    "The loss falls while the student learns; its agreement with the teacher creeps upwards.",
+    "The loss rests at first, then falls; with it the agreement rises from chance.",
 )
 
 # %% [markdown]
-# The loss falls, and the student begins to choose as its teacher does. It has seen a few hundred
-# minibatches; the shipped `net3` saw ten thousand.
+# At first the student only finds out how often each action is called for; then it begins to see when.
+# The shipped `net3` went on for several times as long.
 #
 # ## Exercise 3 · How often does a good student agree?
 #
@@ -219,9 +219,9 @@ measured = 100 * agreement(net3.network, memory, torch.Generator().manual_seed(3
 check_prediction(my_guess, measured, near=5, unit=" %")
 
 # %% [markdown]
-# In most states next to nothing hangs on the choice: the ball is far away, and pressing FIRE hardly ever
-# changes anything, so that RIGHT and RIGHTFIRE are the same move. Where nothing hangs on it, nothing is
-# lost by choosing otherwise.
+# In most states next to nothing hangs on the choice: the ball is far away, and RIGHT and RIGHTFIRE are
+# the same move. FIRE does something only as the paddle meets the ball, and there the teacher knows it:
+# look at its values above. Where nothing hangs on it, nothing is lost by choosing otherwise.
 #
 # ## Exercise 4 · Does the beginner win points?
 #

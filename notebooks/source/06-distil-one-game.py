@@ -338,7 +338,7 @@ print(
 #    student makes mistakes, meets those states, and should have seen what to do there.</details>
 # 3. Agreement is 0.5 after learning. Is that bad?
 #    <details><summary>Answer</summary>Not in Pong: in most states nothing hangs on the choice, and
-#    pressing FIRE as well hardly changes anything. The score says how good it is.</details>
+#    FIRE does something only as the paddle meets the ball. The score says how good it is.</details>
 # 4. The loss on recorded states is far below the loss on unseen games. What would help?
 #    <details><summary>Answer</summary>More play to learn from. More updates on the same play would
 #    widen the gap.</details>
