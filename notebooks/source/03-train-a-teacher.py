@@ -40,7 +40,7 @@ from pdlearn.lessons import by_budget, live_curve, pictures, results, show, tabl
 curve = results("curves/pong")
 show(
     plots.learning_curve("pong", curve),
-    "Pong's teacher: its score stays at random play for long, then rises to Nature DQN's.",
+    "Pong's teacher: its score begins at random play and rises steeply to Nature DQN's.",
 )
 
 # %% [markdown]
@@ -205,7 +205,7 @@ show(
 # %%
 rows = []
 run = pdlearn.Teaching("pdlearn/Catch-v0", catch, seed=1, precision="float32")
-caption = "Catch is learnt: the score of evaluations rises to 1; the loss tells nothing of it."
+caption = "Catch is learnt: the score of evaluations rises towards 1; the loss goes up and down."
 for row in live_curve(run, ["evaluation", "loss"], caption):
     rows.append(row)
 
@@ -232,7 +232,7 @@ broken = {
     "no target network": replace(catch, target_period_updates=1),
     "clipped memory": replace(catch, memory_steps=80),
 }
-runs = {"as it should be": rows}
+runs = {"teacher, whole": rows}
 for name, config in broken.items():
     runs[name] = list(pdlearn.Teaching("pdlearn/Catch-v0", config, seed=1, precision="float32"))
 
@@ -314,7 +314,7 @@ for score, steps in steps_to.items():
 # `pdlearn teach pong --resume runs/teach-pong-0` goes on. The same in Python, on Catch:
 
 # %% tags=["nbval-check-output"]
-short = replace(catch, agent_steps=800, learn_start_steps=200, evaluation_period_steps=200)
+short = replace(catch, agent_steps=1_200, learn_start_steps=200, evaluation_period_steps=200)
 with tempfile.TemporaryDirectory() as folder:
     first = pdlearn.Teaching("pdlearn/Catch-v0", short, precision="float32", folder=folder)
     for row in itertools.islice(first, 2):
