@@ -160,7 +160,9 @@ def test_a_bad_input_gets_one_sentence_and_status_2(at, capsys, arguments, sente
 TEACH_FOREVER = (
     "import pdlearn.runs; pdlearn.runs.SAVE_SECONDS = 0.0\n"
     "from pdlearn.cli import main\n"
+    # Minutes end it even where the test was killed before it could.
     f"raise SystemExit(main(['teach', {CATCH!r}, '--folder', 'r', '--agent-steps', '100000000',\n"
+    "    '--minutes', '5',\n"
     "    '--budget', 'smoke', '--device', 'cpu', '--set', 'size=net3',\n"
     "    'evaluation_period_steps=1000000000']))"
 )
@@ -197,7 +199,7 @@ def test_a_stopped_online_run_goes_on_where_it_was_saved(at, how):
     process = run_python(
         "import pdlearn.runs; pdlearn.runs.SAVE_SECONDS = 0.0\n"
         "from pdlearn.cli import main\n"
-        f"raise SystemExit(main({[*ONLINE, 'agent_steps=100000000']}))",
+        f"raise SystemExit(main({[*ONLINE, 'agent_steps=100000000', '--minutes', '5']}))",
         at,
     )
     wait_for_rows(at / "r", 4, process)
