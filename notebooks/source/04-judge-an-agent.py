@@ -84,7 +84,7 @@ different = len({picture.tobytes() for picture in started})
 ### BEGIN SOLUTION
 my_guess = 8
 ### END SOLUTION
-check_prediction(my_guess, different, near=2, unit=" pictures")
+check_prediction(my_guess, different, near=2, unit="")
 
 # %% [markdown]
 # All sixteen look alike, because the ball is served later. An agent that always took its best action
