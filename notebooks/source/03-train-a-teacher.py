@@ -95,7 +95,7 @@ check_prediction(my_guess, random_score, near=0.1)
 # %%
 def td_target(reward_t, discount_t, target_q_t):
     ### BEGIN SOLUTION
-    return reward_t + discount_t * target_q_t.max(dim=1).values
+    return (reward_t + discount_t * target_q_t.max(dim=1).values).detach()
     ### END SOLUTION
 
 
