@@ -329,8 +329,8 @@ table(
 # All four losses fell, the broken one too, and below 0, where no KL divergence ever is. But that student
 # has [collapsed](glossary.md#collapse): it takes one action in every state. Without the logarithm, an
 # action whose probability has reached 0 costs nothing more, so nothing brings it back. KL and NLL have
-# begun to tell states apart. MSE has brought its loss down the furthest and chooses little better than
-# the blind player: what it has learnt is what states are worth.
+# begun to tell states apart. MSE has brought its loss down the furthest and is right no
+# more often than the blind player: what it has learnt is what states are worth.
 #
 # ## Exercise 6 · Name the mistake
 #
