@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -61,6 +62,12 @@ def test_watching_yields_every_row_and_the_twin_is_of_the_end():
     assert widget.png != before and "score 4, evaluation 4" in widget.alt
 
 
+def in_a_loop(coroutine):
+    """Run `coroutine` to its end; in a thread, as the browser's loop may run in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 def test_stop_ends_a_run_after_the_next_row_and_saves_it(tmp_path):
     from pdlearn.dqn import Teaching
 
@@ -78,7 +85,7 @@ def test_stop_ends_a_run_after_the_next_row_and_saves_it(tmp_path):
                 widget._stop({"t": "stop"})
         return count
 
-    count = asyncio.run(train())
+    count = in_a_loop(train())
     assert count == 2
     assert (tmp_path / "state.safetensors").exists()
     assert widget.data["standing"] == f"stopped, saved in {tmp_path}"
@@ -100,7 +107,7 @@ def test_between_rows_the_kernel_can_do_other_things():
         task.cancel()
         return order
 
-    order = asyncio.run(train())
+    order = in_a_loop(train())
     rows = [i for i, what in enumerate(order) if what == "row"]
     assert len(rows) == 4 and all(order[i - 1] == "other" for i in rows)
 
