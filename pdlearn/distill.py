@@ -54,10 +54,12 @@ class StudentLearner(Learner):
         return mse_loss(output, batch.teacher_q)
 
     def learning_rate(self) -> float:
-        """Return the step size now: linear from the first to the last over the whole run."""
+        """Return the next step size: linear to its last over the whole run, but for a warm-up."""
         config = self.config
-        done = min(self.updates / (config.hours * config.updates_per_hour), 1.0)
-        return config.learning_rate + done * (config.learning_rate_final - config.learning_rate)
+        whole = config.hours * config.updates_per_hour
+        done = min(self.updates / whole, 1.0)
+        falling = config.learning_rate + done * (config.learning_rate_final - config.learning_rate)
+        return falling * min((self.updates + 1) / max(config.warmup_share * whole, 1.0), 1.0)
 
 
 @torch.no_grad()
