@@ -42,7 +42,7 @@ def taught():
 
 COPYING = replace(
     TINY, hours=1, steps_per_hour=4_000, updates_per_hour=400, minibatch=32, collection_epsilon=0.2,
-    learning_rate=1e-3,
+    learning_rate=1e-3, temperature=0.1,
 )  # fmt: skip
 
 
