@@ -34,7 +34,7 @@ CHECKERS = [
     (exercises.check_rebuild, r.rebuild, r.REBUILD_SLIPS),
     (exercises.check_discounts, r.discounts, r.DISCOUNTS_SLIPS),
     (exercises.check_td_target, losses.td_target, a.TARGET_SLIPS),
-    (exercises.check_n_step, a.n_step, r.N_STEP_SLIPS),
+    (exercises.check_n_step, a.n_step, a.N_STEP_SLIPS),
     (exercises.check_double_target, losses.td_target, a.DOUBLE_SLIPS),
     (exercises.check_td_loss, losses.td_loss, a.TD_LOSS_SLIPS),
     (exercises.check_episode_lengths, s.episode_lengths, s.EPISODE_LENGTHS_SLIPS),
