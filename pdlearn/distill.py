@@ -35,7 +35,7 @@ class StudentLearner(Learner):
     """A network that learns its teachers' choices by the configured loss."""
 
     def __init__(self, config: DistillConfig, network: nn.Module, precision: str = "float32"):
-        super().__init__(config, network, precision)
+        super().__init__(config.settled(), network, precision)
         if config.loss not in ("kl", "reverse_kl", "nll", "mse"):
             raise ValueError(f"unknown loss {config.loss!r}; expected kl, reverse_kl, nll or mse")
 
@@ -118,7 +118,7 @@ class Distillation(Run):
         recording: Memory | Sequence[Memory] | None = None,
         **keywords,
     ):
-        super().__init__(config, **keywords)
+        super().__init__(config.settled(), **keywords)
         teachers = [teacher] if isinstance(teacher, Agent) else list(teacher)
         recordings = [recording] if isinstance(recording, Memory) else recording
         _refuse_ill_matched(teachers)
@@ -143,7 +143,7 @@ class Distillation(Run):
             config.size, tuple(teachers[0].card["observation_shape"]),
             torch.Generator().manual_seed(self.seed),
         ).to(self.device)  # fmt: skip
-        self.learner = StudentLearner(config, network, self.precision)
+        self.learner = StudentLearner(self.config, network, self.precision)
         self.students = {
             game: network.for_game(game) if self.several else network for game in self.teachers
         }

@@ -85,8 +85,8 @@ class DistillConfig:
     """states a minibatch"""
     optimizer: str = "adam"
     """adam or rmsprop"""
-    learning_rate: float = 3e-3
-    """largest step size"""
+    learning_rate: float | None = None
+    """largest step size (default: 3e-3, of networks of the teacher's size and larger 3e-4)"""
     learning_rate_final: float = 3e-5
     """step size at the end (linear decay)"""
     warmup_share: float = 0.1
@@ -99,6 +99,16 @@ class DistillConfig:
     """exploration while recording"""
     student_share: float = 0.0
     """share of recorded steps that the student takes (0 in the paper); the teacher labels all"""
+
+    def settled(self) -> "DistillConfig":
+        """Return the same settings with a number for the step size.
+
+        What teaches small networks quickly silences large ones within a few hundred updates.
+        """
+        if self.learning_rate is not None:
+            return self
+        large = self.size in ("teacher", "multi3", "multi10")
+        return replace(self, learning_rate=3e-4 if large else 3e-3)
 
 
 @dataclass(frozen=True)

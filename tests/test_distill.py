@@ -88,7 +88,7 @@ def test_each_hour_of_play_is_followed_by_its_updates():
 
 def test_the_step_size_rises_then_falls_to_its_final_value():
     run = Distillation(some_teacher(), TINY, precision="float32")  # 60 updates, 6 of them warm-up
-    high, low = TINY.learning_rate, TINY.learning_rate_final
+    high, low = TINY.settled().learning_rate, TINY.learning_rate_final
     assert run.learner.learning_rate() == pytest.approx(high / 6)
     run.learner.updates = 6
     assert run.learner.learning_rate() == pytest.approx(high + 0.1 * (low - high))
@@ -99,7 +99,20 @@ def test_the_step_size_rises_then_falls_to_its_final_value():
 
 def test_without_warm_up_the_first_step_is_the_largest():
     run = Distillation(some_teacher(), replace(TINY, warmup_share=0.0), precision="float32")
-    assert run.learner.learning_rate() == TINY.learning_rate
+    assert run.learner.learning_rate() == TINY.settled().learning_rate
+
+
+def test_the_step_size_is_that_of_the_network_unless_it_is_given():
+    rates = {
+        size: replace(TINY, size=size).settled().learning_rate
+        for size in ("net5", "net3", "net1", "teacher", "multi3", "multi10")
+    }
+    assert rates == dict.fromkeys(("net5", "net3", "net1"), 3e-3) | dict.fromkeys(
+        ("teacher", "multi3", "multi10"), 3e-4
+    )
+    assert replace(TINY, size="teacher", learning_rate=1e-2).settled().learning_rate == 1e-2
+    run = Distillation(some_teacher(), replace(TINY, size="teacher"), precision="float32")
+    assert run.settings()["learning_rate"] == 3e-4
 
 
 def test_a_resumed_run_goes_on_with_the_next_hour(tmp_path):
