@@ -69,7 +69,7 @@ def row_of(agent: Agent) -> dict:
         "temperature": config.get("temperature", "") if config.get("loss") == "kl" else "",
         "seed": made["seed"],
         "agent_steps": made["agent_steps"],
-        "samples": made["updates"] * config["minibatch"],
+        "samples": made.get("samples", made["updates"] * config["minibatch"]),
         "protocol": f"no-op starts, epsilon {score['epsilon']}, 108000-frame cap, raw score",
         "episodes": score["episodes"],
         "mean": round(score["mean"], 3),
