@@ -17,6 +17,12 @@ from pdlearn.exercises.losses import (
     check_teacher_policy,
 )
 from pdlearn.exercises.predictions import check_choice, check_prediction
+from pdlearn.exercises.reading import (
+    check_normalised,
+    check_percent_interval,
+    check_recipe_interval,
+    check_sentence,
+)
 from pdlearn.exercises.remembering import (
     check_discounts,
     check_double_target,
@@ -51,9 +57,13 @@ __all__ = [
     "check_mse_loss",
     "check_n_step",
     "check_nll_loss",
+    "check_normalised",
+    "check_percent_interval",
     "check_prediction",
     "check_push",
     "check_rebuild",
+    "check_recipe_interval",
+    "check_sentence",
     "check_shrink",
     "check_td_loss",
     "check_td_target",
