@@ -14,6 +14,7 @@ from pdlearn.exercises import (
     compare,
 )
 from pdlearn.exercises import distilling as d
+from pdlearn.exercises import following as f
 from pdlearn.exercises import judging as j
 from pdlearn.exercises import losses as l
 from pdlearn.exercises import reading as rd
@@ -51,6 +52,8 @@ CHECKERS = [
     (exercises.check_geometric_mean, statistics.geometric_mean, j.GEOMETRIC_SLIPS),
     (exercises.check_normalised, games.normalise, rd.NORMALISE_SLIPS),
     (exercises.check_recipe_interval, rd.recipe_interval, rd.RECIPE_SLIPS),
+    (exercises.check_teacher_at, f.teacher_at, f.TEACHER_SLIPS),
+    (exercises.check_swing, f.swing, f.SWING_SLIPS),
     (exercises.check_percent_interval, rd.percent_interval, rd.PERCENT_SLIPS),
 ]
 each_checker = pytest.mark.parametrize(

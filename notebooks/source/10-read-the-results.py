@@ -7,7 +7,7 @@
 #     objectives:
 #     - read a table of results, ours or the paper's, and say what it does and does not show
 #     - say what a percentage is of, and what the way it is counted hides
-#     - tell an interval over games played from one over seeds and one over games
+#     - tell an interval over episodes from one over seeds and one over games
 #     - write one honest sentence about one number
 # ---
 
@@ -198,7 +198,7 @@ show(axes, "The paper's mean for net3 over every choice of so few games: it scat
 # An [interval](glossary.md#interval) says what else might have come out, had something been drawn
 # again. What? Three tables, three answers:
 #
-# - *games played*: the same student plays again (`low` and `high` of our rows),
+# - *[episodes](glossary.md#episode)*: the same student plays again (`low` and `high` of our rows),
 # - *[seeds](glossary.md#seed)*: the recipe makes another student, from other first weights,
 # - *games*: the ten of the paper are ten of all there are (the bars of its figure 3).
 
@@ -408,7 +408,7 @@ Markdown(
 # %% [markdown]
 # Nearly nothing in such a table may be subtracted. What can be compared is the *order*: does the student
 # that is better in the paper come out better here, by more than chance? We draw both scores of each
-# pair from their intervals, over games played.
+# pair from their intervals, over episodes.
 
 
 # %%
@@ -495,7 +495,7 @@ check_sentence(my_sentence, facts)
 #
 # - Ask of every percentage: of what, from which starts, over which games?
 # - The geometric mean is ruled by the worst game, and a mean over fewer games is another mean.
-# - An interval is over games played, over seeds or over games; each answers its own question.
+# - An interval is over episodes, over seeds or over games; each answers its own question.
 # - A ratio is as unsure as both its parts. What was chosen by its score is scored afresh.
 # - Compare orders within a protocol, not numbers across two.
 #

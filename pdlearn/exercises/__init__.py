@@ -5,6 +5,7 @@ it sees; `verdicts` holds what an answer is compared with, the other files a top
 """
 
 from pdlearn.exercises.distilling import check_agreement, check_update, check_variety
+from pdlearn.exercises.following import check_swing, check_teacher_at
 from pdlearn.exercises.judging import (
     check_first_to_end,
     check_geometric_mean,
@@ -65,8 +66,10 @@ __all__ = [
     "check_recipe_interval",
     "check_sentence",
     "check_shrink",
+    "check_swing",
     "check_td_loss",
     "check_td_target",
+    "check_teacher_at",
     "check_teacher_policy",
     "check_update",
     "check_variety",
