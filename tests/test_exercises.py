@@ -1,5 +1,6 @@
 """Checkers: the right answer passes, every slip gets its hint, nothing a learner writes raises."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -92,6 +93,12 @@ def test_every_checker_is_tested_here():
     functions = {name for name in exercises.__all__ if name.startswith("check_")}
     tested = {check.__name__ for check, _, _ in CHECKERS}
     assert functions - tested == {"check_choice", "check_prediction", "check_sentence"}
+
+
+def test_students_follow_whom_online_distillation_lets_them_follow():
+    evaluations = np.array([1.0, 3.0, 2.0, 3.0, 5.0, 4.5])  # as tests/test_online.py scripts them
+    assert f.teacher_at(evaluations).tolist() == [0, 1, 1, 3, 4, 4]
+    assert f.swing(evaluations) == pytest.approx((2 + 1 + 1 + 2 + 0.5) / 5)
 
 
 def test_a_loss_that_runs_out_of_numbers_is_told_so():
