@@ -14,9 +14,9 @@
 # # 09 · The student follows a teacher still learning
 #
 # So far the [teacher](glossary.md#teacher) had finished before its student began. Need it? The paper
-# lets a [student](glossary.md#student) learn while its teacher does: *online*
-# [distillation](glossary.md#distillation). The student's curve comes out far calmer than that of the DQN
-# it learns from. Here you see why, on Pong, and watch it happen on a small game.
+# lets a [student](glossary.md#student) learn while its teacher does:
+# [online distillation](glossary.md#online-distillation). Its student's curve is far calmer than that of
+# the DQN it learns from. Here you see why, on Pong, and watch it happen on a small game.
 
 # %%
 from copy import deepcopy
@@ -94,7 +94,8 @@ show(
 # %% [markdown]
 # ## Exercise 2 · How much does a curve swing?
 #
-# "Steadier" wants a number. Take the mean change from one point to the next, up or down: the *swing*.
+# "Steadier" wants a number. Take the mean change from one point to the next, up or down: the
+# [swing](glossary.md#swing).
 
 
 # %%
