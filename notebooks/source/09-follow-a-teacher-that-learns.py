@@ -206,8 +206,9 @@ show(
 )
 
 # %% [markdown]
-# It still plays, and it changes its mind all the time: mostly where nothing hangs on the action, but in
-# decisive states too. All of a DQN hangs together. An update for one state moves the values of all
+# Look at the score: that is what so few updates can do. (Some more often bring it back; that is the
+# swing.) The network changes its mind all the time, mostly where nothing hangs on the action, but in
+# decisive states too. All of a DQN hangs together: an update for one state moves the values of all
 # others, and its own targets with them (lesson 02). A student of each of these networks in turn would be
 # told now this, now that, in the very same state.
 #
@@ -333,7 +334,12 @@ table(
 )  # fmt: skip
 
 # %% [markdown]
-# READING
+# The same DQN, rounds and loss; only *whom* the student follows differs. That of the current DQN takes
+# over each fall, since it learns from whoever has just fallen. That of the best so far learns the same
+# policy round after round. This is where the calm comes from: its targets stand still. A DQN has no such
+# luck, since its targets are made of its own values.
+#
+# It is one run of a small game. The paper's figure 5 shows two students of one DQN, on Q\*bert.
 #
 # ## The luckiest so far
 #
