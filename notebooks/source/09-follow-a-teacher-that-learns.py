@@ -206,7 +206,7 @@ show(
 )
 
 # %% [markdown]
-# Look at the score: that is what so few updates can do. (Some more often bring it back; that is the
+# Look at the score: that is what so few updates can do. (A few more may bring it back, and that is the
 # swing.) The network changes its mind all the time, mostly where nothing hangs on the action, but in
 # decisive states too. All of a DQN hangs together: an update for one state moves the values of all
 # others, and its own targets with them (lesson 02). A student of each of these networks in turn would be
