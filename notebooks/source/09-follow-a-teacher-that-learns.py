@@ -223,7 +223,8 @@ show(
 # %%
 ROUND = by_budget(smoke=100, fast=400)
 taught = replace(
-    pdlearn.TeacherConfig(), size="net3", num_envs=8, agent_steps=by_budget(smoke=6, fast=18) * ROUND, memory_steps=6_000,
+    pdlearn.TeacherConfig(), size="net3", num_envs=8, memory_steps=6_000,
+    agent_steps=by_budget(smoke=6, fast=18) * ROUND,
     learn_start_steps=by_budget(smoke=100, fast=500), minibatch=32, samples_per_step=4.0,
     learning_rate=1e-3, learning_rate_final=1e-3, target_period_updates=100,
     epsilon_decay_steps=3_000, evaluation_period_steps=ROUND,
@@ -469,5 +470,4 @@ Markdown(claims.of_online("online", long_rows) if long_rows else "They have not 
 # - The swing is the mean change between neighbours, in the second half of a run.
 # - The best so far is also the luckiest so far: evaluate over many games, and judge it afresh.
 #
-# The paper: online distillation in section 3, figure 5 and appendix C. The code of this lesson is
-# `pdlearn/online.py`.
+# The paper: figure 5, and two more games in appendix C. The code of this lesson is `pdlearn/online.py`.
