@@ -1,15 +1,25 @@
 """Checkers: the right answer passes, every slip gets its hint, nothing a learner writes raises."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from pdlearn import dqn, exercises, losses, statistics
-from pdlearn.exercises import Verdict, check_choice, check_kl_loss, check_prediction, compare
+from pdlearn import dqn, exercises, games, losses, statistics
+from pdlearn.exercises import (
+    Verdict,
+    check_choice,
+    check_kl_loss,
+    check_prediction,
+    check_sentence,
+    compare,
+)
 from pdlearn.exercises import distilling as d
+from pdlearn.exercises import following as f
 from pdlearn.exercises import judging as j
 from pdlearn.exercises import looking_ahead as a
 from pdlearn.exercises import losses as l
+from pdlearn.exercises import reading as rd
 from pdlearn.exercises import remembering as r
 from pdlearn.exercises import seeing as s
 from pdlearn.exercises import teaching as t
@@ -42,6 +52,11 @@ CHECKERS = [
     (exercises.check_first_to_end, j.first_to_end, j.FIRST_SLIPS),
     (exercises.check_epsilon, dqn.epsilon_at, t.EPSILON_SLIPS),
     (exercises.check_geometric_mean, statistics.geometric_mean, j.GEOMETRIC_SLIPS),
+    (exercises.check_normalised, games.normalise, rd.NORMALISE_SLIPS),
+    (exercises.check_recipe_interval, rd.recipe_interval, rd.RECIPE_SLIPS),
+    (exercises.check_teacher_at, f.teacher_at, f.TEACHER_SLIPS),
+    (exercises.check_swing, f.swing, f.SWING_SLIPS),
+    (exercises.check_percent_interval, rd.percent_interval, rd.PERCENT_SLIPS),
 ]
 each_checker = pytest.mark.parametrize(
     ("check", "right", "slips"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]
@@ -78,7 +93,13 @@ def test_nonsense_is_answered_with_a_sentence(check, right, slips, nonsense):
 def test_every_checker_is_tested_here():
     functions = {name for name in exercises.__all__ if name.startswith("check_")}
     tested = {check.__name__ for check, _, _ in CHECKERS}
-    assert functions - tested == {"check_choice", "check_prediction"}
+    assert functions - tested == {"check_choice", "check_prediction", "check_sentence"}
+
+
+def test_students_follow_whom_online_distillation_lets_them_follow():
+    evaluations = np.array([1.0, 3.0, 2.0, 3.0, 5.0, 4.5])  # as tests/test_online.py scripts them
+    assert f.teacher_at(evaluations).tolist() == [0, 1, 1, 3, 4, 4]
+    assert f.swing(evaluations) == pytest.approx((2 + 1 + 1 + 2 + 0.5) / 5)
 
 
 def test_a_loss_that_runs_out_of_numbers_is_told_so():
@@ -147,6 +168,55 @@ def test_a_choice_gets_the_hint_of_what_was_chosen():
     assert check_choice("mse", "kl", hints) == Verdict("not yet", "no.")
     assert check_choice("nll", "kl", hints).state == "not yet"
     assert check_choice(..., "kl", hints).state == "missing"
+
+
+FACTS = {
+    "game": "Pong", "student": "net3", "percent": 98.87, "low": 96.5, "high": 101.3,
+    "episodes": 100, "seed": 0,
+}  # fmt: skip
+SENTENCE = (
+    "Our net3, trained from one seed, makes 98.9 % of its teacher's score in Pong, with an "
+    "interval of 96.5 to 101.3 % over 100 games from no-op starts."
+)
+
+
+def test_a_sentence_with_all_that_a_reader_needs_passes():
+    assert check_sentence(SENTENCE, FACTS).state == "right"
+    assert check_sentence(SENTENCE.replace("98.9", "99").replace("96.5", "96"), FACTS).state == (
+        "right"
+    )
+
+
+@pytest.mark.parametrize(
+    ("left_out", "hint"),
+    [
+        ("net3", "which student"),
+        (" in Pong", "the game"),
+        ("98.9 % of ", "the percentage"),
+        ("teacher", "of what it is a percentage"),
+        ("96.5", "both ends"),
+        ("101.3", "both ends"),
+        ("100", "over how many games"),
+        ("seed", "how many seeds"),
+        ("no-op", "from which starts"),
+    ],
+)
+def test_a_sentence_is_told_what_it_leaves_out(left_out, hint):
+    assert left_out in SENTENCE
+    verdict = check_sentence(SENTENCE.replace(left_out, ""), FACTS)
+    assert verdict.state == "not yet" and hint in verdict.text
+
+
+@pytest.mark.parametrize("word", rd.TOO_MUCH)
+def test_a_sentence_that_says_too_much_is_told_so(word):
+    verdict = check_sentence(f"{SENTENCE} This {word.title()}s it.", FACTS)
+    assert verdict.state == "not yet" and rd.TOO_MUCH[word] in verdict.text
+
+
+@pytest.mark.parametrize("nothing", [None, ...])
+def test_no_sentence_is_missing(nothing):
+    assert check_sentence(nothing, FACTS).state == "missing"
+    assert check_sentence(98.9, FACTS).state == "not yet"
 
 
 def test_a_verdict_is_text_and_safe_html():

@@ -5,6 +5,7 @@ it sees; `verdicts` holds what an answer is compared with, the other files a top
 """
 
 from pdlearn.exercises.distilling import check_agreement, check_update, check_variety
+from pdlearn.exercises.following import check_swing, check_teacher_at
 from pdlearn.exercises.judging import (
     check_first_to_end,
     check_geometric_mean,
@@ -23,6 +24,12 @@ from pdlearn.exercises.losses import (
     check_teacher_policy,
 )
 from pdlearn.exercises.predictions import check_choice, check_prediction
+from pdlearn.exercises.reading import (
+    check_normalised,
+    check_percent_interval,
+    check_recipe_interval,
+    check_sentence,
+)
 from pdlearn.exercises.remembering import check_discounts, check_rebuild
 from pdlearn.exercises.seeing import (
     check_agent_step,
@@ -50,12 +57,18 @@ __all__ = [
     "check_mse_loss",
     "check_n_step",
     "check_nll_loss",
+    "check_normalised",
+    "check_percent_interval",
     "check_prediction",
     "check_push",
     "check_rebuild",
+    "check_recipe_interval",
+    "check_sentence",
     "check_shrink",
+    "check_swing",
     "check_td_loss",
     "check_td_target",
+    "check_teacher_at",
     "check_teacher_policy",
     "check_update",
     "check_variety",

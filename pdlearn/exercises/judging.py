@@ -7,6 +7,7 @@ import torch
 
 from pdlearn import statistics
 from pdlearn.exercises.losses import values
+from pdlearn.exercises.resampling import compare_intervals, on_arrays
 from pdlearn.exercises.verdicts import Slip, Verdict, compare
 
 RESAMPLES = 10_000
@@ -55,56 +56,10 @@ INTERVAL_SLIPS = [
 
 
 def check_interval(function: Callable) -> Verdict:
-    """Check a function of `(scores [N], rng)` that returns `(low, high)`, the mean's 95 % interval.
-
-    Resampling is chance: an end may be a twentieth of the interval away from the package's.
-    """
+    """Check a function of `(scores [N], rng)` that returns `(low, high)`, the mean's 95 %."""
     cases = [(values(0, 3.0, 1, 20).flatten().exp(),), (values(1, 2.0, 1, 40).flatten(),)]
-    return compare(
-        _snapped(function),
-        _seeded(statistics.interval),
-        cases,
-        [Slip(_seeded(slip.function), slip.hint) for slip in INTERVAL_SLIPS],
-        "It agrees with `statistics.interval`, as closely as chance allows.",
-    )
-
-
-def _seeded(function: Callable) -> Callable:
-    def interval(scores):
-        return function(scores.numpy().copy(), np.random.default_rng(0))
-
-    return interval
-
-
-def _snapped(function: Callable) -> Callable:
-    """Return `function`, seeded, its answers moved onto the nearest known one if that is near."""
-    if not callable(function):
-        return function
-
-    def snapped(scores):
-        answer = _seeded(function)(scores)
-        ends = np.asarray(answer, dtype=object)
-        if ends.shape != (2,) or not all(isinstance(end, int | float | np.number) for end in ends):
-            return answer
-        low, high = right = _seeded(statistics.interval)(scores)
-        known = [right, *(_seeded(slip.function)(scores) for slip in INTERVAL_SLIPS)]
-        off = [max(abs(np.subtract(ends, other).astype(float))) for other in known]
-        return known[int(np.argmin(off))] if min(off) < (high - low) / 20 else answer
-
-    snapped.__name__ = getattr(function, "__name__", "your function")
-    return snapped
-
-
-def _on_arrays(function: Callable) -> Callable:
-    """Return `function` called with arrays of its own in place of tensors."""
-    if not callable(function):
-        return function
-
-    def on_arrays(*arguments):
-        return function(*(a.numpy().copy() if torch.is_tensor(a) else a for a in arguments))
-
-    on_arrays.__name__ = getattr(function, "__name__", "your function")
-    return on_arrays
+    praise = "It agrees with `statistics.interval`, as closely as chance allows."
+    return compare_intervals(function, statistics.interval, cases, INTERVAL_SLIPS, praise)
 
 
 FIRST_SLIPS = [
@@ -142,10 +97,10 @@ def check_first_to_end(function: Callable) -> Verdict:
         lengths = 10 + (20 * values(seed, batch=4, actions=6).abs()).long()
         cases.append((lengths + values(seed + 9, 2.0, 4, 6), lengths, 8))
     return compare(
-        _on_arrays(function),
-        _on_arrays(first_to_end),
+        on_arrays(function),
+        on_arrays(first_to_end),
         cases,
-        [Slip(_on_arrays(slip.function), slip.hint) for slip in FIRST_SLIPS],
+        [Slip(on_arrays(slip.function), slip.hint) for slip in FIRST_SLIPS],
         "It takes the games that end first.",
     )
 
@@ -166,9 +121,9 @@ def check_geometric_mean(function: Callable) -> Verdict:
     """Check a function of positive `ratios` `[N]` that returns their geometric mean."""
     cases = [(torch.tensor([2.0, 0.5, 1.5]),), (values(3, 0.3, 1, 7).flatten().exp(),)]
     return compare(
-        _on_arrays(function),
-        _on_arrays(statistics.geometric_mean),
+        on_arrays(function),
+        on_arrays(statistics.geometric_mean),
         cases,
-        [Slip(_on_arrays(slip.function), slip.hint) for slip in GEOMETRIC_SLIPS],
+        [Slip(on_arrays(slip.function), slip.hint) for slip in GEOMETRIC_SLIPS],
         "It agrees with `statistics.geometric_mean`.",
     )

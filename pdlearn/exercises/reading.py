@@ -1,0 +1,214 @@
+"""Checkers of reading results: percent of what, an interval over what, what may be said."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from pdlearn import statistics
+from pdlearn.exercises.losses import values
+from pdlearn.exercises.resampling import compare_intervals
+from pdlearn.exercises.verdicts import Slip, Verdict, compare, is_blank
+from pdlearn.games import GAMES, normalise
+
+RESAMPLES = 10_000
+
+NORMALISE_SLIPS = [
+    Slip(
+        lambda g, s: 100 * s / GAMES[g].human,
+        "This is percent of the human's points, and 0 points are not where a game begins: random "
+        "play of Pong has fewer, of Ms. Pacman more. Measure both from random play.",
+    ),
+    Slip(
+        lambda g, s: 100 * (s - GAMES[g].random) / GAMES[g].human,
+        "Random play is subtracted above the line only. The human began there too: subtract it "
+        "below as well.",
+    ),
+    Slip(
+        lambda g, s: (s - GAMES[g].random) / (GAMES[g].human - GAMES[g].random),
+        "It is a share; percent are a hundred times as many.",
+    ),
+    Slip(
+        lambda g, s: 100 * (s - GAMES[g].random) / (GAMES[g].dqn - GAMES[g].random),
+        "This measures by Nature DQN. A human's score is `pdlearn.GAMES[game].human`.",
+    ),
+    Slip(
+        lambda g, s: 100 * (GAMES[g].human - s) / (GAMES[g].human - GAMES[g].random),
+        "This is what is missing to the human: random play comes out as 100.",
+    ),
+]
+
+
+def check_normalised(function: Callable) -> Verdict:
+    """Check a function of `(game, score)`: percent of the way from random play to a human's."""
+    cases = [("pong", -20.7), ("pong", 18.0), ("breakout", 120.0), ("ms_pacman", 2_000.0)]
+    praise = "It agrees with `games.normalise`."
+    return compare(function, normalise, cases, NORMALISE_SLIPS, praise)
+
+
+def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+    """Return the 95 % interval of a recipe's mean score, for scores `[S, N]` of S seeds' students.
+
+    Seeds are what is drawn again: N games of one student say nothing of the next seed's.
+    """
+    return statistics.interval(scores.mean(1), rng)
+
+
+RECIPE_SLIPS = [
+    Slip(
+        lambda s, rng: statistics.interval(s.flatten(), rng),
+        "All games are in one pot, as if each were played by a student of its own. Games of one "
+        "student are alike: take each student's mean, and resample the students.",
+    ),
+    Slip(
+        lambda s, rng: statistics.interval(s.mean(0), rng),
+        "The mean runs over seeds, so that nothing is left of how they differ. Take the mean over "
+        "games, `mean(1)`.",
+    ),
+    Slip(
+        lambda s, rng: np.quantile(s.mean(1), [0.025, 0.975]),
+        "Between these ends single students lie. The interval is of the recipe's mean: resample "
+        "the students, and take the quantiles of the means.",
+    ),
+    Slip(
+        lambda s, rng: statistics.interval(s[0], rng),
+        "This is the interval of the first student. The recipe made all of them.",
+    ),
+]
+
+
+def check_recipe_interval(function: Callable) -> Verdict:
+    """Check a function of `(scores [S, N], rng)` that returns `(low, high)`; `recipe_interval`."""
+    cases = [
+        (values(seed, 2.0, 5, 30) + values(seed + 9, spread, 5, 1) + 12,)
+        for seed, spread in ((0, 3.0), (1, 4.0))
+    ]
+    praise = "Seeds are drawn again, each with all its games."
+    return compare_intervals(function, recipe_interval, cases, RECIPE_SLIPS, praise)
+
+
+def _means(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return scores[rng.integers(len(scores), size=(RESAMPLES, len(scores)))].mean(1)
+
+
+def _ends(percents: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(percents, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def percent_interval(
+    student: np.ndarray, teacher: np.ndarray, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the 95 % interval of a student's percent of its teacher's mean score.
+
+    `student` `[N]` and `teacher` `[M]` are scores of games of their own; both are resampled.
+    """
+    return _ends(100 * _means(student, rng) / _means(teacher, rng))
+
+
+def _paired(s, t, rng):
+    drawn = rng.integers(len(s), size=(RESAMPLES, len(s)))
+    return _ends(100 * s[drawn].mean(1) / t[drawn].mean(1))
+
+
+def _of_ends(s, t, rng, crossed):
+    (low, high), teacher = statistics.interval(s, rng), statistics.interval(t, rng)
+    below = teacher[::-1] if crossed else teacher
+    return 100 * low / below[0], 100 * high / below[1]
+
+
+PERCENT_SLIPS = [
+    Slip(
+        lambda s, t, rng: _ends(100 * _means(s, rng) / t.mean()),
+        "The teacher's mean stands still here, as if it were known. It is a mean of a few games "
+        "too: resample its scores as well.",
+    ),
+    Slip(
+        _paired,
+        "Both are drawn with the same numbers, so that a lucky student always meets a lucky "
+        "teacher. They played games of their own: draw twice.",
+    ),
+    Slip(
+        lambda s, t, rng: _of_ends(s, t, rng, crossed=True),
+        "This is the student's worst by the teacher's best, and the other way round. Both at once "
+        "are far rarer than 5 %: resample, divide, then take the quantiles.",
+    ),
+    Slip(
+        lambda s, t, rng: _of_ends(s, t, rng, crossed=False),
+        "Low divided by low is a student and a teacher that are unlucky together. Resample both, "
+        "divide, then take the quantiles.",
+    ),
+    Slip(
+        lambda s, t, rng: _ends(100 * _means(s / t, rng)),
+        "This is a mean of ratios, game by game: one bad game of the teacher makes it huge. The "
+        "percentage is the ratio of two means.",
+    ),
+    Slip(
+        lambda s, t, rng: _ends(_means(s, rng) / _means(t, rng)),
+        "It is a share; percent are a hundred times as many.",
+    ),
+    Slip(
+        lambda s, t, rng: _ends(100 * _means(t, rng) / _means(s, rng)),
+        "The teacher belongs below the line.",
+    ),
+]
+
+
+def check_percent_interval(function: Callable) -> Verdict:
+    """Check a function of `(student [N], teacher [N], rng)`; see `percent_interval`."""
+    cases = [
+        (
+            (student + values(seed, 2.0, 1, games).flatten()).sort().values,
+            (teacher + values(seed + 5, 2.0, 1, games).flatten()).sort().values,
+        )
+        for seed, games, student, teacher in ((0, 20, 14.0, 15.0), (1, 40, 11.0, 10.0))
+    ]
+    praise = "Both means are guesses, and both are drawn again."
+    return compare_intervals(function, percent_interval, cases, PERCENT_SLIPS, praise)
+
+
+TOO_MUCH = {
+    "reproduc": "One student of one game reproduces no table. Say what was measured.",
+    "prove": "A mean over some games proves nothing; it makes something likely.",
+    "confirm": "Whose claim would that be? Say what was measured, and let the reader judge.",
+    "every game": "It played one game.",
+    "atari": "It played one of the Atari's games: name that.",
+    "significant": "Of what test? Give the interval; it says more.",
+    "better than the paper": "The paper's percentages are of other teachers, from other starts.",
+    "exactly": "No mean of a few games is known exactly.",
+}
+
+
+def check_sentence(sentence: str, facts: Mapping) -> Verdict:
+    """Check a sentence about a number: it names all that a reader needs, and claims no more.
+
+    `facts` has game, student, percent, low, high (percent too), episodes and seed. A number may be
+    rounded to whole ones.
+    """
+    if is_blank(sentence):
+        return Verdict("missing", "Write one sentence, between quotation marks.")
+    if not isinstance(sentence, str):
+        return Verdict("not yet", f"Expected a sentence, a `str`; got {sentence!r}.")
+    said = sentence.lower()
+    for word, hint in TOO_MUCH.items():
+        if found := re.search(rf"{word}\w*", said):
+            return Verdict("not yet", f"`{found[0]}` says too much. {hint}")
+    numbers = [float(n) for n in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", said.replace(",", ""))]
+
+    def gives(number: float) -> bool:
+        return any(abs(number - told) <= 0.5 for told in numbers)
+
+    missing = {
+        f"which student it was: `{facts['student']}`": facts["student"].lower() in said,
+        f"the game: {facts['game']}": facts["game"].lower() in said,
+        "the percentage": gives(facts["percent"]),
+        "of what it is a percentage: its teacher's score": "teacher" in said,
+        "both ends of the interval": gives(facts["low"]) and gives(facts["high"]),
+        f"over how many games: {facts['episodes']}": gives(facts["episodes"]),
+        "how many seeds trained it: a single one": "seed" in said,
+        "from which starts: no-ops": "no-op" in said,
+    }
+    for what, there in missing.items():
+        if not there:
+            return Verdict("not yet", f"A reader still has to ask {what}.")
+    return Verdict("right", "A reader knows what was measured, on what, and how surely.")
