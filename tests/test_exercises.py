@@ -11,6 +11,7 @@ from pdlearn.exercises import judging as j
 from pdlearn.exercises import losses as l
 from pdlearn.exercises import remembering as r
 from pdlearn.exercises import seeing as s
+from pdlearn.exercises import sizes as z
 from pdlearn.exercises import teaching as t
 from pdlearn.lessons import emulator
 
@@ -41,6 +42,10 @@ CHECKERS = [
     (exercises.check_first_to_end, j.first_to_end, j.FIRST_SLIPS),
     (exercises.check_epsilon, dqn.epsilon_at, t.EPSILON_SLIPS),
     (exercises.check_geometric_mean, statistics.geometric_mean, j.GEOMETRIC_SLIPS),
+    (exercises.check_parameter_count, z._parameters, z.PARAMETER_SLIPS),
+    (exercises.check_multiplications, z.multiplications, z.MULTIPLICATION_SLIPS),
+    (exercises.check_share, z.share, z.SHARE_SLIPS),
+    (exercises.check_difference, z.difference, z.DIFFERENCE_SLIPS),
 ]
 each_checker = pytest.mark.parametrize(
     ("check", "right", "slips"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]

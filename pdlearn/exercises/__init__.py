@@ -31,6 +31,12 @@ from pdlearn.exercises.seeing import (
     check_push,
     check_shrink,
 )
+from pdlearn.exercises.sizes import (
+    check_difference,
+    check_multiplications,
+    check_parameter_count,
+    check_share,
+)
 from pdlearn.exercises.teaching import check_epsilon
 from pdlearn.exercises.verdicts import Slip, Verdict, compare
 
@@ -40,6 +46,7 @@ __all__ = [
     "check_agent_step",
     "check_agreement",
     "check_choice",
+    "check_difference",
     "check_discounts",
     "check_double_target",
     "check_episode_lengths",
@@ -49,11 +56,14 @@ __all__ = [
     "check_interval",
     "check_kl_loss",
     "check_mse_loss",
+    "check_multiplications",
     "check_n_step",
     "check_nll_loss",
+    "check_parameter_count",
     "check_prediction",
     "check_push",
     "check_rebuild",
+    "check_share",
     "check_shrink",
     "check_td_loss",
     "check_td_target",
