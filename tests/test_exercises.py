@@ -11,6 +11,7 @@ from pdlearn.exercises import judging as j
 from pdlearn.exercises import losses as l
 from pdlearn.exercises import remembering as r
 from pdlearn.exercises import seeing as s
+from pdlearn.exercises import sharing as h
 from pdlearn.exercises import sizes as z
 from pdlearn.exercises import teaching as t
 from pdlearn.lessons import emulator
@@ -44,6 +45,9 @@ CHECKERS = [
     (exercises.check_geometric_mean, statistics.geometric_mean, j.GEOMETRIC_SLIPS),
     (exercises.check_parameter_count, z._parameters, z.PARAMETER_SLIPS),
     (exercises.check_multiplications, z.multiplications, z.MULTIPLICATION_SLIPS),
+    (exercises.check_given_away, z.given_away, z.GIVEN_AWAY_SLIPS),
+    (exercises.check_turns, h.turns, h.TURNS_SLIPS),
+    (exercises.check_outputs, h.outputs, h.OUTPUTS_SLIPS),
     (exercises.check_share, z.share, z.SHARE_SLIPS),
     (exercises.check_difference, z.difference, z.DIFFERENCE_SLIPS),
 ]

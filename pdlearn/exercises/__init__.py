@@ -31,8 +31,10 @@ from pdlearn.exercises.seeing import (
     check_push,
     check_shrink,
 )
+from pdlearn.exercises.sharing import check_outputs, check_turns
 from pdlearn.exercises.sizes import (
     check_difference,
+    check_given_away,
     check_multiplications,
     check_parameter_count,
     check_share,
@@ -53,12 +55,14 @@ __all__ = [
     "check_epsilon",
     "check_first_to_end",
     "check_geometric_mean",
+    "check_given_away",
     "check_interval",
     "check_kl_loss",
     "check_mse_loss",
     "check_multiplications",
     "check_n_step",
     "check_nll_loss",
+    "check_outputs",
     "check_parameter_count",
     "check_prediction",
     "check_push",
@@ -68,6 +72,7 @@ __all__ = [
     "check_td_loss",
     "check_td_target",
     "check_teacher_policy",
+    "check_turns",
     "check_update",
     "check_variety",
     "compare",

@@ -1,9 +1,12 @@
-"""Checkers of size and what it costs: a network's numbers, a share of a score, a difference."""
+"""Checkers of size and its price: a network's numbers, points given away, a share, a difference."""
 
 from collections.abc import Callable
 from math import hypot
 from typing import NamedTuple
 
+from torch import Tensor
+
+from pdlearn.exercises.losses import values
 from pdlearn.exercises.verdicts import Slip, Verdict, compare
 from pdlearn.networks import SIZES, QNetwork, Size, parameter_count
 
@@ -154,6 +157,54 @@ def check_multiplications(function: Callable) -> Verdict:
         cases,
         MULTIPLICATION_SLIPS,
         "It counts what a decision multiplies, layer by layer.",
+    )
+
+
+def given_away(output: Tensor, teacher_q: Tensor) -> Tensor:
+    """Return what choosing by `output` costs, by the teacher's values, `[B]` for two `[B, A]`."""
+    chosen = teacher_q.gather(1, output.argmax(1, keepdim=True)).squeeze(1)
+    return teacher_q.max(1).values - chosen
+
+
+GIVEN_AWAY_SLIPS = [
+    Slip(
+        lambda s, q: q.max(1).values - s.max(1).values,
+        "The student's own number is no Q-value. Ask what the teacher thinks of the student's "
+        "choice: `gather` from `teacher_q`.",
+    ),
+    Slip(
+        lambda s, q: q.max(1).values - s.gather(1, q.argmax(1, keepdim=True)).squeeze(1),
+        "The roles are changed over: the student chooses, the teacher says what that is worth.",
+    ),
+    Slip(
+        lambda s, q: -given_away(s, q),
+        "The sign is turned round: the teacher's best comes first, so that nothing is below 0.",
+    ),
+    Slip(
+        lambda s, q: q.gather(1, s.argmax(1, keepdim=True)).squeeze(1),
+        "This is what the choice is worth; what is given away is what the best is worth beyond it.",
+    ),
+    Slip(
+        lambda s, q: given_away(s, q).mean(),
+        "Keep one number a state: where they are large is what we want to see.",
+    ),
+    Slip(
+        lambda s, q: (s.argmax(1) != q.argmax(1)).float(),
+        "This counts states in which they differ. Some differences cost a point, most nothing.",
+    ),
+    Slip(
+        lambda s, q: q.sort(1).values[:, -1] - q.sort(1).values[:, -2],
+        "This is the gap between the teacher's two best actions, whatever the student chose.",
+    ),
+]
+
+
+def check_given_away(function: Callable) -> Verdict:
+    """Check a function of `(student_output [B, A], teacher_q [B, A])`; see `given_away`."""
+    near = values(1, batch=9)
+    cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near)]
+    return compare(
+        function, given_away, cases, GIVEN_AWAY_SLIPS, "It is 0 where both choose alike."
     )
 
 
