@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from pdlearn import dqn, exercises, losses, statistics
 from pdlearn.exercises import Verdict, check_choice, check_kl_loss, check_prediction, compare
@@ -15,6 +16,7 @@ from pdlearn.exercises import sharing as h
 from pdlearn.exercises import sizes as z
 from pdlearn.exercises import teaching as t
 from pdlearn.lessons import emulator
+from pdlearn.networks import SIZES, QNetwork, parameter_count
 
 # A checker, the package's own answer to its exercise, and the slips it knows.
 CHECKERS = [
@@ -87,6 +89,30 @@ def test_every_checker_is_tested_here():
     functions = {name for name in exercises.__all__ if name.startswith("check_")}
     tested = {check.__name__ for check, _, _ in CHECKERS}
     assert functions - tested == {"check_choice", "check_prediction"}
+
+
+@pytest.mark.parametrize("size", ["teacher", "net4"])
+def test_layers_counted_by_hand_are_the_networks(size):
+    network = QNetwork(6, size)
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 4, 84, 84, dtype=torch.uint8))
+    counted = z.layers(SIZES[size], 6)
+    assert sum(layer.parameters for layer in counted) == parameter_count(network)
+    assert 2 * z.multiplications(SIZES[size], 6) == counter.get_total_flops()
+
+
+def test_any_fair_draw_of_turns_is_right():
+    def by_floats(games, updates, generator):
+        drawn = torch.rand(updates, generator=generator) * len(games)
+        return [games[int(number)] for number in drawn]
+
+    def favours_the_first(games, updates, generator):
+        return [
+            games[0] if u % 5 == 0 else g for u, g in enumerate(h.turns(games, updates, generator))
+        ]
+
+    assert exercises.check_turns(by_floats).state == "right"
+    assert "too often" in exercises.check_turns(favours_the_first).text
 
 
 def test_a_loss_that_runs_out_of_numbers_is_told_so():
