@@ -26,8 +26,15 @@ import torch
 from matplotlib import pyplot as plt
 
 import pdlearn
-from pdlearn import exercises as ex
 from pdlearn.distill import unseen_states
+from pdlearn.exercises import (
+    check_difference,
+    check_given_away,
+    check_multiplications,
+    check_parameter_count,
+    check_prediction,
+    check_share,
+)
 from pdlearn.exercises.sizes import difference, given_away, layers, multiplications, share
 from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, live, pictures, results, show, table
@@ -59,7 +66,7 @@ def parameters_by_hand(widths, num_actions):
 
 
 # %% tags=["nbval-check-output"]
-ex.check_parameter_count(parameters_by_hand)
+check_parameter_count(parameters_by_hand)
 
 # %% [markdown]
 # ## Exercise 2 · Count the multiplications
@@ -81,7 +88,7 @@ def multiplications_by_hand(widths, num_actions):
 
 
 # %% tags=["nbval-check-output"]
-ex.check_multiplications(multiplications_by_hand)
+check_multiplications(multiplications_by_hand)
 
 # %% [markdown]
 # ## What a size costs
@@ -247,7 +254,7 @@ show(
 my_guess = 5
 ### END SOLUTION
 judged = pdlearn.evaluate(net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30)))
-ex.check_prediction(my_guess, judged.mean, near=4)
+check_prediction(my_guess, judged.mean, near=4)
 
 # %%
 print("its games: ", *(f"{score:.0f}" for score in sorted(judged.scores)))
@@ -273,7 +280,7 @@ def given_away_by_hand(student_output, teacher_q):
 
 
 # %% tags=["nbval-check-output"]
-ex.check_given_away(given_away_by_hand)
+check_given_away(given_away_by_hand)
 
 # %%
 ranked = states.teacher_q.sort(1, descending=True).values
@@ -317,7 +324,7 @@ def share_by_hand(score, random, teacher):
 
 
 # %% tags=["nbval-check-output"]
-ex.check_share(share_by_hand)
+check_share(share_by_hand)
 
 # %% tags=["nbval-check-output"]
 full, random = teacher.card["score"]["mean"], GAMES["pong"].random
@@ -338,8 +345,8 @@ except ValueError as error:
 #
 # ## What longer runs say
 #
-# The rest is read from `docs/results`: students of the shipped teachers, twice as much play and up to
-# 10,000 minibatches, judged over 30 games or more (`pdlearn reproduce compression`, `smaller`).
+# The rest is read from `docs/results`: students that saw more of the shipped teachers' play, learnt
+# longer, and were judged over 30 games or more (`pdlearn reproduce compression` and `smaller`).
 
 
 # %%
@@ -351,6 +358,7 @@ def finished(name):
         return []
 
 
+# %%
 scored = {"teacher": results("teachers")}
 for row in [r for name in ("students", "compression", "smaller") for r in finished(name)]:
     scored.setdefault(row["network"], []).append(row)
@@ -393,7 +401,7 @@ def difference_by_hand(a, b):
 
 
 # %% tags=["nbval-check-output"]
-ex.check_difference(difference_by_hand)
+check_difference(difference_by_hand)
 
 # %%
 SAME = ("temperature", "teacher_steps", "minibatch", "updates", "learning_rate")
