@@ -261,9 +261,9 @@ show(
 )
 
 # %% [markdown]
-# This is [forgetting](glossary.md#forgetting). Nobody touched Freeway's controller; the torso below it
-# moved away. A learner has no wish to keep what its minibatches do not ask for. So the games stay in
-# random turns to the end, the slow one and the quick one.
+# At the dotted line Freeway's loss turns round: this is [forgetting](glossary.md#forgetting). Nobody
+# touched Freeway's controller; the torso below it moved away. A learner has no wish to keep what its
+# minibatches do not ask for. So the games stay in random turns to the end, the slow one and the quick one.
 #
 # ## Does it play?
 #
@@ -312,9 +312,11 @@ table(
 )
 
 # %% [markdown]
-# Share of the way: 0 for random play, 1 for the teacher (lesson 07). Beware of Freeway: whoever always
-# walks up is far on the way without looking, so a good share there proves little. Pong is the other way
-# round: a network must be good at it before its score stirs. A mean over games would hide both.
+# Share of the way: 0 % for random play, 100 % for the teacher (lesson 07). Beware of Freeway: whoever
+# always walks up is far on the way without looking. A network may agree with the teacher in many more
+# states than that, and still not cross more often. Pong is the other way round: a network must be good at
+# it before its score stirs. A minute of learning is too short for both games; what longer learning brings
+# stands further below.
 
 # %%
 pdlearn.widgets.compare(
