@@ -35,7 +35,7 @@ class StudentLearner(Learner):
     """A network that learns its teachers' choices by the configured loss."""
 
     def __init__(self, config: DistillConfig, network: nn.Module, precision: str = "float32"):
-        super().__init__(config, network, precision)
+        super().__init__(config.settled(), network, precision)
         if config.loss not in ("kl", "reverse_kl", "nll", "mse"):
             raise ValueError(f"unknown loss {config.loss!r}; expected kl, reverse_kl, nll or mse")
 
@@ -54,10 +54,12 @@ class StudentLearner(Learner):
         return mse_loss(output, batch.teacher_q)
 
     def learning_rate(self) -> float:
-        """Return the step size now: linear from the first to the last over the whole run."""
+        """Return the next step size: linear to its last over the whole run, but for a warm-up."""
         config = self.config
-        done = min(self.updates / (config.hours * config.updates_per_hour), 1.0)
-        return config.learning_rate + done * (config.learning_rate_final - config.learning_rate)
+        whole = config.hours * config.updates_per_hour
+        done = min(self.updates / whole, 1.0)
+        falling = config.learning_rate + done * (config.learning_rate_final - config.learning_rate)
+        return falling * min((self.updates + 1) / max(config.warmup_share * whole, 1.0), 1.0)
 
 
 @torch.no_grad()
@@ -116,7 +118,7 @@ class Distillation(Run):
         recording: Memory | Sequence[Memory] | None = None,
         **keywords,
     ):
-        super().__init__(config, **keywords)
+        super().__init__(config.settled(), **keywords)
         teachers = [teacher] if isinstance(teacher, Agent) else list(teacher)
         recordings = [recording] if isinstance(recording, Memory) else recording
         _refuse_ill_matched(teachers)
@@ -141,7 +143,7 @@ class Distillation(Run):
             config.size, tuple(teachers[0].card["observation_shape"]),
             torch.Generator().manual_seed(self.seed),
         ).to(self.device)  # fmt: skip
-        self.learner = StudentLearner(config, network, self.precision)
+        self.learner = StudentLearner(self.config, network, self.precision)
         self.students = {
             game: network.for_game(game) if self.several else network for game in self.teachers
         }

@@ -19,7 +19,7 @@ from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.evaluation import evaluate
 from pdlearn.games import joint_score
 from pdlearn.learner import Learner, load_part
-from pdlearn.losses import td_loss, td_target
+from pdlearn.losses import td_error, td_loss, td_target
 from pdlearn.memory import Transitions
 from pdlearn.networks import MultiGameNetwork, QNetwork, network_for
 from pdlearn.player import Player
@@ -38,6 +38,7 @@ class QLearner(Learner):
     ):
         super().__init__(config, network, precision)
         self.target = copy.deepcopy(network).requires_grad_(False)
+        self.error = None  # float32 [B], the TD errors of the minibatch learnt last
 
     def loss(self, batch: Transitions, game: str | None = None) -> Tensor:
         """Return the TD loss of a minibatch; `game` names the part of a network for several."""
@@ -48,7 +49,9 @@ class QLearner(Learner):
             online_q_t = network(batch.observation_t) if self.config.double else None
             target_q_t = target(batch.observation_t)
             goal = td_target(batch.reward_t, batch.discount_t, target_q_t, online_q_t)
-        return td_loss(network(batch.observation_tm1), batch.action_tm1, goal)
+        q_tm1 = network(batch.observation_tm1)
+        self.error = td_error(q_tm1.detach(), batch.action_tm1, goal)
+        return td_loss(q_tm1, batch.action_tm1, goal, batch.weight)
 
     def learning_rate(self) -> float:
         """Return the step size of the next update: smaller in the run's last quarter."""
@@ -186,7 +189,10 @@ class Teaching(Run):
         batch = players[game].memory.sample_transitions(
             config.minibatch, config.n_step, self.generator
         )
-        return self.learner.update(batch, game) if self.several else self.learner.update(batch)
+        loss = self.learner.update(*([batch, game] if self.several else [batch]))
+        if config.priority_exponent:
+            players[game].memory.set_errors(batch.row, self.learner.error)
+        return loss
 
     def _row(
         self, loss: float, scores: dict[str, float], evaluation_due: bool, rate: float

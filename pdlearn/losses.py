@@ -91,11 +91,8 @@ def td_target(
     return (reward_t + discount_t * value).detach()
 
 
-def td_loss(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
-    """Return the Huber loss of Q(s, a) against `target` `[B]`; errors beyond 1 count linearly.
-
-    This is Nature DQN's clipping of the error to [-1, 1] (Mnih et al. 2015, methods).
-    """
+def td_error(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
+    """Return Q(s, a) - target `[B]` for values `[B, A]`, int64 actions `[B]` and targets `[B]`."""
     if q_tm1.ndim != 2 or action_tm1.shape != q_tm1.shape[:1] or target.shape != q_tm1.shape[:1]:
         raise ValueError(
             "expected values [B, A], actions [B] and targets [B]; got "
@@ -107,4 +104,17 @@ def td_loss(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
             f"{q_tm1.dtype} and {action_tm1.dtype}"
         )
     chosen = q_tm1.gather(1, action_tm1.unsqueeze(1)).squeeze(1)  # [B]
-    return F.huber_loss(chosen, target.detach())
+    return chosen - target.detach()
+
+
+def td_loss(
+    q_tm1: Tensor, action_tm1: Tensor, target: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Return the Huber loss of Q(s, a) against `target` `[B]`; errors beyond 1 count linearly.
+
+    This is Nature DQN's clipping of the error to [-1, 1] (Mnih et al. 2015, methods). `weight`
+    `[B]` multiplies each transition's loss before the mean (prioritised replay).
+    """
+    error = td_error(q_tm1, action_tm1, target)
+    loss = F.huber_loss(error, torch.zeros_like(error), reduction="none")
+    return (loss if weight is None else weight * loss).mean()

@@ -22,6 +22,8 @@ class Transitions(NamedTuple):
     reward_t: Tensor  # float32 [B], discounted sum of n rewards
     discount_t: Tensor  # float32 [B], gamma^n, or 0 after an end
     observation_t: Tensor  # [B, ...]
+    row: Tensor | None = None  # int64 [B], where in the memory t-1 is
+    weight: Tensor | None = None  # float32 [B], of each transition's loss; None: all count alike
 
 
 class States(NamedTuple):
@@ -153,7 +155,7 @@ class Memory:
             going = going & ~self.last[to_slot * self.num_envs + env]
         return Transitions(
             self.observation(slot, env), self.action[first_row], reward, discount,
-            self.observation(to_slot, env),
+            self.observation(to_slot, env), first_row,
         )  # fmt: skip
 
     def sample_states(self, minibatch: int, generator: torch.Generator) -> States:

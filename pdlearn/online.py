@@ -75,7 +75,7 @@ class OnlineDistillation(Run):
                 f"online, the teacher plays alone; got student_share {config.student_share}, "
                 "expected 0"
             )
-        super().__init__(dataclasses.replace(config, hours=rounds), **keywords)
+        super().__init__(dataclasses.replace(config.settled(), hours=rounds), **keywords)
         self.teaching = Teaching(game, teacher_config, **keywords)
         self.student_seeds = list(student_seeds) or [self.seed]
         self.students = {f"student_{seed}": self._student(seed) for seed in self.student_seeds}

@@ -14,6 +14,7 @@ from torch import nn
 from pdlearn.envs import Environment
 from pdlearn.memory import Memory
 from pdlearn.presets import TeacherConfig
+from pdlearn.prioritized import PrioritizedMemory
 from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, steps
 
 
@@ -29,15 +30,20 @@ class Player:
         seed: int,
     ):
         self.config = config
-        self.memory = Memory(
-            config.memory_steps, config.num_envs, env.observation_shape, generator.device
-        )
+        self.memory = self._make_memory(env.observation_shape, generator.device)
         self._policy = EpsilonGreedy(
             network, config.epsilon_start, generator, config.longest_hold_steps
         )
         self._tracker = EpisodeTracker(config.num_envs)
         self._scores = deque(maxlen=20)
         self._play = steps(env, self._policy, seed, "teach")
+
+    def _make_memory(self, shape: tuple[int, ...], device: torch.device) -> Memory:
+        config = self.config
+        room = config.memory_steps, config.num_envs, shape, device
+        if config.priority_exponent == 0:
+            return Memory(*room)
+        return PrioritizedMemory(*room, n_step=config.n_step, exponent=config.priority_exponent)
 
     @property
     def score(self) -> float:

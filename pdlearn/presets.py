@@ -25,6 +25,8 @@ class TeacherConfig:
     """transitions a minibatch"""
     samples_per_step: float = 6.0
     """transitions learnt per agent step"""
+    priority_exponent: float = 0.0
+    """prioritised replay draws in proportion to |TD error| to this power (0: uniformly)"""
     n_step: int = 3
     """rewards summed before bootstrapping"""
     double: bool = False
@@ -83,10 +85,12 @@ class DistillConfig:
     """states a minibatch"""
     optimizer: str = "adam"
     """adam or rmsprop"""
-    learning_rate: float = 3e-3
-    """step size at the start"""
+    learning_rate: float | None = None
+    """largest step size (default: 3e-3, of networks of the teacher's size and larger 3e-4)"""
     learning_rate_final: float = 3e-5
     """step size at the end (linear decay)"""
+    warmup_share: float = 0.1
+    """share of the updates over which the step size rises, lest the first silence hidden units"""
     optimizer_epsilon: float = 1e-8
     """added to the denominator (adam) or inside the root (rmsprop)"""
     num_envs: int = 16
@@ -95,6 +99,16 @@ class DistillConfig:
     """exploration while recording"""
     student_share: float = 0.0
     """share of recorded steps that the student takes (0 in the paper); the teacher labels all"""
+
+    def settled(self) -> "DistillConfig":
+        """Return the same settings with a number for the step size.
+
+        What teaches small networks quickly silences large ones within a few hundred updates.
+        """
+        if self.learning_rate is not None:
+            return self
+        large = self.size in ("teacher", "multi3", "multi10")
+        return replace(self, learning_rate=3e-4 if large else 3e-3)
 
 
 @dataclass(frozen=True)
@@ -143,7 +157,8 @@ DISTILL_BUDGETS = {
     # The paper leaves minibatch, decay and constants open; see docs/differences.md.
     "paper": DistillConfig(
         temperature=0.01, hours=500, updates_per_hour=10_000, minibatch=32, optimizer="rmsprop",
-        learning_rate=2.5e-4, learning_rate_final=2.5e-4, optimizer_epsilon=1e-6, num_envs=1,
+        learning_rate=2.5e-4, learning_rate_final=2.5e-4, warmup_share=0.0,
+        optimizer_epsilon=1e-6, num_envs=1,
     ),
 }  # fmt: skip
 

@@ -41,8 +41,9 @@ def taught():
 
 
 COPYING = replace(
-    TINY, hours=1, steps_per_hour=4_000, updates_per_hour=400, minibatch=32, collection_epsilon=0.2
-)
+    TINY, hours=1, steps_per_hour=4_000, updates_per_hour=400, minibatch=32, collection_epsilon=0.2,
+    learning_rate=1e-3, temperature=0.1,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("loss", ["kl", "reverse_kl", "nll"])
@@ -85,11 +86,33 @@ def test_each_hour_of_play_is_followed_by_its_updates():
     assert learnt == [(0, 400, 30), (1, 800, 60)]
 
 
-def test_the_step_size_falls_to_its_final_value():
-    run = Distillation(some_teacher(), TINY, precision="float32")
-    assert run.learner.learning_rate() == TINY.learning_rate
+def test_the_step_size_rises_then_falls_to_its_final_value():
+    run = Distillation(some_teacher(), TINY, precision="float32")  # 60 updates, 6 of them warm-up
+    high, low = TINY.settled().learning_rate, TINY.learning_rate_final
+    assert run.learner.learning_rate() == pytest.approx(high / 6)
+    run.learner.updates = 6
+    assert run.learner.learning_rate() == pytest.approx(high + 0.1 * (low - high))
+    run.learner.updates = 0
     list(run)
-    assert run.learner.learning_rate() == pytest.approx(TINY.learning_rate_final)
+    assert run.learner.learning_rate() == pytest.approx(low)
+
+
+def test_without_warm_up_the_first_step_is_the_largest():
+    run = Distillation(some_teacher(), replace(TINY, warmup_share=0.0), precision="float32")
+    assert run.learner.learning_rate() == TINY.settled().learning_rate
+
+
+def test_the_step_size_is_that_of_the_network_unless_it_is_given():
+    rates = {
+        size: replace(TINY, size=size).settled().learning_rate
+        for size in ("net5", "net3", "net1", "teacher", "multi3", "multi10")
+    }
+    assert rates == dict.fromkeys(("net5", "net3", "net1"), 3e-3) | dict.fromkeys(
+        ("teacher", "multi3", "multi10"), 3e-4
+    )
+    assert replace(TINY, size="teacher", learning_rate=1e-2).settled().learning_rate == 1e-2
+    run = Distillation(some_teacher(), replace(TINY, size="teacher"), precision="float32")
+    assert run.settings()["learning_rate"] == 3e-4
 
 
 def test_a_resumed_run_goes_on_with_the_next_hour(tmp_path):

@@ -14,6 +14,7 @@ from pdlearn.evaluation import evaluate
 from pdlearn.memory import Transitions
 from pdlearn.networks import QNetwork
 from pdlearn.presets import TEACHER_BUDGETS, EvalConfig, TeacherConfig
+from pdlearn.prioritized import PrioritizedMemory
 
 CATCH = "pdlearn/Catch-v0"
 TINY = replace(
@@ -37,6 +38,22 @@ def test_it_learns_catch_from_pixels():
     assert rows[-1]["agent_steps"] == 12_000
     score = evaluate(run.agent(), EvalConfig(episodes=60, epsilon=0.0)).mean
     assert score > 0.8  # random play scores about -0.5, perfect play 1
+
+
+def test_it_learns_catch_from_what_surprised_it():
+    run = Teaching(CATCH, replace(LEARNING, priority_exponent=0.5), seed=1, precision="float32")
+    assert list(run)[-1]["agent_steps"] == 12_000
+    assert evaluate(run.agent(), EvalConfig(episodes=60, epsilon=0.0)).mean > 0.8
+
+
+def test_what_was_learnt_has_the_priority_of_its_error(monkeypatch):
+    told = []
+    monkeypatch.setattr(PrioritizedMemory, "set_errors", lambda self, *pair: told.append(pair))
+    run = Teaching(CATCH, replace(TINY, priority_exponent=0.5), precision="float32")
+    *_, row = run
+    assert len(told) == row["updates"]
+    assert all(row.shape == error.shape == (TINY.minibatch,) for row, error in told)
+    assert torch.equal(told[-1][1], run.learner.error)
 
 
 def test_the_same_seed_gives_the_same_numbers():

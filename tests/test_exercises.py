@@ -9,6 +9,7 @@ from pdlearn import dqn, exercises, losses, statistics
 from pdlearn.exercises import Verdict, check_choice, check_kl_loss, check_prediction, compare
 from pdlearn.exercises import distilling as d
 from pdlearn.exercises import judging as j
+from pdlearn.exercises import looking_ahead as a
 from pdlearn.exercises import losses as l
 from pdlearn.exercises import remembering as r
 from pdlearn.exercises import seeing as s
@@ -36,10 +37,10 @@ CHECKERS = [
     (exercises.check_push, emulator.push, s.PUSH_SLIPS),
     (exercises.check_rebuild, r.rebuild, r.REBUILD_SLIPS),
     (exercises.check_discounts, r.discounts, r.DISCOUNTS_SLIPS),
-    (exercises.check_td_target, losses.td_target, r.TARGET_SLIPS),
-    (exercises.check_n_step, r.n_step, r.N_STEP_SLIPS),
-    (exercises.check_double_target, losses.td_target, r.DOUBLE_SLIPS),
-    (exercises.check_td_loss, losses.td_loss, r.TD_LOSS_SLIPS),
+    (exercises.check_td_target, losses.td_target, a.TARGET_SLIPS),
+    (exercises.check_n_step, a.n_step, a.N_STEP_SLIPS),
+    (exercises.check_double_target, losses.td_target, a.DOUBLE_SLIPS),
+    (exercises.check_td_loss, losses.td_loss, a.TD_LOSS_SLIPS),
     (exercises.check_episode_lengths, s.episode_lengths, s.EPISODE_LENGTHS_SLIPS),
     (exercises.check_interval, statistics.interval, j.INTERVAL_SLIPS),
     (exercises.check_first_to_end, j.first_to_end, j.FIRST_SLIPS),

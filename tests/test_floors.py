@@ -23,7 +23,16 @@ FLOORS = [
     },
     {"envs", "catch", "checkpoints", "plots", "learner"},
     {"rollout", "runs", "console"},
-    {"memory", "starts", "evaluation", "clips", "recordings", "player", "compressed"},
+    {
+        "memory",
+        "starts",
+        "evaluation",
+        "clips",
+        "recordings",
+        "player",
+        "compressed",
+        "prioritized",
+    },
     {"dqn", "distill", "online"},
     {"zoo", "foreign"},
     {
@@ -50,7 +59,8 @@ NEIGHBOURS = {
     "recordings": {"memory"},  # a recording is a memory in a file
     "online": {"dqn", "distill"},  # a DQN that learns, and the students of its best
     "compressed": {"memory"},  # the same, smaller and slower
-    "player": {"memory"},  # what it plays fills one
+    "prioritized": {"memory"},  # the same, drawn unevenly
+    "player": {"memory", "prioritized"},  # what it plays fills one
     "bench": {"bench_sb3"},
     "tour": {"report"},
     "commands": {"bench", "experiments", "lessons", "teachers", "tour"},

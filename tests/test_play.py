@@ -1,15 +1,17 @@
 """Play without a browser: the emulator on demand, the match of a person and an agent."""
 
-import json
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
+from fakes import AlternatingPolicy
 from shown import STUDENT, TEACHER
 
 from pdlearn import envs
 from pdlearn.clips import record_clip
 from pdlearn.recordings import load_recording
+from pdlearn.starts import load_starts, play_from
 from pdlearn.widgets import play
 from pdlearn.widgets.match import Match
 
@@ -61,17 +63,15 @@ def test_a_saved_start_leads_the_environments_to_the_same_state(tmp_path):
     match = new_match()
     for t in range(30):
         match.advance((RIGHT, LEFT, 1)[t // 4 % 3], 4)
-    match.save_start(tmp_path / "start.json")
-    start = json.loads((tmp_path / "start.json").read_text())
-    assert start["seed"] == envs.env_seeds(3, "show", 1)[0] and start["game"] == "pong"
-    env = envs.make("pong", 1)
-    env.reset(3, "show")
-    for action in start["actions"]:
-        env.send(np.array([action]))
-        observation = env.recv().observation[0]
-    env.close()
-    assert len(start["actions"]) == 30
-    assert np.abs(observation.astype(int) - match.own.observation).max() <= 1
+    match.save_start(tmp_path / "start.safetensors")
+    starts = load_starts(tmp_path / "start.safetensors", "pong")
+    (start,) = starts.entries
+    assert start.seed == envs.env_seeds(3, "show", 1)[0] and len(start.actions) == 30
+    assert starts.card["made"]["steps_by_person"] == 30
+    play = play_from(starts, starts.entries, AlternatingPolicy())
+    step = next(islice(play, 30, None))
+    play.close()
+    assert np.abs(step.observation[0].numpy().astype(int) - match.own.observation).max() <= 1
 
 
 def test_a_game_whose_actions_changed_within_a_step_is_no_start(tmp_path):
@@ -79,7 +79,7 @@ def test_a_game_whose_actions_changed_within_a_step_is_no_start(tmp_path):
     match.advance(RIGHT, 2)
     match.advance(LEFT, 2)
     with pytest.raises(ValueError, match="expected 15 throughout"):
-        match.save_start(tmp_path / "start.json")
+        match.save_start(tmp_path / "start.safetensors")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,7 +164,7 @@ def test_saving_never_overwrites_and_says_where_or_why_not(asked, tmp_path):
     for _ in range(9):
         asked(t="step", rate=15, action=RIGHT)
     told = [asked(t="save", what=w)[0]["text"] for w in ("start", "start", "demonstrations")]
-    names = ["pong-1.json", "pong-2.json", "pong-1.rec"]
+    names = ["pong-1.safetensors", "pong-2.safetensors", "pong-1.rec"]
     assert told == [f"Saved as {tmp_path / name}." for name in names]
     asked(t="step", rate=60, action=RIGHT)
     asked(t="step", rate=60, action=LEFT)

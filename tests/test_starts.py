@@ -14,7 +14,14 @@ from pdlearn.evaluation import evaluate
 from pdlearn.games import GAMES
 from pdlearn.presets import EvalConfig
 from pdlearn.starts import FOLDER, Start, Starts, digest, load_starts, play_from, save_starts
-from pdlearn.starts.recorder import PersistentRandom, card_of, record_starts, verify
+from pdlearn.starts.recorder import (
+    PersistentRandom,
+    card_of,
+    random_play,
+    record_starts,
+    start_after,
+    verify,
+)
 
 # --- playing on from them, on a tape whose reward at time t is t ---
 
@@ -112,7 +119,7 @@ def test_starts_of_another_game_or_of_other_actions_are_refused(tape):
 
 def recorded(count=20, seed=0, num_envs=8):
     entries = tuple(record_starts(CATCH, count, seed, num_envs))
-    return Starts(CATCH, entries, card_of(CATCH, seed))
+    return Starts(CATCH, entries, card_of(CATCH, random_play(seed)))
 
 
 def same(one, other):
@@ -234,3 +241,16 @@ def test_a_perfect_agent_is_perfect_from_every_start():
     result = evaluate(expert, EvalConfig(epsilon=0.0, num_envs=6), starts=recorded())
     assert result.scores == [1.0] * 20
     assert result.lengths == [11 - len(start.actions) for start in recorded().entries]
+
+
+def test_a_start_after_given_actions_is_where_they_lead():
+    recorded = next(entry for entry in load_starts("pong").entries if len(entry.actions) > 20)
+    again = start_after("pong", recorded.seed, recorded.actions.tolist())
+    assert again.digest == recorded.digest
+    other = start_after("pong", recorded.seed, recorded.actions.tolist()[:-1])
+    assert other.digest != recorded.digest
+
+
+def test_there_is_no_start_where_the_game_is_over():
+    with pytest.raises(ValueError, match="this game is over; expected one that can be gone on"):
+        start_after(CATCH, 0, [0] * 40)

@@ -22,6 +22,7 @@ from shown import is_foreign
 from test_widgets import decode
 
 from pdlearn.losses import kl_loss, teacher_policy
+from pdlearn.starts import load_starts
 from pdlearn.widgets import compare
 
 pytestmark = pytest.mark.browser
@@ -403,9 +404,9 @@ def test_a_button_held_on_the_screen_is_a_key(lab):
 def test_a_game_is_saved_at_the_press_of_a_button(lab, jupyter):
     game = lab.locator(".pdlearn:has(.pad)")
     game.get_by_role("button", name="Save as a start").click()
-    game.get_by_text("Saved as saved/pong-1.json.").wait_for()
-    start = json.loads((jupyter.folder / "saved" / "pong-1.json").read_text())
-    assert start["game"] == "pong" and {2, 3, 4} <= set(start["actions"])
+    game.get_by_text("Saved as saved/pong-1.safetensors.").wait_for()
+    (start,) = load_starts(jupyter.folder / "saved" / "pong-1.safetensors", "pong").entries
+    assert {2, 3, 4} <= set(start.actions.tolist())
 
 
 def test_curves_grow_until_stop_is_pressed(lab):

@@ -24,9 +24,9 @@ def starts(
         seed: of the random play that leads to them
     """
     from pdlearn.starts import Starts, save_starts
-    from pdlearn.starts.recorder import card_of, record_starts, verify
+    from pdlearn.starts.recorder import card_of, random_play, record_starts, verify
 
-    card = card_of(game, seed)
+    card = card_of(game, random_play(seed))
     bar = Bar(f"starts {game}", count, "starts")
     entries = []
     for start in record_starts(game, count, seed):

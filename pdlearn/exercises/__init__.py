@@ -10,6 +10,12 @@ from pdlearn.exercises.judging import (
     check_geometric_mean,
     check_interval,
 )
+from pdlearn.exercises.looking_ahead import (
+    check_double_target,
+    check_n_step,
+    check_td_loss,
+    check_td_target,
+)
 from pdlearn.exercises.losses import (
     check_kl_loss,
     check_mse_loss,
@@ -17,14 +23,7 @@ from pdlearn.exercises.losses import (
     check_teacher_policy,
 )
 from pdlearn.exercises.predictions import check_choice, check_prediction
-from pdlearn.exercises.remembering import (
-    check_discounts,
-    check_double_target,
-    check_n_step,
-    check_rebuild,
-    check_td_loss,
-    check_td_target,
-)
+from pdlearn.exercises.remembering import check_discounts, check_rebuild
 from pdlearn.exercises.seeing import (
     check_agent_step,
     check_episode_lengths,

@@ -1,12 +1,14 @@
-"""Making starts for any game, without a trained agent: persistent random play.
+"""Making starts for any game: by persistent random play, or from actions that somebody took.
 
-The paper's starts came from professional humans and were never published. Here each comes from an
-episode of its own of an agent that draws an action at random, holds it for a random time, and draws
-again; that gets about in all ten games. The start is a moment drawn from the episode's first fifth.
+The paper's starts came from professional humans and were never published. Those that ship come each
+from an episode of its own of an agent that draws an action at random, holds it for a random time,
+and draws again; that gets about in all ten games. The start is a moment drawn from the episode's
+first fifth.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from itertools import islice
 
 import numpy as np
 import torch
@@ -76,18 +78,53 @@ def _record_round(game: str, seeds: np.ndarray, rng: np.random.Generator) -> Ite
         yield Start(int(emulator_seed), np.array(taken[:moment], np.uint8), seen[moment])
 
 
-def card_of(game: str, seed: int) -> dict:
-    """Return the card of what `record_starts` makes; raise ValueError for an unknown game."""
+class Dictated:
+    """Take `actions` in one copy of a game, one after another, and then the first action."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, actions: Sequence[int], num_actions: int):
+        self.num_actions = num_actions
+        self._actions = iter(actions)
+
+    def __call__(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions `[1]`, and zeros `[1, A]` for values."""
+        return torch.tensor([next(self._actions, 0)]), torch.zeros(1, self.num_actions)
+
+
+def start_after(game: str, seed: int, actions: Sequence[int]) -> Start:
+    """Return the start to which `actions` lead from the emulator's `seed`.
+
+    Raises ValueError if the episode ends on the way: nobody can go on from there.
+    """
+    env = envs.make(game, 1)
+    play = steps_from(env, Dictated(actions, env.num_actions), np.array([seed]))
+    try:
+        for step in islice(play, len(actions)):
+            if step.terminated[0] or step.truncated[0]:
+                raise ValueError("this game is over; expected one that can be gone on with")
+        seen = next(play).observation[0].numpy()
+    finally:
+        play.close()
+    return Start(seed, np.array(actions, np.uint8), digest(seen))
+
+
+def random_play(seed: int) -> dict:
+    """Return what a card says of how `record_starts` makes starts."""
+    return {
+        "by": f"persistent random play, an action held 1 to {LONGEST_HOLD_STEPS} agent steps",
+        "from": f"the first 1/{SHARE} of each episode's length, one start an episode",
+        "seed": seed,
+    }
+
+
+def card_of(game: str, made: dict) -> dict:
+    """Return the card of starts that were `made` so; raise ValueError for an unknown game."""
     env = envs.make(game, 1)
     card = {
         "actions": list(env.action_names),
         "preprocessing": env.preprocessing,
-        "made": {
-            "by": f"persistent random play, an action held 1 to {LONGEST_HOLD_STEPS} agent steps",
-            "from": f"the first 1/{SHARE} of each episode's length, one start an episode",
-            "seed": seed,
-            "ale_py": version("ale-py"),
-        },
+        "made": made | {"ale_py": version("ale-py")},
     }
     env.close()
     return card

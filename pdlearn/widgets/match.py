@@ -4,7 +4,6 @@ The agent decides every four frames in both games; in the person's its choice is
 move while it has been handed the game. Everything of the person's game is kept, to be saved.
 """
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +15,10 @@ from pdlearn.checkpoints import Agent
 from pdlearn.console import Colours, Console
 from pdlearn.envs import FRAMES_PER_STEP
 from pdlearn.memory import Memory
-from pdlearn.pages import write_page
 from pdlearn.recordings import save_recording
 from pdlearn.rollout import EpsilonGreedy, Step
+from pdlearn.starts import Starts, save_starts
+from pdlearn.starts.recorder import card_of, start_after
 from pdlearn.widgets.face import outputs_of
 
 
@@ -73,27 +73,24 @@ class Match:
             if self.frames % FRAMES_PER_STEP == 0:
                 self._decide()
 
-    def start(self) -> dict:
-        """Return the person's game as what leads to it: the emulator's seed, an action a step.
+    def start(self) -> Starts:
+        """Return where the person's game stands as a recorded start, a set of one.
 
-        Raises ValueError if actions changed within an agent step.
+        Raises ValueError if actions changed within an agent step, and if the game is over.
         """
         if not self.in_agent_steps:
             raise ValueError(
                 "this game was played at 30 or 60 decisions a second; expected 15 throughout, "
                 "the agent's own, for a start"
             )
-        return {
-            "game": self.agent.game,
-            "seed": int(envs.env_seeds(self.seed, "show", 1)[0]),
-            "actions": [step.action for step in self.kept],
-            "action_names": list(self.own.action_names),
-            "score": self.own.score,
-        }
+        game = self.agent.game
+        seed = int(envs.env_seeds(self.seed, "show", 1)[0])
+        start = start_after(game, seed, [step.action for step in self.kept])
+        return Starts(game, (start,), card_of(game, self._made()))
 
     def save_start(self, path: str | Path) -> None:
-        """Write `start` to `path` as JSON."""
-        write_page(path, json.dumps(self.start()) + "\n")
+        """Write `start` to `path`; `evaluate` judges agents from it."""
+        save_starts(path, self.start())
 
     def save_demonstrations(self, path: str | Path) -> None:
         """Write the states of the person's game, each with the agent's values and the action taken.
@@ -110,11 +107,17 @@ class Match:
             "game": self.agent.game,
             "actions": list(self.own.action_names),
             "preprocessing": envs.PREPROCESSING,
+            **self._made(),
+        }
+        save_recording(path, self._memory(), card)
+
+    def _made(self) -> dict:
+        """Return what cards say of how the person's game was played."""
+        return {
             "seed": self.seed,
             "steps_by_person": sum(step.by_person for step in self.kept),
             "score": self.own.score,
         }
-        save_recording(path, self._memory(), card)
 
     def close(self) -> None:
         self.own.close()

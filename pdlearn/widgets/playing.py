@@ -66,7 +66,7 @@ class Playing(Face, script="playing"):
             self.send({"t": "shown", **_echo(message), **_state(self.match)}, buffers)
 
     def _save(self, what: str) -> str:
-        suffix = {"start": "json", "demonstrations": "rec"}[what]
+        suffix = {"start": "safetensors", "demonstrations": "rec"}[what]
         paths = (self.folder / f"{self.match.agent.game}-{n}.{suffix}" for n in count(1))
         path = next(path for path in paths if not path.exists())
         try:

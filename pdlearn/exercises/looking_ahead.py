@@ -1,0 +1,194 @@
+"""Checkers of deep Q-learning's target and loss (lesson 02)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pdlearn import losses
+from pdlearn.exercises.losses import values
+from pdlearn.exercises.verdicts import Slip, Verdict, compare
+
+REWARD, DISCOUNT = torch.tensor([0.0, 1.0, 0.0, -1.0, 0.5]), torch.tensor([0.9, 0.0, 0.9, 0.9, 0.0])
+
+TARGET_SLIPS = [
+    Slip(
+        lambda r, d, q: r + 0.99 * d * q.max(1).values,
+        "The discount is in `discount` already; it is multiplied by another one here.",
+    ),
+    Slip(
+        lambda r, d, q: r + q.max(1).values,
+        "The discount is missing: after an end the next state still counts.",
+    ),
+    Slip(
+        lambda r, d, q: d * (r + q.max(1).values),
+        "The reward is discounted too; it comes now, only the value comes later.",
+    ),
+    Slip(
+        lambda r, d, q: r + d * q.max(),
+        "`max()` without an axis takes the largest value of the whole minibatch.",
+    ),
+    Slip(
+        lambda r, d, q: r + d * q.mean(1),
+        "The mean belongs to an agent that acts at random; this one takes its best action.",
+    ),
+    Slip(
+        lambda r, d, q: r + d * q.argmax(1),
+        "`argmax` is the number of the best action, not its value.",
+    ),
+    Slip(
+        lambda r, d, q: (r + d * q.max(1).values).mean(),
+        "This is one number; there is a target for each transition.",
+    ),
+]
+
+
+def check_td_target(function: Callable) -> Verdict:
+    """Check a function of `(reward [B], discount [B], target_q [B, A])` that returns `[B]`."""
+    cases = [(REWARD, DISCOUNT, values(seed)) for seed in (0, 1)]
+    praise = "It agrees with `losses.td_target`."
+    verdict = compare(function, losses.td_target, cases, TARGET_SLIPS, praise)
+    if verdict.state == "right":
+        target = function(REWARD, DISCOUNT, values(2).requires_grad_())
+        if isinstance(target, Tensor) and target.requires_grad:
+            return Verdict(
+                "not yet",
+                "The numbers are right, but a gradient flows back through the target: learning "
+                "would also move the target towards the prediction. End with `.detach()`.",
+            )
+    return verdict
+
+
+def n_step(reward: Tensor, discount: Tensor) -> Tensor:
+    """Return the discounted sum of `reward` `[n]` and the product of `discount` `[n]`, as `[2]`."""
+    before = torch.cat([torch.ones(1), discount.cumprod(0)])  # what each reward is worth now
+    return torch.stack([(before[:-1] * reward).sum(), before[-1]])
+
+
+N_STEP_SLIPS = [
+    Slip(
+        lambda r, d: torch.stack([r.sum(), d.prod()]),
+        "The rewards are added up without their discounts: a later one counts less, and one after "
+        "an end not at all.",
+    ),
+    Slip(
+        lambda r, d: torch.stack([(r * d.cumprod(0)).sum(), d.prod()]),
+        "Each reward is discounted once too often: the first comes now and counts whole.",
+    ),
+    Slip(
+        lambda r, d: torch.stack([(r * d[0] ** torch.arange(len(r))).sum(), d[0] ** len(r)]),
+        "Powers of the first discount go on after an end. Multiply the discounts as they come: a 0 "
+        "then stays 0.",
+    ),
+    Slip(
+        lambda r, d: torch.stack([n_step(r, d)[0], d[-1]]),
+        "The second number is the product of all discounts, not the last of them.",
+    ),
+]
+
+
+def check_n_step(function: Callable) -> Verdict:
+    """Check a function of `(reward [n], discount [n])`: discounted sum and product of discounts."""
+    cases = [
+        (torch.tensor(reward), torch.tensor(discount))
+        for reward, discount in [
+            ([1.0, 0.0, 2.0], [0.9, 0.9, 0.9]),
+            ([1.0, 3.0, 5.0], [0.9, 0.0, 0.9]),
+            ([0.5, 1.0], [0.5, 0.0]),
+        ]
+    ]
+    praise = "What comes after an end counts nothing, and what comes first counts whole."
+    return compare(function, n_step, cases, N_STEP_SLIPS, praise)
+
+
+def _value_of(chooser, judge):
+    return judge.gather(1, chooser.argmax(1, keepdim=True)).squeeze(1)
+
+
+DOUBLE_SLIPS = [
+    Slip(
+        lambda r, d, target, online: r + d * target.max(1).values,
+        "The target network chooses and judges alone: this is the target without doubling.",
+    ),
+    Slip(
+        lambda r, d, target, online: r + d * online.max(1).values,
+        "The online network chooses and judges alone; let the target network judge.",
+    ),
+    Slip(
+        lambda r, d, target, online: r + d * _value_of(target, online),
+        "The roles are swapped: the online network chooses the action, the target network says "
+        "what it is worth.",
+    ),
+    Slip(
+        lambda r, d, target, online: (
+            r + d * torch.minimum(target.max(1).values, online.max(1).values)
+        ),
+        "This is the smaller of two maxima, a trick of other algorithms.",
+    ),
+]
+
+
+def check_double_target(function: Callable) -> Verdict:
+    """Check a function of `(reward [B], discount [B], target_q [B, A], online_q [B, A])`."""
+    cases = [(REWARD, DISCOUNT, values(seed), values(seed + 10)) for seed in (0, 1)]
+    praise = "It agrees with `losses.td_target` given both networks' values."
+    return compare(function, losses.td_target, cases, DOUBLE_SLIPS, praise)
+
+
+def _chosen(q, action):
+    return q.gather(1, action.unsqueeze(1)).squeeze(1)
+
+
+TD_LOSS_SLIPS = [
+    Slip(
+        lambda q, a, y: F.huber_loss(q.max(1).values, y),
+        "The best action's value is compared with the target, but another one may have been taken. "
+        "Only the action taken was seen to lead there.",
+    ),
+    Slip(
+        lambda q, a, y: F.huber_loss(q[a, a], y) if int(a.max()) < len(q) else q.sum(),
+        "`q[action]` picks rows, that is states. `q.gather(1, action.unsqueeze(1)).squeeze(1)` "
+        "picks an action in each.",
+    ),
+    Slip(
+        lambda q, a, y: F.mse_loss(_chosen(q, a), y),
+        "These are squares: one error of ten weighs as much as a hundred of one. Huber's loss "
+        "grows linearly beyond 1.",
+    ),
+    Slip(
+        lambda q, a, y: F.l1_loss(_chosen(q, a), y),
+        "These are plain distances, whose gradient is as large for small errors as for large "
+        "ones. Huber's loss is a square up to 1.",
+    ),
+    Slip(
+        lambda q, a, y: F.huber_loss(_chosen(q, a), y, reduction="sum"),
+        "You add up over the minibatch; take the mean.",
+    ),
+    Slip(
+        lambda q, a, y: F.huber_loss(q, y.unsqueeze(1).expand_as(q)),
+        "All actions are moved to the target. Only the one that was taken was seen to lead there.",
+    ),
+]
+
+
+def check_td_loss(function: Callable) -> Verdict:
+    """Check a function of `(q [B, A], action [B], target [B])` that returns the loss."""
+    action = torch.tensor([0, 3, 1, 1, 2])
+    cases = [(values(seed, 2.0), action, 2 * REWARD + seed) for seed in (0, 1)]
+    praise = "It agrees with `losses.td_loss`."
+    verdict = compare(function, losses.td_loss, cases, TD_LOSS_SLIPS, praise)
+    if verdict.state != "right":
+        return verdict
+    q, target = values(3).requires_grad_(), (2 * REWARD).requires_grad_()
+    loss = function(q, action, target)
+    if not (isinstance(loss, Tensor) and loss.requires_grad):
+        return Verdict("not yet", "The number is right, but no gradient leads back to the values.")
+    loss.backward()
+    if target.grad is not None and bool(target.grad.any()):
+        return Verdict(
+            "not yet",
+            "The number is right, but a gradient flows into the target too: it would come to meet "
+            "the prediction. Use `target.detach()`.",
+        )
+    return verdict
