@@ -18,9 +18,9 @@
 # [controller](glossary.md#controller) is each game's own.
 #
 # ```
-# Freeway's teacher ──▶ memory ──┐                        ┌──▶ controller of Freeway ──▶ 3 outputs
-#                                ├─ one game at a time ──▶ torso
-# Pong's teacher ─────▶ memory ──┘                        └──▶ controller of Pong ─────▶ 6 outputs
+# Freeway's play ──▶ memory ─┐                    ┌─▶ its controller ─▶ 3 outputs
+#                            ├─ in turns ▶ torso ─┤
+# Pong's play ─────▶ memory ─┘                    └─▶ its controller ─▶ 6 outputs
 # ```
 
 # %%
