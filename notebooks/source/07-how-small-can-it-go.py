@@ -219,7 +219,7 @@ print(f"{awake.sum()} of {len(awake)} units of fc1 ever answer")
 # Too small to learn Pong? No: a variety of 0 says [collapsed](glossary.md#collapse), as in lesson 06.
 # Large first steps have silenced most of its hidden units. A recipe that served one size may fail
 # another, or another seed of the same: look for that first when you compare sizes. So, a third of the
-# step, shrinking to the end:
+# step, which `Distillation` lets rise slowly at first and then shrink to the end:
 
 # %%
 config = pdlearn.DistillConfig(
