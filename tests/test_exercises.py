@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from pdlearn import dqn, exercises, games, losses, statistics
 from pdlearn.exercises import (
@@ -22,8 +23,11 @@ from pdlearn.exercises import losses as l
 from pdlearn.exercises import reading as rd
 from pdlearn.exercises import remembering as r
 from pdlearn.exercises import seeing as s
+from pdlearn.exercises import sharing as h
+from pdlearn.exercises import sizes as z
 from pdlearn.exercises import teaching as t
 from pdlearn.lessons import emulator
+from pdlearn.networks import SIZES, QNetwork, parameter_count
 
 # A checker, the package's own answer to its exercise, and the slips it knows.
 CHECKERS = [
@@ -57,6 +61,13 @@ CHECKERS = [
     (exercises.check_teacher_at, f.teacher_at, f.TEACHER_SLIPS),
     (exercises.check_swing, f.swing, f.SWING_SLIPS),
     (exercises.check_percent_interval, rd.percent_interval, rd.PERCENT_SLIPS),
+    (exercises.check_parameter_count, z._parameters, z.PARAMETER_SLIPS),
+    (exercises.check_multiplications, z.multiplications, z.MULTIPLICATION_SLIPS),
+    (exercises.check_given_away, z.given_away, z.GIVEN_AWAY_SLIPS),
+    (exercises.check_turns, h.turns, h.TURNS_SLIPS),
+    (exercises.check_outputs, h.outputs, h.OUTPUTS_SLIPS),
+    (exercises.check_share, z.share, z.SHARE_SLIPS),
+    (exercises.check_difference, z.difference, z.DIFFERENCE_SLIPS),
 ]
 each_checker = pytest.mark.parametrize(
     ("check", "right", "slips"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]
@@ -100,6 +111,30 @@ def test_students_follow_whom_online_distillation_lets_them_follow():
     evaluations = np.array([1.0, 3.0, 2.0, 3.0, 5.0, 4.5])  # as tests/test_online.py scripts them
     assert f.teacher_at(evaluations).tolist() == [0, 1, 1, 3, 4, 4]
     assert f.swing(evaluations) == pytest.approx((2 + 1 + 1 + 2 + 0.5) / 5)
+
+
+@pytest.mark.parametrize("size", ["teacher", "net4"])
+def test_layers_counted_by_hand_are_the_networks(size):
+    network = QNetwork(6, size)
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 4, 84, 84, dtype=torch.uint8))
+    counted = z.layers(SIZES[size], 6)
+    assert sum(layer.parameters for layer in counted) == parameter_count(network)
+    assert 2 * z.multiplications(SIZES[size], 6) == counter.get_total_flops()
+
+
+def test_any_fair_draw_of_turns_is_right():
+    def by_floats(games, updates, generator):
+        drawn = torch.rand(updates, generator=generator) * len(games)
+        return [games[int(number)] for number in drawn]
+
+    def favours_the_first(games, updates, generator):
+        return [
+            games[0] if u % 5 == 0 else g for u, g in enumerate(h.turns(games, updates, generator))
+        ]
+
+    assert exercises.check_turns(by_floats).state == "right"
+    assert "too often" in exercises.check_turns(favours_the_first).text
 
 
 def test_a_loss_that_runs_out_of_numbers_is_told_so():

@@ -1,0 +1,465 @@
+# ---
+# jupyter:
+#   pdlearn:
+#     minutes: 45
+#     level: middle
+#     prerequisites: ['04', '06']
+#     objectives:
+#     - choose how small a student may be, and say what is lost first
+#     - count a network's parameters and multiplications by hand, and say why they differ
+#     - tell what a size costs from what a bad recipe or an unlucky seed costs
+# ---
+
+# %% [markdown]
+# # 07 · How small can it go
+#
+# A [student](glossary.md#student) may be smaller than its [teacher](glossary.md#teacher): it need not
+# find out how to play, only do what it is shown. How much smaller? Here you count what a size costs,
+# teach a student that has one [parameter](glossary.md#parameter) for every hundred of its teacher's,
+# and look for what goes first.
+
+# %%
+import time
+
+import numpy as np
+import torch
+from matplotlib import pyplot as plt
+
+import pdlearn
+from pdlearn.distill import unseen_states
+from pdlearn.exercises import (
+    check_difference,
+    check_given_away,
+    check_multiplications,
+    check_parameter_count,
+    check_prediction,
+    check_share,
+)
+from pdlearn.exercises.sizes import difference, given_away, layers, multiplications, share
+from pdlearn.games import GAMES
+from pdlearn.lessons import by_budget, live, pictures, results, show, table
+from pdlearn.losses import kl_loss, teacher_policy
+from pdlearn.networks import SIZES
+from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
+from pdlearn.statistics import geometric_mean
+
+# %% [markdown]
+# ## Exercise 1 · Count the parameters
+#
+# All networks here have the same five layers and differ in their *widths* alone, as in
+# `Size(conv1=16, conv2=16, conv3=16, fc1=64)`. An output of a convolution looks at a square of every
+# channel before it, 8 × 8 of the four frames in `conv1`, then 4 × 4, then 3 × 3. What is left of the
+# picture is 7 × 7 for each channel; `fc1` looks at all of it, and `out` at `fc1`. An output has one
+# weight for each number it looks at, and one bias.
+
+
+# %%
+def parameters_by_hand(widths, num_actions):
+    """Return the number of parameters of a network with `widths`."""
+    ### BEGIN SOLUTION
+    conv1 = (4 * 8 * 8 + 1) * widths.conv1
+    conv2 = (widths.conv1 * 4 * 4 + 1) * widths.conv2
+    conv3 = (widths.conv2 * 3 * 3 + 1) * widths.conv3
+    fc1 = (widths.conv3 * 7 * 7 + 1) * widths.fc1
+    return conv1 + conv2 + conv3 + fc1 + (widths.fc1 + 1) * num_actions
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_parameter_count(parameters_by_hand)
+
+# %% [markdown]
+# ## Exercise 2 · Count the multiplications
+#
+# A convolution uses its weights again and again: those of `conv1` at 20 × 20 places, of `conv2` at
+# 9 × 9, of `conv3` at 7 × 7. How many multiplications with a weight does one decision take?
+
+
+# %%
+def multiplications_by_hand(widths, num_actions):
+    """Return the multiplications of one decision; adding a bias is none."""
+    ### BEGIN SOLUTION
+    conv1 = 4 * 8 * 8 * widths.conv1 * 20 * 20
+    conv2 = widths.conv1 * 4 * 4 * widths.conv2 * 9 * 9
+    conv3 = widths.conv2 * 3 * 3 * widths.conv3 * 7 * 7
+    fc1 = widths.conv3 * 7 * 7 * widths.fc1
+    return conv1 + conv2 + conv3 + fc1 + widths.fc1 * num_actions
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_multiplications(multiplications_by_hand)
+
+# %% [markdown]
+# ## What a size costs
+#
+# Beside both counts stand a file's kilobytes (two bytes a parameter, as the agents are shipped) and the
+# time of one decision, the shortest of many.
+
+# %%
+picture = torch.zeros(1, 4, 84, 84, dtype=torch.uint8)
+nets = {size: pdlearn.QNetwork(6, size) for size in SIZES}
+
+
+@torch.no_grad()
+def shortest(network):
+    """Return the milliseconds of a decision."""
+    times = [time.perf_counter()]
+    for _ in range(by_budget(smoke=3, fast=100)):
+        network(picture)
+        times.append(time.perf_counter())
+    return 1e3 * np.diff(times).min()
+
+
+costs = [(s, pdlearn.parameter_count(n), multiplications(SIZES[s], 6)) for s, n in nets.items()]
+_, most, most_work = costs[0]
+table(
+    [
+        {
+            "size": size,
+            "parameters": f"{count:,}",
+            "% of the teacher's": f"{100 * count / most:.1f}",
+            "kilobytes": f"{2 * count / 1e3:,.0f}",
+            "multiplications": f"{work / 1e6:.2f} million",
+            "% of its": f"{100 * work / most_work:.0f}",
+            "milliseconds": f"{shortest(nets[size]):.2f}",
+        }
+        for size, count, work in costs
+    ]
+)
+
+# %%
+figure, grid = plt.subplots(1, 2, figsize=(7.2, 2.8), layout="constrained", sharey=True)
+for axes, what in zip(grid, ("parameters", "multiplications"), strict=True):
+    left = np.zeros(len(SIZES))
+    for number, name in enumerate(("conv1", "conv2", "conv3", "fc1", "out")):
+        part = np.array([getattr(layers(w, 6)[number], what) for w in SIZES.values()])
+        whole = np.array([sum(getattr(y, what) for y in layers(w, 6)) for w in SIZES.values()])
+        axes.barh(list(SIZES), part / whole, left=left, label=name, color=f"C{number}")
+        left += part / whole
+    axes.set(title=what, xlabel="share")
+    axes.spines[["top", "right"]].set_visible(False)
+grid[0].invert_yaxis()
+figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+show(
+    figure,
+    "Where a network has its parameters and where it has its work: nearly all parameters of the "
+    "teacher are in fc1, but most multiplications are in the convolutions.",
+)
+
+# %% [markdown]
+# Parameters are memory, multiplications are work, and they sit in different layers. Shrinking `fc1`
+# makes a small file, not a quick network: `net3` has saved a far greater part of its parameters than of
+# its multiplications. Time falls less still, since much of a small network's millisecond is
+# spent on calling five layers.
+#
+# ## What the paper lost
+#
+# The paper taught three sizes ten games each. Its table B1, in percent of the score of its DQN (its own
+# teachers and starts; it prints no spread for a game):
+
+# %%
+kept = {game: row["net3"] / row["net1"] for game, row in TABLE_B1.items()}
+order = sorted(kept, key=kept.get)
+titles = [GAMES[game].title for game in order]
+figure, axes = plt.subplots(figsize=(6.4, 3), layout="constrained")
+axes.barh(titles, [kept[game] for game in order], color=pictures.STUDENT)
+axes.axvline(1, color="black", ls=":")
+axes.set(xlabel="score of net3 : score of net1")
+axes.spines[["top", "right"]].set_visible(False)
+show(
+    axes,
+    "Space Invaders keeps about a quarter from net1 to net3, River Raid and Breakout three "
+    "quarters, Freeway, Seaquest, Pong and Ms. Pacman nearly all.",
+)
+for size, mean in TABLE_B1_MEAN.items():
+    print(f"{size}: {mean:.1f} % of the DQN's score, geometric mean of ten games")
+
+# %% [markdown]
+# One game pays most of the bill. So there is no size at which "the student" breaks: each game has its
+# own.
+#
+# ## One percent, live
+#
+# We teach `net4` from the Pong teacher's half hour that ships with the package. A first try, with
+# Adam's steps at 0.003 from the first [minibatch](glossary.md#minibatch) on:
+
+# %%
+teacher, net3 = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
+memory = pdlearn.zoo.recording("pong")
+unseen = unseen_states(teacher, 0.05, torch.Generator().manual_seed(1), seed=1)
+states = unseen.sample_states(2_048, torch.Generator().manual_seed(2))
+
+hasty = pdlearn.QNetwork(6, "net4", generator=torch.Generator().manual_seed(0))
+optimizer = torch.optim.Adam(hasty.parameters(), lr=0.003)
+generator = torch.Generator().manual_seed(0)
+hasty_rows = []
+for update in range(by_budget(smoke=20, fast=500)):
+    batch = memory.sample_states(64, generator)
+    loss = kl_loss(hasty(batch.observation), batch.teacher_q, 0.03)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    hasty_rows.append({"updates": update + 1, "loss": loss.item()})
+hasty_loss = np.mean([row["loss"] for row in hasty_rows[-200:]])
+
+# %%
+seen = memory.sample_states(2_048, torch.Generator().manual_seed(3))
+with torch.no_grad():
+    answers = torch.softmax(hasty(seen.observation), 1)
+    awake = (hasty.features(seen.observation) > 0).any(0)
+target = teacher_policy(seen.teacher_q, 0.03)
+blind = target.mean(0)
+blind_loss = (target * (target.clamp_min(1e-30).log() - blind.log())).sum(1).mean().item()
+print(f"loss {hasty_loss:.3f}; the best blind answer's {blind_loss:.3f}")
+print(f"variety {answers.std(0).mean():.6f}; the teacher's {target.std(0).mean():.6f}")
+print(f"{awake.sum()} of {len(awake)} units of fc1 ever answer")
+
+# %% [markdown]
+# Too small to learn Pong? No: a variety of 0 says [collapsed](glossary.md#collapse), as in lesson 06.
+# Large first steps have silenced most of its hidden units. A recipe that served one size may fail
+# another, or another seed of the same: look for that first when you compare sizes. So, a third of the
+# step, which `Distillation` lets rise slowly at first and then shrink to the end:
+
+# %%
+config = pdlearn.DistillConfig(
+    size="net4",
+    learning_rate=0.001,
+    hours=1,
+    updates_per_hour=by_budget(smoke=60, fast=6_000, full=10_000),
+)
+run = pdlearn.Distillation(teacher, config, recording=memory, seed=0)
+rows = list(live(run))
+net4 = run.agent()
+
+# %%
+figure = pictures.curves({"student": rows}, ["loss", "agreement"])
+mean_of = np.convolve([row["loss"] for row in hasty_rows], np.ones(100) / 100, "valid")
+figure.axes[0].plot(np.arange(len(mean_of)) + 100, mean_of, color=pictures.OTHERS[0])
+figure.axes[0].axhline(blind_loss, color="black", ls=":")
+show(
+    figure,
+    "The first try (green, a mean of 100) soon rests on the blind answer's loss (dotted); with the "
+    "smaller step the loss falls far below it, and agreement rises.",
+)
+
+# %% [markdown]
+# ## Exercise 3 · What is one percent worth?
+#
+# The teacher's mean score stands on its card, a random player loses 20 or 21 to 0. How many points will
+# this `net4` make, on average?
+
+# %%
+### BEGIN SOLUTION
+my_guess = 5
+### END SOLUTION
+judged = pdlearn.evaluate(net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30)))
+check_prediction(my_guess, judged.mean, near=4)
+
+# %%
+print("its games: ", *(f"{score:.0f}" for score in sorted(judged.scores)))
+pdlearn.widgets.compare(
+    {"teacher": teacher, "net3": net3, "net4": net4}, agent_steps=by_budget(smoke=60, fast=450)
+)
+
+# %% [markdown]
+# ## Exercise 4 · Points given away
+#
+# What goes first? [Agreement](glossary.md#agreement) counts all states alike. Weigh them instead: the
+# student chooses, and the teacher's values say how many points that gives away against its own best.
+# One number a state.
+
+
+# %%
+def given_away_by_hand(student_output, teacher_q):
+    """Return the points given away, `[B]`, for tensors [B, A]."""
+    ### BEGIN SOLUTION
+    chosen = teacher_q.gather(1, student_output.argmax(1, keepdim=True)).squeeze(1)
+    return teacher_q.max(1).values - chosen
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_given_away(given_away_by_hand)
+
+# %%
+ranked = states.teacher_q.sort(1, descending=True).values
+decisive = ranked[:, 0] - ranked[:, 1] > 0.1  # as in lesson 05
+weighed = []
+for name, network in (("net3", net3.network), ("net4", net4.network), ("collapsed", hasty)):
+    with torch.no_grad():
+        output = network(states.observation)
+    lost = given_away(output, states.teacher_q)
+    alike = (output.argmax(1) == states.teacher_q.argmax(1)).float()
+    dearest = lost.sort(descending=True).values[: len(lost) // 20]
+    weighed.append(
+        {
+            "student": name,
+            "agreement": f"{alike.mean():.0%}",
+            "in decisive states": f"{alike[decisive].mean():.0%}",
+            "points given away in 100 decisions": 100 * lost.mean().item(),
+            "in the dearest 5 %": f"{dearest.sum() / lost.sum().clamp_min(1e-9):.0%}",
+        }
+    )
+table(weighed)
+
+# %% [markdown]
+# The smaller student disagrees more everywhere, but where it is cheap first: it still agrees in most
+# decisive states. And what it gives away is not spread evenly: a twentieth of the states makes up a large
+# part of it, the rare moments in which a point hangs on the paddle. How much of its score a smaller
+# student loses depends on how often a game asks such questions.
+#
+# ## Exercise 5 · Percent of what?
+#
+# Pong's scores run from -21 to 21, and 0 is a draw. "Percent of the teacher's score" makes that 0 %, and
+# a student that loses narrowly is below. Write the share of the way from random play to the teacher.
+
+
+# %%
+def share_by_hand(score, random, teacher):
+    """Return 0 for random play's mean score, 1 for the teacher's."""
+    ### BEGIN SOLUTION
+    return (score - random) / (teacher - random)
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_share(share_by_hand)
+
+# %% tags=["nbval-check-output"]
+full, random = teacher.card["score"]["mean"], GAMES["pong"].random
+for score in (15, 5, 0, -5, -15):
+    way = share(score, random, full)
+    print(f"score {score:3d}: {score / full:4.0%} of the teacher's, {way:3.0%} of the way")
+for failed in (0.5, 0.1, 0.001):
+    print(f"two games at 1 and {failed:g}: geometric mean {geometric_mean([1, failed]):.2f}")
+try:
+    geometric_mean([1, -0.27])
+except ValueError as error:
+    print(f"two games at 1 and -0.27: {error}")
+
+# %% [markdown]
+# A [geometric mean](glossary.md#geometric-mean) over games (lesson 04) has no room for a score of 0 or
+# below, and a game near 0 drags it down without limit. Leaving that game out would hide the worst
+# failure. Say the mean *and* every game.
+#
+# ## What longer runs say
+#
+# The rest is read from `docs/results`: students that saw more of the shipped teachers' play, learnt
+# longer, and were judged over 30 games or more (`pdlearn reproduce compression` and `smaller`).
+
+
+# %%
+def finished(name):
+    """Return the rows of a table, none if it was not made yet."""
+    try:
+        return results(name)
+    except FileNotFoundError:
+        return []
+
+
+# %%
+scored = {"teacher": results("teachers")}
+for row in [r for name in ("students", "compression", "smaller") for r in finished(name)]:
+    scored.setdefault(row["network"], []).append(row)
+scored = {size: scored[size] for size in SIZES if size in scored}
+full = {row["game"]: float(row["mean"]) for row in scored["teacher"]}
+figure, grid = plt.subplots(1, len(full), figsize=(3.4 * len(full), 3), squeeze=False)
+for axes, (game, best) in zip(grid.flat, full.items(), strict=True):
+    for size, sized in scored.items():
+        for row in [r for r in sized if r["game"] == game]:
+            ends = [share(float(row[k]), GAMES[game].random, best) for k in ("low", "mean", "high")]
+            axes.plot([int(row["parameters"])] * 2, ends[::2], color=pictures.colour(size))
+            axes.plot(int(row["parameters"]), ends[1], "o", ms=4, color=pictures.colour(size))
+    axes.axhline(1, color=pictures.TEACHER, ls=":")
+    axes.set(xscale="log", title=GAMES[game].title, xlabel="parameters")
+    axes.set(xlim=(3e3, 3e6), ylim=(-0.1, 1.15))
+    axes.spines[["top", "right"]].set_visible(False)
+grid[0, 0].set_ylabel("share of the way")
+figure.tight_layout()
+show(
+    figure,
+    "Each game's students by their parameters, from random play at 0 to the teacher at 1 (dotted), "
+    "with the 95 % interval over games.",
+)
+
+# %% [markdown]
+# ## Exercise 6 · Fact or noise?
+#
+# Two agents were judged, each (mean, low, high). How sure is the difference of their means? Half an
+# interval's width is its error; errors that know nothing of each other add as squares.
+
+
+# %%
+def difference_by_hand(a, b):
+    """Return the interval (low, high) of a's mean minus b's; both are (mean, low, high)."""
+    ### BEGIN SOLUTION
+    a_half, b_half = (a[2] - a[1]) / 2, (b[2] - b[1]) / 2
+    half = (a_half**2 + b_half**2) ** 0.5
+    return a[0] - b[0] - half, a[0] - b[0] + half
+    ### END SOLUTION
+
+
+# %% tags=["nbval-check-output"]
+check_difference(difference_by_hand)
+
+# %%
+SAME = ("temperature", "teacher_steps", "minibatch", "updates", "learning_rate")
+
+
+def compared(name, a, b):
+    """Return a row of the table for two rows of results."""
+    low, high = difference(*([float(r[k]) for k in ("mean", "low", "high")] for r in (a, b)))
+    sure = "yes" if low > 0 or high < 0 else "no"
+    return {"pair": name, "difference": f"{low:.1f} to {high:.1f}", "sure, by games": sure}
+
+
+pairs = []
+for game in full:
+    steps = [(size, next((r for r in s if r["game"] == game), None)) for size, s in scored.items()]
+    steps = [(size, row) for size, row in steps if row]
+    for (larger, a), (smaller, b) in zip(steps, steps[1:], strict=False):
+        pairs.append(compared(f"{game}: {larger} and {smaller}", a, b))
+tried = {}
+for row in results("recipes"):
+    tried.setdefault(tuple(row[key] for key in SAME), []).append(row)
+for a, b in (same for same in tried.values() if len(same) == 2):
+    pairs.append(compared(f"pong: net3 at temperature {a['temperature']}, two seeds", a, b))
+table(pairs)
+
+# %% [markdown]
+# Look at the last rows first. There the size, the recipe and the teacher are the same, only the seed
+# differs, and yet by games alone most of these differences are sure. An interval over games knows
+# nothing of seeds. So a difference between two sizes, one seed each, is a fact about two networks, and
+# not yet one about two sizes. For that it takes several seeds (`pdlearn reproduce compression --seeds 0
+# 1 2`), or a loss much larger than what seeds do.
+
+# %% [markdown]
+# ## Quiz
+#
+# 1. You halve `fc1` and leave the convolutions. What shrinks, what hardly does?
+#    <details><summary>Answer</summary>The parameters, nearly by half. The multiplications and the time
+#    stay close to what they were: the work is in the convolutions.</details>
+# 2. A tiny student scores -21. What do you look at before you call it too small?
+#    <details><summary>Answer</summary>Its variety. If it is 0, the student has collapsed and says
+#    nothing about its size; a smaller learning rate may cure it.</details>
+# 3. Agreement falls from 60 % to 45 %, and the score hardly. How can that be?
+#    <details><summary>Answer</summary>It was lost where little hangs on the choice. Points given away,
+#    or agreement in decisive states, would have said so.</details>
+# 4. Nine games are at 100 %, one is at 1 %. What is the geometric mean, roughly?
+#    <details><summary>Answer</summary>The tenth root of 0.01: 63 %. At 0 % it would be 0, and below it
+#    there is none.</details>
+# 5. Size A scores 17.0 [16.5, 17.5], size B 15.5 [15.0, 16.0], one seed each. Is A better than B?
+#    <details><summary>Answer</summary>These two networks differ, surely. Whether the sizes do, one seed
+#    cannot say.</details>
+
+# %% [markdown]
+# ## Key points
+#
+# - Most parameters sit in `fc1`, most work in the convolutions; a small file need not be quick.
+# - What a smaller student loses depends on the game. Agreement goes first where it is cheap.
+# - Look for a collapse before you blame the size: a recipe may fit one size and fail another.
+# - Judge by the share of the way where scores may be negative; say the mean over games and each game.
+# - Intervals over games know nothing of seeds.
+#
+# The paper: section 4, figure 3 and table B1; table A1 has the sizes. `net4` and `net5` are ours.

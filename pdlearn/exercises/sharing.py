@@ -1,0 +1,165 @@
+"""Checkers of several games in one network: whose turn it is, whose controller answers."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pdlearn.exercises.losses import values
+from pdlearn.exercises.verdicts import Slip, Verdict, compare
+
+UPDATES = 1_200
+GAMES = ("breakout", "freeway", "pong")
+
+
+def turns(games: Sequence[str], updates: int, generator: torch.Generator) -> list[str]:
+    """Return the game of each of so many minibatches, drawn at random, all games alike."""
+    drawn = torch.randint(len(games), (updates,), generator=generator)
+    return [games[number] for number in drawn.tolist()]
+
+
+def _without_generator(games, updates, generator):
+    return [games[number] for number in torch.randint(len(games), (updates,)).tolist()]
+
+
+TURNS_SLIPS = [
+    Slip(
+        lambda games, updates, generator: [games[i % len(games)] for i in range(updates)],
+        "The games come one after the other, always in this order. It is fair, but the draw is "
+        "to be random: `torch.randint`.",
+    ),
+    Slip(
+        lambda games, updates, generator: sorted(turns(games, updates, generator)),
+        "All of one game comes before all of the next: by the end, the first is forgotten.",
+    ),
+    Slip(
+        lambda games, updates, generator: [games[0]] * updates,
+        "It is the same game throughout.",
+    ),
+    Slip(
+        lambda games, updates, generator: turns(games[:-1], updates, generator),
+        "The last game never has a turn: `torch.randint(n, …)` gives 0 to n - 1 already.",
+    ),
+    Slip(
+        _without_generator,
+        "The draw does not use `generator`: two runs of one seed would differ.",
+    ),
+    Slip(
+        lambda games, updates, generator: torch.randint(
+            len(games), (updates,), generator=generator
+        ).tolist(),
+        "These are numbers; the names are asked for: `games[number]`.",
+    ),
+    Slip(
+        lambda games, updates, generator: turns(games, 1, generator),
+        "This is one turn; a list of `updates` is asked for.",
+    ),
+]
+
+
+def check_turns(function: Callable) -> Verdict:
+    """Check a function of `(games, updates, generator)`; see `turns`.
+
+    Any fair random draw is right, so facts about the list are compared, not the list.
+    """
+    verdict = compare(
+        _facts_of(function),
+        _facts_of(turns),
+        [(GAMES, UPDATES)],
+        [Slip(_facts_of(slip.function), slip.hint) for slip in TURNS_SLIPS],
+        "Every game has its share, in no order, and the same seed gives the same turns.",
+    )
+    if verdict.text.endswith("is right."):  # numbers that say nothing to a learner
+        return Verdict("not yet", "Some games come too often, too seldom or in a pattern.")
+    return verdict
+
+
+def _facts_of(function: Callable) -> Callable:
+    """Return a function that says what is true of the turns which `function` gives."""
+    if not callable(function):
+        return function
+
+    def facts(games, updates):
+        drawn, again, other = (
+            function(games, updates, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+        )
+        if not isinstance(drawn, list):
+            return drawn
+        fair = 1 / len(games)
+        off = max(abs(drawn.count(game) / max(len(drawn), 1) - fair) for game in games)
+        repeats = sum(a == b for a, b in zip(drawn, drawn[1:], strict=False)) / max(len(drawn), 1)
+        rare, frequent = repeats < fair - 0.1, repeats > fair + 0.1
+        known = sum(turn in games for turn in drawn) == len(drawn)
+        told = [len(drawn), len(set(drawn)), known, off < 0.06, rare, frequent]
+        return torch.tensor([*told, drawn == again, drawn != other], dtype=torch.float64)
+
+    facts.__name__ = getattr(function, "__name__", "your function")
+    return facts
+
+
+def outputs(torso: nn.Module, controllers: dict, observation: Tensor, game: str) -> Tensor:
+    """Return the outputs `[B, A]` of a game: the shared torso, then its own controller."""
+    return controllers[game](torso(observation))
+
+
+OUTPUTS_SLIPS = [
+    Slip(
+        lambda t, c, x, g: next(iter(c.values()))(t(x)),
+        "The first controller answers, whatever the game: choose it by `game`.",
+    ),
+    Slip(
+        lambda t, c, x, g: torch.cat([one(t(x)) for one in c.values()], 1),
+        "All games' outputs stand side by side: a softmax over them would give this game's "
+        "probability to other games' actions.",
+    ),
+    Slip(
+        lambda t, c, x, g: torch.softmax(c[g](t(x)), 1),
+        "The softmax belongs to the loss: here logits are asked for.",
+    ),
+    Slip(lambda t, c, x, g: t(x), "These are the torso's features; the controller is missing."),
+    Slip(
+        lambda t, c, x, g: c[g](t(x).detach()),
+        "The gradient stops before the torso: it would never learn anything.",
+    ),
+]
+
+
+def check_outputs(function: Callable) -> Verdict:
+    """Check a function of `(torso, controllers, observation, game)`; see `outputs`."""
+    cases = [(values(0), game) for game in ("freeway", "pong")]
+    return compare(
+        _with_modules(function),
+        _with_modules(outputs),
+        cases,
+        [Slip(_with_modules(slip.function), slip.hint) for slip in OUTPUTS_SLIPS],
+        "One torso for all, one controller for each.",
+    )
+
+
+def _with_modules(function: Callable) -> Callable:
+    """Return `function` on a small torso: outputs and, behind them, the gradient of its weights."""
+    if not callable(function):
+        return function
+
+    def on_modules(observation, game):
+        torso = _linear(1, 4, 4)
+        controllers = {"freeway": _linear(2, 4, 3), "pong": _linear(3, 4, 6)}
+        answer = function(torso, controllers, observation, game)
+        if not torch.is_tensor(answer) or not answer.is_floating_point():
+            return answer
+        learns = torch.zeros(len(answer), 1)
+        if answer.requires_grad:
+            answer.square().sum().backward()
+            learns += float(torso.weight.grad is not None)
+        return torch.cat([answer.detach().flatten(1), learns], 1)
+
+    on_modules.__name__ = getattr(function, "__name__", "your function")
+    return on_modules
+
+
+def _linear(seed: int, inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    with torch.no_grad():
+        layer.weight.copy_(values(seed, batch=outputs, actions=inputs))
+        layer.bias.zero_()
+    return layer
