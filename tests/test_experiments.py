@@ -68,6 +68,12 @@ def test_a_table_has_ours_and_the_papers_in_brackets():
     assert lines[4] == "| **geometric mean, 2 games** | – | – | 150.0 |"
 
 
+def test_a_student_that_has_not_played_all_games_of_the_table_has_no_mean():
+    lines = table("table1", [*ROWS, row("pong", "mse", 0, 50)]).splitlines()
+    assert lines[2] == "| Pong | 50.0 (94.4) | 80.0 (94.9) | 100.0 (100.9) |"
+    assert lines[4] == "| **geometric mean, 2 games** | – | – | 150.0 |"
+
+
 def test_the_papers_mean_stands_beside_ours_once_all_games_ran():
     rows = [row(game, "kl", 0, 100) for game in paper.TABLE_1]
     assert table("table1", rows).endswith("| – (79.0) | – (102.5) | 100.0 (111.3) |")

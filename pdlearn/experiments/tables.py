@@ -136,7 +136,8 @@ def mean_over_games(rows: Sequence[dict], label: str) -> tuple[float, float, flo
 def table(name: str, rows: Sequence[dict]) -> str:
     """Return an experiment as a Markdown table: percent of our teacher (percent in the paper).
 
-    The last line is the geometric mean over games; the paper's stands there once all games ran.
+    The last line is the geometric mean over games, of a student that has played them all; the
+    paper's stands there once all games ran.
     """
     experiment = EXPERIMENTS[name]
     labels = [student.label for student in experiment.students]
@@ -151,7 +152,8 @@ def table(name: str, rows: Sequence[dict]) -> str:
         ]
         lines.append(f"| {GAMES[game].title} | " + " | ".join(line) + " |")
     theirs = experiment.paper_mean if set(games) == set(experiment.games) else {}
-    line = [_cell((mean_over_games(rows, k) or [None])[0], theirs.get(k)) for k in labels]
+    means = {k: mean_over_games(rows, k) for k in labels if len(ours[k]) == len(games)}
+    line = [_cell((means.get(k) or [None])[0], theirs.get(k)) for k in labels]
     many = f"{len(games)} game" + "s" * (len(games) != 1)
     lines.append(f"| **geometric mean, {many}** | " + " | ".join(line) + " |")
     return "\n".join(lines)
