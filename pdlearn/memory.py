@@ -22,8 +22,6 @@ class Transitions(NamedTuple):
     reward_t: Tensor  # float32 [B], discounted sum of n rewards
     discount_t: Tensor  # float32 [B], gamma^n, or 0 after an end
     observation_t: Tensor  # [B, ...]
-    row: Tensor | None = None  # int64 [B], where in the memory t-1 is
-    weight: Tensor | None = None  # float32 [B], of each transition's loss; None: all count alike
 
 
 class States(NamedTuple):
@@ -141,12 +139,15 @@ class Memory:
         self, minibatch: int, n_step: int, generator: torch.Generator
     ) -> Transitions:
         """Draw `minibatch` n-step transitions; none crosses the edge of an episode."""
-        slot, env = self._draw(minibatch, n_step, generator)
+        return self.transitions(*self._draw(minibatch, n_step, generator), n_step)
+
+    def transitions(self, slot: Tensor, env: Tensor, n_step: int) -> Transitions:
+        """Return the n-step transitions from ring positions `slot`, `env` `[B]`."""
         first_row = slot * self.num_envs + env
-        reward = torch.zeros(minibatch, device=self.device)
-        discount = torch.ones(minibatch, device=self.device)
+        reward = torch.zeros(len(slot), device=self.device)
+        discount = torch.ones(len(slot), device=self.device)
         to_slot = slot
-        going = torch.ones(minibatch, dtype=torch.bool, device=self.device)
+        going = torch.ones(len(slot), dtype=torch.bool, device=self.device)
         for _ in range(n_step):
             row = to_slot * self.num_envs + env
             reward = torch.where(going, reward + discount * self.reward[row], reward)
@@ -155,7 +156,7 @@ class Memory:
             going = going & ~self.last[to_slot * self.num_envs + env]
         return Transitions(
             self.observation(slot, env), self.action[first_row], reward, discount,
-            self.observation(to_slot, env), first_row,
+            self.observation(to_slot, env),
         )  # fmt: skip
 
     def sample_states(self, minibatch: int, generator: torch.Generator) -> States:

@@ -5,21 +5,35 @@ drawn: an episode's last observation, steps whose n rewards are not all in yet, 
 be overwritten. A new step has the highest priority there was, so that each is soon learnt once.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from pdlearn.memory import Memory, Transitions
+from pdlearn.memory import Memory
 from pdlearn.rollout import Step
 
 IMPORTANCE_EXPONENT = 0.5  # 1 would undo the preference in the mean gradient, 0 leave it as it is
 SMALLEST_ERROR = 1e-6  # nothing is forgotten for good
 
 
+class PrioritizedTransitions(NamedTuple):
+    """A minibatch of `Transitions`, with where they stand and how much each counts."""
+
+    observation_tm1: Tensor  # [B, ...]
+    action_tm1: Tensor  # int64 [B]
+    reward_t: Tensor  # float32 [B], discounted sum of n rewards
+    discount_t: Tensor  # float32 [B], gamma^n, or 0 after an end
+    observation_t: Tensor  # [B, ...]
+    row: Tensor  # int64 [B], where in the memory t-1 is
+    weight: Tensor  # float32 [B], of each transition's loss, at most 1
+
+
 class PrioritizedMemory(Memory):
     """A `Memory` of n-step transitions, drawn in proportion to their priorities.
 
-    A minibatch has `weight`, at most 1: (lowest priority in it / a row's priority) to the power of
+    The weight is (lowest priority of the minibatch / the row's priority) to the power of
     `IMPORTANCE_EXPONENT`. Tell the memory the TD errors of what was learnt with `set_errors`.
     """
 
@@ -71,12 +85,14 @@ class PrioritizedMemory(Memory):
 
     def sample_transitions(
         self, minibatch: int, n_step: int, generator: torch.Generator
-    ) -> Transitions:
-        """Draw `minibatch` n-step transitions with their weights; none crosses an edge."""
-        batch = super().sample_transitions(minibatch, n_step, generator)
-        priority = self.priority[batch.row]
+    ) -> PrioritizedTransitions:
+        """Draw `minibatch` n-step transitions; none crosses the edge of an episode."""
+        slot, env = self._draw(minibatch, n_step, generator)
+        row = slot * self.num_envs + env
+        priority = self.priority[row]
         weight = (priority.min() / priority) ** IMPORTANCE_EXPONENT
-        return batch._replace(weight=weight.float())
+        batch = self.transitions(slot, env, n_step)
+        return PrioritizedTransitions(*batch, row, weight.float())
 
     def set_errors(self, row: Tensor, error: Tensor) -> None:
         """Give the rows `row` `[B]` of a minibatch the priorities of their TD errors `[B]`."""

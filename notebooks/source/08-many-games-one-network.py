@@ -94,7 +94,8 @@ show(
 def outputs_by_hand(torso, controllers, observation, game):
     """Return the outputs `[B, A]`, A being the actions of `game`."""
     ### BEGIN SOLUTION
-    return controllers[game](torso(observation))
+    controller = controllers[game]
+    return controller(torso(observation))
     ### END SOLUTION
 
 
