@@ -31,7 +31,7 @@ TEACHER = replace(
     TEACHER_BUDGETS["fast"], samples_per_step=8.0, memory_steps=50_000, learn_start_steps=2_000,
     agent_steps=10**9, evaluation_period_steps=10**9,
 )  # fmt: skip
-STUDENT = replace(DISTILL_BUDGETS["fast"], steps_per_hour=20_000, updates_per_hour=10**9)
+STUDENT = replace(DISTILL_BUDGETS["fast"], steps_per_hour=20_000, updates_per_hour=10**6)
 EVALUATION = EvalConfig(episodes=10**5)
 
 # A probe sets up what it measures, then yields what was done since it was last asked.
