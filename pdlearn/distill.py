@@ -106,7 +106,7 @@ class Distillation(Run):
 
     Raises ValueError for two teachers of one game, for teachers that see different things, for a
     size that does not suit the number of games, for too few or too many recordings, and for a
-    student's share of the play that is no share or stands beside recordings.
+    student's share of the play beside recordings.
     """
 
     kind = "distill"
@@ -122,8 +122,6 @@ class Distillation(Run):
         teachers = [teacher] if isinstance(teacher, Agent) else list(teacher)
         recordings = [recording] if isinstance(recording, Memory) else recording
         _refuse_ill_matched(teachers)
-        if not 0 <= config.student_share <= 1:
-            raise ValueError(f"expected a student_share in 0..1; got {config.student_share}")
         if config.student_share > 0 and recordings is not None:
             raise ValueError(
                 f"a recording holds a teacher's play alone; got student_share "

@@ -24,7 +24,6 @@ from pdlearn.memory import Transitions
 from pdlearn.networks import MultiGameNetwork, QNetwork, network_for
 from pdlearn.player import Player
 from pdlearn.presets import EvalConfig, TeacherConfig
-from pdlearn.prioritized import PrioritizedTransitions
 from pdlearn.runs import Run
 
 
@@ -41,7 +40,7 @@ class QLearner(Learner):
         self.target = copy.deepcopy(network).requires_grad_(False)
         self.error = None  # float32 [B], the TD errors of the minibatch learnt last
 
-    def loss(self, batch: Transitions | PrioritizedTransitions, game: str | None = None) -> Tensor:
+    def loss(self, batch: Transitions, game: str | None = None) -> Tensor:
         """Return the TD loss of a minibatch; `game` names the part of a network for several."""
         network, target = (
             part if game is None else part.for_game(game) for part in (self.network, self.target)
@@ -52,7 +51,7 @@ class QLearner(Learner):
             goal = td_target(batch.reward_t, batch.discount_t, target_q_t, online_q_t)
         q_tm1 = network(batch.observation_tm1)
         self.error = td_error(q_tm1.detach(), batch.action_tm1, goal)
-        return td_loss(q_tm1, batch.action_tm1, goal, getattr(batch, "weight", None))
+        return td_loss(q_tm1, batch.action_tm1, goal, batch.weight)
 
     def learning_rate(self) -> float:
         """Return the step size of the next update: smaller in the run's last quarter."""

@@ -61,8 +61,6 @@ def play_episodes(
     Every copy of the game plays a number of episodes fixed beforehand, so that short episodes are
     not favoured over long ones.
     """
-    if config.episodes < 1:
-        raise ValueError(f"expected at least one episode; got {config.episodes}")
     num_envs = min(config.num_envs, config.episodes)
     quota = np.full(num_envs, config.episodes // num_envs)
     quota[: config.episodes % num_envs] += 1
@@ -134,7 +132,7 @@ def evaluate(
     Without `starts` these are `config.episodes` from up to 30 no-ops; the games' seeds are never
     those of training or of recorded data. With `starts` it is one episode from each, scores in
     their order (a smaller number: `starts.first(30)`), and `seed` is the exploration's. Raises
-    ValueError if fewer than one episode is asked for, and as `play_starts` does.
+    ValueError as `play_starts` does.
     """
     if starts is None:
         play = play_episodes(agent, config, seed)

@@ -23,6 +23,8 @@ class Transitions(NamedTuple):
     discount_t: Tensor  # float32 [B], gamma^n, or 0 after an end
     observation_t: Tensor  # [B, ...]
 
+    weight = None  # float32 [B], of each transition's loss, where they do not all count alike
+
 
 class States(NamedTuple):
     """A minibatch for distillation: what the teacher saw and what it thought of it."""

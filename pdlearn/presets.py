@@ -4,11 +4,31 @@ Counts end in their unit: `_steps` are agent steps (four emulator frames), `_upd
 steps, `_episodes` episodes.
 """
 
+import sys
 from dataclasses import dataclass, fields, replace
+
+SHARES = ("discount", "epsilon", "epsilon_start", "epsilon_final", "evaluation_epsilon",
+          "collection_epsilon", "warmup_share", "student_share")  # fmt: skip
+MAY_BE_ZERO = ("learn_start_steps", "updates_per_hour")  # of the counts
+
+
+class Settings:
+    """What a run is told; raises ValueError for a number that is out of its setting's range."""
+
+    def __post_init__(self):
+        for setting in fields(self):
+            name, value = setting.name, getattr(self, setting.name)
+            if setting.type not in (int, float):
+                continue
+            lowest = 1 if setting.type is int and name not in MAY_BE_ZERO else 0
+            highest = 1 if name in SHARES else sys.float_info.max
+            if not lowest <= value <= highest:
+                wanted = "in 0..1" if name in SHARES else f"of at least {lowest}"
+                raise ValueError(f"expected {name} {wanted}; got {value}")
 
 
 @dataclass(frozen=True)
-class TeacherConfig:
+class TeacherConfig(Settings):
     """How a DQN teacher is trained."""
 
     size: str = "teacher"
@@ -64,7 +84,7 @@ class TeacherConfig:
 
 
 @dataclass(frozen=True)
-class DistillConfig:
+class DistillConfig(Settings):
     """How a student is distilled (paper, appendix A)."""
 
     size: str = "net3"
@@ -85,8 +105,8 @@ class DistillConfig:
     """states a minibatch"""
     optimizer: str = "adam"
     """adam or rmsprop"""
-    learning_rate: float | None = None
-    """largest step size (default: 3e-3, of networks of the teacher's size and larger 3e-4)"""
+    learning_rate: float = 0.0
+    """largest step size (0: 3e-3, or 3e-4 of networks of the teacher's size and larger)"""
     learning_rate_final: float = 3e-5
     """step size at the end (linear decay)"""
     warmup_share: float = 0.1
@@ -101,18 +121,18 @@ class DistillConfig:
     """share of recorded steps that the student takes (0 in the paper); the teacher labels all"""
 
     def settled(self) -> "DistillConfig":
-        """Return the same settings with a number for the step size.
+        """Return the same settings with a step size, where they leave it to the network's size.
 
         What teaches small networks quickly silences large ones within a few hundred updates.
         """
-        if self.learning_rate is not None:
+        if self.learning_rate > 0:
             return self
         large = self.size in ("teacher", "multi3", "multi10")
         return replace(self, learning_rate=3e-4 if large else 3e-3)
 
 
 @dataclass(frozen=True)
-class EvalConfig:
+class EvalConfig(Settings):
     """How an agent is judged: the paper's protocol with no-op starts."""
 
     episodes: int = 30
@@ -181,6 +201,6 @@ ONLINE_BUDGETS = {
 }  # fmt: skip
 
 
-def describe(config) -> dict:
+def describe(config: Settings) -> dict:
     """Return the settings of `config` as a dictionary, in the order they are declared."""
     return {field.name: getattr(config, field.name) for field in fields(config)}

@@ -5,29 +5,22 @@ drawn: an episode's last observation, steps whose n rewards are not all in yet, 
 be overwritten. A new step has the highest priority there was, so that each is soon learnt once.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from pdlearn.memory import Memory
+from pdlearn.memory import Memory, Transitions
 from pdlearn.rollout import Step
 
 IMPORTANCE_EXPONENT = 0.5  # 1 would undo the preference in the mean gradient, 0 leave it as it is
 SMALLEST_ERROR = 1e-6  # nothing is forgotten for good
 
 
-class PrioritizedTransitions(NamedTuple):
-    """A minibatch of `Transitions`, with where they stand and how much each counts."""
+class PrioritizedTransitions(Transitions):
+    """A minibatch and where in memory its t-1 are, `row` int64 `[B]`; each `weight` is at most 1."""
 
-    observation_tm1: Tensor  # [B, ...]
-    action_tm1: Tensor  # int64 [B]
-    reward_t: Tensor  # float32 [B], discounted sum of n rewards
-    discount_t: Tensor  # float32 [B], gamma^n, or 0 after an end
-    observation_t: Tensor  # [B, ...]
-    row: Tensor  # int64 [B], where in the memory t-1 is
-    weight: Tensor  # float32 [B], of each transition's loss, at most 1
+    row: Tensor
+    weight: Tensor
 
 
 class PrioritizedMemory(Memory):
@@ -91,8 +84,9 @@ class PrioritizedMemory(Memory):
         row = slot * self.num_envs + env
         priority = self.priority[row]
         weight = (priority.min() / priority) ** IMPORTANCE_EXPONENT
-        batch = self.transitions(slot, env, n_step)
-        return PrioritizedTransitions(*batch, row, weight.float())
+        batch = PrioritizedTransitions(*self.transitions(slot, env, n_step))
+        batch.row, batch.weight = row, weight.float()
+        return batch
 
     def set_errors(self, row: Tensor, error: Tensor) -> None:
         """Give the rows `row` `[B]` of a minibatch the priorities of their TD errors `[B]`."""

@@ -128,7 +128,7 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
         (["evaluate", "pong/net3", "--game", "qbert"], "plays 'pong'; expected 'qbert'"),
         (["evaluate", "pong/techer"], "did you mean 'pong/teacher'?"),
         (["evaluate", "nowhere.safetensors"], "cannot be read (No such file or directory)"),
-        (["evaluate", "pong/net3", "--episodes", "0"], "at least one episode; got 0"),
+        (["evaluate", "pong/net3", "--episodes", "0"], "expected episodes of at least 1; got 0"),
         (["teach", "pong", "--set", "gamma=1"], "unknown setting 'gamma=1'"),
         (["teach", "pong", "--set", "n_step=two"], "expected n_step as int"),
         (["teach", "pong", "--resume", "nowhere"], "no run to resume here"),
@@ -148,6 +148,9 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
         (["distill", "pong", "--online", "--teacher-set", "gamma=1"], "unknown setting 'gamma=1'"),
         (["distill", "pong", "--online", "--resume", "nowhere"], "no run to resume here"),
         (["distill", "pong", "--set", "student_share=2"], "student_share in 0..1; got 2.0"),
+        (["distill", "pong", "--set", "learning_rate=fast"], "expected learning_rate as float"),
+        (["teach", "pong", "--set", "minibatch=0"], "expected minibatch of at least 1; got 0"),
+        (["teach", "pong", "--set", "discount=nan"], "expected discount in 0..1; got nan"),
     ],
 )
 def test_a_bad_input_gets_one_sentence_and_status_2(at, capsys, arguments, sentence):

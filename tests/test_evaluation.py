@@ -77,11 +77,6 @@ def test_the_interval_stands_beside_the_mean():
     assert (card["mean"], card["low"], card["high"]) == (19.5, low, high)
 
 
-def test_no_episodes_is_an_error():
-    with pytest.raises(ValueError, match="at least one episode; got 0"):
-        evaluate(untrained(), EvalConfig(episodes=0))
-
-
 def test_an_item_comes_every_vector_step_with_the_episodes_that_it_ended():
     # Catch lasts 11 steps; a copy's second game begins one step after the first has ended.
     items = list(play_episodes(untrained(), EvalConfig(episodes=3, num_envs=2)))
