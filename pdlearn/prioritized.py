@@ -17,7 +17,7 @@ SMALLEST_ERROR = 1e-6  # nothing is forgotten for good
 
 
 class PrioritizedTransitions(Transitions):
-    """A minibatch and where in memory its t-1 are, `row` int64 `[B]`; each `weight` is at most 1."""
+    """A minibatch and where in memory it is, `row` int64 `[B]` of t-1; a `weight` is at most 1."""
 
     row: Tensor
     weight: Tensor
