@@ -15,6 +15,7 @@ from pdlearn.exercises import (
     check_sentence,
     compare,
 )
+from pdlearn.exercises import comparing as c
 from pdlearn.exercises import distilling as d
 from pdlearn.exercises import following as f
 from pdlearn.exercises import judging as j
@@ -63,11 +64,11 @@ CHECKERS = [
     (exercises.check_percent_interval, rd.percent_interval, rd.PERCENT_SLIPS),
     (exercises.check_parameter_count, z._parameters, z.PARAMETER_SLIPS),
     (exercises.check_multiplications, z.multiplications, z.MULTIPLICATION_SLIPS),
-    (exercises.check_given_away, z.given_away, z.GIVEN_AWAY_SLIPS),
+    (exercises.check_given_away, c.given_away, c.GIVEN_AWAY_SLIPS),
     (exercises.check_turns, h.turns, h.TURNS_SLIPS),
     (exercises.check_outputs, h.outputs, h.OUTPUTS_SLIPS),
-    (exercises.check_share, z.share, z.SHARE_SLIPS),
-    (exercises.check_difference, z.difference, z.DIFFERENCE_SLIPS),
+    (exercises.check_share, c.share, c.SHARE_SLIPS),
+    (exercises.check_difference, c.difference, c.DIFFERENCE_SLIPS),
 ]
 each_checker = pytest.mark.parametrize(
     ("check", "right", "slips"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]

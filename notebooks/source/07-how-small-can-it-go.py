@@ -35,7 +35,8 @@ from pdlearn.exercises import (
     check_prediction,
     check_share,
 )
-from pdlearn.exercises.sizes import difference, given_away, layers, multiplications, share
+from pdlearn.exercises.comparing import difference, given_away, share
+from pdlearn.exercises.sizes import layers, multiplications
 from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, live, pictures, results, show, table
 from pdlearn.losses import kl_loss, teacher_policy

@@ -38,8 +38,8 @@ from pdlearn.exercises import (
     check_prediction,
     check_turns,
 )
+from pdlearn.exercises.comparing import share
 from pdlearn.exercises.sharing import turns
-from pdlearn.exercises.sizes import share
 from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.networks import SIZES, Controller, MultiGameNetwork, OneGame, Torso, parameter_count

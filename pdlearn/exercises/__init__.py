@@ -4,6 +4,7 @@ A checker never raises for a wrong answer. It knows the slips that are often mad
 it sees; `verdicts` holds what an answer is compared with, the other files a topic each.
 """
 
+from pdlearn.exercises.comparing import check_difference, check_given_away, check_share
 from pdlearn.exercises.distilling import check_agreement, check_update, check_variety
 from pdlearn.exercises.following import check_swing, check_teacher_at
 from pdlearn.exercises.judging import (
@@ -38,13 +39,7 @@ from pdlearn.exercises.seeing import (
     check_shrink,
 )
 from pdlearn.exercises.sharing import check_outputs, check_turns
-from pdlearn.exercises.sizes import (
-    check_difference,
-    check_given_away,
-    check_multiplications,
-    check_parameter_count,
-    check_share,
-)
+from pdlearn.exercises.sizes import check_multiplications, check_parameter_count
 from pdlearn.exercises.teaching import check_epsilon
 from pdlearn.exercises.verdicts import Slip, Verdict, compare
 
