@@ -13,6 +13,7 @@ from pdlearn import pages
 from pdlearn.checkpoints import CheckpointError
 from pdlearn.losses import teacher_policy
 from pdlearn.widgets import compare, temperature
+from pdlearn.widgets.comparison import _draw
 from pdlearn.widgets.face import COLOURS, Face, outputs_of
 
 
@@ -68,6 +69,15 @@ def test_two_clips_are_so_small_that_900_frames_of_both_stay_under_a_megabyte():
     widget = compare(["pong/teacher", "pong/net3"], agent_steps=150)
     arrays = [v for clip in widget.data["clips"] for v in clip.values() if isinstance(v, dict)]
     assert sum(len(array["zlib"]) for array in arrays) * 900 / 150 < 1_000_000
+
+
+def test_no_curve_runs_behind_the_names_in_the_picture(comparison):
+    figure = _draw(comparison.clips, ["teacher", "student"])
+    figure.draw_without_rendering()
+    bottom = figure.subfigs[1]
+    scores = bottom.axes[0]
+    names = scores.get_legend() or bottom.legends[0]
+    assert not names.get_window_extent().overlaps(scores.get_window_extent())
 
 
 @pytest.mark.parametrize(

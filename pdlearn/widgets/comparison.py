@@ -139,6 +139,6 @@ def _draw(clips: list[Clip], kinds: list[str]) -> Figure:
         )
     scores.set(xlabel="seconds", ylabel="score")
     scores.axvline(moment / STEPS_PER_SECOND, color="grey", linestyle=":")
-    scores.legend(frameon=False)
+    bottom.legend(frameon=False, loc="outside right center")
     scores.spines[["top", "right"]].set_visible(False)
     return figure
