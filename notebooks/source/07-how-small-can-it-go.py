@@ -156,8 +156,9 @@ show(
 #
 # ## What the paper lost
 #
-# The paper taught three sizes ten games each. Its table B1, in percent of the score of its DQN (its own
-# teachers and starts; it prints no spread for a game):
+# The paper taught three sizes ten games each. Its table B1 is in percent of a DQN's score (other
+# teachers and starts than ours; it prints no spread for a game). How much of the score of `net1`, its
+# largest student, is left to `net3`, its smallest?
 
 # %%
 kept = {game: row["net3"] / row["net1"] for game, row in TABLE_B1.items()}
@@ -177,13 +178,13 @@ for size, mean in TABLE_B1_MEAN.items():
     print(f"{size}: {mean:.1f} % of the DQN's score, geometric mean of ten games")
 
 # %% [markdown]
-# One game pays most of the bill. So there is no size at which "the student" breaks: each game has its
-# own.
+# One game pays most of the bill. So there is no size at which "the student" breaks: each game has a size
+# of its own.
 #
 # ## One percent, live
 #
-# We teach `net4` from the Pong teacher's half hour that ships with the package. A first try, with
-# Adam's steps at 0.003 from the first [minibatch](glossary.md#minibatch) on:
+# We teach `net4` from the half hour of the Pong teacher's play that ships with the package. A first try,
+# with Adam's steps at 0.003 from the first [minibatch](glossary.md#minibatch) on:
 
 # %%
 teacher, net3 = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
@@ -247,8 +248,8 @@ show(
 # %% [markdown]
 # ## Exercise 3 · What is one percent worth?
 #
-# The teacher's mean score stands on its card, a random player loses 20 or 21 to 0. How many points will
-# this `net4` make, on average?
+# The teacher's mean score is `teacher.card["score"]["mean"]`; a random player ends at -20 or -21. What
+# will this `net4` score, on average?
 
 # %%
 ### BEGIN SOLUTION
@@ -364,24 +365,30 @@ scored = {"teacher": results("teachers")}
 for row in [r for name in ("students", "compression", "smaller") for r in finished(name)]:
     scored.setdefault(row["network"], []).append(row)
 scored = {size: scored[size] for size in SIZES if size in scored}
-full = {row["game"]: float(row["mean"]) for row in scored["teacher"]}
-figure, grid = plt.subplots(1, len(full), figsize=(3.4 * len(full), 3), squeeze=False)
-for axes, (game, best) in zip(grid.flat, full.items(), strict=True):
+best = {row["game"]: float(row["mean"]) for row in scored["teacher"]}
+taught = [g for g in best if any(r["game"] == g for s in list(scored)[1:] for r in scored[s])]
+lines = -(-len(taught) // 3)  # three games a line
+figure, grid = plt.subplots(lines, 3, figsize=(9, 2.7 * lines), squeeze=False, layout="constrained")
+for axes in grid.flat[len(taught) :]:
+    axes.set_visible(False)
+for axes, game in zip(grid.flat, taught, strict=False):
     for size, sized in scored.items():
         for row in [r for r in sized if r["game"] == game]:
-            ends = [share(float(row[k]), GAMES[game].random, best) for k in ("low", "mean", "high")]
-            axes.plot([int(row["parameters"])] * 2, ends[::2], color=pictures.colour(size))
-            axes.plot(int(row["parameters"]), ends[1], "o", ms=4, color=pictures.colour(size))
+            low, mean, high = (
+                share(float(row[k]), GAMES[game].random, best[game])
+                for k in ("low", "mean", "high")
+            )
+            axes.plot([int(row["parameters"])] * 2, [low, high], color=pictures.colour(size))
+            axes.plot(int(row["parameters"]), mean, "o", ms=4, color=pictures.colour(size))
+    axes.axhline(0, color=pictures.REFERENCE, ls=":")
     axes.axhline(1, color=pictures.TEACHER, ls=":")
-    axes.set(xscale="log", title=GAMES[game].title, xlabel="parameters")
-    axes.set(xlim=(3e3, 3e6), ylim=(-0.1, 1.15))
+    axes.set(xscale="log", xlim=(3e3, 3e6), title=GAMES[game].title, xlabel="parameters")
     axes.spines[["top", "right"]].set_visible(False)
 grid[0, 0].set_ylabel("share of the way")
-figure.tight_layout()
 show(
     figure,
-    "Each game's students by their parameters, from random play at 0 to the teacher at 1 (dotted), "
-    "with the 95 % interval over games.",
+    "Each game's students by their parameters, and their teacher (blue), from random play at 0 to the "
+    "teacher at 1 (both dotted), with the 95 % interval over games.",
 )
 
 # %% [markdown]
@@ -416,7 +423,7 @@ def compared(name, a, b):
 
 
 pairs = []
-for game in full:
+for game in taught:
     steps = [(size, next((r for r in s if r["game"] == game), None)) for size, s in scored.items()]
     steps = [(size, row) for size, row in steps if row]
     for (larger, a), (smaller, b) in zip(steps, steps[1:], strict=False):
@@ -424,15 +431,15 @@ for game in full:
 tried = {}
 for row in results("recipes"):
     tried.setdefault(tuple(row[key] for key in SAME), []).append(row)
-for a, b in (same for same in tried.values() if len(same) == 2):
+for a, b in (same[:2] for same in tried.values() if len(same) > 1):
     pairs.append(compared(f"pong: net3 at temperature {a['temperature']}, two seeds", a, b))
 table(pairs)
 
 # %% [markdown]
-# Look at the last rows first. There the size, the recipe and the teacher are the same, only the seed
-# differs, and yet by games alone most of these differences are sure. An interval over games knows
-# nothing of seeds. So a difference between two sizes, one seed each, is a fact about two networks, and
-# not yet one about two sizes. For that it takes several seeds (`pdlearn reproduce compression --seeds 0
+# Look at the rows of two seeds first. There the size, the recipe and the teacher are the same, only the
+# seed differs. Where such a row says "yes", games are sure of a difference that no size has made: an
+# interval over games knows nothing of seeds. So a difference between two sizes, one seed each, is a fact
+# about two networks, and not yet one about two sizes. For that it takes several seeds (`pdlearn reproduce compression --seeds 0
 # 1 2`), or a loss much larger than what seeds do.
 
 # %% [markdown]

@@ -113,11 +113,12 @@ table([facts_of(name, facts) for name, facts in GAMES.items()])
 # Breakout far better than that human, and Ms. Pacman far worse. It does say what distilling costs, and
 # that is what the paper asks.
 #
-# But percent of *which* teacher? The paper divides by the fourth column: published scores from
-# [human starts](glossary.md#human-start), not said to be those of its students' teachers. So its 155 %
+# But percent of *which* teacher? The paper divides by the column "DQN, human starts": published scores
+# from [human starts](glossary.md#human-start), not said to be those of its students' teachers. So its 155 %
 # in Q\*bert mix two things: the student beside its teacher, and that teacher beside a published one.
 # From no-op starts the published DQN has more than twice those points. Ours are divided by the
-# student's own teacher, no-op starts both. Percentages of different wholes may not be subtracted.
+# score of the student's own teacher, both from no-op starts. Percentages of different wholes may not be
+# subtracted.
 #
 # ## Exercise 2 · One game of ten
 #
@@ -127,7 +128,7 @@ table([facts_of(name, facts) for name, facts in GAMES.items()])
 
 # %% tags=["nbval-check-output"]
 net3 = {game: students["net3"] for game, students in paper.TABLE_B1.items()}
-print(", ".join(f"{GAMES[game].title} {percent:.0f}" for game, percent in net3.items()))
+print(*(f"{GAMES[game].title}: {percent:.0f} %" for game, percent in net3.items()), sep="\n")
 others = [percent for percent in net3.values() if percent > min(net3.values())]
 ### BEGIN SOLUTION
 my_guess = 90
@@ -186,7 +187,7 @@ axes.axvline(these, color=pictures.STUDENT, label="the games that ran here")
 axes.set(xlabel=f"the paper's net3 in {len(ran)} of its games, %", ylabel="choices")
 axes.legend(frameon=False, fontsize=8)
 axes.spines[["top", "right"]].set_visible(False)
-show(axes, "The paper's mean for net3 over every choice of so few games: it scatters widely.")
+show(axes, "The paper's mean for net3 over every choice of so many games: how far it scatters.")
 
 # %% [markdown]
 # The fewer the games, the more the mean says which ones were run. Games are not missing by chance
@@ -224,7 +225,8 @@ table(seen)
 # %% [markdown]
 # By the third column one could believe that size does not matter: the intervals overlap. But they are
 # wide because *games* differ, and all students play the same ones. Divide game by game first, and what
-# is left is the cost of shrinking.
+# is left is the cost of shrinking. (The paper prints 83.9 for net3. From the percentages in its table,
+# which are rounded, it comes out as 84.0.)
 #
 # How a student came out by luck of its seed, the paper does not say: it reports one number a cell. We
 # have a few pairs, all settings alike but the seed:
@@ -248,8 +250,8 @@ table(
 )
 
 # %% [markdown]
-# In every line the interval of one seed leaves out the mean of the other. Nothing is wrong with the
-# intervals: they answer for *this student*, not for its recipe.
+# Look for lines in which the interval of one seed leaves out the mean of the other. Nothing is wrong with
+# such intervals: they answer for *this student*, not for its recipe.
 #
 # ## Exercise 3 · The interval of a recipe
 #
@@ -269,8 +271,9 @@ def interval_of_recipe(scores, rng):
 check_recipe_interval(interval_of_recipe)
 
 # %% [markdown]
-# How much is it worth? We make up recipes whose true mean we know, with seeds as different as the pairs
-# above, and ask how often 95 % are 95 %: with all games in one pot, and with seeds resampled.
+# How much is it worth? We make up recipes whose true mean we know, with seeds as different as in the
+# pairs above, and count how often a 95 % interval holds the true mean: with all games in one pot, and
+# with seeds resampled. It should be 95 % of the time.
 
 # %%
 apart = [float(rows[0]["mean"]) - float(rows[1]["mean"]) for rows in pairs.values()]
@@ -290,9 +293,9 @@ for seeds in (2, 3, 5, 10, 20):
 table(held)
 
 # %% [markdown]
-# In one pot, the interval is of another question, and more seeds do not mend it. Resampled by seed it
-# comes close, but not with two or three: nobody can say from two how much a third may differ. That is
-# why an honest table prints the seeds.
+# In one pot, the interval answers another question, and more seeds do not mend it. Resampled by seed it
+# comes closer with every seed, but it is much too narrow with two or three: nobody can say from two how
+# much a third may differ. That is why an honest table prints the seeds.
 #
 # ## Exercise 4 · A ratio of two guesses
 #
@@ -316,8 +319,8 @@ def interval_of_percent(student, teacher, rng):
 check_percent_interval(interval_of_percent)
 
 # %% [markdown]
-# Does the teacher's share matter? In Pong a weaker teacher is the same games with fewer points each.
-# Its student loses as many, so that it stays as many points behind.
+# How much does the doubt about the teacher add? We make up weaker teachers: the same games of Pong, with
+# fewer points each. The student loses as many, so that it stays as many points behind.
 
 # %%
 rows = []
@@ -337,8 +340,8 @@ table(rows)
 
 # %% [markdown]
 # The same difference in points each time, and a percentage that says less and less: near 0 it says
-# nothing. The teacher's own share is what the third column is wider than the last. It is small here, and
-# never nothing. The intervals of `docs/results.md` leave it out; below we count it in.
+# nothing. By as much as the third column is wider than the last, the teacher is to blame. It is little
+# here, and never nothing. The intervals of `docs/results.md` leave it out; below we count it in.
 #
 # ## The best of many
 #
@@ -406,9 +409,9 @@ Markdown(
 )
 
 # %% [markdown]
-# Nearly nothing in such a table may be subtracted. What can be compared is the *order*: does the student
-# that is better in the paper come out better here, by more than chance? We draw both scores of each
-# pair from their intervals, over episodes.
+# Our number and the one in brackets may not be subtracted. What can be compared is the *order*: does the
+# student that is better in the paper come out better here, by more than chance? We draw both scores of
+# each pair from their intervals, over episodes.
 
 
 # %%
@@ -437,16 +440,16 @@ orders = [row for name in done if tables.EXPERIMENTS[name].paper for row in orde
 table(orders) if orders else Markdown("No pair of students has run yet.")
 
 # %% [markdown]
-# Each student is of one seed, and so the last column is about *these* students. "Not told apart"
-# is no finding that they are equal. And where the order is another, look first at what was done
+# Of each student the first seed is taken, and so the last column is about *these* students. "Not told
+# apart" is no finding that they are equal. And where the order is another, look first at what was done
 # otherwise; `docs/differences.md` is the list. Four of its lines matter most here: the starts (no-ops,
 # not human play), the teachers (ours, and weaker in some games), the amount of play and learning
 # (hours, not hundreds of them), and the temperature.
 #
 # ## Exercise 6 · One honest sentence
 #
-# The cell takes one of our numbers, the shipped Pong student, counts its teacher's share in and prints
-# the facts. Write one sentence that leaves a reader nothing to ask and claims nothing more.
+# The cell takes one of our numbers, the shipped Pong student's, counts in the doubt about its teacher and
+# prints the facts. Write one sentence that leaves a reader nothing to ask and claims nothing more.
 
 # %% tags=["nbval-check-output"]
 spread = {
