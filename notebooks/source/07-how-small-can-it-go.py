@@ -360,13 +360,14 @@ def finished(name):
         return []
 
 
-# %%
 scored = {"teacher": results("teachers")}
 for row in [r for name in ("students", "compression", "smaller") for r in finished(name)]:
     scored.setdefault(row["network"], []).append(row)
 scored = {size: scored[size] for size in SIZES if size in scored}
 best = {row["game"]: float(row["mean"]) for row in scored["teacher"]}
 taught = [g for g in best if any(r["game"] == g for s in list(scored)[1:] for r in scored[s])]
+
+# %%
 lines = -(-len(taught) // 3)  # three games a line
 figure, grid = plt.subplots(lines, 3, figsize=(9, 2.7 * lines), squeeze=False, layout="constrained")
 for axes in grid.flat[len(taught) :]:
