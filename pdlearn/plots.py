@@ -26,10 +26,14 @@ def learning_curve(game: str, rows: Sequence[Mapping], axes: Axes | None = None)
         points = [(float(row["agent_steps"]) / 1e6, float(row[key])) for row in rows]
         points = [point for point in points if not math.isnan(point[1])]
         axes.plot(*zip(*points, strict=True), color=TEACHER, label=key, **style)
-    for name, score in (("random", facts.random), ("Nature DQN", facts.dqn)):
+    # A curve begins low and ends high: the names stand where it is not.
+    for name, score, x, side in (
+        ("random", facts.random, 1, "right"),
+        ("Nature DQN", facts.dqn, 0, "left"),
+    ):
         axes.axhline(score, color=REFERENCE, ls=":", lw=1)
         axes.annotate(
-            name, (1, score), (-2, 2), xycoords=("axes fraction", "data"), ha="right",
+            name, (x, score), (2 - 4 * x, 2), xycoords=("axes fraction", "data"), ha=side,
             textcoords="offset points", color=REFERENCE, fontsize=8,
         )  # fmt: skip
     axes.set(title=facts.title, xlabel="million agent steps", ylabel="score")

@@ -69,7 +69,10 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str 
 def curves(
     runs: Mapping[str, Sequence[Mapping]], columns: Sequence[str], x: str = "updates"
 ) -> Figure:
-    """Draw a panel for each column of the rows of runs, a line a run, over the column `x`."""
+    """Draw a panel for each column of the rows of runs, a line a run, over the column `x`.
+
+    The names of several runs stand below the panels, where they hide no line.
+    """
     figure, grid = plt.subplots(
         1, len(columns), figsize=(3.6 * len(columns), 2.8), layout="constrained", squeeze=False
     )
@@ -82,5 +85,8 @@ def curves(
         axes.set(xlabel=x, title=column)
         axes.spines[["top", "right"]].set_visible(False)
     if len(runs) > 1:
-        grid.flat[0].legend(frameon=False, fontsize=8)
+        figure.legend(
+            *grid.flat[0].get_legend_handles_labels(),
+            loc="outside lower center", ncols=2 * len(columns), frameon=False, fontsize=8,
+        )  # fmt: skip
     return figure
