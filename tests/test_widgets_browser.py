@@ -134,8 +134,15 @@ def test_the_slider_moves_the_target_and_the_students_loss(tempering, show):
         page.locator(".tau").evaluate(SLIDE, -np.log10(tau))
         widths = panel.locator(".fill").evaluate_all(WIDTHS)
         np.testing.assert_allclose(widths, 100 * teacher_policy(q, tau)[0], atol=0.01)
-        told = re.search(r"loss: ([\d.]+)\.", panel.locator(".remark").inner_text())[1]
+        remark = panel.locator(".remark").inner_text()
+        told = re.search(r"loss: ([\d.]+)\.", remark)[1]
         assert float(told) == pytest.approx(float(kl_loss(logits, q, tau)), rel=1e-2)
+        target = teacher_policy(q.double(), tau)[0]
+        bits = re.search(r"Entropy ([\d.]+) of ([\d.]+) bits", remark).groups()
+        assert float(bits[0]) == pytest.approx(
+            float(-torch.xlogy(target, target).sum() / np.log(2)), rel=0.1
+        )
+        assert float(bits[1]) == pytest.approx(np.log2(q.shape[1]), rel=0.1)
     before = page.locator("output").inner_text()
     page.locator(".tau").press("ArrowRight")
     assert page.locator("output").inner_text() != before

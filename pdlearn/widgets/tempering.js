@@ -62,7 +62,7 @@ async function render({ model, el }) {
     kl.small.textContent = `softmax(Q / ${shown})`;
     kl.bars(target, best);
     kl.remark.textContent = joined(
-      `${significant(Math.abs(entropy), 2)} bits of ${significant(Math.log2(q.length), 2)}; the best action has ` +
+      `Entropy ${significant(Math.abs(entropy), 2)} of ${significant(Math.log2(q.length), 2)} bits; the best action has ` +
       `${percent(target[best])}.${logits ? loss(divergence(q, tau, logits)) : ""}`);
   }
   slider.addEventListener("input", update);
