@@ -7,7 +7,7 @@
 #     objectives:
 #     - say what policy distillation is, and take a real step of it
 #     - watch a teacher and its student play the same game, and read what their networks put out
-#     - tell how often two agents agree from how well they play
+#     - say why agreeing with a teacher often and playing well are two things
 # ---
 
 # %% [markdown]
@@ -36,8 +36,8 @@ from pdlearn.losses import kl_loss, teacher_policy
 # ## Two players
 #
 # The package ships trained [agents](glossary.md#agent). `pong/teacher` learnt by trial and error, from
-# points won and lost. `pong/net3` is its [student](glossary.md#student): it never saw a point, only
-# what the [teacher](glossary.md#teacher) thought of each picture.
+# points won and lost. `pong/net3` is its [student](glossary.md#student): nobody told it who won a
+# point, only what the [teacher](glossary.md#teacher) thought of each picture.
 
 # %% tags=["nbval-check-output"]
 teacher = pdlearn.zoo.load("pong/teacher")
@@ -240,9 +240,10 @@ check_prediction(my_guess, measured, near=4)
 # A few states decide a point, and those are the ones that a beginner still gets wrong. So an agent is
 # judged by playing, not by its loss or its agreement; lesson 04 is about how.
 #
-# ## Exercise 5 · What did the student never see?
+# ## Exercise 5 · What did the student never get?
 #
-# Of what the teacher learnt from, or was recorded with: `"frames"`, `"values"` or `"rewards"`?
+# The teacher learnt from frames and rewards; its play was recorded with the values that it gave.
+# Which of the three did the student never get: `"frames"`, `"values"` or `"rewards"`?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -254,8 +255,8 @@ check_choice(
     {
         "frames": "Frames are what it sees: `batch.observation` is made of them.",
         "values": "The teacher's Q-values are what it learns from: `batch.teacher_q`.",
-        "rewards": "It never saw a point won or lost. All it knows of winning, it has from its "
-        "teacher's values.",
+        "rewards": "Nobody told it of a point won or lost. All it knows of winning, it has from "
+        "its teacher's values.",
     },
 )
 

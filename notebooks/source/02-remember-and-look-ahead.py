@@ -148,6 +148,8 @@ for name, value in zip(batch._fields, batch, strict=True):
 #
 # ## Exercise 2 · Discounts
 #
+# Write this table as a function, for several copies of a game at once:
+#
 # | what happened | stored |
 # | --- | --- |
 # | `terminated`: the game is over | 0 |
@@ -194,8 +196,8 @@ table(rows)
 # $$\texttt{target} = \texttt{reward} + \texttt{discount} \cdot \max_a \texttt{target\_q}_a .$$
 #
 # `target_q` comes from the [target network](glossary.md#target-network), a copy of the network that
-# stays still for some hundred [updates](glossary.md#update). A target that moved with every update
-# would be hard to hit.
+# stays still for many [updates](glossary.md#update). A target that moved with every update would be
+# hard to hit.
 #
 # ## Exercise 3 · The target
 #
@@ -215,7 +217,8 @@ def my_target(reward, discount, target_q):
 check_td_target(my_target)
 
 # %% [markdown]
-# The package's is `losses.td_target`. What does the trained teacher of Pong expect along a game?
+# The package's is `losses.td_target`. What does the trained teacher of Pong expect along its first
+# points?
 
 # %%
 teacher = pdlearn.zoo.load("pong/teacher")
@@ -245,7 +248,8 @@ show(
 )
 
 # %% [markdown]
-# The value climbs towards the point: it has been handed back step by step, target by target.
+# The value climbs towards the point: while the teacher learnt, the point was handed back step by
+# step, target by target.
 #
 # ## Exercise 4 · Several steps at once
 #
@@ -338,8 +342,8 @@ check_td_loss(my_loss)
 # ## Right, and broken in three ways
 #
 # Catch is learnt in seconds: a ball falls, a paddle is to be below it. The memory holds random
-# play. All four learn from the same transitions, with the package's `td_target` and `td_loss`, but
-# for one line.
+# play. Four learners get the same transitions. The first is right; each of the others has one line
+# that is wrong.
 
 # %%
 catch = remember("pdlearn/Catch-v0", by_budget(smoke=480, fast=4_800), 16, at_random)
@@ -403,16 +407,17 @@ variants = {
 table([{"learner": name} | learn(loss_of) for name, loss_of in variants.items()])
 
 # %% [markdown]
-# Nobody stopped with an error, and every loss looks like learning. Look closer:
+# Nobody stopped with an error, and every loss is small. Look closer:
 #
-# - *The wrong action* hardly catches anything: it never learns what its moves do.
+# - *The wrong action* catches few balls: it never learns what its moves do.
 # - *No end* believes in values that no state of Catch can have: a ball brings one point, and then it
 #   is over. (The right learner is above 1 too, by less: maxima err upwards.)
-# - *Gradient through the target* pulls the target to the prediction, and the values stay smaller.
+# - *Gradient through the target* has the smallest loss of all: it may also pull the target to the
+#   prediction. It catches fewer balls than the right one.
 #
-# The last two catch balls all the same. In a game of eleven steps the better action keeps the higher
-# value, however wrong both are. So playing well does not prove a learner right: look at its values as
-# well.
+# The last two catch most balls all the same. In a game of eleven steps the better action mostly keeps
+# the higher value, however wrong both are. So neither a small loss nor good play proves a learner
+# right: look at its values as well.
 
 # %% [markdown]
 # ## Quiz
@@ -424,8 +429,8 @@ table([{"learner": name} | learn(loss_of) for name, loss_of in variants.items()]
 #    <details><summary>Answer</summary>Gamma. The game could have gone on, and what it is worth has
 #    nothing to do with the clock.</details>
 # 3. A life is lost. What is stored, and does the game start again?
-#    <details><summary>Answer</summary>A discount of 0. The game goes on, and so does its
-#    score.</details>
+#    <details><summary>Answer</summary>A discount of 0. It does not: the game goes on, and so does
+#    its score.</details>
 # 4. What does the target network do?
 #    <details><summary>Answer</summary>It stays still for a while, so that the prediction has something
 #    to come near to.</details>

@@ -121,7 +121,7 @@ print(f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes at 60 fr
 #
 # ## Games never played before
 #
-# Seeds have a purpose here. The emulators' seeds for teaching, recording, judging and showing never
+# Each seed here has one purpose. The emulators' seeds for teaching, recording, judging and showing never
 # meet (`envs.env_seeds`), so no score comes from a game that was learnt from.
 #
 # ## How many games?
@@ -191,9 +191,10 @@ widths = [interval_at(n, by_budget(smoke=20, fast=400), rng) for n in (3, 5, 10,
 table(widths)
 
 # %% [markdown]
-# Two things are to be read here. The width falls with the root of the number: four times the games
-# halve it. And with a handful of games the interval promises 95 % and holds less, since the rare good
-# game is often not among them. Thirty are a fair minimum, a hundred are better.
+# Two things are to be read here. More games make a narrower interval: the spread of a mean falls with
+# the root of their number, so four times the games about halve it. And with a handful of games the
+# interval promises 95 % and holds less, since the rare good game is often not among them. Thirty are
+# a fair minimum, a hundred are better.
 #
 # ## Exercise 3 · Which of the two is better?
 #
@@ -227,8 +228,9 @@ check_prediction(my_guess, needed, near=200, unit=" games")
 # ## Exercise 4 · The first to end
 #
 # Copies of a game are played side by side, because that is quick. We want N games, so why not stop when
-# N have ended? Write it: `scores` and `lengths` are `[E, G]`, copy by game after game. A copy's game
-# ends when it and those before it are over. Return the mean score of the first `episodes` to end.
+# N have ended? Write it. `scores` and `lengths` are `[E, G]`: a row is a copy, with its games in the
+# order in which it plays them. So a game ends after its own steps and those of all games before it in
+# its row (`cumsum`). Return the mean score of the first `episodes` games to end.
 
 
 # %%
@@ -277,13 +279,19 @@ show(
 #
 # A [teacher](glossary.md#teacher) is evaluated now and then while it learns, and the best one is kept.
 # How good is the best evaluation? Suppose the agent stopped changing: it is always as good as the
-# shipped teacher, and is evaluated as often as that was in training, with as many games. Predict the
-# highest of these means, on average.
+# shipped teacher, and is evaluated as often as that was in training, with as many games:
 
-# %%
+# %% tags=["nbval-check-output"]
 curve = [row for row in results("curves/pong") if row["evaluation"] != "nan"]
 evaluations, games = len(curve), teacher.card["made"]["config"]["evaluation_episodes"]
 true_mean = teacher.card["score"]["mean"]
+print(f"{evaluations} evaluations of {games} games each")
+print(f"true mean {true_mean:.1f}; single games spread around it by {spread:.1f}")
+
+# %% [markdown]
+# Predict the highest of these means, on average.
+
+# %%
 trials = rng.normal(true_mean, spread, (2_000, evaluations, games)).mean(2)
 highest = trials.max(1)
 ### BEGIN SOLUTION
@@ -297,11 +305,12 @@ print(f"best of {len(curve)} real evaluations while learning: {seen:.1f}")
 print(f"the shipped teacher afresh, {score['episodes']} games: {score['mean']:.1f}")
 again = rng.normal(true_mean, spread, (2_000, games)).mean(1)
 figure, axes = plt.subplots(figsize=(5, 2.8), layout="constrained")
-axes.hist(highest, 40, alpha=0.6, label=f"best of {evaluations} evaluations")
-axes.hist(again, 40, alpha=0.6, label="the same agent, scored afresh")
+best_colour, fresh_colour = pictures.OTHERS[:2]
+axes.hist(again, 40, alpha=0.6, color=fresh_colour, label="the same agent, scored afresh")
+axes.hist(highest, 40, alpha=0.6, color=best_colour, label=f"best of {evaluations} evaluations")
 axes.axvline(true_mean, color="black", ls=":", label="truth")
 axes.set(xlabel=f"mean of {games} games", yticks=[])
-axes.legend(frameon=False, fontsize=8)
+axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
 axes.spines[["top", "right", "left"]].set_visible(False)
 show(axes, "The best of many evaluations lies above the truth; a fresh score lies around it.")
 
@@ -368,10 +377,11 @@ for name, percent in (("A in % of B", a_of_b), ("B in % of A", b_of_a)):
 summed = []
 for size, printed in TABLE_B1_MEAN.items():
     percent = np.array([students[size] for students in TABLE_B1.values()])
+    worst = min(TABLE_B1, key=lambda game: TABLE_B1[game][size])
     summed.append(
         {
             "student": size,
-            "worst game": f"{percent.min():.1f}",
+            "worst game": f"{percent.min():.1f} ({pdlearn.GAMES[worst].title})",
             "arithmetic": f"{percent.mean():.1f}",
             "geometric": f"{statistics.geometric_mean(percent):.1f}",
             "the paper": f"{printed:.1f}",
@@ -380,8 +390,9 @@ for size, printed in TABLE_B1_MEAN.items():
 table(summed)
 
 # %% [markdown]
-# The geometric mean is always the lower one, and most so where a game was lost: high percentages
-# elsewhere cannot buy back Space Invaders. It has a limit: it needs numbers above 0, and a student that
+# The geometric mean is what the paper prints, but for the rounding of its table. It is always the
+# lower one, and most so where a game was lost: high percentages elsewhere cannot buy back Space
+# Invaders. It has a limit: it needs numbers above 0, and a student that
 # loses at Pong has a score below. `statistics.geometric_mean` refuses those with a sentence.
 
 # %% [markdown]
@@ -394,7 +405,7 @@ table(summed)
 #    <details><summary>Answer</summary>Half as wide: the spread of a mean falls with the root of the
 #    number.</details>
 # 3. Twelve copies play Breakout and you stop after twelve games. What goes wrong?
-#    <details><summary>Answer</summary>Short games end first and are counted twice as readily; in
+#    <details><summary>Answer</summary>Short games end first, so too many of them are counted; in
 #    Breakout they are the bad ones. Fix each copy's number of games beforehand.</details>
 # 4. A training log says "best evaluation 20.1". What do you print in the table?
 #    <details><summary>Answer</summary>Not that: it is the luckiest of many. Keep the agent that made it
@@ -412,5 +423,5 @@ table(summed)
 # - Fix the number of games of each copy beforehand; score afresh what an evaluation chose.
 # - Percent of the teacher for one game, the geometric mean of percentages over many.
 #
-# The protocol is section 4 of the paper, its table B1 the numbers above. `pdlearn evaluate` and
+# The protocol is that of the paper's section 4 but for the starts; its table B1 has the numbers above. `pdlearn evaluate` and
 # `pdlearn zoo check` do from the shell what this lesson did by hand.
