@@ -426,14 +426,6 @@ for remove in (True, False):
 
 
 # %%
-def finished(name):
-    """Return the rows of a table, none if it was not made yet."""
-    try:
-        return results(name)
-    except FileNotFoundError:
-        return []
-
-
 def told(row):
     """Return what a row of results says, or dashes where there is none."""
     if row is None:
@@ -447,7 +439,10 @@ def told(row):
     }
 
 
-ran = finished("multi3")
+try:
+    ran = results("multi3")
+except FileNotFoundError:  # it was not made yet
+    ran = []
 table(
     [
         {"game": GAMES[game].title, "taught by": label}
