@@ -314,7 +314,8 @@ table(weighed)
 # ## Exercise 5 · Percent of what?
 #
 # Pong's scores run from -21 to 21, and 0 is a draw. "Percent of the teacher's score" makes that 0 %, and
-# a student that loses narrowly is below. Write the share of the way from random play to the teacher.
+# a student that loses narrowly is below. Write the
+# [share of the way](glossary.md#share-of-the-way) from random play to the teacher.
 
 
 # %%

@@ -314,11 +314,11 @@ table(
 )
 
 # %% [markdown]
-# Share of the way: 0 % for random play, 100 % for the teacher (lesson 07). Beware of Freeway: whoever
-# always walks up is far on the way without looking. A network may agree with the teacher in many more
-# states than that, and still not cross more often. Pong is the other way round: a network must be good at
-# it before its score stirs. A minute of learning is too short for both games; what longer learning brings
-# stands further below.
+# [Share of the way](glossary.md#share-of-the-way): 0 % for random play, 100 % for the teacher (lesson
+# 07). Beware of Freeway: whoever always walks up is far on the way without looking. A network may agree
+# with the teacher in many more states than that, and still not cross more often. Pong is the other way
+# round: a network must be good at it before its score stirs. A minute of learning is too short for both
+# games; what longer learning brings stands further below.
 
 # %%
 pdlearn.widgets.compare(
