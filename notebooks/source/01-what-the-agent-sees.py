@@ -15,7 +15,8 @@
 #
 # The Atari draws 60 pictures a second, 210 rows of 160 pixels in colour. The agent sees something
 # else: an [observation](glossary.md#observation), four small grey pictures, 15 times a second. This
-# lesson builds the one from the other by hand, until both are equal to the pixel.
+# lesson makes the one from the other by hand, until yours is the package's but for a grey level here
+# and there.
 
 # %%
 import numpy as np
@@ -59,7 +60,8 @@ show(
 # ## The joystick
 #
 # A joystick has nine positions and a button, so 18 [actions](glossary.md#action). Most games use
-# fewer. A network has one output for each action that its game uses, in this order:
+# fewer. A network has one output for each action that its game uses, in this order (here are the
+# first six of each game):
 
 # %% tags=["nbval-check-output"]
 table(
@@ -231,7 +233,8 @@ table(rows)
 # %%
 print(f"{no_ops} no-ops")
 plan = rng.integers(6, size=30)
-first, again, later = (emulator.play(emulator.Emulator("pong", n), plan)[0] for n in (0, 0, 1))
+starts = (no_ops, no_ops, no_ops + 1)
+first, again, later = (emulator.play(emulator.Emulator("pong", n), plan)[0] for n in starts)
 print("same start, same game:   ", np.array_equal(first, again))
 print("one no-op more, same game:", np.array_equal(first, later))
 show(
@@ -269,8 +272,9 @@ check_prediction(my_guess, blinded.mean, near=4)
 print(f"with four frames {net3.card['score']['mean']:.1f}, with one {blinded.mean:.1f}")
 
 # %% [markdown]
-# One frame shows where the ball is. Which way it goes, only two frames show. Four of them give a
-# network everything it needs of the past in these games.
+# One frame shows where the ball is. Which way it goes, only two frames show. (`net3` was taught with
+# four different ones. A network taught with one frame might make more of it, but it could not see
+# the way of the ball either.)
 #
 # ## Rewards, lives, ends
 #
