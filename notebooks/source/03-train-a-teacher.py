@@ -33,8 +33,9 @@ from pdlearn.lessons import by_budget, live_curve, pictures, results, show, tabl
 # %% [markdown]
 # ## Three hours of Pong
 #
-# This is how the shipped teacher came about; the numbers are read from `docs/results`. What happens
-# between the first dot and the last is this lesson.
+# This is how the shipped teacher came about; the numbers are read from `docs/results`. A dot is an
+# evaluation, the pale line the score of the games that it learnt from. What happens between the first
+# dot and the last is this lesson.
 
 # %%
 curve = results("curves/pong")
@@ -89,7 +90,8 @@ check_prediction(my_guess, random_score, near=0.1)
 #
 # ## Exercise 2 · The target
 #
-# Write it for a minibatch: rewards and discounts `[B]`, the next states' values `[B, A]`.
+# Write it for a minibatch: rewards and discounts `[B]`, the next states' values `[B, A]`. No gradient
+# may flow through it, so end with `.detach()`. (Whoever comes from lesson 02 has written it there.)
 
 
 # %%
@@ -263,8 +265,9 @@ table(
 )
 
 # %% [markdown]
-# Only the clipped memory does harm here. Eighty steps are a few games, nearly alike, and forgotten at
-# once: the agent learns each ball anew. The other two breaks do none, and that is worth knowing. Catch
+# Only the clipped memory does harm here. Eighty steps are ten of each copy, less than a game: a
+# minibatch shows only the balls of the moment, and what was learnt of others is lost. The other two
+# breaks do no harm, and that is worth knowing. Catch
 # shows a new ball in every game, so even an agent that never explores sees other states; and a game is
 # so short that three summed rewards reach far, and little hangs on the target network. A game of a
 # minute does not prove what a game of hours needs. Look at the loss, too: for most of the run it was
@@ -310,7 +313,7 @@ for score, steps in steps_to.items():
 # ## Your own
 #
 # `pdlearn teach pong` trains one from the shell, `pdlearn teach pong --minutes 30` for half an hour.
-# Ctrl-C loses nothing: the run's folder holds settings, weights and counters, and
+# Ctrl-C stops it: the run's folder holds settings, weights and counters, and
 # `pdlearn teach pong --resume runs/teach-pong-0` goes on. The same in Python, on Catch:
 
 # %% tags=["nbval-check-output"]
@@ -331,7 +334,7 @@ with tempfile.TemporaryDirectory() as folder:
 #
 # ## Small and large budgets
 #
-# `fast` is for two cores, `paper` is Nature DQN to the letter:
+# `fast` is for two cores, `paper` has the settings of Nature DQN (Mnih et al. 2015):
 
 # %% tags=["nbval-check-output"]
 names = ("agent_steps", "num_envs", "memory_steps", "minibatch", "samples_per_step", "n_step")
