@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 09 · The student follows a teacher still learning
 #
-# So far the [teacher](glossary.md#teacher) had finished before its student began. Need it? The paper
+# So far the [teacher](glossary.md#teacher) had finished before its student began. Must it? The paper
 # lets a [student](glossary.md#student) learn while its teacher does:
 # [online distillation](glossary.md#online-distillation). Its student's curve is far calmer than that of
 # the DQN it learns from. Here you see why, on Pong, and watch it happen on a small game.
@@ -214,11 +214,11 @@ show(
 #
 # ## Watch it happen
 #
-# Catch is learnt in a minute (lesson 03). `OnlineDistillation` takes turns, in rounds of 400 agent steps:
+# Catch is learnt in minutes (lesson 03). `OnlineDistillation` takes turns, in rounds of 400 agent steps:
 #
 # 1. the DQN learns a round and is evaluated; a new high score makes its copy the teacher,
 # 2. the teacher plays as many steps into a memory (a new teacher begins an empty one),
-# 3. the student learns 100 [minibatches](glossary.md#minibatch), and all are judged on the same games.
+# 3. the student learns 200 [minibatches](glossary.md#minibatch), and all are judged on the same games.
 
 # %%
 ROUND = by_budget(smoke=100, fast=400)
@@ -232,7 +232,7 @@ taught = replace(
 )  # fmt: skip
 online = replace(
     pdlearn.DistillConfig(), size="net3", steps_per_hour=ROUND, minibatch=32, num_envs=8,
-    updates_per_hour=by_budget(smoke=3, fast=100), learning_rate=1e-3, learning_rate_final=1e-3,
+    updates_per_hour=by_budget(smoke=3, fast=200), learning_rate=1e-3, learning_rate_final=1e-4,
 )  # fmt: skip
 
 # %%
@@ -280,22 +280,23 @@ def drawn(curves):
 
 show(
     drawn(scores),
-    "The DQN falls back now and then; once it has found a good teacher, the student stays near that.",
+    "The DQN falls back now and then, after its best as well; the student of its best so far does not "
+    "fall with it.",
 )
 
 # %% [markdown]
 # ## Exercise 4 · Break it
 #
 # Is it the *best* that matters, or would any teacher do? Another student learns from the same DQN, in
-# the same rounds, but always follows the network as it stands. First see what the others swing by, then
-# guess its swing.
+# the same rounds, but always follows the network as it stands. The second cell below prints what the
+# others swing by; then guess its swing.
 
 
 # %%
 def follow_each(teachers):
     """Let a student learn a round from each of `teachers` in turn; return its scores."""
     generator = torch.Generator().manual_seed(1)
-    student = StudentLearner(online, pdlearn.QNetwork(3, "net3", generator=generator))
+    student = StudentLearner(run.config, pdlearn.QNetwork(3, "net3", generator=generator))
     judged = pdlearn.EvalConfig(episodes=taught.evaluation_episodes, epsilon=0.0)
     scores = []
     for number, dqn in enumerate(teachers):
@@ -335,12 +336,14 @@ table(
 )  # fmt: skip
 
 # %% [markdown]
-# The same DQN, rounds and loss; only *whom* the student follows differs. That of the current DQN takes
-# over each fall, since it learns from whoever has just fallen. That of the best so far learns the same
-# policy round after round. This is where the calm comes from: its targets stand still. A DQN has no such
-# luck, since its targets are made of its own values.
+# The same DQN, rounds and loss; only *whom* the student follows differs. The student of the current DQN
+# takes over its falls, since it learns from a teacher that has just fallen. The student of the best so
+# far learns from one teacher until there is a better one, or one as good. This is where the calm comes
+# from: its targets stand still. A DQN has no such luck, since its targets are made of its own values.
 #
-# It is one run of a small game. The paper's figure 5 shows two students of one DQN, on Q\*bert.
+# It is one run of a small game. And a student is calm only if it learns enough in a round: with half the
+# minibatches, and a step size that does not shrink, the student of the best so far swings as well. Try
+# it. The paper's figure 5 shows two students of one DQN, on Q\*bert.
 #
 # ## The luckiest so far
 #
@@ -350,7 +353,8 @@ table(
 # ## Exercise 5 · Good or lucky?
 #
 # Made up, so that we know the truth: 25 networks of one DQN, which are worth 0.6 in Catch on average, give
-# or take 0.1. Each is evaluated over 10 balls, and the highest is followed. Guess its high score.
+# or take 0.1. Each is evaluated over 10 balls, and the one that scores highest is followed. Guess the
+# score that it was chosen for.
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(0)
@@ -402,8 +406,8 @@ print("is above 0" if luck > 0 else "is not above 0")
 #
 # ## Exercise 6 · A new teacher
 #
-# When a new teacher takes over, `OnlineDistillation` empties the memory, and learns from a single round
-# again. Why throw the old states away? `"the memory is full"`, `"the old labels are another's"` or
+# When a new teacher takes over, `OnlineDistillation` empties the memory, and the student learns from a
+# single round again. Why throw the old states away? `"the memory is full"`, `"the old labels are another's"` or
 # `"old states teach nothing"`?
 
 # %% tags=["nbval-check-output"]
