@@ -88,15 +88,17 @@ check_teacher_policy(target_by_hand)
 # %% [markdown]
 # ## One state, all temperatures
 #
-# Move the slider. The paper's temperature is marked; a student's own outputs stand beside the target.
+# Move the slider. It begins at the paper's temperature; a student's own outputs stand below, beside
+# what each loss would have it learn.
 
 # %%
 moment = int((gap - 0.05).abs().argmin())  # a state with a middling gap
 pdlearn.widgets.temperature("pong/teacher", states.observation[moment], student="pong/net3")
 
 # %% [markdown]
-# To the right the bars level out, to the left one takes all. Softening is what distillation of
-# classifiers does, whose outputs are too sure of themselves. Q-values are the other way round.
+# Look at KL's bars: towards the left, at high temperatures, they level out; towards the right one
+# action takes all, and the [entropy](glossary.md#entropy) goes to 0. Softening is what distillation of classifiers does, whose outputs are too sure of
+# themselves. Q-values are the other way round.
 #
 # ## Exercise 2 · How sure is a target at temperature 1?
 #
@@ -175,7 +177,7 @@ check_mse_loss(mse_by_hand)
 # %% [markdown]
 # ## Exercise 4 · KL
 #
-# Most published code goes wrong here, so the check knows a dozen slips. The teacher must get no
+# Published code often goes wrong here, so the check knows more than ten slips. The teacher must get no
 # gradient: `.detach()`.
 
 
@@ -326,17 +328,19 @@ table(
 )
 
 # %% [markdown]
-# All four losses fell, the broken one too, and below 0, where no KL divergence ever is. But that student
-# has [collapsed](glossary.md#collapse): it takes one action in every state. Without the logarithm, an
-# action whose probability has reached 0 costs nothing more, so nothing brings it back. KL and NLL have
-# begun to tell states apart. MSE has brought its loss down the furthest and is right no
-# more often than the blind player: what it has learnt is what states are worth.
+# All four losses fell, the broken one too. (It is below 0, where no KL divergence ever is.) But that
+# student has [collapsed](glossary.md#collapse): it takes one action in every state. Without the
+# logarithm, an action whose probability has reached 0 costs nothing more, so nothing brings it back.
+# KL and NLL have begun to tell states apart. MSE has brought its loss down the furthest and is right no
+# more often, over all states, than the blind player: what it has learnt is what states are worth, and
+# at most the large gaps. Read the column of decisive states with care: they are few, 3.8 % of 2,048,
+# and the one action that the broken student always takes is the right one in about half of them.
 #
 # ## Exercise 6 · Name the mistake
 #
 # Somebody's loss is `nan` after a few updates. They wrote `softmax(q / 0.01).log()`, and divided teacher
-# *and* student by the temperature. Which line would have kept the numbers finite: `"log_softmax"`,
-# `"smaller learning rate"` or `"clamp"`?
+# *and* student by the temperature. Which change cures it: `"log_softmax"`, `"smaller learning rate"`
+# or `"clamp"`?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -362,7 +366,8 @@ print("log_softmax:      ", (student / 0.01).log_softmax(1).tolist())
 #
 # The next figure is not from this notebook: it reads `recipes.csv` of `docs/results`, students that
 # learnt 10,000 minibatches and were judged over 30 games each. All have the same loss and the same
-# budget, and only the temperature differs.
+# budget; the temperature differs, and the seed: two students a temperature, one at 0.03. A bar is a
+# 95 % [interval](glossary.md#interval).
 
 # %%
 rows = [
@@ -385,8 +390,9 @@ show(
 )
 
 # %% [markdown]
-# With this little learning, a very sharp target makes students that win most games and lose some of
-# them altogether. The paper, which learns five hundred times longer, chose 0.01.
+# With this little learning, a very sharp target makes students whose scores differ much, from seed to
+# seed and, as the long bars say, from game to game. The paper, which learns five hundred times longer,
+# chose 0.01.
 #
 # ## Quiz
 #
