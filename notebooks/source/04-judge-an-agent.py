@@ -279,7 +279,8 @@ show(
 #
 # A [teacher](glossary.md#teacher) is evaluated now and then while it learns, and the best one is kept.
 # How good is the best evaluation? Suppose the agent stopped changing: it is always as good as the
-# shipped teacher, and is evaluated as often as that was in training, with as many games:
+# shipped teacher, and is evaluated as often as that was in training, with as many games. Look at the
+# numbers of the next cell, then predict the highest of these means, on average.
 
 # %% tags=["nbval-check-output"]
 curve = [row for row in results("curves/pong") if row["evaluation"] != "nan"]
@@ -287,9 +288,6 @@ evaluations, games = len(curve), teacher.card["made"]["config"]["evaluation_epis
 true_mean = teacher.card["score"]["mean"]
 print(f"{evaluations} evaluations of {games} games each")
 print(f"true mean {true_mean:.1f}; single games spread around it by {spread:.1f}")
-
-# %% [markdown]
-# Predict the highest of these means, on average.
 
 # %%
 trials = rng.normal(true_mean, spread, (2_000, evaluations, games)).mean(2)
@@ -304,7 +302,7 @@ seen = max(float(row["evaluation"]) for row in curve)
 print(f"best of {len(curve)} real evaluations while learning: {seen:.1f}")
 print(f"the shipped teacher afresh, {score['episodes']} games: {score['mean']:.1f}")
 again = rng.normal(true_mean, spread, (2_000, games)).mean(1)
-figure, axes = plt.subplots(figsize=(5, 2.8), layout="constrained")
+figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
 best_colour, fresh_colour = pictures.OTHERS[:2]
 axes.hist(again, 40, alpha=0.6, color=fresh_colour, label="the same agent, scored afresh")
 axes.hist(highest, 40, alpha=0.6, color=best_colour, label=f"best of {evaluations} evaluations")
