@@ -280,8 +280,8 @@ def drawn(curves):
 
 show(
     drawn(scores),
-    "The DQN falls back now and then, after its best as well; the student of its best so far does not "
-    "fall with it.",
+    "The DQN falls back now and then, even after its best; once its best is good, the student of that "
+    "does not fall with it.",
 )
 
 # %% [markdown]
