@@ -40,10 +40,10 @@ names = teacher.card["actions"]
 # %% [markdown]
 # ## Exercise 1 · How large is an hour?
 #
-# The paper counts play in hours: 54,000 steps, one every fourth of 60 [frames](glossary.md#frame) a
-# second. A state is the last four frames, but each frame is in four states, so the
-# [replay memory](glossary.md#replay-memory) keeps every frame once: 84 × 84 bytes. How many megabytes
-# does an hour take?
+# The paper counts play in hours. An agent acts on every fourth of 60 [frames](glossary.md#frame) a
+# second: 54,000 steps an hour. A state is the last four frames it acted on, so each of them is in four
+# states, and the [replay memory](glossary.md#replay-memory) keeps it once: 84 × 84 bytes. How many
+# megabytes does an hour take?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -91,7 +91,8 @@ show(
 # ## What the recording can teach
 #
 # The target of each state is `softmax(teacher_q / 0.03)`, as in lesson 05. Averaged over states it says
-# how often each action is called for:
+# how often each action is called for. A student that does not look can do no better than to give this
+# average in every state. What loss has this [blind answer](glossary.md#blind-answer)?
 
 # %%
 TEMPERATURE = 0.03
@@ -149,8 +150,8 @@ show(
 )
 
 # %% [markdown]
-# The dotted line is the blind answer. For a while the student stays close to it: finding out how often
-# is quick, finding out when is the work.
+# The dotted line is the blind answer. How often each action is called for the student knows after some
+# hundred updates. All that follows, below the line, is when.
 #
 # ## Seen and unseen
 #
@@ -177,12 +178,13 @@ table(
 
 # %% [markdown]
 # A gap between the two rows is [overfitting](glossary.md#overfitting): part of what was learnt is the
-# recording, not the game. More play closes it; more updates on the same play widen it.
+# recording, not the game. The loss shows it sooner than the agreement. More play closes the gap; more
+# updates on the same play widen it.
 #
 # ## Exercise 3 · Judge it
 #
-# Guess the student's mean score before it plays. Its teacher makes what the card says, a random player
-# loses every point.
+# Guess the student's mean score before it plays. Its teacher's stands on the card, in
+# `teacher.card["score"]["mean"]`; a random player loses nearly every point, and ends at -20 or -21.
 
 # %%
 ### BEGIN SOLUTION
@@ -229,12 +231,13 @@ table(
 )
 
 # %% [markdown]
-# Twice the play helps, and so does a larger first step of learning, but two seeds of one recipe differ
-# by more than either: one run is an anecdote. Lesson 04 is about that.
+# Rows that differ in one setting have other scores: in the play, in the learning rate. But so have the
+# second and the third, and these two differ in their seed alone. One run is an anecdote; lesson 04 is
+# about that.
 #
 # ## Break it
 #
-# Now the same student with a learning rate 30 times too large.
+# Now the same student with a [learning rate](glossary.md#learning-rate) 30 times too large.
 
 # %%
 reckless = replace(config, learning_rate=0.1, updates_per_hour=by_budget(smoke=60, fast=400))
@@ -251,16 +254,18 @@ broken = learner.network
 # %%
 figure = pictures.curves({"student": reckless_rows}, ["loss"])
 figure.axes[0].axhline(blind_loss, color="black", ls=":")
-figure.axes[0].set_yscale("log")
-show(figure, "The loss shoots up, falls again, and settles at the blind answer's (dotted).")
+show(
+    figure, "The loss of each minibatch: it scatters about the blind answer's (dotted) to the end."
+)
 
 # %% [markdown]
-# After a wild start the curve looks like one that has converged. It has, to the dotted line.
+# Minibatches differ, and so the curve is ragged; on the whole it is flat. Without the dotted line one
+# could take it for the curve of a student that has learnt all it can. It has learnt the blind answer.
 #
 # ## Exercise 4 · Variety
 #
-# Write the number that tells: how much policies `[B, A]` differ from state to state. It is the standard
-# deviation over *states*, averaged over actions.
+# Write the number that tells: the [variety](glossary.md#variety), which is how much policies `[B, A]`
+# differ from state to state. It is the standard deviation over *states*, averaged over actions.
 
 
 # %%
@@ -286,13 +291,13 @@ table([{"policy": name, "variety": p.std(0).mean().item()} for name, p in polici
 # %%
 show(
     pictures.bars(names, {"teacher": blind.tolist(), "collapsed": policies["collapsed"][0].tolist()}, "probability"),
-    "The collapsed student's answer to one state, beside the teacher's average over all: the same.",
+    "The collapsed student's answer to one state, beside the teacher's average over all: much alike.",
 )  # fmt: skip
 
 # %% [markdown]
-# The student has [collapsed](glossary.md#collapse). One leap made its hidden units fall silent; only the
-# last layer's biases still learn, and they have learnt the average. It gives this answer to every
-# picture.
+# The student has [collapsed](glossary.md#collapse). Its first leaps made its hidden units fall silent;
+# only the last layer's biases still learn, and they have learnt the average. It gives this answer to
+# every picture.
 #
 # ## Exercise 5 · How would you have noticed?
 #
