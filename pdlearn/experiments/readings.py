@@ -12,10 +12,10 @@ READINGS: dict[str, str] = {
         "temperature says how small a lead still counts."
     ),
     "multi3": (
-        "The students learn from as many agent steps as the DQN plays, and so few that a DQN of one "
-        "game alone has hardly begun to learn by then: the row shows how much quicker a teacher's "
-        "values teach than rewards do, not where Multi-DQN would end. In the paper it had time to "
-        "learn, and stayed behind all the same. The games here are those that have a teacher; the "
-        "paper's third is missing, and with it the mean that could be set beside the paper's."
+        "The DQN plays as many agent steps as the students learn from. In so few, Pong's own "
+        "teacher had hardly left random play, and Freeway's learnt only because it held random "
+        "actions, which this DQN does not do. So the row shows how much quicker a teacher's values "
+        "teach than rewards do, not where Multi-DQN would end; in the paper it had time to learn, "
+        "and stayed behind all the same. The games are those of the three that have a teacher."
     ),
 }
