@@ -26,10 +26,15 @@ def at(tmp_path, monkeypatch):
     return tmp_path
 
 
+# What a shell starts in the background ignores Ctrl-C, and so would all that it starts in turn.
+HEED_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 def run_python(code: str, cwd, **keywords):
     return subprocess.Popen(
-        [sys.executable, "-c", code], cwd=cwd, stderr=subprocess.PIPE, text=True, **keywords
-    )
+        [sys.executable, "-c", HEED_CTRL_C + code],
+        cwd=cwd, stderr=subprocess.PIPE, text=True, **keywords,
+    )  # fmt: skip
 
 
 def test_help_does_not_import_torch():
