@@ -105,7 +105,8 @@ def percent_points(
     columns = min(5, len(ours))
     lines = math.ceil(len(ours) / columns)
     figure, grid = plt.subplots(
-        lines, columns, figsize=(1.2 + 2.4 * columns, 3 * lines), layout="constrained",
+        lines, columns, figsize=(max(6, 1.2 + 2.4 * columns), 3 * lines),  # room for the names
+        layout="constrained",
         squeeze=False, sharey=True,
     )  # fmt: skip
     for axes in grid.flat[len(ours) :]:

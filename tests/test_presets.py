@@ -1,4 +1,4 @@
-"""Settings know their ranges, and a network's size its step size."""
+"""Settings know their ranges."""
 
 from dataclasses import replace
 
