@@ -22,7 +22,7 @@ from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.memory import Memory, States
 from pdlearn.networks import network_for
 from pdlearn.presets import DistillConfig
-from pdlearn.recordings import record, watch
+from pdlearn.recordings import begin_recording, record
 from pdlearn.runs import Run
 
 RECORD_ROW_STEPS = 2_000
@@ -72,7 +72,7 @@ def agreement(network: nn.Module, memory: Memory, generator: torch.Generator) ->
 
 def unseen_states(teacher: Agent, epsilon: float, generator: torch.Generator, seed: int) -> Memory:
     """Return states of games that are never learnt from, played and labelled by `teacher`."""
-    memory, play = watch(
+    memory, play = begin_recording(
         teacher, HELD_OUT_ENVS, HELD_OUT_STEPS, epsilon, generator, seed, "show"
     )  # fmt: skip
     for _ in record(play, memory, HELD_OUT_STEPS):
@@ -184,7 +184,7 @@ class Distillation(Run):
         kind = CompressedMemory if large else Memory
         memories, plays = {}, {}
         for game in self.teachers:
-            memories[game], plays[game] = watch(
+            memories[game], plays[game] = begin_recording(
                 self.teachers[game], config.num_envs, capacity_steps, config.collection_epsilon,
                 self.generator, self.env_seed, "collect",
                 student=self.students[game], student_share=config.student_share, kind=kind,

@@ -31,7 +31,7 @@ from pdlearn.dqn import Teaching
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DistillConfig, EvalConfig, TeacherConfig, describe
-from pdlearn.recordings import record, watch
+from pdlearn.recordings import begin_recording, record
 from pdlearn.runs import Run
 
 
@@ -195,7 +195,7 @@ class OnlineDistillation(Run):
             self.skipped_rounds = max(self.agent_steps // config.steps_per_hour - 1, 0)
         seed = self.seed + 1_000 * self.agent_steps  # no teacher plays the games of another
         self.teacher = teacher
-        self.memory, self.play = watch(
+        self.memory, self.play = begin_recording(
             teacher, config.num_envs, config.memory_hours * config.steps_per_hour,
             config.collection_epsilon, self.generator, seed, "collect",
         )  # fmt: skip

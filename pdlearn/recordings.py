@@ -23,7 +23,7 @@ from pdlearn.rollout import EpsilonGreedy, Mixture, Step, steps
 BLOCK_FRAMES = 64
 
 
-def watch(
+def begin_recording(
     teacher: Agent,
     num_envs: int,
     capacity_steps: int,

@@ -16,7 +16,7 @@ from pdlearn.losses import mse_loss
 from pdlearn.memory import Memory
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
-from pdlearn.recordings import record, watch
+from pdlearn.recordings import begin_recording, record
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], hours=2, steps_per_hour=400, updates_per_hour=30, minibatch=16
@@ -57,7 +57,9 @@ def test_a_student_plays_as_well_as_its_teacher(taught, loss):
 
 def test_a_student_of_mse_learns_the_teachers_values(taught):
     # Values, not play: mse is the weakest of the losses at telling close actions apart.
-    memory, play = watch(taught, 4, 4_000, 0.2, torch.Generator().manual_seed(0), 0, "collect")
+    memory, play = begin_recording(
+        taught, 4, 4_000, 0.2, torch.Generator().manual_seed(0), 0, "collect"
+    )
     list(record(play, memory, 4_000))
     play.close()
     run = Distillation(taught, replace(COPYING, loss="mse"), memory, precision="float32")
@@ -147,7 +149,9 @@ def test_resuming_with_another_teacher_is_refused(tmp_path):
 
 def test_a_recording_is_learnt_from_without_new_play(tmp_path):
     teacher = some_teacher()
-    memory, play = watch(teacher, 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect")
+    memory, play = begin_recording(
+        teacher, 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect"
+    )
     list(record(play, memory, 400))
     play.close()
     rows = list(Distillation(teacher, TINY, memory, precision="float32"))
@@ -161,9 +165,9 @@ def test_the_student_that_learns_is_the_one_that_takes_its_share(monkeypatch, st
 
     def spy(*arguments, **keywords):
         watched.append((arguments[6], keywords))
-        return watch(*arguments, **keywords)
+        return begin_recording(*arguments, **keywords)
 
-    monkeypatch.setattr("pdlearn.distill.watch", spy)
+    monkeypatch.setattr("pdlearn.distill.begin_recording", spy)
     run = Distillation(
         some_teacher(), replace(TINY, student_share=student_share), precision="float32"
     )
@@ -181,7 +185,7 @@ def test_a_student_learns_from_its_own_play_what_its_teacher_would_do():
 
 
 def test_a_recording_has_no_play_of_the_student():
-    memory, play = watch(
+    memory, play = begin_recording(
         some_teacher(), 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect"
     )
     play.close()

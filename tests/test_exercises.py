@@ -27,6 +27,7 @@ from pdlearn.exercises import seeing as s
 from pdlearn.exercises import sharing as h
 from pdlearn.exercises import sizes as z
 from pdlearn.exercises import teaching as t
+from pdlearn.exercises.choices import QUESTIONS
 from pdlearn.lessons import emulator
 from pdlearn.networks import SIZES, QNetwork, parameter_count
 
@@ -198,12 +199,20 @@ def test_a_guess_is_compared_with_what_was_measured():
     assert far.state == "apart" and "8 apart" in far.text
 
 
-def test_a_choice_gets_the_hint_of_what_was_chosen():
-    hints = {"kl": "because.", "mse": "no."}
-    assert check_choice("kl", "kl", hints) == Verdict("right", "because.")
-    assert check_choice("mse", "kl", hints) == Verdict("not yet", "no.")
-    assert check_choice("nll", "kl", hints).state == "not yet"
-    assert check_choice(..., "kl", hints).state == "missing"
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_choice_gets_the_hint_of_what_was_chosen(question):
+    right, hints = QUESTIONS[question]
+    verdicts = {choice: check_choice(question, choice) for choice in hints}
+    assert [choice for choice, verdict in verdicts.items() if verdict.state == "right"] == [right]
+    assert {verdict.state for verdict in verdicts.values()} == {"right", "not yet"}
+    assert [verdict.text for verdict in verdicts.values()] == list(hints.values())
+    assert check_choice(question, "another").state == "not yet"
+    assert check_choice(question, ...).state == "missing"
+
+
+def test_the_package_bears_out_what_is_called_right():
+    right = {question: answer for question, (answer, _) in QUESTIONS.items()}
+    assert right["The same number"] == games.GAMES["freeway"].actions[2]
 
 
 FACTS = {

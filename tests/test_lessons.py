@@ -2,7 +2,6 @@
 
 import base64
 import json
-import math
 import re
 import shutil
 import subprocess
@@ -15,7 +14,8 @@ from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
 
 from pdlearn.commands.lessons import lessons
-from pdlearn.lessons import build, by_budget, live_curve, page, places, results, table
+from pdlearn.exercises.choices import QUESTIONS
+from pdlearn.lessons import build, by_budget, places, results, table
 from pdlearn.lessons.build import build_lesson, sources_in, stale
 from pdlearn.lessons.sources import glossary, read_source, solved, unsolved
 
@@ -142,6 +142,17 @@ def test_a_lesson_has_three_to_six_exercises_each_with_a_check(source):
     verdicts = [cell.outputs[-1].data["text/plain"] for cell in checked_cells(lesson)]
     assert len(verdicts) >= len(headings)
     assert [text for text in verdicts if not text.startswith(("✓ Right.", "≈ Compare."))] == []
+
+
+def test_every_question_is_asked_under_its_own_heading():
+    asked = []
+    for source in SOURCES:
+        text = source.read_text("utf-8")
+        for check in re.finditer(r'^check_choice\("(.+?)"', text, re.M):
+            asked.append(check[1])
+            heading = re.findall(r"^# ## Exercise \d · (.+)", text[: check.start()], re.M)[-1]
+            assert heading == check[1]
+    assert sorted(asked) == sorted(QUESTIONS)
 
 
 @each_lesson
@@ -313,23 +324,6 @@ def test_a_budget_is_chosen_by_the_environment(monkeypatch):
 def test_a_table_shows_the_columns_asked_for():
     rows = [{"a": 1, "b": 0.123456}, {"a": 2, "b": 3.0}]
     assert table(rows, "b", "a").data == "| b | a |\n| --- | --- |\n| 0.1235 | 1 |\n| 3 | 2 |"
-
-
-def test_a_live_curve_hands_on_every_row_and_redraws_one_picture(monkeypatch):
-    drawn = []
-
-    class Shown:
-        def update(self, bundle, metadata, raw):
-            drawn.append(("again", metadata["image/png"]["alt"], bundle["text/plain"]))
-
-    def display(bundle, metadata, raw, display_id):
-        drawn.append(("first", metadata["image/png"]["alt"], bundle["text/plain"]))
-        return Shown()
-
-    monkeypatch.setattr(page, "display", display)
-    rows = [{"agent_steps": n, "evaluation": e} for n, e in ((1, math.nan), (2, 0.5), (3, 0.7))]
-    assert list(live_curve(rows, ["evaluation"], "It rises.")) == rows
-    assert drawn == [("first", "It rises.", "It rises."), ("again", "It rises.", "It rises.")]
 
 
 def test_every_word_of_the_glossary_is_explained_once_and_in_order():

@@ -16,7 +16,7 @@ from pdlearn.evaluation import evaluate
 from pdlearn.memory import States
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DistillConfig, EvalConfig
-from pdlearn.recordings import record, watch
+from pdlearn.recordings import begin_recording, record
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], size="multi3", hours=2, steps_per_hour=400, updates_per_hour=30,
@@ -169,7 +169,9 @@ def test_a_file_of_several_games_gives_an_agent_of_each(tmp_path):
 def test_recordings_are_learnt_from_without_new_play():
     memories = []
     for teacher in catch_experts():
-        memory, play = watch(teacher, 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect")
+        memory, play = begin_recording(
+            teacher, 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect"
+        )
         list(record(play, memory, 400))
         play.close()
         memories.append(memory)

@@ -5,7 +5,7 @@ import torch
 
 from pdlearn.checkpoints import Agent, CheckpointError
 from pdlearn.networks import QNetwork
-from pdlearn.recordings import load_recording, record, save_recording, watch
+from pdlearn.recordings import begin_recording, load_recording, record, save_recording
 
 CATCH = "pdlearn/Catch-v0"
 
@@ -14,7 +14,7 @@ def recorded(steps=600, capacity=600, num_envs=4):
     network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
     agent = Agent(network, {"game": CATCH})
     generator = torch.Generator().manual_seed(0)
-    memory, play = watch(agent, num_envs, capacity, 0.3, generator, 0, "collect")
+    memory, play = begin_recording(agent, num_envs, capacity, 0.3, generator, 0, "collect")
     counts = list(record(play, memory, steps))
     play.close()
     assert counts[-1] == steps
@@ -78,7 +78,7 @@ def test_a_student_plays_and_its_teacher_labels():
         QNetwork(3, "net3", generator=torch.Generator().manual_seed(seed)).requires_grad_(False)
         for seed in (0, 1)
     )
-    memory, play = watch(
+    memory, play = begin_recording(
         Agent(teacher, {"game": CATCH}), 4, 400, 0.0, torch.Generator().manual_seed(0), 0,
         "collect", student=student, student_share=1.0,
     )  # fmt: skip

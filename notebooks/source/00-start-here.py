@@ -249,16 +249,7 @@ check_prediction(my_guess, measured, near=4)
 ### BEGIN SOLUTION
 never_seen = "rewards"
 ### END SOLUTION
-check_choice(
-    never_seen,
-    "rewards",
-    {
-        "frames": "Frames are what it sees: `batch.observation` is made of them.",
-        "values": "The teacher's Q-values are what it learns from: `batch.teacher_q`.",
-        "rewards": "Nobody told it of a point won or lost. All it knows of winning, it has from "
-        "its teacher's values.",
-    },
-)
+check_choice("What did the student never get?", never_seen)
 
 # %% [markdown]
 # ## Quiz

@@ -38,11 +38,12 @@ from pdlearn.exercises import (
 from pdlearn.exercises.comparing import difference, given_away, share
 from pdlearn.exercises.sizes import layers, multiplications
 from pdlearn.games import GAMES
-from pdlearn.lessons import by_budget, live, pictures, results, show, table
+from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.networks import SIZES
 from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
 from pdlearn.statistics import geometric_mean
+from pdlearn.widgets import watch
 
 # %% [markdown]
 # ## Exercise 1 · Count the parameters
@@ -231,7 +232,9 @@ config = pdlearn.DistillConfig(
     updates_per_hour=by_budget(smoke=60, fast=6_000, full=10_000),
 )
 run = pdlearn.Distillation(teacher, config, recording=memory, seed=0)
-rows = list(live(run))
+rows = []
+async for row in watch(run):
+    rows.append(row)
 net4 = run.agent()
 
 # %%

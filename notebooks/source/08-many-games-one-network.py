@@ -44,7 +44,7 @@ from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.networks import SIZES, Controller, MultiGameNetwork, OneGame, Torso, parameter_count
 from pdlearn.paper import TABLE_2_MEAN, TABLE_B2, TABLE_B2_MEAN
-from pdlearn.recordings import record, watch
+from pdlearn.recordings import begin_recording, record
 
 games = ("freeway", "pong")
 teachers = {game: pdlearn.zoo.load(f"{game}/teacher") for game in games}
@@ -61,7 +61,7 @@ num_actions = {game: len(teachers[game].card["actions"]) for game in games}
 def played(game, agent_steps, purpose):
     """Return a memory of the teacher's play; games of another purpose are never the same games."""
     generator = torch.Generator().manual_seed(0)
-    memory, play = watch(teachers[game], 16, agent_steps, 0.05, generator, 0, purpose)
+    memory, play = begin_recording(teachers[game], 16, agent_steps, 0.05, generator, 0, purpose)
     for _ in record(play, memory, agent_steps):
         pass
     play.close()
@@ -337,16 +337,7 @@ pdlearn.widgets.compare(
 ### BEGIN SOLUTION
 unmoved = "nll"
 ### END SOLUTION
-check_choice(
-    unmoved,
-    "nll",
-    {
-        "mse": "Its target is 100 times larger, and the pull grows with the distance to it.",
-        "nll": "The best action is the best action at any scale.",
-        "kl": "Nearly, and it can never pull much harder: a target is made of probabilities. But "
-        "values 100 times larger sharpen it, as a temperature 100 times smaller would.",
-    },
-)
+check_choice("What a loss sees of a game's scale", unmoved)
 
 # %%
 fresh = TwoGames()
@@ -394,15 +385,7 @@ table(
 ### BEGIN SOLUTION
 stands_still = "no"
 ### END SOLUTION
-check_choice(
-    stands_still,
-    "no",
-    {
-        "yes": "Its gradient is 0, but Adam moves by the mean of past gradients, and 0 only shrinks it.",
-        "no": "Adam goes on along the mean of past gradients. Where there is no gradient at all, it "
-        "passes a parameter over.",
-    },
-)
+check_choice("Who moves?", stands_still)
 
 # %%
 for remove in (True, False):

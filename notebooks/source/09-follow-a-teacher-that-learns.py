@@ -42,7 +42,7 @@ from pdlearn.lessons.places import folder
 from pdlearn.losses import teacher_policy
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
-from pdlearn.recordings import record, watch
+from pdlearn.recordings import begin_recording, record
 from pdlearn.zoo.tables import read_rows
 
 # %% [markdown]
@@ -300,7 +300,7 @@ def follow_each(teachers):
     judged = pdlearn.EvalConfig(episodes=taught.evaluation_episodes, epsilon=0.0)
     scores = []
     for number, dqn in enumerate(teachers):
-        memory, play = watch(dqn, 8, ROUND, 0.05, generator, 1_000 * number, "collect")
+        memory, play = begin_recording(dqn, 8, ROUND, 0.05, generator, 1_000 * number, "collect")
         for _ in record(play, memory, ROUND):
             pass
         play.close()
@@ -414,18 +414,7 @@ print("is above 0" if luck > 0 else "is not above 0")
 ### BEGIN SOLUTION
 my_choice = "the old labels are another's"
 ### END SOLUTION
-check_choice(
-    my_choice,
-    "the old labels are another's",
-    {
-        "the memory is full": "It holds many rounds, and a full one drops its oldest by itself.",
-        "the old labels are another's": "Each state is stored with the values of whoever was the "
-        "teacher then: of a network that has been surpassed. (Labelling the old states anew would "
-        "be another way.)",
-        "old states teach nothing": "States are states; what is out of date is what is written "
-        "beside them.",
-    },
-)
+check_choice("A new teacher", my_choice)
 
 # %% [markdown]
 # ## Real games

@@ -29,12 +29,12 @@ def record(
     """
     import torch
 
+    from pdlearn.recordings import begin_recording, save_recording
     from pdlearn.recordings import record as fill
-    from pdlearn.recordings import save_recording, watch
 
     (agent,) = teachers_of((game,), (teacher,) if teacher else ())
     generator = torch.Generator().manual_seed(seed)
-    memory, play = watch(agent, 16, agent_steps, epsilon, generator, seed, "collect")
+    memory, play = begin_recording(agent, 16, agent_steps, epsilon, generator, seed, "collect")
     bar = Bar(f"record {game}", agent_steps, "steps")
     for count in fill(play, memory, agent_steps):
         bar.update(count)

@@ -4,6 +4,7 @@ A checker never raises for a wrong answer. It knows the slips that are often mad
 it sees; `verdicts` holds what an answer is compared with, the other files a topic each.
 """
 
+from pdlearn.exercises.choices import check_choice
 from pdlearn.exercises.comparing import check_difference, check_given_away, check_share
 from pdlearn.exercises.distilling import check_agreement, check_update, check_variety
 from pdlearn.exercises.following import check_swing, check_teacher_at
@@ -24,7 +25,7 @@ from pdlearn.exercises.losses import (
     check_nll_loss,
     check_teacher_policy,
 )
-from pdlearn.exercises.predictions import check_choice, check_prediction
+from pdlearn.exercises.predictions import check_prediction
 from pdlearn.exercises.reading import (
     check_normalised,
     check_percent_interval,

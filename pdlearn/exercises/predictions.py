@@ -17,16 +17,3 @@ def check_prediction(guess: float, measured: float, near: float, unit: str = "")
     if off <= near:
         return Verdict("right", f"{seen}.")
     return Verdict("apart", f"{seen}: {off:.3g}{unit} apart. What did you not reckon with?")
-
-
-def check_choice(choice: str, right: str, hints: dict[str, str]) -> Verdict:
-    """Return the verdict on one of several answers; `hints` has one for every answer, right or not.
-
-    What a hint says of the right answer is why it is right.
-    """
-    names = ", ".join(f"`{name!r}`" for name in hints)
-    if is_blank(choice):
-        return Verdict("missing", f"Choose one of {names}.")
-    if choice not in hints:
-        return Verdict("not yet", f"Expected one of {names}; got {choice!r}.")
-    return Verdict("right" if choice == right else "not yet", hints[choice])

@@ -19,7 +19,7 @@ from pdlearn.dqn import Teaching
 from pdlearn.experiments.tables import Student
 from pdlearn.memory import Memory
 from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, DistillConfig, TeacherConfig
-from pdlearn.recordings import load_recording, record, save_recording, watch
+from pdlearn.recordings import begin_recording, load_recording, record, save_recording
 
 
 def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | TeacherConfig:
@@ -93,7 +93,7 @@ def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) ->
     path = folder / f"{teacher.game}-{mark([teacher])}-{agent_steps}-{seed}.rec"
     if not path.exists():
         generator = torch.Generator().manual_seed(seed)
-        memory, play = watch(
+        memory, play = begin_recording(
             teacher, config.num_envs, agent_steps, config.collection_epsilon, generator, seed,
             "collect",
         )  # fmt: skip

@@ -4,6 +4,6 @@
 """
 
 from pdlearn.lessons import pictures
-from pdlearn.lessons.page import by_budget, live, live_curve, results, show, table
+from pdlearn.lessons.page import by_budget, results, show, table
 
-__all__ = ["by_budget", "live", "live_curve", "pictures", "results", "show", "table"]
+__all__ = ["by_budget", "pictures", "results", "show", "table"]

@@ -1,10 +1,10 @@
-"""What a lesson puts on its page: figures with a caption, tables, the progress of a run."""
+"""What a lesson puts on its page: figures with a caption, tables."""
 
 import base64
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from IPython.display import Markdown, display
@@ -12,7 +12,6 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdlearn.lessons.pictures import curves
 from pdlearn.lessons.places import folder
 
 BUDGETS = ("smoke", "fast", "full")
@@ -48,24 +47,6 @@ def show(figure: Figure | Axes, caption: str) -> None:
     display(Markdown(f"*{caption}*"))
 
 
-def live_curve(run: Iterable[dict], columns: Sequence[str], caption: str) -> Iterator[dict]:
-    """Yield the rows of a teacher's training, with a curve below the cell that grows with them.
-
-    `columns` are drawn over agent steps, and redrawn whenever a row has an evaluation.
-    """
-    rows, shown = [], None
-    for row in run:
-        rows.append(row)
-        if row["evaluation"] == row["evaluation"]:
-            figure = curves({"teacher": rows}, columns, "agent_steps")
-            bundle, metadata = _picture(figure, caption)
-            if shown is None:
-                shown = display(bundle, metadata=metadata, raw=True, display_id=True)
-            else:
-                shown.update(bundle, metadata=metadata, raw=True)
-        yield row
-
-
 def _picture(figure: Figure, caption: str) -> tuple[dict, dict]:
     """Return a figure as a bundle of formats and their metadata, and close it."""
     png = io.BytesIO()
@@ -85,19 +66,3 @@ def table(rows: Sequence[Mapping], *columns: str) -> Markdown:
 
 def _text(value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def live(run) -> Iterator[dict]:
-    """Yield the rows of a distillation, with one line below the cell that says how far it is."""
-    wanted = run.config.hours * run.config.updates_per_hour
-    line = display(Markdown("starting …"), display_id=True)
-    for row in run:
-        if row["phase"] == "record":
-            said = f"hour {row['hour'] + 1}: the teacher plays, {row['agent_steps']:,} steps so far"
-        else:
-            said = (
-                f"hour {row['hour'] + 1}: the student learns, {row['updates']:,} of {wanted:,} "
-                f"minibatches, loss {row['loss']:.3f}, agreement {row['agreement']:.0%}"
-            )
-        line.update(Markdown(said))
-        yield row

@@ -149,8 +149,8 @@ def _facts(front: dict, path: Path, copy: bool) -> str:
     if copy:
         lines.append(
             "This is the copy to work in. Replace each `...` by your own code and run the check "
-            "below it: it says what is missing or what slipped. The solution is folded under it, "
-            f"and the whole lesson with all its results is [here](../{path.stem}.ipynb)."
+            "below it: it says what is missing or what slipped. The solution is folded under it; "
+            f"[the whole lesson](../{path.stem}.ipynb) shows all its results."
         )
     else:
         lines.append(

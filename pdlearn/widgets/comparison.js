@@ -7,10 +7,10 @@ async function render({ model, el }) {
     autoplay: false,
   });
   const shares = clips.map((clip) =>
-    `${percent(clip.disputed.filter(Boolean).length / clip.length, 0)} of ${clip.name}’s`);
+    `${clip.name} ${percent(clip.disputed.filter(Boolean).length / clip.length, 0)}`);
   add(root, "p", { class: "small note" }, joined(
-    "Marks under the scores: pictures in which the agents’ best actions differ, " +
-    `${shares.join(", ")}.`));
+    "Marks under the scores: pictures in which the agents’ best actions differ " +
+    `(${shares.join(", ")}).`));
   return player.stop;
 }
 
