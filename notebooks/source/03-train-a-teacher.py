@@ -207,7 +207,7 @@ async for row in watch(run):
 table(rows[:: max(1, len(rows) // 6)], "agent_steps", "updates", "epsilon", "loss", "evaluation")
 
 # %% [markdown]
-# Read both panels together. The score climbs most while the [loss](glossary.md#loss) goes up and down:
+# Read score and loss together. The score climbs most while the [loss](glossary.md#loss) goes up and down:
 # its target moves as the values grow. A DQN is judged by playing, never by its loss.
 #
 # ## Exercise 5 · Break it
