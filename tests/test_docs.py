@@ -1,13 +1,16 @@
 """What the pages say is what the CSVs and the cards say; what they point at is there."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from pdlearn import zoo
+from pdlearn.commands.options import with_settings
+from pdlearn.presets import TEACHER_BUDGETS
 from pdlearn.zoo.ship import row_of
-from pdlearn.zoo.tables import built_pages, name_of_row, read_rows
+from pdlearn.zoo.tables import built_pages, name_of_row, read_rows, recipe_list
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,6 +52,19 @@ def test_a_shipped_agent_was_judged_on_at_least_30_episodes_none_of_which_chose_
 def test_the_tables_of_the_pages_are_built_from_the_results():
     for page, built in built_pages(ROOT).items():
         assert page.read_text("utf-8") == built, page.name
+
+
+@pytest.mark.parametrize("name", [n for n in zoo.names() if n.endswith("/teacher")])
+def test_the_command_shown_for_a_teacher_gives_the_settings_on_its_card(name):
+    game = name.split("/")[0]
+    (command,) = re.findall(rf"^pdlearn teach {game} .+", recipe_list(), re.M)
+    words = command.split()
+    settings = words[words.index("--set") + 1 :] if "--set" in words else []
+    shown = asdict(with_settings(TEACHER_BUDGETS["fast"], tuple(settings)))
+    shown["agent_steps"] = int(words[words.index("--agent-steps") + 1])
+    config = zoo.load(name).card["made"]["config"]
+    judged = {key for key in config if not key.startswith("evaluation_")}
+    assert {key: shown[key] for key in judged} == {key: config[key] for key in judged}
 
 
 def test_every_shipped_teacher_has_its_learning_curve():

@@ -1,14 +1,18 @@
-"""The pages that show the shipped agents, built from the files in docs/results.
+"""The pages that show the shipped agents, built from docs/results and the agents' cards.
 
 python -m pdlearn.zoo.tables
 """
 
 import csv
+from dataclasses import asdict
 from pathlib import Path
 
+from pdlearn import zoo
 from pdlearn.games import GAMES
+from pdlearn.presets import TeacherConfig
 
 README_MARKS = ("<!-- agents: built from docs/results -->", "<!-- /agents -->")
+RECIPE_MARKS = ("<!-- recipes: built from the cards -->", "<!-- /recipes -->")
 ZOO_MARKS = ("<!-- teachers: built from docs/results -->", "<!-- /teachers -->")
 
 
@@ -67,6 +71,33 @@ def teacher_table(results: Path) -> str:
     return "\n".join(lines)
 
 
+def recipe_list() -> str:
+    """Return, for each shipped teacher, the command that taught it and where the run changed."""
+    parts = []
+    for name in zoo.names():
+        made = zoo.load_all_games(name).card["made"]
+        if made["by"] == "teach" and "game" in made:
+            parts.append(f"**{GAMES[made['game']].title}**{_changes(made)}")
+            parts.append(f"```\n{_command(made)}\n```")
+    return "\n\n".join(parts)
+
+
+def _changes(made: dict) -> str:
+    return f": {made['legs']}. The last leg's settings:" if "legs" in made else ""
+
+
+def _command(made: dict) -> str:
+    """Return the command for a card's settings: those of `fast`, but for what is named."""
+    usual, config = asdict(TeacherConfig()), made["config"]
+    named = [
+        f"{key}={config[key]}"
+        for key in usual.keys() & config.keys() - {"agent_steps"}
+        if config[key] != usual[key] and not key.startswith("evaluation_")
+    ]
+    settings = f" --set {' '.join(sorted(named))}" if named else ""
+    return f"pdlearn teach {made['game']} --agent-steps {config['agent_steps']}{settings}"
+
+
 def name_of_row(row: dict) -> str:
     """Return the name under which the agent of a results row ships, as `zoo.load` takes it."""
     several = "/" in row["network"]
@@ -90,12 +121,16 @@ def between(text: str, marks: tuple[str, str], content: str) -> str:
 
 
 def built_pages(root: Path) -> dict[Path, str]:
-    """Return what README.md and docs/zoo.md say once they are built from docs/results."""
+    """Return what README.md and docs/zoo.md say once they are built from results and cards."""
     results = root / "docs" / "results"
-    readme, zoo = root / "README.md", root / "docs" / "zoo.md"
+    readme, page = root / "README.md", root / "docs" / "zoo.md"
     return {
         readme: between(readme.read_text("utf-8"), README_MARKS, agent_table(results)),
-        zoo: between(zoo.read_text("utf-8"), ZOO_MARKS, teacher_table(results)),
+        page: between(
+            between(page.read_text("utf-8"), ZOO_MARKS, teacher_table(results)),
+            RECIPE_MARKS,
+            recipe_list(),
+        ),
     }
 
 
