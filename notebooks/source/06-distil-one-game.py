@@ -126,8 +126,8 @@ check_agreement(agreement_by_hand)
 # %% [markdown]
 # ## Learn
 #
-# A `Distillation` gives a row of metrics every 250 updates. It would record by itself; we hand it our
-# recording.
+# A `Distillation` gives a row of metrics every 250 updates, and `watch` draws them. It would record by
+# itself; we hand it our recording. (Stop ends it early: then the student is what it has become.)
 
 # %%
 config = replace(

@@ -11,6 +11,15 @@ READINGS: dict[str, str] = {
         "leads; KL tells the student how much each action is worth beside the others, and the "
         "temperature says how small a lead still counts."
     ),
+    "temperature": (
+        "On these two games every temperature serves, the smallest a little less well: its target "
+        "is nearly NLL's, one action and nothing of the others. At the largest, targets are nearly "
+        "uniform and the differences between them tiny; Adam divides each gradient by its usual "
+        "size, so a student learns from them all the same. What a temperature is worth hangs on the "
+        "rest of the recipe: with half the play and a smaller step size the same student swung "
+        "widely, from temperature to temperature and from seed to seed "
+        "([recipes.csv](results/recipes.csv), lesson 05)."
+    ),
     "multi3": (
         "The DQN plays as many agent steps as the students learn from. In so few, Pong's own "
         "teacher had hardly left random play, and Freeway's learnt only because it held random "
