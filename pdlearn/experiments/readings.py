@@ -18,7 +18,7 @@ READINGS: dict[str, str] = {
         "size, so a student learns from them all the same. What a temperature is worth hangs on the "
         "rest of the recipe: with half the play and a smaller step size the same student swung "
         "widely, from temperature to temperature and from seed to seed "
-        "([recipes.csv](results/recipes.csv), lesson 05)."
+        "([recipes.csv](results/recipes.csv))."
     ),
     "multi3": (
         "The DQN plays as many agent steps as the students learn from. In so few, Pong's own "
