@@ -41,13 +41,13 @@ class TeacherConfig(Settings):
     """agent steps that the replay memory of each game holds"""
     learn_start_steps: int = 10_000
     """agent steps recorded before learning begins (again after --resume)"""
-    minibatch: int = 64
+    minibatch: int = 32
     """transitions a minibatch"""
-    samples_per_step: float = 6.0
+    samples_per_step: float = 2.0
     """transitions learnt per agent step"""
-    priority_exponent: float = 0.0
+    priority_exponent: float = 0.5
     """prioritised replay draws in proportion to |TD error| to this power (0: uniformly)"""
-    n_step: int = 3
+    n_step: int = 10
     """rewards summed before bootstrapping"""
     double: bool = False
     """double DQN's target"""
@@ -55,19 +55,19 @@ class TeacherConfig(Settings):
     """gamma"""
     optimizer: str = "adam"
     """adam, or rmsprop (centred, as Nature DQN's)"""
-    learning_rate: float = 2e-4
+    learning_rate: float = 1.5e-4
     """step size until the last quarter of the run"""
-    learning_rate_final: float = 5e-5
+    learning_rate_final: float = 4e-5
     """step size in the last quarter, where a smaller one settles the values"""
     optimizer_epsilon: float = 1e-5
     """added to the denominator (adam) or inside the root (rmsprop)"""
-    target_period_updates: int = 400
+    target_period_updates: int = 250
     """updates between copies of the network into the target network"""
     epsilon_start: float = 1.0
     """exploration at the first step"""
-    epsilon_final: float = 0.02
+    epsilon_final: float = 0.01
     """exploration after the decay"""
-    epsilon_decay_steps: int = 100_000
+    epsilon_decay_steps: int = 80_000
     """agent steps of linear decay"""
     longest_hold_steps: int = 1
     """a random action is held for up to so many steps (1: plain epsilon-greedy)"""
@@ -145,22 +145,22 @@ class EvalConfig(Settings):
 
 TEACHER_BUDGETS = {
     "smoke": TeacherConfig(
-        agent_steps=2_000, num_envs=4, memory_steps=2_000, learn_start_steps=500, minibatch=32,
+        agent_steps=2_000, num_envs=4, memory_steps=2_000, learn_start_steps=500,
         samples_per_step=1.0, epsilon_decay_steps=1_000,
         evaluation_period_steps=2_000, evaluation_episodes=1,
     ),
     "fast": TeacherConfig(),
     "full": TeacherConfig(
         agent_steps=10_000_000, num_envs=64, memory_steps=1_000_000, minibatch=256, double=True,
-        samples_per_step=8.0, optimizer_epsilon=1.5e-4, target_period_updates=1_000,
-        epsilon_final=0.01, epsilon_decay_steps=500_000,
-        evaluation_period_steps=250_000,
+        samples_per_step=8.0, priority_exponent=0.0, n_step=3, learning_rate=2e-4,
+        learning_rate_final=5e-5, optimizer_epsilon=1.5e-4, target_period_updates=1_000,
+        epsilon_decay_steps=500_000, evaluation_period_steps=250_000,
     ),
     # Nature DQN to the letter (Mnih et al. 2015). Its loss is a sum over 32 transitions and ours a
     # mean; 0.01 / 32**2 inside the root of a mean is 0.01 inside the root of a sum.
     "paper": TeacherConfig(
         agent_steps=50_000_000, num_envs=1, memory_steps=1_000_000, learn_start_steps=50_000,
-        minibatch=32, samples_per_step=8.0, n_step=1, double=False, optimizer="rmsprop",
+        minibatch=32, samples_per_step=8.0, priority_exponent=0.0, n_step=1, optimizer="rmsprop",
         learning_rate=2.5e-4, learning_rate_final=2.5e-4, optimizer_epsilon=0.01 / 32**2,
         target_period_updates=2_500,
         epsilon_final=0.1, epsilon_decay_steps=1_000_000,

@@ -62,7 +62,7 @@ def test_the_command_shown_for_a_teacher_gives_the_settings_on_its_card(name):
     settings = words[words.index("--set") + 1 :] if "--set" in words else []
     shown = asdict(with_settings(TEACHER_BUDGETS["fast"], tuple(settings)))
     shown["agent_steps"] = int(words[words.index("--agent-steps") + 1])
-    config = zoo.load(name).card["made"]["config"]
+    config = {"priority_exponent": 0.0} | zoo.load(name).card["made"]["config"]
     judged = {key for key in config if not key.startswith("evaluation_")}
     assert {key: shown[key] for key in judged} == {key: config[key] for key in judged}
 

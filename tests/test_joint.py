@@ -102,7 +102,7 @@ def test_games_advance_in_turn_and_every_minibatch_is_of_the_next_game(monkeypat
 
     monkeypatch.setattr(Player, "advance", note_step)
     monkeypatch.setattr(QLearner, "loss", note_batch)
-    *_, row = teaching()
+    *_, row = teaching(replace(TINY, priority_exponent=0.0))
     assert row["agent_steps"] == 1_200 == len(played) * TINY.num_envs
     assert len(set(played)) == 2 and played[0::2] == [played[0]] * 150
     assert len(learnt) == row["updates"] > 50

@@ -165,8 +165,12 @@ catch = replace(
     learn_start_steps=by_budget(smoke=200, fast=500),  # played before learning begins
     minibatch=32,
     samples_per_step=4.0,  # transitions learnt for each one played
+    priority_exponent=0.0,  # drawn uniformly
+    n_step=3,
     learning_rate=1e-3,
+    learning_rate_final=5e-5,
     target_period_updates=100,  # between copies into the target network
+    epsilon_final=0.02,
     epsilon_decay_steps=3_000,
     evaluation_period_steps=by_budget(smoke=200, fast=500),
     evaluation_episodes=20,

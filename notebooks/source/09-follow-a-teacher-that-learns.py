@@ -130,7 +130,8 @@ names = teacher.card["actions"]
 recorded = pdlearn.zoo.recording("pong")
 states = recorded.sample_states(by_budget(smoke=64, fast=1_024), torch.Generator().manual_seed(0))
 going_on = replace(
-    pdlearn.TeacherConfig(), learning_rate=1e-3, learning_rate_final=1e-3, samples_per_step=4.0,
+    pdlearn.TeacherConfig(), minibatch=64, samples_per_step=4.0, priority_exponent=0.0, n_step=3,
+    learning_rate=1e-3, learning_rate_final=1e-3, target_period_updates=400,
     agent_steps=by_budget(smoke=480, fast=4_000), memory_steps=4_000,
     learn_start_steps=by_budget(smoke=320, fast=1_600), epsilon_start=0.05, epsilon_final=0.05,
 )  # fmt: skip
@@ -226,8 +227,9 @@ taught = replace(
     pdlearn.TeacherConfig(), size="net3", num_envs=8, memory_steps=6_000,
     agent_steps=by_budget(smoke=6, fast=18) * ROUND,
     learn_start_steps=by_budget(smoke=100, fast=500), minibatch=32, samples_per_step=4.0,
+    priority_exponent=0.0, n_step=3,
     learning_rate=1e-3, learning_rate_final=1e-3, target_period_updates=100,
-    epsilon_decay_steps=3_000, evaluation_period_steps=ROUND,
+    epsilon_final=0.02, epsilon_decay_steps=3_000, evaluation_period_steps=ROUND,
     evaluation_episodes=by_budget(smoke=4, fast=40), evaluation_epsilon=0.0,
 )  # fmt: skip
 online = replace(

@@ -15,9 +15,9 @@ READINGS: dict[str, str] = {
         "On these two games every temperature serves, the smallest a little less well: its target "
         "is nearly NLL's, one action and nothing of the others. At the largest, targets are nearly "
         "uniform and the differences between them tiny; Adam divides each gradient by its usual "
-        "size, so a student learns from them all the same. What a temperature is worth hangs on the "
-        "rest of the recipe: with half the play and a smaller step size the same student swung "
-        "widely, from temperature to temperature and from seed to seed "
+        "size, so a student learns from them all the same. What a temperature is worth hangs on "
+        "the rest of the recipe: with half the play and a smaller step size the same student "
+        "swung widely, from temperature to temperature and from seed to seed "
         "([recipes.csv](results/recipes.csv))."
     ),
     "multi3": (
