@@ -27,4 +27,11 @@ READINGS: dict[str, str] = {
         "teach than rewards do, not where Multi-DQN would end; in the paper it had time to learn, "
         "and stayed behind all the same. The games are those of the three that have a teacher."
     ),
+    "losses": (
+        "Turned round, KL forgives a student who never takes an action that its teacher would, and "
+        "punishes one whom the teacher would not follow; so a student may settle on one of several "
+        "actions early and not hear of the others again. On Pong that costs little. On Freeway the "
+        "student of the reverse agrees with its teacher far less often on games that it has not "
+        "seen, and crosses less often."
+    ),
 }
