@@ -66,9 +66,12 @@ def choose_pairs(observations: np.ndarray, values: np.ndarray) -> dict[str, tupl
     """Return, by rule, the two moments of play chosen by it, earlier first.
 
     `observations` uint8 `[T, 4, 84, 84]` and `values` float32 `[T, A]`, in the order of play. How
-    far two of either are apart is their Euclidean distance.
+    far two of either are apart is their Euclidean distance. Of moments that look the same (a game
+    may stand still at first) only the earliest is taken.
     """
     moments = np.arange(STACK_STEPS, len(values), EVERY_STEPS)
+    flat = observations[moments].reshape(len(moments), -1)
+    moments = moments[np.sort(np.unique(flat, axis=0, return_index=True)[1])]
     first, second = np.triu_indices(len(moments), k=1)
     pictures = _distances(observations[moments])[first, second]
     q = _distances(values[moments])[first, second]
