@@ -23,11 +23,11 @@ def test_pairs_are_alike_in_one_respect_and_apart_in_the_other(monkeypatch):
     monkeypatch.setattr(figure1, "NEAR", 0.2)
     # The first four states lack pictures and are passed over, however far apart they are.
     start = [(9_000, -90.0), (0, 90.0), (9_000, 90.0), (0, -90.0)]
-    # So is the second look at a picture.
-    pixels_and_values = [(0, 1.0), (0, 1.0), (10, 7.0), (500, 1.1), (2_000, 3.0), (2_010, 3.2)]
-    chosen = choose_pairs(*play(*start, *pixels_and_values))
+    # So is every later look at a picture.
+    pixels_and_values = [(10, 7.0), (500, 1.1), (2_000, 3.0), (2_010, 3.2)]
+    chosen = choose_pairs(*play(*start, *4 * [(0, 1.0)], *pixels_and_values))
     # The 2 of 10 pairs nearest in pictures: (0, 10) and (2000, 2010); in values: 1 and 1.1, 3, 3.2.
-    assert chosen == {"alike": (4, 6), "apart": (4, 7)}
+    assert chosen == {"alike": (4, 8), "apart": (4, 9)}
 
 
 def test_distances_are_exact_where_pictures_are_nearly_the_same():
