@@ -40,7 +40,7 @@ class Watching(Face, script="watching"):
         panels = panels_of(self.rows, self._fixed["kind"])
         source = self._fixed["source"]
         told = [
-            f"{line['name']} {line['y'][-1]:.3g}"
+            f"{line['name'].replace('_', ' ')} {line['y'][-1]:.3g}"
             for panel in panels
             for line in panel["lines"]
             if line["y"]
