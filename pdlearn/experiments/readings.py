@@ -25,7 +25,8 @@ READINGS: dict[str, str] = {
         "teacher had hardly left random play, and Freeway's learnt only because it held random "
         "actions, which this DQN does not do. So the row shows how much quicker a teacher's values "
         "teach than rewards do, not where Multi-DQN would end; in the paper it had time to learn, "
-        "and stayed behind all the same. The games are those of the three that have a teacher."
+        "and stayed behind all the same. These networks were trained before there was a teacher of "
+        "Q*bert."
     ),
     "losses": (
         "Turned round, KL forgives a student who never takes an action that its teacher would, and "
