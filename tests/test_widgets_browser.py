@@ -187,6 +187,39 @@ def test_a_game_on_a_page_of_its_own_says_that_it_needs_a_kernel(playing, show):
     np.testing.assert_array_equal(shown, match.colours.palette[match.own.screen()])
 
 
+ANSWER_40_TIMES = """async ([answer, pixels, palette]) => {
+  const put = CanvasRenderingContext2D.prototype.putImageData;
+  let drawn = 0;
+  CanvasRenderingContext2D.prototype.putImageData = function (...given) {
+    drawn += 1;
+    put.apply(this, given);
+  };
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const buffers = [bytes(pixels), bytes(palette)];
+  while (!window.receive) await new Promise((done) => setTimeout(done, 10));
+  for (let i = 1; i <= 40; i++) window.receive({ ...answer, t: "shown", scores: [i, 0] }, buffers);
+  const newest = () => document.querySelector(".agent.third .score").textContent === "40";
+  while (!newest()) await new Promise((done) => setTimeout(done, 10));
+  return drawn;
+}"""
+
+
+def test_a_browser_that_falls_behind_leaves_pictures_out(playing, visit, tmp_path, monkeypatch):
+    playing.save(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    silent = "model: { get: () => data }"
+    assert silent in text
+    heard = "model: { get: () => data, send() {}, on: (_, f) => { window.receive = f; } }"
+    (tmp_path / "page.html").write_text(text.replace(silent, heard), "utf-8")
+    page = visit((tmp_path / "page.html").as_uri())
+    answers = []
+    monkeypatch.setattr(playing, "send", lambda *answer: answers.append(answer), raising=False)
+    playing._answer({"t": "ready"})
+    ((answer, buffers),) = answers
+    told = [answer, *(base64.b64encode(buffer).decode() for buffer in buffers)]
+    assert page.evaluate(ANSWER_40_TIMES, told) <= 4  # of each game the first picture and the last
+
+
 def test_a_page_around_a_widget_hears_none_of_its_keys(tempering, show):
     page = show(tempering)
     page.evaluate("document.addEventListener('keydown', (event) => { window.heard = event.key; })")

@@ -354,7 +354,7 @@ first = [
     if (row["teacher_steps"], row["minibatch"], row["learning_rate"]) == ("54000", "64", "0.001")
 ]
 later = [row for row in results("temperature") if row["game"] == "pong"]
-figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
+figure, axes = plt.subplots(figsize=(8, 2.6), layout="constrained")
 for rows, colour, label, aside in (
     (first, "grey", "an hour of play", 0.9),
     (later, pictures.STUDENT, "two hours, larger steps", 1.1),
@@ -367,7 +367,7 @@ for rows, colour, label, aside in (
 axes.axhline(float(first[0]["teacher_mean"]), color=pictures.TEACHER, ls=":")
 axes.set(xscale="log", xlabel="temperature", ylabel="score", ylim=(-2, 21))
 axes.spines[["top", "right"]].set_visible(False)
-axes.legend(frameon=False, loc="lower center")
+figure.legend(frameon=False, loc="outside right center")
 show(
     axes,
     "Scores of students of the Pong teacher (dotted). After an hour of play they differ widely, from "

@@ -41,7 +41,7 @@ async function render({ model, el }) {
   let [ready, playing, byAgent, stopped, silent] = [false, false, false, false, false];
   let [asked, answered, due, lastAnswer] = [0, 0, 0, performance.now()];
   let state = data.state;
-  let drawing = Promise.resolve();
+  let [newest, drawing] = [null, false];
 
   function meaning(each) {
     const frames = data.frames_per_second / each;
@@ -96,6 +96,20 @@ async function render({ model, el }) {
     [own, rival].forEach((seat, i) => seat.tell(now, i));
     if (now.over.every(Boolean) && playing) setPlaying(false);
   }
+  /** Draw what came last. A browser that is slower than the kernel leaves pictures out and never lags. */
+  async function drawNewest() {
+    if (drawing) return;
+    drawing = true;
+    try {
+      while (newest) {
+        const [message, buffers] = newest;
+        newest = null;
+        await draw(message, buffers);
+      }
+    } finally {
+      drawing = false;
+    }
+  }
   async function draw(message, [pixels, palette]) {
     const colours = new Uint8Array(palette.buffer ?? palette, palette.byteOffset ?? 0, palette.byteLength);
     const { values } = await unpack({ dtype: "u1", shape: null, zlib: pixels });
@@ -115,7 +129,8 @@ async function render({ model, el }) {
       for (const button of root.querySelectorAll("button")) button.disabled = false;
       explain();
     }
-    drawing = drawing.then(() => draw(message, buffers));
+    newest = [message, buffers];
+    drawNewest();
   }
   const watchman = setInterval(() => {
     // Asked again until it is answered: what is sent before a kernel listens is lost.
