@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes import CATCH, MIRRORED
+from matplotlib.figure import Figure
 
 from pdlearn import cli, networks, zoo
 from pdlearn.checkpoints import load_agent, read_file
@@ -288,7 +289,17 @@ def test_reproduce_leaves_a_csv_and_a_picture_and_runs_no_cell_twice(tmp_path, m
     assert (tmp_path / "results" / "temperature.png").stat().st_size > 5_000
     assert cli.main(command) == 0
     assert capsys.readouterr().out.startswith("| |")
-    assert len((tmp_path / "results" / "temperature.csv").read_text().splitlines()) == 2
+    path = tmp_path / "results" / "temperature.csv"
+    header, row = path.read_text().splitlines()
+    # A row of another game: the picture, drawn anew, is of both.
+    path.write_text("\n".join([header, row.replace("pong", "freeway", 1), row, ""]))
+    drawn = []
+    monkeypatch.setattr(
+        tables, "percent_points", lambda ours, *_: drawn.append(list(ours)) or Figure()
+    )
+    assert cli.main(command) == 0
+    assert [sorted(games) for games in drawn] == [["freeway", "pong"]]
+    assert len(path.read_text().splitlines()) == 3
 
 
 def test_reproduce_says_so_where_no_game_has_a_teacher(tmp_path, monkeypatch, capsys):

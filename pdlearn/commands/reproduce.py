@@ -47,6 +47,7 @@ def reproduce(
     from pdlearn.experiments.cells import finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
     from pdlearn.experiments.tables import picture, table
+    from pdlearn.zoo.tables import read_rows
 
     def drive(run, title: str) -> None:
         again = f"pdlearn reproduce {experiment}"
@@ -70,7 +71,9 @@ def reproduce(
     rows = finished_rows(experiment, budget, games, seeds, results)
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
-    picture(experiment, rows).savefig(results / f"{experiment}.png", dpi=120)
+    # The picture is of all that the CSV holds, as the page built from both is.
+    everything = read_rows(results / f"{experiment}.csv")
+    picture(experiment, everything).savefig(results / f"{experiment}.png", dpi=120)
     print(table(experiment, rows))
 
 
@@ -96,6 +99,7 @@ def _online(
     """Run what is missing of figure 5 and draw its curves."""
     from pdlearn.experiments.online import finished_rows, run_missing
     from pdlearn.plots import online_curves
+    from pdlearn.zoo.tables import read_rows
 
     def drive(run, game: str) -> None:
         bar = Bar(f"online {game}", run.teaching.config.agent_steps, "steps")
@@ -109,5 +113,5 @@ def _online(
             flush=True,
         )
     rows = finished_rows(budget, games, seeds, results)
-    online_curves(rows).savefig(results / "online.png", dpi=120)
+    online_curves(read_rows(results / "online.csv")).savefig(results / "online.png", dpi=120)
     print(f"{results / 'online.csv'}, {results / 'online.png'}: {len(rows)} points")
