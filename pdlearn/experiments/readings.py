@@ -11,6 +11,19 @@ READINGS: dict[str, str] = {
         "leads; KL tells the student how much each action is worth beside the others, and the "
         "temperature says how small a lead still counts."
     ),
+    "table1": (
+        "The order is the paper's, and MSE falls much further behind than there. Nearly all of the "
+        "squared error is in how good a state is, which the actions share; what tells actions "
+        "apart is a small rest of it, and learnt last (the lesson on losses measures both). NLL is "
+        "told the best action and not how little it leads, and falls a little short; KL's student "
+        "plays as its teacher does."
+    ),
+    "compression": (
+        "Q*bert's games end after a few hundred points or after many thousands, so thirty of them "
+        "say little, and the three sizes cannot be told apart. The same files, judged afresh over "
+        "a hundred games each before they shipped, changed places ([students.csv]"
+        "(results/students.csv))."
+    ),
     "temperature": (
         "On these two games every temperature serves, the smallest a little less well: its target "
         "is nearly NLL's, one action and nothing of the others. At the largest, targets are nearly "
