@@ -352,7 +352,8 @@ except ValueError as error:
 # ## What longer runs say
 #
 # The rest is read from `docs/results`: students that saw more of the shipped teachers' play, learnt
-# longer, and were judged over 30 games or more (`pdlearn reproduce compression` and `smaller`).
+# longer, and were judged over 30 games or more (`pdlearn reproduce compression` and `smaller`). Where a
+# size has two dots, one is the experiment's and one that of the file that ships, judged afresh.
 
 
 # %%
