@@ -121,7 +121,6 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
         (["distill", "pong", "--size", "multi3"], "size 'multi3' is for several games"),
         (["distill", "pong", "qbert"], "size 'net3' is for one game; sizes for several games: mul"),
         (["distill", "pong", "qbrt", "--size", "multi3"], "unknown game 'qbrt'; did you mean 'qb"),
-        (["distill", "qbert"], "no teacher of 'qbert' is shipped; train one with `pdlearn teach q"),
         (["distill", "pong", "pong", "--size", "multi3"], "teachers of different games; got pong"),
         (
             ["distill", "pong", "qbert", "--size", "multi3", "--teacher", "pong/teacher"],
@@ -164,6 +163,13 @@ def test_a_bad_input_gets_one_sentence_and_status_2(at, capsys, arguments, sente
     error = capsys.readouterr().err
     assert sentence in error and "Traceback" not in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_distil_says_so_where_the_game_has_no_teacher(at, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    assert cli.main(["distill", "qbert"]) == 2
+    error = capsys.readouterr().err
+    assert "no teacher of 'qbert' is shipped; train one with `pdlearn teach qbert`" in error
 
 
 TEACH_FOREVER = (

@@ -24,6 +24,7 @@ TINY = replace(
 LEARNING = replace(
     TINY, num_envs=8, agent_steps=12_000, memory_steps=12_000, minibatch=32, samples_per_step=4.0,
     learning_rate=1e-3, target_period_updates=100, epsilon_decay_steps=6_000, learn_start_steps=500,
+    priority_exponent=0.0, n_step=3,
 )  # fmt: skip
 
 
