@@ -71,8 +71,8 @@ def teacher_table(results: Path) -> str:
     return "\n".join(lines)
 
 
-# What was so before there was a setting for it, on cards that do not say it.
-ALWAYS = {"priority_exponent": 0.0, "longest_hold_steps": 1}
+# What held where an older card does not say it, since it was no setting yet.
+UNSAID = {"priority_exponent": 0.0, "longest_hold_steps": 1}
 
 
 def recipe_list() -> str:
@@ -92,7 +92,7 @@ def _changes(made: dict) -> str:
 
 def _command(made: dict) -> str:
     """Return the command for a card's settings: those of `fast`, but for what is named."""
-    usual, config = asdict(TeacherConfig()), ALWAYS | made["config"]
+    usual, config = asdict(TeacherConfig()), UNSAID | made["config"]
     named = [
         f"{key}={config[key]}"
         for key in usual.keys() & config.keys() - {"agent_steps"}
