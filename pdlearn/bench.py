@@ -19,7 +19,7 @@ from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.dqn import QLearner, Teaching
-from pdlearn.evaluation import play_episodes
+from pdlearn.evaluation import TEAMS, play_episodes
 from pdlearn.memory import States, Transitions
 from pdlearn.networks import QNetwork
 from pdlearn.optimizers import keep_freed_memory
@@ -33,6 +33,7 @@ TEACHER = replace(
 )  # fmt: skip
 STUDENT = replace(DISTILL_BUDGETS["fast"], steps_per_hour=20_000, updates_per_hour=10**6)
 EVALUATION = EvalConfig(episodes=10**5)
+TEAM = EVALUATION.num_envs // TEAMS
 
 # A probe sets up what it measures, then yields what was done since it was last asked.
 Probe = Iterator[int]
@@ -49,8 +50,8 @@ def measure(
 
     The teacher loop learns 8 samples an agent step, as Nature DQN and its successors do. Ceilings
     imply: 1 / (1/environment + 8/learning) for the teacher, the bare student step for
-    distillation, 1 / (1/environment + 1/deciding) for evaluation. `on_slice` is told how many of
-    the `slice_count(peer)` slices are done.
+    distillation, 1 / (1/environment + 1/deciding) for evaluation, both with one team's copies on
+    all processors. `on_slice` is told how many of the `slice_count(peer)` slices are done.
     """
     keep_freed_memory()
     learner = QLearner(TEACHER, QNetwork(6).to(device), "auto")
@@ -63,8 +64,8 @@ def measure(
         "teacher loop": _teaching(device, learner.precision),
         "student step": student_step,
         "distillation": _distilling(device, student.precision),
-        "evaluation environment": _environment(EVALUATION.num_envs),
-        "deciding": _deciding(device, EVALUATION.num_envs),
+        "evaluation environment": _environment(TEAM),
+        "deciding": _deciding(device, TEAM),
         "evaluation": _evaluating(device),
     }
     if peer == "sb3":
@@ -101,7 +102,7 @@ def _figures(rates: dict[str, np.ndarray], precision: str, student_precision: st
         ("teacher loop", loop, "steps/s", "acting, storing, sampling, 8 samples learnt a step"),
         ("student step", rates["student step"], "samples/s", student),
         ("distillation", rates["distillation"], "samples/s", "sampling and learning"),
-        ("evaluation", rates["evaluation"], "steps/s", f"{EVALUATION.num_envs} copies"),
+        ("evaluation", rates["evaluation"], "steps/s", f"{TEAMS} teams of {TEAM} copies"),
     ]
     shares = [
         ("teacher loop share", loop / loop_ceiling, f"of {median(loop_ceiling):.0f} steps/s"),
@@ -203,4 +204,4 @@ def _deciding(device: str, num_envs: int) -> Probe:
 
 def _evaluating(device: str) -> Probe:
     for _ in play_episodes(_untrained("teacher", device), EVALUATION):
-        yield EVALUATION.num_envs
+        yield TEAM

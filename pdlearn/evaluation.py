@@ -1,7 +1,9 @@
 """Judging an agent: full episodes, raw scores, an interval beside a mean (paper, section 4)."""
 
 import itertools
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +12,11 @@ import torch
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.presets import EvalConfig
-from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, steps
-from pdlearn.starts import Start, Starts, play_from
+from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, Step, steps_from
+from pdlearn.starts import Starts, play_from
 from pdlearn.statistics import interval
+
+TEAMS = 2
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def play_episodes(
     config: EvalConfig = EvalConfig(),
     seed: int = 0,
 ) -> Iterator[list[Episode]]:
-    """Play exactly `config.episodes` full episodes; yield, every vector step, those that it ended.
+    """Play exactly `config.episodes` full episodes; yield, every turn, those that it ended.
 
     Every copy of the game plays a number of episodes fixed beforehand, so that short episodes are
     not favoured over long ones.
@@ -64,24 +68,18 @@ def play_episodes(
     num_envs = min(config.num_envs, config.episodes)
     quota = np.full(num_envs, config.episodes // num_envs)
     quota[: config.episodes % num_envs] += 1
-    tracker = EpisodeTracker(num_envs)
-    play = steps(envs.make(agent.game, num_envs), _policy(agent, config, seed), seed, "evaluate")
-    try:
-        for step in play:
-            ended = [episode for episode in tracker.add(step) if quota[episode.env] > 0]
-            for episode in ended:
-                quota[episode.env] -= 1
-            yield ended
-            if not quota.any():
-                return
-    finally:
-        play.close()
+    policy = _policy(agent, config, seed)
+    seeds = envs.env_seeds(seed, "evaluate", num_envs)
+    yield from _take_turns(
+        _play_quota(steps_from(envs.make(agent.game, len(team)), policy, seeds[team]), quota[team])
+        for team in _teams(num_envs)
+    )
 
 
 def play_starts(
     agent: Agent, starts: Starts, config: EvalConfig = EvalConfig(), seed: int = 0
 ) -> Iterator[list[Episode]]:
-    """Play an episode from each of `starts`; yield, every vector step, those that it ended.
+    """Play an episode from each of `starts`; yield, every turn, those that it ended.
 
     An episode's `env` is the number of its start, its score and length are the agent's own, from
     the hand-over on; the frame cap holds for the whole episode, replay included. Raises ValueError
@@ -92,30 +90,78 @@ def play_starts(
     policy = _policy(agent, config, seed)
     for begin in range(0, len(starts), config.num_envs):
         entries = starts.entries[begin : begin + config.num_envs]
-        for ended in _play_round(starts, entries, policy):
-            yield [episode._replace(env=begin + episode.env) for episode in ended]
+        yield from _take_turns(
+            _play_from(starts, begin + team, policy) for team in _teams(len(entries))
+        )
 
 
-def _play_round(
-    starts: Starts, entries: tuple[Start, ...], policy: EpsilonGreedy
-) -> Iterator[list[Episode]]:
-    """Play each copy's first episode to its end, however long the others' are."""
-    tracker = EpisodeTracker(len(entries))
-    running = np.ones(len(entries), bool)
-    play = play_from(starts, entries, policy)
+def _teams(num_envs: int) -> list[np.ndarray]:
+    """Return the numbers of the copies in each team, int64 `[E]`."""
+    return np.array_split(np.arange(num_envs), min(TEAMS, num_envs))
+
+
+def _take_turns(teams: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episode]]:
+    """Play each team a step in turn to its end: while one decides, the others' emulators work.
+
+        team 0   decide ── emulators ── decide ── emulators
+        team 1   emulators ── decide ── emulators ── decide
+
+    The network leaves processor threads to the emulators that work at the same time.
+    """
+    waiting = deque(teams)
+    try:
+        while waiting:
+            with _threads(max(1, torch.get_num_threads() // len(waiting))):
+                ended = next(waiting[0], None)
+            if ended is None:
+                waiting.popleft()
+            else:
+                yield ended
+                waiting.rotate(-1)
+    finally:
+        for team in waiting:
+            team.close()
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _play_quota(play: Iterator[Step], quota: np.ndarray) -> Iterator[list[Episode]]:
+    """Play until copy e has ended `quota[e]` episodes; yield, every step, those that it ended."""
+    tracker = EpisodeTracker(len(quota))
+    left = quota.copy()
     try:
         for step in play:
-            ended = [episode for episode in tracker.add(step) if running[episode.env]]
+            ended = [episode for episode in tracker.add(step) if left[episode.env] > 0]
             for episode in ended:
-                running[episode.env] = False
-            yield [
-                episode._replace(steps=episode.steps - len(entries[episode.env].actions))
-                for episode in ended
-            ]
-            if not running.any():
+                left[episode.env] -= 1
+            yield ended
+            if not left.any():
                 return
     finally:
         play.close()
+
+
+def _play_from(
+    starts: Starts, numbers: np.ndarray, policy: EpsilonGreedy
+) -> Iterator[list[Episode]]:
+    """Play the starts of these numbers, each to its episode's end, however long the others' are."""
+    entries = [starts.entries[number] for number in numbers]
+    for ended in _play_quota(play_from(starts, entries, policy), np.ones(len(entries), int)):
+        yield [
+            episode._replace(
+                env=int(numbers[episode.env]),
+                steps=episode.steps - len(entries[episode.env].actions),
+            )
+            for episode in ended
+        ]
 
 
 def _policy(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:

@@ -139,8 +139,8 @@ class EvalConfig(Settings):
     """full episodes"""
     epsilon: float = 0.05
     """exploration"""
-    num_envs: int = 15
-    """copies of the game played side by side"""
+    num_envs: int = 30
+    """copies of the game, in two teams that take turns: one decides, the other's emulators work"""
 
 
 TEACHER_BUDGETS = {

@@ -24,8 +24,9 @@ class TapeEnvironment(Environment):
     observation_shape = (2, 2, 2)
     preprocessing: dict = {}
 
-    def __init__(self, script):
+    def __init__(self, script, number=0):
         self.script = script
+        self.number = number  # of the first copy
         self.num_envs = len(script)
         self.closed = False
         self.sent = None
@@ -41,7 +42,7 @@ class TapeEnvironment(Environment):
 
     def _show(self, env, fresh):
         episode, t = self.at[env]
-        frame = np.array([[env, episode], [t + 1, 0]], np.uint8)
+        frame = np.array([[self.number + env, episode], [t + 1, 0]], np.uint8)
         if fresh:
             self.stacks[env] = 0
         self.stacks[env] = np.concatenate([self.stacks[env, 1:], frame[None]])
@@ -77,6 +78,22 @@ class TapeEnvironment(Environment):
 
     def close(self):
         self.closed = True
+
+
+def deal(script):
+    """Return a stand-in for `envs.make` that deals out the script's copies in turn, and its list.
+
+    Two environments of one copy each play what one environment of two copies would.
+    """
+    made = []
+
+    def make(name, num_envs):
+        number = sum(env.num_envs for env in made) % len(script)
+        assert number + num_envs <= len(script), "more copies than the script has"
+        made.append(TapeEnvironment(script[number : number + num_envs], number))
+        return made[-1]
+
+    return make, made
 
 
 class AlternatingPolicy:

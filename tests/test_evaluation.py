@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 import torch
-from fakes import TapeEnvironment
+from fakes import deal
 
 from pdlearn import envs, evaluation
 from pdlearn.checkpoints import Agent
@@ -31,7 +31,7 @@ def test_exactly_the_asked_number_of_episodes_is_played(episodes):
 def test_short_episodes_are_not_favoured(monkeypatch):
     # One copy's episodes are ten times as long; taking the first six to end would skip it.
     script = [[(3, "terminated", ())] * 50, [(30, "terminated", ())] * 50]
-    monkeypatch.setattr(envs, "make", lambda name, num_envs: TapeEnvironment(script[:num_envs]))
+    monkeypatch.setattr(envs, "make", deal(script)[0])
     agent = untrained("tape", 2, (8,))
     agent.network.forward = lambda observation: torch.zeros(len(observation), 2)
     lengths = Counter(evaluate(agent, EvalConfig(episodes=6, num_envs=2)).lengths)
@@ -40,7 +40,7 @@ def test_short_episodes_are_not_favoured(monkeypatch):
 
 def test_scores_are_sums_of_raw_rewards(monkeypatch):
     script = [[(3, "terminated", (1,)), (2, "truncated", ())] + [(9, "terminated", ())] * 9]
-    monkeypatch.setattr(envs, "make", lambda name, num_envs: TapeEnvironment(script))
+    monkeypatch.setattr(envs, "make", deal(script)[0])
     agent = untrained("tape", 2, (8,))
     agent.network.forward = lambda observation: torch.zeros(len(observation), 2)
     result = evaluate(agent, EvalConfig(episodes=2, num_envs=1))
@@ -77,7 +77,35 @@ def test_the_interval_stands_beside_the_mean():
     assert (card["mean"], card["low"], card["high"]) == (19.5, low, high)
 
 
-def test_an_item_comes_every_vector_step_with_the_episodes_that_it_ended():
-    # Catch lasts 11 steps; a copy's second game begins one step after the first has ended.
+def test_an_item_comes_every_turn_with_the_episodes_that_it_ended():
+    # Two copies in two teams. Catch lasts 11 steps; a second game begins a step after the first.
     items = list(play_episodes(untrained(), EvalConfig(episodes=3, num_envs=2)))
-    assert [len(item) for item in items] == [0] * 10 + [2] + [0] * 11 + [1]
+    assert [len(item) for item in items] == [0] * 20 + [1, 1] + [0] * 11 + [1]
+
+
+def test_one_team_decides_while_the_other_ones_emulators_work(monkeypatch):
+    make, dealt = deal([[(3, "terminated", ())] * 9] * 4)
+    monkeypatch.setattr(envs, "make", make)
+    agent = untrained("tape", 2, (8,))
+    seen, at_work = [], []
+
+    def forward(observation):
+        seen.append(observation[:, 1, 0, 0].tolist())
+        at_work.append(sum(env.sent is not None for env in dealt))
+        return torch.zeros(len(observation), 2)
+
+    agent.network.forward = forward
+    evaluate(agent, EvalConfig(episodes=4, num_envs=4))
+    assert seen[2:6] == [[2, 3], [2, 3], [0, 1], [2, 3]]  # a team's first turn is two steps
+    assert at_work[2:6] == [1] * 4
+    assert all(env.closed for env in dealt)
+
+
+def test_a_team_at_work_leaves_half_of_the_threads_and_gives_them_back(monkeypatch):
+    numbers = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    monkeypatch.setattr(torch, "set_num_threads", numbers.append)
+    next(play_episodes(untrained(), EvalConfig(episodes=2)))
+    assert numbers == [3, 6]
+    next(play_episodes(untrained(), EvalConfig(episodes=1)))
+    assert numbers[2:] == [6, 6]

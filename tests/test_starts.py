@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from fakes import CATCH, TapeEnvironment, catch_experts
+from fakes import CATCH, catch_experts, deal
 from test_evaluation import untrained
 
 from pdlearn import cli, envs
@@ -45,14 +45,12 @@ def tape(monkeypatch):
     made = []
 
     def play(script):
-        def make(name, num_envs):
-            made.append(TapeEnvironment(script[:num_envs]))
-            return made[-1]
-
+        make, dealt = deal(script)
+        made.append(dealt)
         monkeypatch.setattr(envs, "make", make)
 
     yield play
-    assert made and all(env.closed for env in made)
+    assert all(dealt and all(env.closed for env in dealt) for dealt in made)
 
 
 class Right:
