@@ -15,16 +15,17 @@ function add(parent, tag, attributes = {}, text = null) {
   return element;
 }
 
-function number(value, digits = 1, least = digits) {
+const formats = {}; // making one takes longer than all the rest
+
+function spell(value, options) {
   if (value === null || value === undefined) return "–";
-  const options = { minimumFractionDigits: least, maximumFractionDigits: digits };
-  return value.toLocaleString("en", options).replace("-", "−");
+  const format = (formats[JSON.stringify(options)] ??= new Intl.NumberFormat("en", options));
+  return format.format(value).replace("-", "−");
 }
 
-function significant(value, digits = 3) {
-  if (value === null || value === undefined) return "–";
-  return value.toLocaleString("en", { maximumSignificantDigits: digits }).replace("-", "−");
-}
+const number = (value, digits = 1, least = digits) =>
+  spell(value, { minimumFractionDigits: least, maximumFractionDigits: digits });
+const significant = (value, digits = 3) => spell(value, { maximumSignificantDigits: digits });
 
 const percent = (share, digits = 1) => `${number(100 * share, digits)} %`;
 const score = (value) => number(value, 1, 0);
@@ -37,8 +38,10 @@ const joined = (text) => text.replaceAll(" %", "\u00a0%").replaceAll("τ = ", "�
 async function unpack({ dtype, shape, zlib }) {
   const bytes = typeof zlib === "string" ?
     Uint8Array.from(atob(zlib), (character) => character.charCodeAt(0)) : zlib;
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const buffer = await new Response(stream).arrayBuffer();
+  const stream = new DecompressionStream("deflate");
+  const writer = stream.writable.getWriter(); // a Blob would take a way through another process
+  for (const done of [writer.write(bytes), writer.close()]) done.catch(() => {}); // the reader tells
+  const buffer = await new Response(stream.readable).arrayBuffer();
   if (dtype === "u1") return { shape, values: new Uint8Array(buffer) };
   const view = new DataView(buffer);
   const values = new Float32Array(buffer.byteLength / 4);
@@ -107,7 +110,8 @@ function makeBars(list, labels, { low = 0, high = 1, format = percent } = {}) {
     rows.forEach(({ item, fill, value }, a) => {
       fill.style.left = `${at(Math.min(values[a], 0))}%`;
       fill.style.width = `${Math.abs(at(values[a]) - at(0))}%`;
-      value.textContent = format(values[a]);
+      const text = format(values[a]);
+      if (value.textContent !== text) value.textContent = text; // the same again would be laid out anew
       item.classList.toggle("chosen", a === chosen);
       if (a === chosen) item.setAttribute("aria-current", "true");
       else item.removeAttribute("aria-current");

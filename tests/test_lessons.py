@@ -10,6 +10,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
 
@@ -364,10 +366,37 @@ def test_the_lessons_command_copies_and_starts_jupyterlab_there(
     lessons(tmp_path / "mine", no_browser=True)
     lessons(tmp_path / "mine")
     assert (tmp_path / "mine" / f"{SOURCES[0].stem}.ipynb").exists()
-    root = f"--ServerApp.root_dir={tmp_path / 'mine'}"
-    command = [sys.executable, "-m", "jupyterlab", root]
-    assert started == [[*command, "--no-browser"], command]
+    (first, second) = started
+    assert second[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert f"--ServerApp.root_dir={tmp_path / 'mine'}" in second
+    assert first == [*second, "--no-browser"]
     assert "files copied" in capsys.readouterr().out
+
+
+def test_jupyterlab_as_the_lessons_command_starts_it_holds_no_answer_back(
+    tmp_path, notary, monkeypatch
+):
+    started = []
+    monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
+    lessons(tmp_path / "mine")
+    server = ServerApp()
+    server.parse_command_line(started[0][4:])
+    connection = server.kernel_websocket_connection_class
+
+    class Handler(KernelWebsocketHandler):
+        delays = True
+
+        def __init__(self):
+            pass
+
+        def set_nodelay(self, value):
+            self.delays = not value
+
+    handler = Handler()
+    monkeypatch.setattr(connection.__mro__[1], "connect", lambda self: handler.delays)
+    made = connection.__new__(connection)
+    made.websocket_handler = handler
+    assert made.connect() is False  # set before anything is sent
 
 
 def test_what_a_wheel_carries_is_found_where_pip_puts_it(tmp_path, monkeypatch):

@@ -204,21 +204,73 @@ ANSWER_40_TIMES = """async ([answer, pixels, palette]) => {
 }"""
 
 
-def test_a_browser_that_falls_behind_leaves_pictures_out(playing, visit, tmp_path, monkeypatch):
-    playing.save(tmp_path / "page.html")
-    text = (tmp_path / "page.html").read_text("utf-8")
-    silent = "model: { get: () => data }"
-    assert silent in text
-    heard = "model: { get: () => data, send() {}, on: (_, f) => { window.receive = f; } }"
-    (tmp_path / "page.html").write_text(text.replace(silent, heard), "utf-8")
-    page = visit((tmp_path / "page.html").as_uri())
+SILENT = "model: { get: () => data }"
+
+
+def opened_with(model, playing, visit, folder):
+    """Return the page of `playing`, its model replaced by the JavaScript object `model`."""
+    playing.save(folder / "page.html")
+    text = (folder / "page.html").read_text("utf-8")
+    assert SILENT in text
+    (folder / "page.html").write_text(text.replace(SILENT, f"model: {model}"), "utf-8")
+    return visit((folder / "page.html").as_uri())
+
+
+def answer_of(playing, monkeypatch):
+    """Return what the kernel answers at first: a message, and its buffers in base64."""
     answers = []
     monkeypatch.setattr(playing, "send", lambda *answer: answers.append(answer), raising=False)
     playing._answer({"t": "ready"})
     ((answer, buffers),) = answers
-    told = [answer, *(base64.b64encode(buffer).decode() for buffer in buffers)]
-    drawn = page.evaluate(ANSWER_40_TIMES, told)
+    return [answer, *(base64.b64encode(buffer).decode() for buffer in buffers)]
+
+
+def test_a_browser_that_falls_behind_leaves_pictures_out(playing, visit, tmp_path, monkeypatch):
+    heard = "{ get: () => data, send() {}, on: (_, f) => { window.receive = f; } }"
+    page = opened_with(heard, playing, visit, tmp_path)
+    drawn = page.evaluate(ANSWER_40_TIMES, answer_of(playing, monkeypatch))
     assert drawn <= 6  # of each game its start, the first picture and the last
+
+
+KERNEL = """{
+  get: () => data,
+  on(_, hear) { this.hear = hear; },
+  send(message) {
+    if (!window.given) return;
+    if (message.t === "step") window.asked.push([performance.now(), message.action]);
+    this.hear({ ...message, ...data.state, t: "shown" }, window.given);
+  },
+}"""
+GIVEN = """(bytes) => {
+  window.asked = [];
+  window.given = bytes.map((text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+}"""
+
+
+def test_a_key_need_not_wait_for_its_steps_time_and_the_pace_stays(
+    playing, visit, tmp_path, monkeypatch
+):
+    page = opened_with(KERNEL, playing, visit, tmp_path)
+    page.add_init_script(f"({GIVEN})({json.dumps(answer_of(playing, monkeypatch)[1:])})")
+    page.clock.install(time=0)
+    page.reload()
+    page.clock.pause_at(10)
+    page.locator(".play:enabled").press("Enter")
+    start = page.evaluate("performance.now()")
+    page.clock.run_for(50)  # of the 67 ms that a step takes at 15 Hz
+    page.keyboard.down("ArrowUp")
+    page.clock.run_for(350)
+    for _ in range(8):
+        page.keyboard.up("ArrowUp")
+        page.clock.run_for(40)
+        page.keyboard.down("ArrowUp")
+        page.clock.run_for(40)
+    asked = page.evaluate("window.asked")
+    up = playing.match.own.action_names.index("RIGHT")
+    times = [time - start for time, _ in asked]
+    assert [action for _, action in asked[:3]] == [0, up, up]
+    np.testing.assert_allclose(times[:4], [0, 50, 400 / 3, 200], atol=5)
+    assert len(asked) == pytest.approx(1 + (50 + 350 + 640) * 15 / 1000, abs=1)
 
 
 def test_a_page_around_a_widget_hears_none_of_its_keys(tempering, show):

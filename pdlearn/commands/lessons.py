@@ -25,7 +25,10 @@ def lessons(
 
     new, kept = copy_lessons(folder)
     print(f"{folder}: {new} files copied, {kept} kept as they were", flush=True)
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
+    command = [
+        sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}",
+        "--ServerApp.kernel_websocket_connection_class=pdlearn.lessons.connection.PromptConnection",
+    ]  # fmt: skip
     command += ["--no-browser"] * no_browser + ["--allow-root"] * allow_root
     status = subprocess.call(command)
     if status != 0:

@@ -41,7 +41,7 @@ async function render({ model, el }) {
   let [ready, playing, byAgent, stopped, silent] = [false, false, false, false, false];
   let [asked, answered, due, lastAnswer] = [0, 0, 0, performance.now()];
   let state = data.state;
-  let [newest, drawing] = [null, false];
+  let [newest, drawing, clock, changed] = [null, false, null, false];
 
   function meaning(each) {
     const frames = data.frames_per_second / each;
@@ -61,8 +61,11 @@ async function render({ model, el }) {
     send({ ...message, asked: asked++ });
   }
   function press(what, down) {
+    if (down === held.has(what)) return; // a key held long repeats itself
     if (down) held.add(what);
     else held.delete(what);
+    changed = true;
+    tick();
   }
   function setPlaying(wanted) {
     playing = wanted && ready && !state.over.every(Boolean);
@@ -73,7 +76,7 @@ async function render({ model, el }) {
     if (playing) {
       if (!byAgent) own.stage.focus({ preventScroll: true });
       due = performance.now();
-      requestAnimationFrame(tick);
+      tick();
     }
   }
   function setDriver(agent) {
@@ -83,13 +86,18 @@ async function render({ model, el }) {
     if (!byAgent && playing) own.stage.focus({ preventScroll: true });
     explain();
   }
-  function tick(now) {
+  function tick() {
+    clearTimeout(clock);
     if (!playing || stopped) return;
-    requestAnimationFrame(tick);
-    if (now < due - 3 || asked - answered >= inFlight(rate)) return;
+    const now = performance.now();
     const period = 1000 / rate;
-    due = now - due > period ? now + period : due + period; // what was missed is not caught up
-    ask({ t: "step", rate, action: byAgent ? null : actionOf(held, data) });
+    const early = changed ? period / 2 : 1; // a key need not wait for its step's time; the next one's stays
+    if (now >= due - early && asked - answered < inFlight(rate) && !document.hidden) {
+      changed = false;
+      due = now - due > period ? now + period : due + period; // what was missed is not caught up
+      ask({ t: "step", rate, action: byAgent ? null : actionOf(held, data) });
+    }
+    clock = setTimeout(tick, Math.max(due - (changed ? period / 2 : 0) - now, 4));
   }
   function show(now) {
     state = now;
