@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from pdlearn import cli, networks, zoo
 from pdlearn.checkpoints import load_agent, read_file
-from pdlearn.experiments import cells, online, tables
+from pdlearn.experiments import cells, online, tables, training
 from pdlearn.presets import EvalConfig
 
 SHORT = "--budget smoke --device cpu --set size=net3 evaluation_period_steps=1000000".split()
@@ -297,15 +297,17 @@ def test_reproduce_leaves_a_csv_and_a_picture_and_runs_no_cell_twice(tmp_path, m
     assert capsys.readouterr().out.startswith("| |")
     path = tmp_path / "results" / "temperature.csv"
     header, row = path.read_text().splitlines()
-    # A row of another game: the picture, drawn anew, is of both.
-    path.write_text("\n".join([header, row.replace("pong", "freeway", 1), row, ""]))
+    # A row of another game, and one of a teacher that does not ship any more: the picture, drawn
+    # anew, is of both games and not of that teacher.
+    pong, freeway = (training.mark([zoo.load(f"{game}/teacher")]) for game in ("pong", "freeway"))
+    other = row.replace("pong", "freeway", 1).replace(pong, freeway)
+    path.write_text("\n".join([header, other, row.replace(pong, "0" * 16), row, ""]))
     drawn = []
-    monkeypatch.setattr(
-        tables, "percent_points", lambda ours, *_: drawn.append(list(ours)) or Figure()
-    )
+    monkeypatch.setattr(tables, "percent_points", lambda ours, *_: drawn.append(ours) or Figure())
     assert cli.main(command) == 0
-    assert [sorted(games) for games in drawn] == [["freeway", "pong"]]
-    assert len(path.read_text().splitlines()) == 3
+    (points,) = [{game: len(ours[game]["1"]) for game in ours} for ours in drawn]
+    assert points == {"freeway": 1, "pong": 1}
+    assert len(path.read_text().splitlines()) == 4
 
 
 def test_reproduce_says_so_where_no_game_has_a_teacher(tmp_path, monkeypatch, capsys):

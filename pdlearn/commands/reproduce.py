@@ -46,6 +46,7 @@ def reproduce(
 
     from pdlearn.experiments.cells import finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
+    from pdlearn.experiments.claims import comparable
     from pdlearn.experiments.tables import picture, table
     from pdlearn.zoo.tables import read_rows
 
@@ -71,9 +72,9 @@ def reproduce(
     rows = finished_rows(experiment, budget, games, seeds, results)
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
-    # The picture is of all that the CSV holds, as the page built from both is.
-    everything = read_rows(results / f"{experiment}.csv")
-    picture(experiment, everything).savefig(results / f"{experiment}.png", dpi=120)
+    # The picture is of what the page shows of the CSV, whichever games were asked for.
+    shown, _ = comparable(read_rows(results / f"{experiment}.csv"))
+    picture(experiment, shown).savefig(results / f"{experiment}.png", dpi=120)
     print(table(experiment, rows))
 
 
