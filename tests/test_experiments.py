@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import pytest
+import torch
 
 from pdlearn import paper, zoo
 from pdlearn.evaluation import Evaluation
@@ -15,7 +17,8 @@ from pdlearn.experiments.tables import (
     picture,
     table,
 )
-from pdlearn.experiments.training import config_of
+from pdlearn.experiments.training import config_of, mistake
+from pdlearn.memory import Memory
 from pdlearn.statistics import geometric_mean
 from pdlearn.zoo.tables import read_rows
 
@@ -188,3 +191,41 @@ def test_students_that_play_for_themselves_share_no_recording(tmp_path, monkeypa
     assert [run.recordings for run in made] == [None] * 3
     assert [run.config.student_share for run in made] == [0.0, 0.5, 1.0]
     assert not list((tmp_path / "runs").glob("*.rec"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_mistaken_teachers_values_are_all_there_but_for_other_actions(share):
+    memory = Memory(4000, 1, (2,), "cpu", 6)
+    memory.teacher_q[:] = torch.arange(6.0) + torch.arange(4000.0).unsqueeze(1)
+    right = memory.teacher_q.clone()
+    mistake(memory, share, seed=3)
+    assert torch.equal(memory.teacher_q.sort(1).values, right)
+    wrong = (memory.teacher_q != right).any(1)
+    assert wrong.float().mean() == pytest.approx(share, abs=0.03)  # 1 in 720 deals changes nothing
+    best = memory.teacher_q[wrong].argmax(1).bincount(minlength=6)
+    assert (best >= 0.8 * len(right) * share / 6).all()
+
+
+def test_a_mistaken_teacher_is_wrong_in_the_same_states_when_a_run_goes_on():
+    first, again, other = (Memory(100, 1, (2,), "cpu", 6) for _ in range(3))
+    for memory, seed in ((first, 0), (again, 0), (other, 1)):
+        memory.teacher_q[:] = torch.arange(6.0)
+        mistake(memory, 0.5, seed)
+    assert torch.equal(first.teacher_q, again.teacher_q)
+    assert not torch.equal(first.teacher_q, other.teacher_q)
+
+
+def test_each_student_of_a_mistaken_teacher_learns_from_its_share_of_mistakes(tmp_path):
+    made = []
+
+    def follow(run, title):
+        made.append(run.recordings["pong"].teacher_q)
+
+    def judge(agent, config, seed, title):
+        return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
+
+    folders = (tmp_path / "runs", tmp_path / "results")
+    rows = list(reproduce("mistakes", "smoke", ["pong"], [5], *folders, follow, judge))
+    assert [row["label"] for row in rows] == ["0%", "25%", "50%", "75%"]
+    wrong = [(q != made[0]).any(1).float().mean().item() for q in made]
+    np.testing.assert_allclose(wrong, [0, 0.25, 0.5, 0.75], atol=0.08)

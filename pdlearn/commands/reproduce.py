@@ -10,7 +10,7 @@ from pdlearn.commands.options import known_game
 
 Experiment = Literal[
     "table1", "compression", "multi3", "multi10", "online", "tsne", "figure1", "temperature",
-    "losses", "smaller", "states",
+    "losses", "smaller", "states", "mistakes",
 ]  # fmt: skip
 
 
@@ -25,14 +25,15 @@ def reproduce(
 ) -> None:
     """Run an experiment of the paper; what was run is not run again.
 
-    Tables are of students of the shipped teachers. After the paper come losses, smaller and states.
+    Tables are of students of the shipped teachers. After the paper come losses, smaller, states and
+    mistakes.
 
     Args:
         experiment: table1 (three losses), compression (net1 to net3), temperature, losses (KL and
-            reverse KL), smaller (net3 to net5), states (who plays); one network for several games:
-            multi3 (Multi-DQN, NLL and KL), multi10 (KL); online (figure 5: a DQN that learns, and
-            students of its best); or a picture: figure1 (states and targets), tsne (figure D2, a
-            network for several games)
+            reverse KL), smaller (net3 to net5), states (who plays), mistakes (a teacher that is
+            often wrong); one network for several games: multi3 (Multi-DQN, NLL and KL), multi10
+            (KL); online (figure 5: a DQN that learns, and students of its best); or a picture:
+            figure1 (states and targets), tsne (figure D2, a network for several games)
         budget: how long each student learns and how many episodes judge it
         games: only these (default: all of the table's that have a shipped teacher; online qbert)
         seeds: a student each (of a picture, the first one's play)

@@ -128,6 +128,14 @@ ENTRIES = [
         "Percent of the teacher's score by loss, a panel a game",
         claims.of_table,
     ),
+    Entry(
+        "mistakes",
+        "What a teacher's mistakes cost",
+        "The teachers are taken as they are. Here, in a share of the recorded states, the "
+        "teacher's values are dealt to the actions at random; its play is not touched.",
+        "Percent of the teacher's score by the share of states with wrong values, a panel a game",
+        claims.of_table,
+    ),
 ]
 
 

@@ -23,7 +23,8 @@ class Student:
 
     `temperature` None is the budget's; `settings` are further ones of `DistillConfig`.
     `rounds_per_hour` 0 learns from the recorded play that all students of a game share; n records
-    for itself, an hour in n rounds.
+    for itself, an hour in n rounds. In `mistaken_share` of the shared play's states the values are
+    dealt to the actions at random.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Student:
     temperature: float | None = None
     settings: dict = field(default_factory=dict)
     rounds_per_hour: int = 0
+    mistaken_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,16 @@ EXPERIMENTS = {
         tuple(
             Student(label, "net3", settings={"student_share": share}, rounds_per_hour=10)
             for label, share in (("teacher", 0.0), ("mixture", 0.5), ("student", 1.0))
+        ),
+        {},
+        {},
+    ),
+    "mistakes": Experiment(
+        "Of how many states the teacher's values are wrong; KL, net3",
+        tuple(GAMES),
+        tuple(
+            Student(f"{share:.0%}", "net3", mistaken_share=share)
+            for share in (0.0, 0.25, 0.5, 0.75)
         ),
         {},
         {},

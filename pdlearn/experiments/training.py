@@ -84,7 +84,22 @@ def run_of(
         shape = tuple(teachers[0].card["observation_shape"])
         keep = compress if too_large(agent_steps, shape, "cpu") else lambda memory: memory
         recordings = [keep(recording(teacher, config, folder, seed)) for teacher in teachers]
+        for memory in recordings:
+            mistake(memory, student.mistaken_share, seed)
     return Distillation(teachers, config, recordings, **keywords)
+
+
+def mistake(memory: Memory, share: float, seed: int) -> None:
+    """Deal the teacher's values to the actions at random in `share` of the states of `memory`.
+
+    Drawn once: a state's target is as wrong at every visit, and says so as surely as a right one.
+    The best action may by chance stay the best.
+    """
+    q = memory.teacher_q  # [N, A]
+    generator = torch.Generator(q.device).manual_seed(seed)
+    wrong = torch.rand(len(q), device=q.device, generator=generator) < share
+    order = torch.rand(q.shape, device=q.device, generator=generator).argsort(1)
+    q[wrong] = q.gather(1, order)[wrong]
 
 
 def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory:
