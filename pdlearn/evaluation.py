@@ -16,7 +16,7 @@ from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, Step, steps_
 from pdlearn.starts import Starts, play_from
 from pdlearn.statistics import interval
 
-TEAMS = 2
+TEAMS = 2  # of copies, that take turns
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def play_starts(
     for begin in range(0, len(starts), config.num_envs):
         entries = starts.entries[begin : begin + config.num_envs]
         yield from _take_turns(
-            _play_from(starts, begin + team, policy) for team in _teams(len(entries))
+            _play_entries(starts, begin + team, policy) for team in _teams(len(entries))
         )
 
 
@@ -149,7 +149,7 @@ def _play_quota(play: Iterator[Step], quota: np.ndarray) -> Iterator[list[Episod
         play.close()
 
 
-def _play_from(
+def _play_entries(
     starts: Starts, numbers: np.ndarray, policy: EpsilonGreedy
 ) -> Iterator[list[Episode]]:
     """Play the starts of these numbers, each to its episode's end, however long the others' are."""
