@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fakes import CATCH, MIRRORED
@@ -258,6 +260,28 @@ def test_a_stopped_run_goes_on_where_it_was_saved(at, how):
     after = read_file(at / "r" / "state.safetensors")[1]["counts"]
     assert after["agent_steps"] >= goal and after["updates"] >= before["updates"]
     assert not list((at / "r").glob(".*.part")) or how == signal.SIGKILL
+
+
+def test_a_bar_that_stands_still_shows_that_the_games_go_on(monkeypatch, capsys):
+    from pdlearn.commands.bars import judge
+    from pdlearn.presets import EvalConfig
+    from pdlearn.rollout import Episode
+
+    def play(*_):
+        for score in (19.0, 21.0):
+            for _ in range(8):
+                time.sleep(0.1)  # no game ends in these turns; a bar is drawn twice a second
+                yield []
+            yield [Episode(0, score, 5, False)]
+
+    monkeypatch.delenv("PDLEARN_QUIET", raising=False)
+    monkeypatch.setattr("pdlearn.evaluation.play_episodes", play)
+    agent = SimpleNamespace(game="pong")
+    assert judge(agent, EvalConfig(episodes=2), 0, "pong").scores == [19.0, 21.0]
+    drawn = capsys.readouterr().err
+    assert re.search(r"0/2 [^\r]*turns=[5-8]", drawn)
+    assert re.search(r"1/2 [^\r]*turns=1[3-7], score=19", drawn)
+    assert re.search(r"2/2 [^\r]*turns=18, score=21", drawn)
 
 
 def test_the_zoo_lists_every_shipped_agent_with_its_score(capsys):

@@ -15,10 +15,13 @@ class Bar:
         from tqdm.auto import tqdm
 
         quiet = bool(os.environ.get("PDLEARN_QUIET"))
-        self._bar = tqdm(total=total, desc=title, unit=f" {unit}", disable=quiet, mininterval=0.5)
+        # miniters=0 draws figures that change while the bar itself stands.
+        self._bar = tqdm(
+            total=total, desc=title, unit=f" {unit}", disable=quiet, mininterval=0.5, miniters=0
+        )
 
     def update(self, done: int, **shown) -> None:
-        """Move to `done`, showing other figures beside the bar."""
+        """Move to `done`, or stay there, showing other figures beside the bar."""
         self._bar.set_postfix(
             {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in shown.items()}, refresh=False
         )
@@ -54,7 +57,11 @@ def follow(run, bar: Bar, counter: str, shown: tuple[str, ...], again: str) -> N
 
 
 def judge(agent, config: EvalConfig, seed: int, title: str, starts=None):
-    """Evaluate with a progress bar, from no-op starts or from recorded ones."""
+    """Evaluate with a progress bar, from no-op starts or from recorded ones.
+
+    The games run side by side, so the bar stands for long before the first ends: the turns played
+    count on beside it.
+    """
     from pdlearn.evaluation import play_episodes, play_starts, summarise
 
     if starts is None:
@@ -63,9 +70,9 @@ def judge(agent, config: EvalConfig, seed: int, title: str, starts=None):
         total, play = len(starts), play_starts(agent, starts, config, seed)
     bar = Bar(f"evaluate {title}", total, "episodes")
     episodes = []
-    for ended in play:
-        for episode in ended:
-            episodes.append(episode)
-            bar.update(len(episodes), score=episode.score)
+    for turns, ended in enumerate(play, 1):
+        episodes += ended
+        score = {"score": episodes[-1].score} if episodes else {}
+        bar.update(len(episodes), turns=turns, **score)
     bar.close()
     return summarise(agent, episodes, config, seed, starts)
