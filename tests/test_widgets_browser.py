@@ -331,9 +331,10 @@ class Jupyter:
             assert time.monotonic() < deadline and self.process.poll() is None
             time.sleep(0.2)
 
-    def kernel_is_ready(self) -> bool:
+    def kernel_is_ready(self, notebook: str) -> bool:
         # The notebook says "idle" even before it has a kernel.
-        kernels = [session["kernel"] for session in self.ask("GET", "/api/sessions")]
+        sessions = self.ask("GET", "/api/sessions")
+        kernels = [session["kernel"] for session in sessions if session["path"] == notebook]
         return any(k["execution_state"] == "idle" and k["connections"] for k in kernels)
 
     def answers(self) -> bool:
@@ -420,7 +421,7 @@ def lab(jupyter, browser):
     page, complaints = open_calmly(browser, f"{jupyter.url}/doc/tree/live.ipynb")
     page.set_viewport_size({"width": 1200, "height": 3600})  # all cells on show at once
     page.locator(".cm-content").first.wait_for()
-    jupyter.wait_until(jupyter.kernel_is_ready)
+    jupyter.wait_until(lambda: jupyter.kernel_is_ready("live.ipynb"))
     page.locator(".cm-content").first.click()
     for _ in cells:
         page.keyboard.press("Shift+Enter")
@@ -511,6 +512,31 @@ def test_curves_grow_until_stop_is_pressed(lab):
     training.locator(".stop").click()
     training.get_by_text("generator: stopped").wait_for()
     assert not training.locator(".stop").is_visible()
+
+
+SHORT = """
+import pdlearn
+async for row in pdlearn.widgets.watch({"updates": n, "loss": 1 / n} for n in (1, 2, 4)): pass
+"""
+# As on a machine that is busy: anywidget gives up on a widget that is not there in time.
+LATE = """AbortSignal.timeout = () => {
+  const late = new AbortController();
+  queueMicrotask(() => late.abort());
+  return late.signal;
+};"""
+
+
+def test_curves_are_all_there_in_the_end_where_the_script_came_too_late(jupyter, browser):
+    jupyter.write("short.ipynb", [nbformat.v4.new_code_cell(SHORT.strip())])
+    page = browser.new_context(**CALM).new_page()
+    page.add_init_script(LATE)
+    page.goto(f"{jupyter.url}/doc/tree/short.ipynb")
+    page.locator(".cm-content").first.wait_for()
+    jupyter.wait_until(lambda: jupyter.kernel_is_ready("short.ipynb"))
+    page.locator(".cm-content").first.click()
+    page.keyboard.press("Shift+Enter")
+    page.get_by_text("generator: finished").wait_for(timeout=60_000)
+    assert page.locator(".pdlearn .panel .score").inner_text() == "0.25"
 
 
 def test_without_its_kernel_a_comparison_plays_and_a_game_says_that_it_waits(lab, jupyter):
