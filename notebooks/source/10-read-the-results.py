@@ -324,7 +324,7 @@ check_percent_interval(interval_of_percent)
 
 # %%
 rows = []
-for lost_points in (0, 9, 14, 17):
+for lost_points in (0, 9, 13, 15):
     s, t = students_games - lost_points, teachers_games - lost_points
     low, high = reading.percent_interval(s, t, rng)
     fixed = [100 * end / t.mean() for end in statistics.interval(s, rng)]
