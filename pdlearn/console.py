@@ -48,8 +48,8 @@ class Console:
 
     def reset(self, seed: int, purpose: str) -> None:
         """Start afresh; the same seed starts the same game as everywhere else."""
-        picture = self._env.reset(seed, purpose)[0, 0]
-        self._pictures = (picture, picture)
+        picture = self.colours.index(self._env.reset(seed, purpose)[0, 0])
+        self._pictures = (picture, picture)  # the last two frames
         self.score, self.frames, self.over = 0.0, 0, False
         self.observation = np.zeros((4, 84, 84), np.uint8)  # what a network sees
         self._look()
@@ -60,7 +60,7 @@ class Console:
             return
         self._env.send(np.array([action]))
         outcome = self._env.recv()
-        self._pictures = (self._pictures[1], outcome.observation[0, 0])
+        self._pictures = (self._pictures[1], self.colours.index(outcome.observation[0, 0]))
         self.score += float(outcome.reward[0])
         self.frames += 1
         self.over = bool(outcome.terminated[0] or outcome.truncated[0])
@@ -69,7 +69,7 @@ class Console:
 
     def screen(self) -> np.ndarray:
         """Return the picture as uint8 `[210, 160]`, indices into `colours.palette`."""
-        before, now = (self.colours.index(picture) for picture in self._pictures)
+        before, now = self._pictures
         grey = self.colours.grey
         return np.where(grey[before] > grey[now], before, now)
 
@@ -77,8 +77,7 @@ class Console:
         self._env.close()
 
     def _look(self) -> None:
-        screen = self.screen()  # may meet a new colour
-        grey = self.colours.grey[screen].astype(np.float32)
+        grey = self.colours.grey[self.screen()].astype(np.float32)
         small = np.rint(_ROWS @ (grey @ _COLUMNS.T)).astype(np.uint8)
         self.observation = np.concatenate([self.observation[1:], small[None]])
 

@@ -3,7 +3,6 @@
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,14 @@ import torch
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.presets import EvalConfig
-from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, Step, steps_from
+from pdlearn.rollout import (
+    Episode,
+    EpisodeTracker,
+    EpsilonGreedy,
+    Step,
+    steps_from,
+    torch_threads,
+)  # fmt: skip
 from pdlearn.starts import Starts, play_from
 from pdlearn.statistics import interval
 
@@ -111,7 +117,7 @@ def _take_turns(teams: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episo
     waiting = deque(teams)
     try:
         while waiting:
-            with _threads(max(1, torch.get_num_threads() // len(waiting))):
+            with torch_threads(max(1, torch.get_num_threads() // len(waiting))):
                 ended = next(waiting[0], None)
             if ended is None:
                 waiting.popleft()
@@ -121,16 +127,6 @@ def _take_turns(teams: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episo
     finally:
         for team in waiting:
             team.close()
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _play_quota(play: Iterator[Step], quota: np.ndarray) -> Iterator[list[Episode]]:

@@ -5,6 +5,7 @@ runs one step ahead of its reader: while a reader learns from step t, the emulat
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -108,6 +109,17 @@ class Mixture(EpsilonGreedy):
         coin = torch.rand(len(q), device=self.device, generator=self.generator)
         students = self.student(observation).argmax(1)
         return torch.where(coin < self.student_share, students, choice), q
+
+
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Let torch compute with `number` threads for a while, where others need the processors."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 Policy = Callable[[Tensor], tuple[Tensor, Tensor]]

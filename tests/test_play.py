@@ -50,6 +50,14 @@ def test_a_person_moves_frame_by_frame_while_the_agent_decides_every_fourth():
     assert [kept.action for kept in match.kept] == [RIGHT, RIGHT, LEFT]
 
 
+def test_an_agent_in_a_match_leaves_processors_to_the_browser(monkeypatch):
+    match, numbers = new_match(), []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    monkeypatch.setattr(torch, "set_num_threads", numbers.append)
+    match.advance(RIGHT, 4)
+    assert numbers == [1, 6]
+
+
 def test_the_agent_takes_over_and_hands_back_in_mid_game():
     match = new_match()
     for action in (RIGHT, None, None, LEFT):

@@ -16,7 +16,7 @@ from pdlearn.console import Colours, Console
 from pdlearn.envs import FRAMES_PER_STEP
 from pdlearn.memory import Memory
 from pdlearn.recordings import save_recording
-from pdlearn.rollout import EpsilonGreedy, Step
+from pdlearn.rollout import EpsilonGreedy, Step, torch_threads
 from pdlearn.starts import Starts, save_starts
 from pdlearn.starts.recorder import card_of, start_after
 from pdlearn.widgets.face import outputs_of
@@ -126,7 +126,8 @@ class Match:
     def _decide(self) -> None:
         """Ask the agent what to do in both games as they stand."""
         seen = np.stack([self.own.observation, self.rival.observation])
-        action, q = self._policy(torch.from_numpy(seen).to(self.device))
+        with torch_threads(1):  # a browser draws meanwhile, and waiting for a thread costs more
+            action, q = self._policy(torch.from_numpy(seen).to(self.device))
         self.q = q.cpu()  # [2, A]
         self.agent_action, self.rival_action = action.tolist()
 
