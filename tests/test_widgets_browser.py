@@ -517,6 +517,8 @@ def test_curves_grow_until_stop_is_pressed(lab):
 SHORT = """
 import pdlearn
 async for row in pdlearn.widgets.watch({"updates": n, "loss": 1 / n} for n in (1, 2, 4)): pass
+---
+pdlearn.widgets.play("pong", "pong/net3")
 """
 # As on a machine that is busy: anywidget gives up on a widget that is not there in time.
 LATE = """AbortSignal.timeout = () => {
@@ -526,17 +528,20 @@ LATE = """AbortSignal.timeout = () => {
 };"""
 
 
-def test_curves_are_all_there_in_the_end_where_the_script_came_too_late(jupyter, browser):
-    jupyter.write("short.ipynb", [nbformat.v4.new_code_cell(SHORT.strip())])
-    page = browser.new_context(**CALM).new_page()
+def test_widgets_whose_script_came_too_late_hear_their_kernel(jupyter, browser):
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in SHORT.split("---")]
+    jupyter.write("short.ipynb", cells)
+    page = browser.new_context(**CALM, viewport={"width": 1200, "height": 2400}).new_page()
     page.add_init_script(LATE)
     page.goto(f"{jupyter.url}/doc/tree/short.ipynb")
     page.locator(".cm-content").first.wait_for()
     jupyter.wait_until(lambda: jupyter.kernel_is_ready("short.ipynb"))
     page.locator(".cm-content").first.click()
-    page.keyboard.press("Shift+Enter")
+    press(page, "Shift+Enter", "Shift+Enter")
     page.get_by_text("generator: finished").wait_for(timeout=60_000)
     assert page.locator(".pdlearn .panel .score").inner_text() == "0.25"
+    page.locator(".pdlearn .play:enabled").wait_for(timeout=60_000)
+    page.context.close()
 
 
 def test_without_its_kernel_a_comparison_plays_and_a_game_says_that_it_waits(lab, jupyter):

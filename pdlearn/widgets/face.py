@@ -6,6 +6,7 @@ Convention: all that a widget shows is in `data`, which travels to the browser o
 import base64
 import html
 import io
+import uuid
 from pathlib import Path
 
 import anywidget
@@ -31,6 +32,7 @@ class Face(anywidget.AnyWidget):
     """
 
     data = traitlets.Dict().tag(sync=True)
+    identity = traitlets.Unicode().tag(sync=True)  # by which the script finds its whole model
 
     def __init_subclass__(cls, script: str | None = None, **kwargs):
         if script is not None:
@@ -39,7 +41,8 @@ class Face(anywidget.AnyWidget):
         super().__init_subclass__(**kwargs)
 
     def __init__(self, call: str, data: dict, twin: Figure, alt: str):
-        super().__init__(data=data)
+        identity = uuid.uuid4().hex
+        super().__init__(data=data, identity=identity, model_id=identity)
         self._call = call
         self.set_twin(twin, alt)
 

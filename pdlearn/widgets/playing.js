@@ -13,6 +13,7 @@ const ARROWS = {
 async function render({ model, el }) {
   const data = model.get("data");
   const root = mount(el, data.label);
+  hear(model);
   const view = Math.random().toString(36).slice(2); // a notebook may show the widget twice
   const agents = add(root, "div", { class: "agents" });
   const own = makeSeat(agents, data, "You", "third", `What ${data.name} would do`);

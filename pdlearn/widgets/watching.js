@@ -1,6 +1,7 @@
 function render({ model, el }) {
   const first = model.get("data");
   const root = mount(el, first.label);
+  hear(model);
   const top = add(root, "div", { class: "standing" });
   const words = add(top, "p", { role: "status" });
   const clock = add(top, "span", { class: "small" });
