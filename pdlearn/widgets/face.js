@@ -15,4 +15,5 @@ async function hear(model) {
   if (!whole?.comm) return; // a page of its own, or no kernel
   const ancestor = Object.getPrototypeOf(Object.getPrototypeOf(whole));
   whole.comm.on_msg((message) => ancestor._handle_comm_msg.call(whole, message));
+  whole.comm.send({ method: "request_state" }, {}); // what it has missed
 }

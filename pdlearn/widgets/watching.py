@@ -22,13 +22,10 @@ TURN_SECONDS = 0.02  # between two rows, in which the kernel hears the browser
 class Watching(Face, script="watching"):
     """Curves that grow with the rows in `rows`, over `total` of the counter they are drawn over."""
 
-    def __init__(
-        self, source: str, kind: str, total: int | None, rows: list[dict], *,
-        standing: str = "", **more,
-    ):  # fmt: skip
+    def __init__(self, source: str, kind: str, total: int | None, rows: list[dict], **more):
         self.rows = rows
         self._fixed = {"source": source, "kind": kind, "total": total} | more
-        data = self._data(standing or ("" if rows else "waiting"))
+        data = self._data("waiting" if not rows else "")
         super().__init__(f"watch({source})", data, draw_panels(data["panels"]), data["label"])
 
     def show(self, standing: str) -> None:
@@ -115,10 +112,7 @@ class Driven(Watching):
             self.show(ending + where)
             self.freeze()
             if handle is not None:
-                # The notebook keeps the last picture, not the first. And a widget whose script took
-                # the browser two seconds to load, as beside a training it may, hears nothing more
-                # of its kernel (anywidget 0.11): one made now is told all there is as it is made.
-                handle.update(Watching(rows=self.rows, standing=ending + where, **self._fixed))
+                handle.update(self)  # the notebook keeps the last picture, not the first
 
 
 class _Turns:
