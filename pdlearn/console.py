@@ -6,6 +6,8 @@ and small, is what an agent sees. That is the environments' own view, but for a 
 pixels in a million.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from pdlearn import envs
@@ -78,17 +80,28 @@ class Console:
 
     def _look(self) -> None:
         grey = self.colours.grey[self.screen()].astype(np.float32)
-        small = np.rint(_ROWS @ (grey @ _COLUMNS.T)).astype(np.uint8)
-        self.observation = np.concatenate([self.observation[1:], small[None]])
+        # Not a matrix product: numpy's would keep a second thread spinning until the next frame.
+        small = (grey[_ROWS.pixel] * _ROWS.share[:, :, None]).sum(1)  # [84, 160]
+        small = (small[:, _COLUMNS.pixel] * _COLUMNS.share).sum(2)  # [84, 84]
+        self.observation = np.concatenate(
+            [self.observation[1:], np.rint(small).astype(np.uint8)[None]]
+        )
 
 
-def _shares(pixels: int, cells: int) -> np.ndarray:
-    """Return `[cells, pixels]`: what each pixel has of the mean of each of as many equal cells."""
-    edges = np.arange(cells + 1) * pixels / cells
-    starts = np.arange(pixels)
-    low = np.maximum(edges[:-1, None], starts)
-    high = np.minimum(edges[1:, None], starts + 1)
-    return (np.maximum(high - low, 0) * cells / pixels).astype(np.float32)
+class Cells(NamedTuple):
+    """A line of pixels as fewer cells of equal length: `[C, 3]`, which pixels, and their shares."""
+
+    pixel: np.ndarray
+    share: np.ndarray
 
 
-_ROWS, _COLUMNS = _shares(210, 84), _shares(160, 84)
+def _cells(pixels: int, cells: int) -> Cells:
+    """Return how many pixels make fewer cells, of at most two and a half pixels each."""
+    edges = np.arange(cells + 1)[:, None] * pixels / cells
+    low, high = edges[:-1], edges[1:]
+    pixel = np.floor(low).astype(int) + np.arange(3)  # [C, 3]
+    share = (np.minimum(high, pixel + 1) - np.maximum(low, pixel)).clip(0) * cells / pixels
+    return Cells(pixel.clip(max=pixels - 1), share.astype(np.float32))
+
+
+_ROWS, _COLUMNS = _cells(210, 84), _cells(160, 84)

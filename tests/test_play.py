@@ -1,6 +1,10 @@
 """Play without a browser: the emulator on demand, the match of a person and an agent."""
 
+import os
+import subprocess
+import sys
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +60,31 @@ def test_an_agent_in_a_match_leaves_processors_to_the_browser(monkeypatch):
     monkeypatch.setattr(torch, "set_num_threads", numbers.append)
     match.advance(RIGHT, 4)
     assert numbers == [1, 6]
+
+
+SPENT = """
+import time
+from shown import TEACHER
+from pdlearn.widgets.match import Match
+match = Match(TEACHER, 0.0)
+match.new_game(0)
+spent = []
+for _ in range(5):
+    match.advance(0, 4)
+    before = time.process_time()
+    time.sleep(0.1)
+    spent.append(time.process_time() - before)
+print(sorted(spent)[2])
+"""
+
+
+def test_a_match_uses_no_processor_between_its_steps():
+    # Two threads, or there would be none to spin; processor time, whatever else this machine does.
+    several = {f"{library}_NUM_THREADS": "2" for library in ("OMP", "OPENBLAS", "MKL")}
+    here = {"PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", SPENT]
+    out = subprocess.run(command, env=os.environ | several | here, capture_output=True, check=True)
+    assert float(out.stdout) < 0.01
 
 
 def test_the_agent_takes_over_and_hands_back_in_mid_game():
