@@ -28,7 +28,7 @@ from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, EvalConfig
 GAME = "pong"
 ROUNDS = 5
 TEACHER = replace(
-    TEACHER_BUDGETS["fast"], minibatch=64, samples_per_step=8.0, priority_exponent=0.0, n_step=3,
+    TEACHER_BUDGETS["fast"], minibatch=128, samples_per_step=8.0, priority_exponent=0.0, n_step=3,
     memory_steps=50_000, learn_start_steps=2_000, agent_steps=10**9, evaluation_period_steps=10**9,
 )  # fmt: skip
 STUDENT = replace(DISTILL_BUDGETS["fast"], steps_per_hour=20_000, updates_per_hour=10**6)
