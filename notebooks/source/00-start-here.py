@@ -88,6 +88,19 @@ watched
 # [Q-values](glossary.md#q-value), points it expects to make. The student's are
 # [logits](glossary.md#logit): only their differences mean something.
 #
+# ## Your turn
+#
+# Press Start and play with the arrow keys: up and down move the right paddle, space serves. The
+# student plays beside you, from the same start. The bars under your game say what it would do in your
+# place; T hands your game over to it, in the middle of a rally, and T takes it back. This needs a
+# running kernel.
+
+# %%
+pdlearn.widgets.play("pong", against=net3)
+
+# %% [markdown]
+# It decides fifteen times a second, and so do you. What it needs for that is the next question.
+#
 # ## What a network sees
 #
 # An [observation](glossary.md#observation) is the last four frames that were kept, 84 × 84 grey pixels

@@ -219,6 +219,13 @@ pdlearn.widgets.compare(
 )
 
 # %% [markdown]
+# Now play against what you trained. Hand it your game while a point is open, and see whether it saves
+# the ball.
+
+# %%
+pdlearn.widgets.play("pong", against=student)
+
+# %% [markdown]
 # ## What longer runs say
 #
 # These rows are read from `recipes.csv` of `docs/results`, students of the same teacher with the same

@@ -314,6 +314,18 @@ table(weighed)
 # part of it, the rare moments in which a point hangs on the paddle. How much of its score a smaller
 # student loses depends on how often a game asks such questions.
 #
+# ## What a decision hangs on
+#
+# Blur a small part of the picture, and see how far the outputs move: this is an agent's
+# [saliency](glossary.md#saliency) (Greydanus et al. 2018). Bright is where they move most, here in the
+# eight states in which most hangs on the teacher's choice. Move the slider: do both look at the ball,
+# and at the same paddle?
+
+# %%
+moments = (ranked[:, 0] - ranked[:, 1]).topk(8).indices
+pdlearn.widgets.saliency(teacher, states.observation[moments], student=net4)
+
+# %% [markdown]
 # ## Exercise 5 · Percent of what?
 #
 # Pong's scores run from -21 to 21, and 0 is a draw. "Percent of the teacher's score" makes that 0 %, and
