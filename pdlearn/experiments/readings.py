@@ -19,10 +19,12 @@ READINGS: dict[str, str] = {
         "plays as its teacher does."
     ),
     "compression": (
-        "Q*bert's games end after a few hundred points or after many thousands, so thirty of them "
-        "say little, and the three sizes cannot be told apart. The same files, judged afresh over "
-        "a hundred games each before they shipped, changed places ([students.csv]"
-        "(results/students.csv))."
+        "In most games the students play as their teacher does, whatever their size; what a size "
+        "costs is smaller than the intervals of thirty games, and the largest is not the best as a "
+        "rule. Files that were judged afresh over more games before they shipped changed places "
+        "([students.csv](results/students.csv)). Beam Rider and Seaquest cost the most, though not "
+        "more the smaller the student. Q*bert's games end after a few hundred points or after many "
+        "thousands, so thirty of them say least."
     ),
     "temperature": (
         "On these two games every temperature serves, the smallest a little less well: its target "
@@ -35,11 +37,13 @@ READINGS: dict[str, str] = {
     ),
     "multi3": (
         "The DQN plays as many agent steps as the students learn from. In so few, Pong's own "
-        "teacher had hardly left random play, and Freeway's learnt only because it held random "
-        "actions, which this DQN does not do. So the row shows how much quicker a teacher's values "
-        "teach than rewards do, not where Multi-DQN would end; in the paper it had time to learn, "
-        "and stayed behind all the same. These networks were trained before there was a teacher of "
-        "Q*bert."
+        "teacher had hardly left random play. Freeway it does learn, though it never holds its "
+        "random actions as Freeway's teacher did; one on two games only, with the same settings, "
+        "never crossed the road: the first point is a matter of luck. So the row shows how much "
+        "quicker a teacher's values teach than rewards do, not where Multi-DQN would end; in the "
+        "paper it had time to learn, and stayed behind all the same. On Q*bert both students stay "
+        "behind their teacher, where the paper's passed theirs; but thirty of its games say little "
+        "(see the smaller students above), and NLL and KL cannot be told apart."
     ),
     "losses": (
         "Turned round, KL forgives a student who never takes an action that its teacher would, and "
