@@ -258,8 +258,6 @@ while learner.updates < reckless.updates_per_hour:
     loss = learner.update(memory.sample_states(64, generator)).item()
     reckless_rows.append({"updates": learner.updates, "loss": loss})
 broken = learner.network
-
-# %%
 figure = pictures.curves({"student": reckless_rows}, ["loss"])
 figure.axes[0].axhline(blind_loss, color="black", ls=":")
 show(

@@ -236,8 +236,6 @@ rows = []
 async for row in watch(run):
     rows.append(row)
 net4 = run.agent()
-
-# %%
 figure = pictures.curves({"student": rows}, ["loss", "agreement"])
 mean_of = np.convolve([row["loss"] for row in hasty_rows], np.ones(100) / 100, "valid")
 figure.axes[0].plot(np.arange(len(mean_of)) + 100, mean_of, color=pictures.OTHERS[0])
@@ -384,7 +382,6 @@ scored = {size: scored[size] for size in SIZES if size in scored}
 best = {row["game"]: float(row["mean"]) for row in scored["teacher"]}
 taught = [g for g in best if any(r["game"] == g for s in list(scored)[1:] for r in scored[s])]
 
-# %%
 lines = -(-len(taught) // 3)  # three games a line
 figure, grid = plt.subplots(lines, 3, figsize=(9, 2.7 * lines), squeeze=False, layout="constrained")
 for axes in grid.flat[len(taught) :]:
