@@ -206,7 +206,6 @@ for update in range(by_budget(smoke=20, fast=500)):
     hasty_rows.append({"updates": update + 1, "loss": loss.item()})
 hasty_loss = np.mean([row["loss"] for row in hasty_rows[-200:]])
 
-# %%
 seen = memory.sample_states(2_048, torch.Generator().manual_seed(3))
 with torch.no_grad():
     answers = torch.softmax(hasty(seen.observation), 1)
@@ -382,6 +381,7 @@ scored = {size: scored[size] for size in SIZES if size in scored}
 best = {row["game"]: float(row["mean"]) for row in scored["teacher"]}
 taught = [g for g in best if any(r["game"] == g for s in list(scored)[1:] for r in scored[s])]
 
+# %%
 lines = -(-len(taught) // 3)  # three games a line
 figure, grid = plt.subplots(lines, 3, figsize=(9, 2.7 * lines), squeeze=False, layout="constrained")
 for axes in grid.flat[len(taught) :]:
