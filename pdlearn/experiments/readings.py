@@ -37,14 +37,14 @@ READINGS: dict[str, str] = {
     ),
     "multi3": (
         "The DQN plays as many agent steps as the students learn from. In so few, Pong's own "
-        "teacher had hardly left random play. Freeway it does learn: it looks ten steps ahead. "
-        "An earlier one, on two games, looked three steps ahead and learnt three times as much "
-        "from every step, and it never crossed the road (its row is among those left out). So "
-        "the row shows how much quicker a teacher's values teach than rewards do, not where "
-        "Multi-DQN would end; in the paper it had time to learn, and stayed behind all the "
-        "same. On Q*bert both students stay behind their teacher, where the paper's passed "
-        "theirs; but thirty of its games say little (see the smaller students above), and NLL "
-        "and KL cannot be told apart."
+        "teacher had hardly left random play. Freeway is a matter of luck: this one learnt it, "
+        "but one with the same settings and seed, computed in single precision, never crossed "
+        "the road (it was not kept), nor did one of an earlier recipe, on two games (its row is "
+        "among those left out). So the row shows how much quicker a teacher's values teach than "
+        "rewards do, not where Multi-DQN would end; in the paper it had time to learn, and "
+        "stayed behind all the same. On Q*bert both students stay behind their teacher, where "
+        "the paper's passed theirs; but thirty of its games say little (see the smaller "
+        "students above), and NLL and KL cannot be told apart."
     ),
     "losses": (
         "Turned round, KL forgives a student who never takes an action that its teacher would, and "
