@@ -46,6 +46,15 @@ READINGS: dict[str, str] = {
         "the paper's passed theirs; but thirty of its games say little (see the smaller "
         "students above), and NLL and KL cannot be told apart."
     ),
+    "multi10": (
+        "One network plays most of the games as their teachers do, as far as so few episodes "
+        "tell; on Enduro and Beam Rider it stays behind. The paper's outdid half of its "
+        "teachers, some by far; ours outdoes none for certain, and nor do our students of a "
+        "single game (see the smaller students above). Its play and its updates are a small "
+        "part of the paper's, and what it costs to hold all games in one network cannot be told "
+        "from what more learning would mend. Breakout is missing, for want of a teacher that "
+        "plays it well."
+    ),
     "losses": (
         "Turned round, KL forgives a student who never takes an action that its teacher would, and "
         "punishes one whom the teacher would not follow; so a student may settle on one of several "
