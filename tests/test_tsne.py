@@ -111,3 +111,13 @@ def test_the_picture_names_every_game_in_every_panel():
     figure = tsne.picture(POINTS)
     for axes in figure.axes:
         assert [text.get_text() for text in axes.texts] == ["Pong", "Q*bert"]
+
+
+def test_a_games_name_stands_above_most_of_its_points_when_they_lie_in_two_places():
+    few = [point("pong", "first", 0, y) for y in (40, 41)]
+    most = [point("pong", "first", 50, y) for y in (0, 1, 2)]
+    other = [point("pong", "shared", 0, 0)]
+    axes = tsne.picture([*few, *most, *other]).axes[0]
+
+    [name] = axes.texts
+    assert name.get_text() == "Pong" and name.xy == (50, 2)

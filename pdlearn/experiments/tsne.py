@@ -146,8 +146,7 @@ def picture(rows: Sequence[dict]) -> Figure:
                 *points.T, s=14, color=colours[index], marker=MARKERS[index % len(MARKERS)],
                 alpha=0.7, linewidths=0,
             )  # fmt: skip
-            above = np.median(points[:, 0]), np.quantile(points[:, 1], 0.95)
-            labels.append((above, GAMES[game].title if game in GAMES else game))
+            labels.append((_above(points), GAMES[game].title if game in GAMES else game))
         for above, name in labels:
             axes.annotate(
                 name, above, (0, 4), textcoords="offset points", ha="center", fontsize=9,
@@ -155,3 +154,11 @@ def picture(rows: Sequence[dict]) -> Figure:
             )  # fmt: skip
         axes.set(title=title, xticks=[], yticks=[])
     return figure
+
+
+def _above(points: np.ndarray) -> tuple[float, float]:
+    """Return where a game's name goes: above the half of its points that lie closest together."""
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    middle = np.median(apart, axis=1).argmin()
+    half = points[apart[middle] <= np.median(apart[middle])]
+    return np.median(half[:, 0]), half[:, 1].max()
