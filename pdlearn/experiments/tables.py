@@ -102,7 +102,7 @@ EXPERIMENTS = {
         {},
     ),
     "states": Experiment(
-        "Who plays while the teacher labels: the teacher, a coin at every step, the student; net3",
+        "Who plays while the teacher labels: the teacher, a coin, the student; net3",
         tuple(GAMES),
         tuple(
             Student(label, "net3", settings={"student_share": share}, rounds_per_hour=10)
