@@ -61,6 +61,12 @@ READINGS: dict[str, str] = {
         "as the student's own. A game on which students of the teacher's states fall short "
         "would say more."
     ),
+    "mistakes": (
+        "A quarter of wrong values costs nothing on Pong. With half of them wrong the student "
+        "learns nothing whatever, though the right action still leads among its targets; that "
+        "looks more like training that failed, at a step size too large for such targets, than "
+        "like what mistakes cost. A smaller step size would tell, and has not been tried."
+    ),
     "losses": (
         "Turned round, KL forgives a student who never takes an action that its teacher would, and "
         "punishes one whom the teacher would not follow; so a student may settle on one of several "
