@@ -188,11 +188,12 @@ def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
         raise CheckpointError(f"{path}: its card names no game")
     try:
         shape = tuple(card["observation_shape"])
+        normalized = {"normalization": card.get("normalization", "none")}
         if several:
             counts = {name: len(actions) for name, actions in card["games"].items()}
-            network = MultiGameNetwork(counts, card["size"], shape)
+            network = MultiGameNetwork(counts, card["size"], shape, **normalized)
         else:
-            network = QNetwork(len(card["actions"]), card["size"], shape)
+            network = QNetwork(len(card["actions"]), card["size"], shape, **normalized)
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error

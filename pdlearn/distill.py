@@ -139,7 +139,7 @@ class Distillation(Run):
         network = network_for(
             {game: len(teacher.card["actions"]) for game, teacher in self.teachers.items()},
             config.size, tuple(teachers[0].card["observation_shape"]),
-            torch.Generator().manual_seed(self.seed),
+            torch.Generator().manual_seed(self.seed), config.normalization,
         ).to(self.device)  # fmt: skip
         self.learner = StudentLearner(self.config, network, self.precision)
         self.students = {
@@ -163,7 +163,11 @@ class Distillation(Run):
         game, teacher = next(iter(self.teachers.items()))
         card = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
         card |= {key: teacher.card[key] for key in SEEN}
-        card |= {"size": self.config.size, "made": self.made()}
+        card |= {
+            "size": self.config.size,
+            "normalization": self.config.normalization,
+            "made": self.made(),
+        }
         return Agent(self.learner.network, card)
 
     def rows(self) -> Iterator[dict]:

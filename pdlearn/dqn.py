@@ -9,22 +9,18 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from pdlearn import envs
-from pdlearn.checkpoints import Agent, save_agent
-from pdlearn.evaluation import evaluate
-from pdlearn.games import joint_score
+from pdlearn.actor import ReplayActor
 from pdlearn.learner import Learner, load_part
 from pdlearn.losses import td_error, td_loss, td_target
 from pdlearn.memory import Transitions
-from pdlearn.networks import MultiGameNetwork, QNetwork, network_for
-from pdlearn.player import Player
-from pdlearn.presets import EvalConfig, TeacherConfig
-from pdlearn.runs import Run
+from pdlearn.networks import MultiGameNetwork, QNetwork
+from pdlearn.presets import TeacherConfig
+from pdlearn.qlearning import QLearning, epsilon_at
 
 
 class QLearner(Learner):
@@ -76,88 +72,38 @@ class QLearner(Learner):
         load_part(self.target, "target.", tensors)
 
 
-def epsilon_at(config: TeacherConfig, agent_steps: int) -> float:
-    """Return the exploration after `agent_steps`: linear from start to final, then constant."""
-    done = min(agent_steps / config.epsilon_decay_steps, 1.0)
-    return config.epsilon_start + done * (config.epsilon_final - config.epsilon_start)
+class Teaching(QLearning):
+    """Train a DQN teacher; see `QLearning` for rows and `Run` for keywords.
 
-
-class Teaching(Run):
-    """Train a DQN teacher on `game`, or one network on several games; see `Run` for the keywords.
-
-    A row every `row_steps` agent steps: agent_steps, updates, episodes, epsilon, loss, score (mean
-    of the last 20 training episodes), evaluation (mean score of a few episodes, when one was due),
-    best_evaluation, steps_per_second, seconds. The agent of the best evaluation is kept beside the
-    last one, as `best.safetensors`; that evaluation chose it, so score it afresh.
-
-    Several games advance in turn, a vector step each, and minibatches are of each game in turn. All
-    settings count the games together, but `memory_steps` and `num_envs` are of each. For each game
-    columns score_GAME and evaluation_GAME follow, of which score and evaluation are `joint_score`.
+    A row every `row_steps` agent steps. Several games advance in turn, a vector step each, and
+    minibatches are of each game in turn. All settings count the games together, but `memory_steps`
+    and `num_envs` are of each.
 
     A resumed run fills its memories again before it learns, playing the network as it stands.
-
-    Raises ValueError for no game, for one named twice, for games that show different things, and
-    for a size that does not suit the number of games.
+    Raises ValueError as `QLearning` does.
     """
 
     kind = "teach"
     row_steps = 2_000
 
-    def __init__(self, game: str | Sequence[str], config: TeacherConfig, **keywords):
-        super().__init__(config, **keywords)
-        games = [game] if isinstance(game, str) else list(game)
-        if not games or len(set(games)) < len(games):
-            raise ValueError(f"expected different games; got {', '.join(games) or 'none'}")
-        self.envs = {game: envs.make(game, config.num_envs) for game in games}
-        _refuse_different_sights(self.envs)
-        self.several = len(games) > 1
-        network = network_for(
-            {game: env.num_actions for game, env in self.envs.items()}, config.size,
-            self.envs[games[0]].observation_shape, torch.Generator().manual_seed(self.seed),
-        )  # fmt: skip
-        self.learner = QLearner(config, network.to(self.device), self.precision)
-        self.episodes = 0
-        self.best_evaluation = -math.inf
-
-    def facts(self) -> dict:
-        games = list(self.envs)
-        named = {"games": games} if self.several else {"game": games[0]}
-        return named | {"seed": self.seed}
-
-    def counts(self) -> dict:
-        samples = self.learner.updates * self.config.minibatch
-        more = {"episodes": self.episodes, "best_evaluation": self.best_evaluation}
-        return super().counts() | more | {"samples": samples}
-
-    def carry_on(self, counts: dict) -> None:
-        super().carry_on(counts)
-        self.episodes = counts["episodes"]
-        self.best_evaluation = counts["best_evaluation"]
-
-    def agent(self) -> Agent:
-        actions = {game: list(env.action_names) for game, env in self.envs.items()}
-        game, env = next(iter(self.envs.items()))
-        card = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
-        card |= {
-            "size": self.learner.network.size,
-            "observation_shape": list(env.observation_shape),
-            "preprocessing": env.preprocessing,
-            "made": self.made(),
-        }
-        return Agent(self.learner.network, card)
+    def make_learner(self, network: QNetwork | MultiGameNetwork) -> QLearner:
+        return QLearner(self.config, network, self.precision)
 
     def rows(self) -> Iterator[dict]:
         config = self.config
-        agent = self.agent()
-        players = {
-            game: Player(env, agent.for_game(game).network, config, self.generator, self.env_seed)
-            for game, env in self.envs.items()
-        }
+        network = self.learner.network
+        actors = {
+            game: ReplayActor(
+                game, self.learner.acting(network.for_game(game) if self.several else network),
+                config, self.generator, self.env_seed,
+            )
+            for game in self.envs
+        }  # fmt: skip
         learn_start_steps = self.agent_steps + config.learn_start_steps
         owed = 0.0  # samples that should have been learnt by now
         losses = []
         row_at = time.monotonic()
-        turns = itertools.cycle(players.values())
+        turns = itertools.cycle(actors.values())
         try:
             while self.agent_steps < config.agent_steps:
                 self.episodes += next(turns).advance(epsilon_at(config, self.agent_steps))
@@ -166,85 +112,32 @@ class Teaching(Run):
                 if self.agent_steps > learn_start_steps:
                     owed += config.num_envs * config.samples_per_step
                 while owed >= config.minibatch:
-                    losses.append(self._learn(players))
+                    losses.append(self._learn(actors))
                     owed -= config.minibatch
 
                 finished = self.agent_steps >= config.agent_steps
-                evaluation_due = losses and self._passed(config.evaluation_period_steps)
-                if self._passed(self.row_steps) or evaluation_due or finished:
+                evaluation_due = losses and self.passed(
+                    config.evaluation_period_steps, config.num_envs
+                )
+                if self.passed(self.row_steps, config.num_envs) or evaluation_due or finished:
                     rate = self.row_steps / (time.monotonic() - row_at)
                     loss = torch.stack(losses).mean().item() if losses else math.nan
-                    scores = {game: player.score for game, player in players.items()}
-                    yield self._row(loss, scores, evaluation_due, rate)
+                    scores = {game: actor.score for game, actor in actors.items()}
+                    yield self.row(loss, scores, evaluation_due, rate)
                     losses.clear()
                     row_at = time.monotonic()
         finally:
-            for player in players.values():
-                player.close()
+            for actor in actors.values():
+                actor.close()
 
-    def _learn(self, players: dict[str, Player]) -> Tensor:
+    def _learn(self, actors: dict[str, ReplayActor]) -> Tensor:
         """Learn a minibatch of the game whose turn it is, and return the loss."""
         config = self.config
-        game = list(players)[self.learner.updates % len(players)]
-        batch = players[game].memory.sample_transitions(
+        game = list(actors)[self.learner.updates % len(actors)]
+        batch = actors[game].memory.sample_transitions(
             config.minibatch, config.n_step, self.generator
         )
         loss = self.learner.update(*([batch, game] if self.several else [batch]))
         if config.priority_exponent:
-            players[game].memory.set_errors(batch.row, self.learner.error)
+            actors[game].memory.set_errors(batch.row, self.learner.error)
         return loss
-
-    def _row(
-        self, loss: float, scores: dict[str, float], evaluation_due: bool, rate: float
-    ) -> dict:
-        evaluations = self._evaluate() if evaluation_due else dict.fromkeys(scores, math.nan)
-        row = {
-            "agent_steps": self.agent_steps,
-            "updates": self.learner.updates,
-            "episodes": self.episodes,
-            "epsilon": round(epsilon_at(self.config, self.agent_steps), 4),
-            "loss": loss,
-            "score": joint_score(scores),
-            "evaluation": joint_score(evaluations),
-            "best_evaluation": self.best_evaluation,
-            "steps_per_second": rate,
-            "seconds": self.seconds,
-        }
-        if self.several:
-            row |= {f"score_{game}": score for game, score in scores.items()}
-            row |= {f"evaluation_{game}": score for game, score in evaluations.items()}
-        return row
-
-    def _passed(self, period_steps: int) -> bool:
-        """Return whether the newest vector step reached a multiple of `period_steps`."""
-        return self.agent_steps % period_steps < self.config.num_envs
-
-    def _evaluate(self) -> dict[str, float]:
-        """Return each game's mean score; keep the agent if it is the best so far."""
-        config = EvalConfig(
-            episodes=self.config.evaluation_episodes, epsilon=self.config.evaluation_epsilon
-        )
-        # New games every time: the best of many evaluations must not be the best on one draw.
-        seed = self.seed + self.agent_steps
-        agent = self.agent()
-        results = {game: evaluate(agent.for_game(game), config, seed) for game in self.envs}
-        means = {game: result.mean for game, result in results.items()}
-        if joint_score(means) >= self.best_evaluation:
-            self.best_evaluation = joint_score(means)
-            if self.folder is not None:
-                cards = {game: result.card() for game, result in results.items()}
-                chosen_by = cards if self.several else next(iter(cards.values()))
-                best = Agent(agent.network, agent.card | {"chosen_by": chosen_by})
-                save_agent(self.folder / "best.safetensors", best)
-        return means
-
-
-def _refuse_different_sights(games: dict[str, envs.Environment]) -> None:
-    """Raise ValueError unless a single network can look at all `games`."""
-    first, *others = games.values()
-    for env in others:
-        if env.observation_shape != first.observation_shape:
-            raise ValueError(
-                f"expected games that show the same; observations are {env.observation_shape} in "
-                f"{env.name!r} and {first.observation_shape} in {first.name!r}"
-            )

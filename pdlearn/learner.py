@@ -1,5 +1,7 @@
 """What learning has in common: a network, its optimiser, and one `update` a minibatch."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -52,9 +54,26 @@ class Learner:
             loss = self.loss(*batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.limit_gradient()
         self.optimizer.step()
         self.updates += 1
         return loss.detach()
+
+    def limit_gradient(self) -> None:
+        """Change the gradient before the optimiser sees it; here it stays as it is."""
+
+    def acting(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
+        """Return `network`, this learner's or a part of it, computed in the learner's precision.
+
+        While that is still `auto`, in float32.
+        """
+
+        def values(observation: Tensor) -> Tensor:
+            low = self.precision == "bfloat16"
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=low):
+                return network(observation)
+
+        return values
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that `restore` needs to go on: weights and optimiser's moments."""

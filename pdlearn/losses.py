@@ -91,6 +91,39 @@ def td_target(
     return (reward_t + discount_t * value).detach()
 
 
+def lambda_returns(
+    reward_t: Tensor, discount_t: Tensor, value: Tensor, last: Tensor, lambda_: float
+) -> Tensor:
+    """Return the λ-returns `[T, E]` of a roll-out of T steps of E copies (Peng's Q(λ)).
+
+        G_t = r_t + d_t (λ G_t+1 + (1 - λ) V_t+1),   G_T = V_T,   V_t = max Q(s_t)
+
+    `reward_t` and `discount_t` `[T, E]` follow the action of step t; the discount is 0 after an
+    end or a lost life. `value` `[T + 1, E]` holds V_0 to V_T. Where `last` `[T, E]`, observation t
+    ended its episode and its action is void: there G_t = V_t, so that a time limit bootstraps from
+    the observation it cut at, and nothing passes from one episode into another.
+
+    Source: Gallici et al. 2024, "Simplifying deep temporal difference learning", section 4.
+    Raises ValueError for other shapes and for `lambda_` outside 0..1.
+    """
+    steps, shapes = len(reward_t), [list(x.shape) for x in (reward_t, discount_t, value, last)]
+    wanted = [[*reward_t.shape]] * 2 + [[steps + 1, *reward_t.shape[1:]], [*reward_t.shape]]
+    if reward_t.ndim != 2 or shapes != wanted:
+        raise ValueError(
+            "expected rewards and discounts [T, E], values [T + 1, E] and last [T, E]; "
+            f"got {', '.join(map(str, shapes))}"
+        )
+    if not 0 <= lambda_ <= 1:
+        raise ValueError(f"expected lambda_ in 0..1; got {lambda_}")
+    returns = torch.empty_like(reward_t)
+    following = value[steps]  # G_t+1
+    for t in reversed(range(steps)):
+        ahead = lambda_ * following + (1 - lambda_) * value[t + 1]
+        following = torch.where(last[t], value[t], reward_t[t] + discount_t[t] * ahead)
+        returns[t] = following
+    return returns.detach()
+
+
 def td_error(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
     """Return Q(s, a) - target `[B]` for values `[B, A]`, int64 actions `[B]` and targets `[B]`."""
     if q_tm1.ndim != 2 or action_tm1.shape != q_tm1.shape[:1] or target.shape != q_tm1.shape[:1]:

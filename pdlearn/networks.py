@@ -38,6 +38,7 @@ MULTI_SIZES = {
     "multi10": Size(64, 64, 64, 1500),
 }
 CONTROLLER_UNITS = 128  # each game's own hidden layer, in both multi-game sizes
+NORMALIZATIONS = ("none", "layer")
 
 
 def size_by_name(name: str, several_games: bool = False) -> Size:
@@ -61,11 +62,20 @@ class Torso(nn.Module):
     """The layers from an observation to the hidden layer `fc1`: how every network here begins.
 
     `observation_shape` `(4, 84, 84)` builds the three convolutions, `(D,)` a first hidden layer of
-    as many units as `fc1` has. Raises ValueError for anything else.
+    as many units as `fc1` has. `normalization` "layer" gives every hidden layer zero mean and unit
+    variance before its ReLU, over all of an example's channels and pixels (Ba et al. 2016). It has
+    no parameters, so the count stays the paper's. Raises ValueError for anything else.
     """
 
-    def __init__(self, widths: Size, observation_shape: tuple[int, ...]):
+    def __init__(
+        self, widths: Size, observation_shape: tuple[int, ...], normalization: str = "none"
+    ):
         super().__init__()
+        if normalization not in NORMALIZATIONS:
+            raise ValueError(
+                f"unknown normalization {normalization!r}; expected {' or '.join(NORMALIZATIONS)}"
+            )
+        self.normalization = normalization
         self.observation_shape = tuple(observation_shape)
         self.pixels = self.observation_shape == (4, 84, 84)
         if self.pixels:
@@ -97,19 +107,20 @@ class Torso(nn.Module):
     def first_features(self, observation: Tensor) -> Tensor:
         """Return the first layer's activations: `[B, C1, 20, 20]` of pixels, else `[B, fc1]`."""
         if not self.pixels:
-            return F.relu(self.fc0(observation.float()))
+            return activation(self.fc0(observation.float()), self.normalization)
         # Frames stay 0..255, which bfloat16 holds exactly; the 1/255 goes into the weights,
         # a tensor some hundred times smaller than a minibatch of frames.
         x = channels_last(observation)
-        return F.relu(F.conv2d(x, self.conv1.weight / 255, self.conv1.bias, stride=4))
+        x = F.conv2d(x, self.conv1.weight / 255, self.conv1.bias, stride=4)
+        return activation(x, self.normalization)
 
     def features(self, observation: Tensor) -> Tensor:
         """Return the activations of the hidden layer `fc1`, `[B, fc1]`."""
         x = self.first_features(observation)
         if self.pixels:
-            x = F.relu(self.conv2(x))  # [B, C2, 9, 9]
-            x = F.relu(self.conv3(x)).flatten(1)  # [B, C3 * 7 * 7]
-        return F.relu(self.fc1(x))
+            x = activation(self.conv2(x), self.normalization)  # [B, C2, 9, 9]
+            x = activation(self.conv3(x), self.normalization).flatten(1)  # [B, C3 * 7 * 7]
+        return activation(self.fc1(x), self.normalization)
 
 
 class QNetwork(Torso):
@@ -125,9 +136,10 @@ class QNetwork(Torso):
         size: str = "teacher",
         observation_shape: tuple[int, ...] = (4, 84, 84),
         generator: torch.Generator | None = None,
+        normalization: str = "none",
     ):
         widths = size_by_name(size)
-        super().__init__(widths, observation_shape)
+        super().__init__(widths, observation_shape, normalization)
         self.num_actions = num_actions
         self.size = size
         self.out = nn.Linear(widths.fc1, num_actions)
@@ -153,12 +165,16 @@ class MultiGameNetwork(Torso):
         size: str = "multi3",
         observation_shape: tuple[int, ...] = (4, 84, 84),
         generator: torch.Generator | None = None,
+        normalization: str = "none",
     ):
         widths = size_by_name(size, several_games=True)
-        super().__init__(widths, observation_shape)
+        super().__init__(widths, observation_shape, normalization)
         self.size = size
         self.controllers = nn.ModuleDict(
-            {game: Controller(widths.fc1, count) for game, count in num_actions.items()}
+            {
+                game: Controller(widths.fc1, count, normalization)
+                for game, count in num_actions.items()
+            }
         )
         if generator is not None:
             self.reset_parameters(generator)
@@ -177,14 +193,15 @@ class MultiGameNetwork(Torso):
 class Controller(nn.Module):
     """One game's own layers: a hidden layer of 128 units and one value an action (table A2)."""
 
-    def __init__(self, inputs: int, num_actions: int):
+    def __init__(self, inputs: int, num_actions: int, normalization: str = "none"):
         super().__init__()
+        self.normalization = normalization
         self.fc2 = nn.Linear(inputs, CONTROLLER_UNITS)
         self.out = nn.Linear(CONTROLLER_UNITS, num_actions)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return float32 values `[B, A]` for the torso's features `[B, fc1]`."""
-        return in_float32(self.out, F.relu(self.fc2(features)))
+        return in_float32(self.out, activation(self.fc2(features), self.normalization))
 
 
 class OneGame(nn.Module):
@@ -205,11 +222,18 @@ def network_for(
     size: str,
     observation_shape: tuple[int, ...],
     generator: torch.Generator | None = None,
+    normalization: str = "none",
 ) -> QNetwork | MultiGameNetwork:
     """Return a network for the games of `num_actions`: a `QNetwork` for one, else one for all."""
     if len(num_actions) == 1:
-        return QNetwork(*num_actions.values(), size, observation_shape, generator)
-    return MultiGameNetwork(num_actions, size, observation_shape, generator)
+        (count,) = num_actions.values()
+        return QNetwork(count, size, observation_shape, generator, normalization)
+    return MultiGameNetwork(num_actions, size, observation_shape, generator, normalization)
+
+
+def activation(x: Tensor, normalization: str) -> Tensor:
+    """Return the ReLU of a hidden layer's sums `[B, ...]`, of their layer norm if so asked."""
+    return F.relu(F.group_norm(x, 1) if normalization == "layer" else x)
 
 
 def in_float32(layer: nn.Linear, features: Tensor) -> Tensor:

@@ -91,7 +91,9 @@ class OnlineDistillation(Run):
         card = self.teaching.agent().card
         shape = tuple(card["observation_shape"])
         generator = torch.Generator().manual_seed(seed)
-        network = QNetwork(len(card["actions"]), self.config.size, shape, generator)
+        network = QNetwork(
+            len(card["actions"]), self.config.size, shape, generator, self.config.normalization
+        )
         return StudentLearner(self.config, network.to(self.device), self.precision)
 
     # What a run says of itself.
@@ -141,7 +143,11 @@ class OnlineDistillation(Run):
     def agent(self, student: str | None = None) -> Agent:
         """Return the student of that name, as `student_1`, as it stands; none means the first."""
         learner = self.learner if student is None else self.students[student]
-        card = self.teaching.agent().card | {"size": self.config.size, "made": self.made()}
+        card = self.teaching.agent().card | {
+            "size": self.config.size,
+            "normalization": self.config.normalization,
+            "made": self.made(),
+        }
         return Agent(learner.network, card)
 
     def save(self) -> None:

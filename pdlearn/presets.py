@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, fields, replace
 
 SHARES = ("discount", "epsilon", "epsilon_start", "epsilon_final", "evaluation_epsilon",
-          "collection_epsilon", "warmup_share", "student_share")  # fmt: skip
+          "collection_epsilon", "warmup_share", "student_share", "lambda_")  # fmt: skip
 MAY_BE_ZERO = ("learn_start_steps", "updates_per_hour")  # of the counts
 
 
@@ -81,6 +81,60 @@ class TeacherConfig(Settings):
     """episodes of an evaluation while training"""
     evaluation_epsilon: float = 0.05
     """exploration while evaluating"""
+    normalization: str = "layer"
+    """layer, or none: of every hidden layer before its ReLU"""
+
+
+@dataclass(frozen=True)
+class PQNConfig(Settings):
+    """How a teacher is trained by parallel Q-learning (Gallici et al. 2024)."""
+
+    size: str = "teacher"
+    """teacher, or net1 to net5; multi3 or multi10 for several games"""
+    agent_steps: int = 5_000_000
+    """agent steps in all copies of the game together, and of all games together"""
+    num_envs: int = 128
+    """copies of each game played side by side"""
+    rollout_steps: int = 32
+    """agent steps of each copy before each round of minibatches"""
+    epochs: int = 2
+    """times that each transition of a roll-out is learnt"""
+    minibatch: int = 128
+    """transitions a minibatch"""
+    lambda_: float = 0.65
+    """decay of the λ-returns: 0 looks one step ahead, 1 to the roll-out's end"""
+    discount: float = 0.99
+    """gamma"""
+    optimizer: str = "adam"
+    """adam or rmsprop"""
+    learning_rate: float = 2.5e-4
+    """learning rate at the first update"""
+    learning_rate_final: float = 5e-6
+    """learning rate at the last update (linear decay)"""
+    optimizer_epsilon: float = 1e-5
+    """added to the denominator (adam) or inside the root (rmsprop)"""
+    max_gradient_norm: float = 10.0
+    """a longer gradient is scaled down to this norm"""
+    epsilon_start: float = 1.0
+    """exploration at the first step"""
+    epsilon_final: float = 0.01
+    """exploration after the decay"""
+    epsilon_decay_steps: int = 250_000
+    """agent steps of linear decay"""
+    longest_hold_steps: int = 1
+    """a random action is held for up to so many steps (1: plain epsilon-greedy)"""
+    clip_reward: bool = True
+    """learn from the sign of rewards (scores stay raw)"""
+    end_on_life_loss: bool = True
+    """a lost life gives discount 0 (the game goes on)"""
+    evaluation_period_steps: int = 500_000
+    """agent steps between evaluations"""
+    evaluation_episodes: int = 10
+    """episodes of an evaluation while training"""
+    evaluation_epsilon: float = 0.05
+    """exploration while evaluating"""
+    normalization: str = "layer"
+    """layer, or none: of every hidden layer before its ReLU"""
 
 
 @dataclass(frozen=True)
@@ -119,6 +173,8 @@ class DistillConfig(Settings):
     """exploration while recording"""
     student_share: float = 0.0
     """share of recorded steps that the student takes (0 in the paper); the teacher labels all"""
+    normalization: str = "none"
+    """none (the paper's), or layer: of every hidden layer before its ReLU"""
 
     def settled(self) -> "DistillConfig":
         """Return the same settings with a step size, where they leave it to the network's size.
@@ -164,7 +220,21 @@ TEACHER_BUDGETS = {
         learning_rate=2.5e-4, learning_rate_final=2.5e-4, optimizer_epsilon=0.01 / 32**2,
         target_period_updates=2_500,
         epsilon_final=0.1, epsilon_decay_steps=1_000_000,
-        evaluation_period_steps=250_000, evaluation_episodes=30,
+        evaluation_period_steps=250_000, evaluation_episodes=30, normalization="none",
+    ),
+}  # fmt: skip
+
+PQN_BUDGETS = {
+    "smoke": PQNConfig(
+        agent_steps=2_000, num_envs=8, rollout_steps=16, minibatch=64, epsilon_decay_steps=1_000,
+        evaluation_period_steps=2_000, evaluation_episodes=1,
+    ),
+    "fast": PQNConfig(),
+    "full": PQNConfig(agent_steps=10_000_000, epsilon_decay_steps=1_000_000),
+    # The published settings for Atari (Gallici et al. 2024, table of appendix), 50 million steps.
+    "paper": PQNConfig(
+        agent_steps=50_000_000, epsilon_final=0.001, epsilon_decay_steps=5_000_000,
+        learning_rate_final=2.5e-4,
     ),
 }  # fmt: skip
 

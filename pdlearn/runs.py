@@ -137,7 +137,7 @@ class Run:
             self._restore()
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            settings = {**self.facts(), **self.settings()}
+            settings = {"kind": self.kind, **self.facts(), **self.settings()}
             (self.folder / "config.json").write_text(json.dumps(settings, indent=1) + "\n")
         self.started = self.saved = time.monotonic()
         try:

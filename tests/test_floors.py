@@ -29,11 +29,12 @@ FLOORS = [
         "evaluation",
         "clips",
         "recordings",
-        "player",
+        "actor",
+        "qlearning",
         "compressed",
         "prioritized",
     },
-    {"dqn", "distill", "online"},
+    {"dqn", "pqn", "distill", "online"},
     {"zoo", "foreign"},
     {
         "report",
@@ -60,7 +61,8 @@ NEIGHBOURS = {
     "online": {"dqn", "distill"},  # a DQN that learns, and the students of its best
     "compressed": {"memory"},  # the same, smaller and slower
     "prioritized": {"memory"},  # the same, drawn unevenly
-    "player": {"memory", "prioritized"},  # what it plays fills one
+    "actor": {"memory", "prioritized"},  # what it plays fills one
+    "qlearning": {"evaluation"},  # chooses the best agent
     "bench": {"bench_sb3"},
     "tour": {"report"},
     "commands": {"bench", "experiments", "lessons", "teachers", "tour"},

@@ -11,6 +11,7 @@ from test_dqn import TINY as TINY_TEACHER
 from test_dqn import without_clocks
 
 from pdlearn import cli, networks
+from pdlearn.actor import ReplayActor
 from pdlearn.catch import CELL
 from pdlearn.checkpoints import CheckpointError, load_agent, load_whole
 from pdlearn.dqn import QLearner, Teaching
@@ -18,7 +19,6 @@ from pdlearn.evaluation import evaluate
 from pdlearn.games import joint_score
 from pdlearn.memory import Transitions
 from pdlearn.networks import MultiGameNetwork, parameter_count
-from pdlearn.player import Player
 from pdlearn.presets import EvalConfig
 
 GAMES = [CATCH, MIRRORED]
@@ -87,7 +87,7 @@ def test_one_number_for_several_games_is_their_human_normalised_mean():
 
 def test_games_advance_in_turn_and_every_minibatch_is_of_the_next_game(monkeypatch):
     played, learnt = [], []
-    advance = Player.advance
+    advance = ReplayActor.advance
 
     def note_step(self, epsilon):
         played.append(self)
@@ -100,7 +100,7 @@ def test_games_advance_in_turn_and_every_minibatch_is_of_the_next_game(monkeypat
         learnt.append((game, bool((top > bottom).float().mean() > 0.5)))
         return torch.zeros((), requires_grad=True)
 
-    monkeypatch.setattr(Player, "advance", note_step)
+    monkeypatch.setattr(ReplayActor, "advance", note_step)
     monkeypatch.setattr(QLearner, "loss", note_batch)
     *_, row = teaching(replace(TINY, priority_exponent=0.0))
     assert row["agent_steps"] == 1_200 == len(played) * TINY.num_envs

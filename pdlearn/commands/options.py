@@ -98,15 +98,20 @@ def config_of_run(
     `part` names settings within settings: the teacher's of an online run. A setting that the run
     did not know yet has its default.
     """
-    path = folder / "config.json"
-    if not path.exists():
-        raise ValueError(f"{folder}: no run to resume here (it has no config.json)")
-    saved = json.loads(path.read_text())
+    saved = settings_of_run(folder)
     settings_then = saved if part is None else saved.get(part, {})
     begun = {key: settings_then[key] for key in describe(config) if key in settings_then}
     if agent_steps is not None:
         begun["agent_steps"] = agent_steps
     return with_settings(type(config)(**begun), settings), saved["seed"]
+
+
+def settings_of_run(folder: Path) -> dict:
+    """Return what the run in `folder` was begun with; raise ValueError if there is none."""
+    path = folder / "config.json"
+    if not path.exists():
+        raise ValueError(f"{folder}: no run to resume here (it has no config.json)")
+    return json.loads(path.read_text())
 
 
 def refuse_overwriting(folder: Path, resume: Path | None) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -17,17 +17,21 @@ from pdlearn.commands.options import (
     device_by_name,
     known_game,
     refuse_overwriting,
+    settings_of_run,
     slug,
     with_settings,
 )
 from pdlearn.games import GAMES
-from pdlearn.presets import TEACHER_BUDGETS
+from pdlearn.presets import PQN_BUDGETS, TEACHER_BUDGETS
+
+Method = Literal["dqn", "pqn"]
 
 
 def teach(
     games: Games = (),
     all_games: Annotated[bool, tyro.conf.arg(name="all")] = False,
     joint: bool = False,
+    method: Method = "dqn",
     budget: Budget = "fast",
     agent_steps: int | None = None,
     minutes: float = math.inf,
@@ -48,6 +52,7 @@ def teach(
     Args:
         games: among the ten games, or a Gymnasium id with discrete actions
         all_games: all ten games
+        method: dqn (replay memory) or pqn (many copies, no memory); --resume knows its own
         joint: one network of size multi3 for several games (multi10 with --set size=multi10)
         budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)
         agent_steps: agent steps in all (default: the budget's)
@@ -60,16 +65,18 @@ def teach(
         slice_minutes: how long each of several games runs before it is another's turn
         settings: other settings of the budget, as in --set n_step=1 double=True
     """
+    budgets = {"dqn": TEACHER_BUDGETS, "pqn": PQN_BUDGETS}
     if games and all_games:
         raise ValueError("expected --all, or games by name; got both")
     if (all_games or len(games) > 1) and not joint:
         if resume is not None:
             raise ValueError("expected no --resume with several games: it is implied")
-        arguments = ["--budget", budget, "--seed", str(seed), "--device", device_by_name(device)]
+        arguments = ["--method", method, "--budget", budget, "--seed", str(seed)]
+        arguments += ["--device", device_by_name(device)]
         if agent_steps is not None:
             arguments += ["--agent-steps", str(agent_steps)]
         if settings:
-            with_settings(TEACHER_BUDGETS[budget], settings)
+            with_settings(budgets[method][budget], settings)
             arguments += ["--set", *settings]
         names = [known_game(game) for game in games] or list(GAMES)
         folders = {name: (folder or Path("runs")) / f"teach-{name}-{seed}" for name in names}
@@ -83,8 +90,12 @@ def teach(
 
     from pdlearn.dqn import Teaching
     from pdlearn.networks import size_by_name
+    from pdlearn.pqn import PQN
 
-    config = TEACHER_BUDGETS[budget]
+    if resume is not None:
+        method = "pqn" if settings_of_run(resume).get("kind") == PQN.kind else "dqn"
+    loop = PQN if method == "pqn" else Teaching
+    config = budgets[method][budget]
     if joint:
         config = dataclasses.replace(config, size="multi3")
     config = with_settings(config, settings)
@@ -95,7 +106,7 @@ def teach(
     size_by_name(config.size, several_games=joint)
     folder = resume or folder or Path("runs", f"teach-{'-'.join(map(slug, games))}-{seed}")
     refuse_overwriting(folder, resume)
-    run = Teaching(
+    run = loop(
         games, config, seed=seed, device=device_by_name(device), folder=folder,
         resume=resume is not None, minutes=minutes,
     )  # fmt: skip

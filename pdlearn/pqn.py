@@ -1,0 +1,194 @@
+"""Parallel Q-learning: no replay memory, no target network (Gallici et al. 2024, PQN).
+
+Many copies of the game play a roll-out of a few steps each; its transitions are learnt twice,
+in shuffled minibatches, towards λ-returns; then they are forgotten.
+
+    128 copies ──32 steps──▶ roll-out ──λ-returns──▶ 64 minibatches of 128 ──▶ next roll-out
+
+The values noted while acting serve as targets, and layer normalisation keeps them from diverging.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pdlearn import envs
+from pdlearn.actor import Scores, learnt_outcome
+from pdlearn.learner import Learner
+from pdlearn.losses import lambda_returns, td_error
+from pdlearn.networks import MultiGameNetwork, QNetwork
+from pdlearn.presets import PQNConfig
+from pdlearn.qlearning import QLearning, epsilon_at
+from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, steps_from
+
+TEAMS = 2  # of copies, that take turns: one team's emulators work while the other's values are due
+
+
+class PQNLearner(Learner):
+    """A Q-network that learns λ-returns; it needs no target network."""
+
+    def loss(
+        self, observation: Tensor, action: Tensor, target: Tensor, valid: Tensor, network: nn.Module
+    ) -> Tensor:
+        """Return half the mean squared error of Q(s, a), `valid` 0 where the action was void.
+
+        `network` is the part that plays the minibatch's game; the rest are `[B, ...]`.
+        """
+        error = td_error(network(observation), action, target) * valid
+        return 0.5 * error.square().mean()
+
+    def learning_rate(self) -> float:
+        """Return the learning rate of the next update: a line from the first to the last."""
+        config = self.config
+        whole = config.agent_steps * config.epochs / config.minibatch
+        done = min(self.updates / whole, 1.0)
+        return config.learning_rate + done * (config.learning_rate_final - config.learning_rate)
+
+    def limit_gradient(self) -> None:
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_gradient_norm)
+
+
+class Rollout:
+    """The newest `rollout_steps` of all copies of one game, on the device that learns.
+
+    The copies are two teams that take turns, so that inference overlaps emulation. Step T is the
+    first of the next roll-out: its values bootstrap this one.
+    """
+
+    def __init__(
+        self,
+        game: str,
+        network: Callable[[Tensor], Tensor],
+        config: PQNConfig,
+        generator: torch.Generator,
+        seed: int,
+    ):
+        self.config = config
+        self.score = Scores(config.num_envs)
+        seeds = envs.env_seeds(seed, "teach", config.num_envs)
+        teams = np.array_split(np.arange(config.num_envs), min(TEAMS, config.num_envs))
+        self._teams = [slice(team[0], team[-1] + 1) for team in teams]
+        self._trackers = [EpisodeTracker(len(team)) for team in teams]
+        self._policies = [
+            EpsilonGreedy(network, config.epsilon_start, generator, config.longest_hold_steps)
+            for _ in teams
+        ]
+        games = [envs.make(game, len(team)) for team in teams]
+        self._plays = [
+            steps_from(env, policy, seeds[team])
+            for env, policy, team in zip(games, self._policies, self._teams, strict=True)
+        ]
+        self._newest: list[Step] = []
+        time_, copies, device = config.rollout_steps, config.num_envs, generator.device
+        shape, num_actions = games[0].observation_shape, games[0].num_actions
+        dtype = torch.uint8 if len(shape) == 3 else torch.float32
+        self.observation = torch.empty(time_, copies, *shape, dtype=dtype, device=device)
+        self.action = torch.empty(time_, copies, dtype=torch.int64, device=device)
+        self.q = torch.empty(time_ + 1, copies, num_actions, device=device)
+        # Rewards, discounts and `last` are collected on the CPU and moved once a roll-out.
+        self._outcome = torch.empty(3, time_, copies)
+
+    def play(self, epsilon: float) -> int:
+        """Play the next roll-out with exploration `epsilon`; return how many episodes ended."""
+        for policy in self._policies:
+            policy.epsilon = epsilon
+        if not self._newest:
+            self._newest = [next(play) for play in self._plays]
+        ended = 0
+        for time_ in range(self.config.rollout_steps):
+            for team, play in enumerate(self._plays):
+                ended += self._store(time_, team)
+                self._newest[team] = next(play)
+        for team, step in zip(self._teams, self._newest, strict=True):
+            self.q[-1, team] = step.q
+        return ended
+
+    def _store(self, time_: int, team: int) -> int:
+        step, copies = self._newest[team], self._teams[team]
+        self.observation[time_, copies] = step.observation
+        self.action[time_, copies] = step.action
+        self.q[time_, copies] = step.q
+        outcome = np.stack([*learnt_outcome(step, self.config), step.last])
+        self._outcome[:, time_, copies] = torch.from_numpy(outcome.astype(np.float32))
+        return self.score.add(self._trackers[team], step)
+
+    def minibatches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """Draw every transition once an epoch; yield (observation, action, target, valid)."""
+        config = self.config
+        reward, discount, last = self._outcome.to(self.q.device, non_blocking=True)
+        target = lambda_returns(reward, discount, self.q.max(2).values, last.bool(), config.lambda_)
+        columns = [x.flatten(0, 1) for x in (self.observation, self.action, target, 1 - last)]
+        count = len(columns[0])
+        for _ in range(config.epochs):
+            order = torch.randperm(count, generator=generator, device=self.q.device)
+            for chosen in order[: count // config.minibatch * config.minibatch].split(
+                config.minibatch
+            ):
+                yield tuple(column[chosen] for column in columns)
+
+    def close(self) -> None:
+        """Close the game's copies."""
+        for play in self._plays:
+            play.close()
+
+
+class PQN(QLearning):
+    """Train a teacher by parallel Q-learning; see `QLearning` for rows and `Run` for keywords.
+
+    A row a roll-out. Several games play their roll-outs in turn, and minibatches are of each game
+    in turn. `num_envs` and `rollout_steps` are of each game, all else counts them together.
+
+    A resumed run begins new games; at most a roll-out is lost.
+    Raises ValueError as `QLearning` does, and for a minibatch larger than a roll-out.
+    """
+
+    kind = "pqn"
+
+    def __init__(self, game, config: PQNConfig, **keywords):
+        if config.minibatch > config.num_envs * config.rollout_steps:
+            raise ValueError(
+                f"expected a minibatch of at most num_envs x rollout_steps = "
+                f"{config.num_envs * config.rollout_steps}; got {config.minibatch}"
+            )
+        super().__init__(game, config, **keywords)
+
+    def make_learner(self, network: QNetwork | MultiGameNetwork) -> PQNLearner:
+        return PQNLearner(self.config, network, self.precision)
+
+    def rows(self) -> Iterator[dict]:
+        config = self.config
+        network = self.learner.network
+        parts = {game: network.for_game(game) if self.several else network for game in self.envs}
+        rollouts = {
+            game: Rollout(game, self.learner.acting(part), config, self.generator, self.env_seed)
+            for game, part in parts.items()
+        }
+        rollout_steps = config.num_envs * config.rollout_steps
+        try:
+            while self.agent_steps < config.agent_steps:
+                begun, before = time.monotonic(), self.agent_steps
+                for rollout in rollouts.values():
+                    self.episodes += rollout.play(epsilon_at(config, self.agent_steps))
+                    self.agent_steps += rollout_steps
+                streams = [
+                    zip(rollout.minibatches(self.generator), itertools.repeat(parts[game]))
+                    for game, rollout in rollouts.items()
+                ]
+                losses = [
+                    self.learner.update(*batch, part)
+                    for turn in zip(*streams, strict=True)
+                    for batch, part in turn
+                ]
+                played = self.agent_steps - before
+                finished = self.agent_steps >= config.agent_steps
+                due = finished or self.passed(config.evaluation_period_steps, played)
+                scores = {game: rollout.score.mean for game, rollout in rollouts.items()}
+                rate = played / (time.monotonic() - begun)
+                yield self.row(torch.stack(losses).mean().item(), scores, due, rate)
+        finally:
+            for rollout in rollouts.values():
+                rollout.close()

@@ -1,0 +1,146 @@
+"""What the Q-learning loops share: the games, the agent's card, evaluations and the best agent."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from pdlearn import envs
+from pdlearn.checkpoints import Agent, save_agent
+from pdlearn.evaluation import evaluate
+from pdlearn.games import joint_score
+from pdlearn.learner import Learner
+from pdlearn.networks import MultiGameNetwork, QNetwork, network_for
+from pdlearn.presets import EvalConfig, PQNConfig, TeacherConfig
+from pdlearn.runs import Run
+
+
+def epsilon_at(config: TeacherConfig | PQNConfig, agent_steps: int) -> float:
+    """Return the exploration after `agent_steps`: linear from start to final, then constant."""
+    done = min(agent_steps / config.epsilon_decay_steps, 1.0)
+    return config.epsilon_start + done * (config.epsilon_final - config.epsilon_start)
+
+
+class QLearning(Run):
+    """Train one network on a game, or on several; `DQN` and `PQN` say how it plays and learns.
+
+    A row holds: agent_steps, updates, episodes, epsilon, loss, score (mean of the newest training
+    episodes, at least 20 and at least one a copy), evaluation (mean score of a few episodes, when
+    one was due), best_evaluation, steps_per_second, seconds. The agent of the best evaluation is
+    kept beside the last one, as `best.safetensors`; that evaluation chose it, so score it afresh.
+
+    For each of several games columns score_GAME and evaluation_GAME follow, of which score and
+    evaluation are `joint_score`.
+
+    Raises ValueError for no game, for one named twice, for games that show different things, and
+    for a size that does not suit the number of games.
+    """
+
+    def __init__(self, game: str | Sequence[str], config: TeacherConfig | PQNConfig, **keywords):
+        super().__init__(config, **keywords)
+        games = [game] if isinstance(game, str) else list(game)
+        if not games or len(set(games)) < len(games):
+            raise ValueError(f"expected different games; got {', '.join(games) or 'none'}")
+        self.envs = {game: _closed_copy(game) for game in games}  # for what they say of the games
+        _refuse_different_sights(self.envs)
+        self.several = len(games) > 1
+        network = network_for(
+            {game: env.num_actions for game, env in self.envs.items()}, config.size,
+            self.envs[games[0]].observation_shape, torch.Generator().manual_seed(self.seed),
+            config.normalization,
+        )  # fmt: skip
+        self.learner = self.make_learner(network.to(self.device))
+        self.episodes = 0
+        self.best_evaluation = -math.inf
+
+    def make_learner(self, network: QNetwork | MultiGameNetwork) -> Learner:
+        """Return what learns `network`."""
+        raise NotImplementedError
+
+    def facts(self) -> dict:
+        games = list(self.envs)
+        named = {"games": games} if self.several else {"game": games[0]}
+        return named | {"seed": self.seed}
+
+    def counts(self) -> dict:
+        samples = self.learner.updates * self.config.minibatch
+        more = {"episodes": self.episodes, "best_evaluation": self.best_evaluation}
+        return super().counts() | more | {"samples": samples}
+
+    def carry_on(self, counts: dict) -> None:
+        super().carry_on(counts)
+        self.episodes = counts["episodes"]
+        self.best_evaluation = counts["best_evaluation"]
+
+    def agent(self) -> Agent:
+        actions = {game: list(env.action_names) for game, env in self.envs.items()}
+        game, env = next(iter(self.envs.items()))
+        card = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
+        card |= {
+            "size": self.learner.network.size,
+            "normalization": self.learner.network.normalization,
+            "observation_shape": list(env.observation_shape),
+            "preprocessing": env.preprocessing,
+            "made": self.made(),
+        }
+        return Agent(self.learner.network, card)
+
+    def row(self, loss: float, scores: dict[str, float], evaluation_due: bool, rate: float) -> dict:
+        """Return the row of what happened since the last one; judge the agent if it is due."""
+        evaluations = self._evaluate() if evaluation_due else dict.fromkeys(scores, math.nan)
+        row = {
+            "agent_steps": self.agent_steps,
+            "updates": self.learner.updates,
+            "episodes": self.episodes,
+            "epsilon": round(epsilon_at(self.config, self.agent_steps), 4),
+            "loss": loss,
+            "score": joint_score(scores),
+            "evaluation": joint_score(evaluations),
+            "best_evaluation": self.best_evaluation,
+            "steps_per_second": rate,
+            "seconds": self.seconds,
+        }
+        if self.several:
+            row |= {f"score_{game}": score for game, score in scores.items()}
+            row |= {f"evaluation_{game}": score for game, score in evaluations.items()}
+        return row
+
+    def passed(self, period_steps: int, newest_steps: int) -> bool:
+        """Return whether the `newest_steps` reached or passed a multiple of `period_steps`."""
+        return self.agent_steps % period_steps < newest_steps
+
+    def _evaluate(self) -> dict[str, float]:
+        """Return each game's mean score; keep the agent if it is the best so far."""
+        config = EvalConfig(
+            episodes=self.config.evaluation_episodes, epsilon=self.config.evaluation_epsilon
+        )
+        # New games every time: the best of many evaluations must not be the best on one draw.
+        seed = self.seed + self.agent_steps
+        agent = self.agent()
+        results = {game: evaluate(agent.for_game(game), config, seed) for game in self.envs}
+        means = {game: result.mean for game, result in results.items()}
+        if joint_score(means) >= self.best_evaluation:
+            self.best_evaluation = joint_score(means)
+            if self.folder is not None:
+                cards = {game: result.card() for game, result in results.items()}
+                chosen_by = cards if self.several else next(iter(cards.values()))
+                best = Agent(agent.network, agent.card | {"chosen_by": chosen_by})
+                save_agent(self.folder / "best.safetensors", best)
+        return means
+
+
+def _closed_copy(game: str) -> envs.Environment:
+    env = envs.make(game, 1)
+    env.close()
+    return env
+
+
+def _refuse_different_sights(games: dict[str, envs.Environment]) -> None:
+    """Raise ValueError unless a single network can look at all `games`."""
+    first, *others = games.values()
+    for env in others:
+        if env.observation_shape != first.observation_shape:
+            raise ValueError(
+                f"expected games that show the same; observations are {env.observation_shape} in "
+                f"{env.name!r} and {first.observation_shape} in {first.name!r}"
+            )
