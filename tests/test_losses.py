@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from pdlearn.losses import (
     kl_loss,
+    lambda_returns,
     mse_loss,
     nll_loss,
     reverse_kl_loss,
@@ -486,3 +487,69 @@ def test_the_target_refuses_wrong_shapes_and_names_them(
         )
     shapes = [s for s in (reward_shape, discount_shape, q_shape, online_shape) if s is not None]
     assert all(str(list(shape)) in str(raised.value) for shape in shapes)
+
+
+# λ-returns, worked by hand: one copy, λ = 1/2, γ = 1/2, V = 8 10 12 14 at times 0 to 3.
+V = torch.tensor([[8.0], [10.0], [12.0], [14.0]])
+R = torch.tensor([[1.0], [2.0], [3.0]])
+GAMMA = torch.full((3, 1), 0.5)
+NEVER = torch.zeros(3, 1, dtype=torch.bool)
+G2 = 3 + 0.5 * 14.0  # 10, bootstrapped where the roll-out stops
+
+
+def column(*numbers):
+    return torch.tensor(numbers).unsqueeze(1)
+
+
+@pytest.mark.parametrize(
+    "discount, last, expected",
+    [
+        pytest.param(
+            GAMMA, NEVER,
+            (1 + 0.25 * (10 + 2 + 0.25 * (12 + G2)), 2 + 0.25 * (12 + G2), G2), id="no end",
+        ),
+        pytest.param(column(0.5, 0.0, 0.5), NEVER, (1 + 0.25 * (10 + 2), 2, G2), id="life lost"),
+        pytest.param(
+            column(0.5, 0.0, 0.5), column(False, False, True), (1 + 0.25 * (10 + 2), 2, 12),
+            id="game over, then a void step",
+        ),
+        pytest.param(
+            GAMMA, column(False, False, True), (1 + 0.25 * (10 + 2 + 0.5 * 12), 2 + 0.5 * 12, 12),
+            id="time limit, then a void step",
+        ),
+        pytest.param(
+            GAMMA, column(True, False, False), (8, 2 + 0.25 * (12 + G2), G2),
+            id="the roll-out begins with a void step",
+        ),
+        pytest.param(
+            column(0.5, 0.5, 0.0), NEVER, (1 + 0.25 * (10 + 2 + 0.25 * (12 + 3)),
+            2 + 0.25 * (12 + 3), 3), id="game over at the roll-out's last step",
+        ),
+    ],
+)  # fmt: skip
+def test_lambda_returns_are_those_worked_by_hand(discount, last, expected):
+    returns = lambda_returns(R, discount, V, last, 0.5)
+    assert returns.squeeze(1).tolist() == pytest.approx(list(expected))
+
+
+def test_lambda_returns_span_one_step_and_all_steps():
+    one = lambda_returns(R, GAMMA, V, NEVER, 0.0).squeeze(1)
+    assert one.tolist() == [1 + 5, 2 + 6, 3 + 7]
+    whole = lambda_returns(R, GAMMA, V, NEVER, 1.0).squeeze(1)
+    assert whole.tolist() == [1 + 0.5 * (2 + 0.5 * 10), 2 + 0.5 * 10, 10]
+
+
+def test_lambda_returns_keep_copies_apart():
+    other = lambda_returns(10 * R, GAMMA, 3 * V, ~NEVER, 0.5)
+    both = lambda_returns(
+        torch.cat([R, 10 * R], 1), torch.cat([GAMMA, GAMMA], 1), torch.cat([V, 3 * V], 1),
+        torch.cat([NEVER, ~NEVER], 1), 0.5,
+    )  # fmt: skip
+    assert torch.equal(both, torch.cat([lambda_returns(R, GAMMA, V, NEVER, 0.5), other], 1))
+
+
+def test_lambda_returns_refuse_other_shapes_and_lambdas():
+    with pytest.raises(ValueError, match=r"values \[T \+ 1, E\].*\[3, 1\], \[3, 1\], \[3, 1\]"):
+        lambda_returns(R, GAMMA, V[1:], NEVER, 0.5)
+    with pytest.raises(ValueError, match="expected lambda_ in 0..1; got 1.5"):
+        lambda_returns(R, GAMMA, V, NEVER, 1.5)

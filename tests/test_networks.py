@@ -10,6 +10,7 @@ from pdlearn.networks import (
     SIZES,
     MultiGameNetwork,
     QNetwork,
+    activation,
     parameter_count,
     size_by_name,
 )
@@ -362,3 +363,39 @@ def test_a_misspelt_teacher_is_recognised():
 def test_an_unknown_size_is_refused_in_one_line_that_lists_all_sizes():
     with pytest.raises(ValueError, match="sizes: teacher, net1, net2, net3, net4, net5$"):
         size_by_name("net6")
+
+
+def test_normalization_has_no_parameters():
+    plain, normalized = QNetwork(6), QNetwork(6, normalization="layer")
+    assert parameter_count(normalized) == parameter_count(plain) == 1_687_206
+    assert list(normalized.state_dict()) == list(plain.state_dict())
+
+
+def test_a_normalized_layer_has_zero_mean_and_unit_variance_before_its_relu():
+    for shape in ((5, 3, 7, 7), (5, 64)):
+        x = 3 + 10 * torch.randn(shape)
+        flat = x.flatten(1)
+        mean, variance = flat.mean(1, keepdim=True), flat.var(1, keepdim=True, unbiased=False)
+        expected = ((flat - mean) / variance.sqrt()).relu().view(shape)
+        torch.testing.assert_close(activation(x, "layer"), expected, rtol=1e-3, atol=1e-3)
+        assert torch.equal(activation(x, "none"), x.relu())
+
+
+def test_every_hidden_layer_is_normalized(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "pdlearn.networks.activation", lambda x, how: seen.append((x.shape[1], how)) or x.relu()
+    )
+    QNetwork(6, normalization="layer")(frames())
+    assert seen == [(width, "layer") for width in (32, 64, 64, 512)]
+    seen.clear()
+    MultiGameNetwork({"pong": 6, "freeway": 3}, normalization="layer")(frames(), "pong")
+    assert seen == [(width, "layer") for width in (32, 64, 64, 512, 128)]
+    seen.clear()
+    QNetwork(2, "net3", (5,), normalization="layer")(torch.randn(3, 5))
+    assert seen == [(64, "layer"), (64, "layer")]
+
+
+def test_an_unknown_normalization_is_refused():
+    with pytest.raises(ValueError, match="unknown normalization 'batch'; expected none or layer"):
+        QNetwork(6, normalization="batch")
