@@ -14,23 +14,31 @@ from statistics import median
 
 import numpy as np
 import torch
+from torch import nn
 
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.dqn import QLearner, Teaching
 from pdlearn.evaluation import TEAMS, play_episodes
+from pdlearn.learner import Learner
 from pdlearn.memory import States, Transitions
 from pdlearn.networks import QNetwork
 from pdlearn.optimizers import keep_freed_memory
-from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, EvalConfig
+from pdlearn.pqn import PQN, PQNLearner
+from pdlearn.presets import DISTILL_BUDGETS, PQN_BUDGETS, TEACHER_BUDGETS, EvalConfig
 
 GAME = "pong"
+NUM_ACTIONS = 6
 ROUNDS = 5
-TEACHER = replace(
-    TEACHER_BUDGETS["fast"], minibatch=128, samples_per_step=8.0, priority_exponent=0.0, n_step=3,
-    memory_steps=50_000, learn_start_steps=2_000, agent_steps=10**9, evaluation_period_steps=10**9,
-)  # fmt: skip
+ENDLESS = dict(agent_steps=10**9, evaluation_period_steps=10**9)
+DQN_CONFIG = replace(
+    TEACHER_BUDGETS["fast"], memory_steps=50_000, learn_start_steps=2_000, **ENDLESS
+)
+PQN_CONFIG = replace(PQN_BUDGETS["fast"], **ENDLESS)
+PEER_CONFIG = replace(
+    DQN_CONFIG, minibatch=128, samples_per_step=8.0, priority_exponent=0.0, n_step=3
+)
 STUDENT = replace(DISTILL_BUDGETS["fast"], steps_per_hour=20_000, updates_per_hour=10**6)
 EVALUATION = EvalConfig(episodes=10**5)
 TEAM = EVALUATION.num_envs // TEAMS
@@ -48,30 +56,41 @@ def measure(
 ) -> list[Figure]:
     """Return (name, value, unit, note) for every figure, each measured for `seconds` in all.
 
-    The teacher loop learns 8 samples an agent step, as Nature DQN and its successors do. Ceilings
-    imply: 1 / (1/environment + 8/learning) for the teacher, the bare student step for
-    distillation, 1 / (1/environment + 1/deciding) for evaluation, both with one team's copies on
-    all processors. `on_slice` is told how many of the `slice_count(peer)` slices are done.
+    Both teacher loops learn two samples an agent step. Their ceiling is
+    1 / (1/environment + 1/acting + 2/learning), each part alone with the loop's copies, minibatch
+    and precision, on all processors. Distillation's is the bare student step; evaluation's is
+    1 / (1/environment + 1/acting) of one team's copies. With the peer sb3 the DQN is measured a
+    second time, at the peer's 8 samples a step. `on_slice` is told how many of the
+    `slice_count(peer)` slices are done.
     """
     keep_freed_memory()
-    learner = QLearner(TEACHER, QNetwork(6).to(device), "auto")
-    student = StudentLearner(STUDENT, QNetwork(6, STUDENT.size).to(device), "auto")
-    learning, student_step = _learning(learner), _student_step(student)
-    next(learning), next(student_step)  # decides the precision that the loops use too
+    dqn = QLearner(DQN_CONFIG, _network(DQN_CONFIG).to(device), "auto")
+    pqn = PQNLearner(PQN_CONFIG, _network(PQN_CONFIG).to(device), "auto")
+    student = StudentLearner(STUDENT, QNetwork(NUM_ACTIONS, STUDENT.size).to(device), "auto")
+    dqn_step, pqn_step, student_step = _dqn_step(dqn), _pqn_step(pqn), _student_step(student)
+    for step in (dqn_step, pqn_step, student_step):
+        next(step)  # decides the precision that the loops use too
+    evaluated = _untrained("teacher", device).network
     probes = {
-        "environment": _environment(TEACHER.num_envs),
-        "learning": learning,
-        "teacher loop": _teaching(device, learner.precision),
+        "dqn environment": _environment(DQN_CONFIG.num_envs),
+        "dqn acting": _acting(dqn.acting(dqn.network), device, DQN_CONFIG.num_envs),
+        "dqn learning": dqn_step,
+        "dqn loop": _loop(Teaching, DQN_CONFIG, device, dqn.precision),
+        "pqn environment": _environment(PQN_CONFIG.num_envs),
+        "pqn acting": _acting(pqn.acting(pqn.network), device, PQN_CONFIG.num_envs),
+        "pqn learning": pqn_step,
+        "pqn loop": _loop(PQN, PQN_CONFIG, device, pqn.precision),
         "student step": student_step,
         "distillation": _distilling(device, student.precision),
         "evaluation environment": _environment(TEAM),
-        "deciding": _deciding(device, TEAM),
+        "evaluation acting": _acting(evaluated, device, TEAM),
         "evaluation": _evaluating(device),
     }
     if peer == "sb3":
         from pdlearn.bench_sb3 import sb3_steps
 
-        probes["sb3 teacher loop"] = sb3_steps(GAME, device)
+        probes["dqn loop, 8 samples"] = _loop(Teaching, PEER_CONFIG, device, dqn.precision)
+        probes["sb3 dqn loop"] = sb3_steps(GAME, device)
     rates = {name: np.zeros(ROUNDS) for name in probes}
     slices = itertools.count(1)
     for probe in probes.values():
@@ -81,48 +100,60 @@ def measure(
         on_slice(next(slices))
     for probe in probes.values():
         probe.close()
-    return _figures(rates, learner.precision, student.precision)
+    precisions = (learner.precision for learner in (dqn, pqn, student))
+    return _figures(rates, *precisions)
 
 
 def slice_count(peer: str = "none") -> int:
     """Return how many slices of time `measure` takes."""
-    return ROUNDS * (9 if peer == "sb3" else 8)
+    return ROUNDS * (15 if peer == "sb3" else 13)
 
 
-def _figures(rates: dict[str, np.ndarray], precision: str, student_precision: str) -> list[Figure]:
-    """Return the figures of the rounds' rates `[ROUNDS]` by probe."""
-    loop, spent = rates["teacher loop"], TEACHER.samples_per_step / rates["learning"]
-    loop_ceiling = 1 / (1 / rates["environment"] + spent)
-    play_ceiling = 1 / (1 / rates["evaluation environment"] + 1 / rates["deciding"])
-    minibatch = f"minibatch {TEACHER.minibatch}, {precision}"
-    student = f"{STUDENT.size}, minibatch {STUDENT.minibatch}, {student_precision}"
-    per_second = [
-        ("environment", rates["environment"], "steps/s", f"{TEACHER.num_envs} copies"),
-        ("learning", rates["learning"], "samples/s", minibatch),
-        ("teacher loop", loop, "steps/s", "acting, storing, sampling, 8 samples learnt a step"),
-        ("student step", rates["student step"], "samples/s", student),
-        ("distillation", rates["distillation"], "samples/s", "sampling and learning"),
-        ("evaluation", rates["evaluation"], "steps/s", f"{TEAMS} teams of {TEAM} copies"),
+def _figures(rates: dict[str, np.ndarray], *precisions: str) -> list[Figure]:
+    """Return the figures of the rounds' rates `[ROUNDS]` by probe.
+
+    `precisions` are those of DQN, PQN and the student.
+    """
+    dqn, pqn, student = (
+        f"minibatch {config.minibatch}, {precision}"
+        for config, precision in zip((DQN_CONFIG, PQN_CONFIG, STUDENT), precisions, strict=True)
+    )
+    notes = {
+        "dqn environment": ("steps/s", f"{DQN_CONFIG.num_envs} copies"),
+        "dqn acting": ("steps/s", f"{DQN_CONFIG.num_envs} copies"),
+        "dqn learning": ("samples/s", dqn),
+        "dqn loop": ("steps/s", "acting, storing, sampling, 2 samples learnt a step"),
+        "pqn environment": ("steps/s", f"{PQN_CONFIG.num_envs} copies"),
+        "pqn acting": ("steps/s", f"{PQN_CONFIG.num_envs} copies"),
+        "pqn learning": ("samples/s", pqn),
+        "pqn loop": ("steps/s", "acting, 2 samples learnt a step"),
+        "student step": ("samples/s", f"{STUDENT.size}, {student}"),
+        "distillation": ("samples/s", "sampling and learning"),
+        "evaluation": ("steps/s", f"{TEAMS} teams of {TEAM} copies"),
+        "dqn loop, 8 samples": ("steps/s", f"minibatch {PEER_CONFIG.minibatch}"),
+        "sb3 dqn loop": ("steps/s", "Stable-Baselines3 DQN, 8 samples a step"),
+    }
+    figures = [(name, median(rates[name]), *note) for name, note in notes.items() if name in rates]
+    ceilings = {
+        "dqn loop": _ceiling(rates, "dqn", DQN_CONFIG.samples_per_step),
+        "pqn loop": _ceiling(rates, "pqn", PQN_CONFIG.epochs),
+        "distillation": rates["student step"],
+        "evaluation": _ceiling(rates, "evaluation", 0),
+    }
+    figures += [
+        (f"{name} share", 100 * median(rates[name] / ceiling), "%", f"of {median(ceiling):.0f}")
+        for name, ceiling in ceilings.items()
     ]
-    shares = [
-        ("teacher loop share", loop / loop_ceiling, f"of {median(loop_ceiling):.0f} steps/s"),
-        (
-            "distillation share", rates["distillation"] / rates["student step"],
-            "of the bare student step",
-        ),
-        (
-            "evaluation share", rates["evaluation"] / play_ceiling,
-            f"of {median(play_ceiling):.0f} steps/s",
-        ),
-    ]  # fmt: skip
-    figures = [(name, median(rate), unit, note) for name, rate, unit, note in per_second]
-    figures += [(name, 100 * median(share), "%", note) for name, share, note in shares]
-    if "sb3 teacher loop" in rates:
-        peer = rates["sb3 teacher loop"]
-        note = "Stable-Baselines3 DQN, 8 samples a step"
-        figures.append(("sb3 teacher loop", median(peer), "steps/s", note))
-        figures.append(("teacher loop over sb3", median(loop / peer), "times", ""))
+    if "sb3 dqn loop" in rates:
+        times = median(rates["dqn loop, 8 samples"] / rates["sb3 dqn loop"])
+        figures.append(("dqn loop over sb3", times, "times", "both at 8 samples a step"))
     return figures
+
+
+def _ceiling(rates: dict[str, np.ndarray], loop: str, samples: float) -> np.ndarray:
+    """Return the steps/s `[ROUNDS]` that the parts of `loop` would allow, one after another."""
+    seconds = 1 / rates[f"{loop} environment"] + 1 / rates[f"{loop} acting"]
+    return 1 / (seconds + (samples / rates[f"{loop} learning"] if samples else 0))
 
 
 def _rate(probe: Probe, seconds: float, device: str) -> float:
@@ -153,36 +184,50 @@ def _frames(minibatch: int, device: torch.device | str) -> torch.Tensor:
     return torch.randint(0, 256, (minibatch, 4, 84, 84), dtype=torch.uint8, device=device)
 
 
-def _learning(learner: QLearner) -> Probe:
+def _network(config) -> QNetwork:
+    generator = torch.Generator().manual_seed(0)
+    return QNetwork(NUM_ACTIONS, config.size, (4, 84, 84), generator, config.normalization)
+
+
+def _dqn_step(learner: QLearner) -> Probe:
     n, device = learner.config.minibatch, learner.device
     batch = Transitions(
         _frames(n, device), torch.zeros(n, dtype=torch.int64, device=device),
         torch.zeros(n, device=device), torch.ones(n, device=device), _frames(n, device),
     )  # fmt: skip
-    while True:
-        learner.update(batch)
-        yield n
+    yield from _learn(learner, batch)
+
+
+def _pqn_step(learner: PQNLearner) -> Probe:
+    n, device = learner.config.minibatch, learner.device
+    action = torch.zeros(n, dtype=torch.int64, device=device)
+    target, valid = torch.zeros(n, device=device), torch.ones(n, device=device)
+    yield from _learn(learner, _frames(n, device), action, target, valid, learner.network)
 
 
 def _student_step(learner: StudentLearner) -> Probe:
     n, device = learner.config.minibatch, learner.device
-    batch = States(_frames(n, device), torch.randn(n, 6, device=device))
+    batch = States(_frames(n, device), torch.randn(n, NUM_ACTIONS, device=device))
+    yield from _learn(learner, batch)
+
+
+def _learn(learner: Learner, *batch) -> Probe:
     while True:
-        learner.update(batch)
-        yield n
+        learner.update(*batch)
+        yield learner.config.minibatch
 
 
-def _teaching(device: str, precision: str) -> Probe:
-    run = Teaching(GAME, TEACHER, device=device, precision=precision)
-    run.row_steps = 10 * TEACHER.num_envs
+def _loop(method: type[Teaching | PQN], config, device: str, precision: str) -> Probe:
+    run = method(GAME, config, device=device, precision=precision)
+    run.row_steps = 10 * config.num_envs
     rows = (row["agent_steps"] for row in run if row["updates"] > 0)
     for before, now in itertools.pairwise(rows):
         yield now - before
 
 
 def _untrained(size: str, device: str) -> Agent:
-    network = QNetwork(6, size, generator=torch.Generator().manual_seed(0)).to(device)
-    facts = {"game": GAME, "actions": ["NOOP"] * 6, "observation_shape": [4, 84, 84]}
+    network = QNetwork(NUM_ACTIONS, size, generator=torch.Generator().manual_seed(0)).to(device)
+    facts = {"game": GAME, "actions": ["NOOP"] * NUM_ACTIONS, "observation_shape": [4, 84, 84]}
     return Agent(network, {**facts, "size": size, "preprocessing": envs.PREPROCESSING})
 
 
@@ -193,8 +238,9 @@ def _distilling(device: str, precision: str) -> Probe:
         yield (now - before) * STUDENT.minibatch
 
 
-def _deciding(device: str, num_envs: int) -> Probe:
-    network = _untrained("teacher", device).network
+def _acting(
+    network: nn.Module | Callable[[torch.Tensor], torch.Tensor], device: str, num_envs: int
+) -> Probe:
     observation = _frames(num_envs, "cpu")
     while True:
         with torch.no_grad():

@@ -10,23 +10,25 @@ from pdlearn import bench
 
 def rates(**others):
     given = {
-        "environment": 1000.0, "learning": 4000.0, "teacher loop": 250.0,
+        "dqn environment": 1000.0, "dqn acting": 2000.0, "dqn learning": 4000.0, "dqn loop": 400.0,
+        "pqn environment": 2000.0, "pqn acting": 4000.0, "pqn learning": 8000.0, "pqn loop": 900.0,
         "student step": 8000.0, "distillation": 6000.0,
-        "evaluation environment": 3000.0, "deciding": 1500.0, "evaluation": 800.0,
+        "evaluation environment": 3000.0, "evaluation acting": 1500.0, "evaluation": 800.0,
     }  # fmt: skip
     return {name: np.full(bench.ROUNDS, rate) for name, rate in (given | others).items()}
 
 
 def figures(given) -> dict[str, float]:
-    return {name: value for name, value, _, _ in bench._figures(given, "float32", "float32")}
+    return {name: value for name, value, _, _ in bench._figures(given, *["float32"] * 3)}
 
 
 def test_shares_are_of_the_ceilings_that_the_parts_imply():
     shown = figures(rates())
-    # A step takes 1/1000 s to play and 8/4000 s to learn: 333.3 steps/s at best.
-    assert shown["teacher loop share"] == pytest.approx(75.0)
+    # A step takes 1/1000 s to play, 1/2000 s to choose and 2/4000 s to learn: 500 steps/s at best.
+    assert shown["dqn loop share"] == pytest.approx(80.0)
+    assert shown["pqn loop share"] == pytest.approx(90.0)
     assert shown["distillation share"] == pytest.approx(75.0)
-    # 1/3000 s to play and 1/1500 s to decide: 1000 steps/s at best.
+    # 1/3000 s to play and 1/1500 s to choose: 1000 steps/s at best.
     assert shown["evaluation share"] == pytest.approx(80.0)
 
 
@@ -42,10 +44,10 @@ def test_a_slow_round_that_slows_all_alike_leaves_the_shares():
 
 
 def test_a_peer_is_compared_within_each_round():
-    given = rates(**{"sb3 teacher loop": 100.0})
+    given = rates(**{"dqn loop, 8 samples": 250.0, "sb3 dqn loop": 100.0})
     for rate in given.values():
         rate *= np.array([0.2, 1, 1, 1, 0.2])
-    assert figures(given)["teacher loop over sb3"] == pytest.approx(2.5)
+    assert figures(given)["dqn loop over sb3"] == pytest.approx(2.5)
 
 
 def test_a_rate_is_what_was_done_over_the_time_it_took(monkeypatch):
@@ -65,7 +67,7 @@ def test_a_rate_is_what_was_done_over_the_time_it_took(monkeypatch):
 def test_the_slices_are_counted(monkeypatch):
     seen = []
     monkeypatch.setattr(bench, "_rate", lambda probe, seconds, device: 1.0)
-    for name in ("_teaching", "_distilling"):  # the two that fill a memory first
+    for name in ("_loop", "_distilling"):  # those that play first
         monkeypatch.setattr(bench, name, lambda *_: (n for n in [1, 1]))
     bench.measure("cpu", 1.0, on_slice=seen.append)
     assert seen == list(range(1, bench.slice_count() + 1))

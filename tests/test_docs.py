@@ -96,5 +96,5 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
 
 def test_the_bench_rows_are_ratios_to_ceilings_of_the_same_run():
     figures = {row["figure"]: float(row["value"]) for row in rows("bench.csv")}
-    for name in ("teacher loop share", "distillation share", "evaluation share"):
+    for name in ("dqn loop share", "pqn loop share", "distillation share", "evaluation share"):
         assert 0 < figures[name] <= 130

@@ -26,11 +26,11 @@ def without_clocks(rows):
 
 def test_it_learns_catch_from_pixels():
     config = replace(
-        TINY, num_envs=16, agent_steps=16_000, minibatch=64, epochs=4, epsilon_decay_steps=6_000,
-        learning_rate=1e-3, lambda_=0.9,
+        TINY, num_envs=16, agent_steps=20_480, minibatch=64, epochs=4, epsilon_decay_steps=10_000,
+        learning_rate=1e-3, learning_rate_final=1e-5,
     )  # fmt: skip
     run = PQN(CATCH, config, seed=1, precision="float32")
-    assert list(run)[-1]["agent_steps"] >= 16_000
+    assert list(run)[-1]["agent_steps"] == 20_480
     assert evaluate(run.agent(), EvalConfig(episodes=60, epsilon=0.0)).mean > 0.8
 
 
