@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from pdlearn import envs
-from pdlearn.memory import Memory
-from pdlearn.presets import PQNConfig, TeacherConfig
-from pdlearn.prioritized import PrioritizedMemory
+from pdlearn.presets import DQNConfig, PQNConfig
+from pdlearn.replay.memory import Memory
+from pdlearn.replay.prioritized import PrioritizedMemory
 from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, steps
 
 
@@ -37,7 +37,7 @@ class Scores:
         return float(np.mean(self._scores)) if self._scores else math.nan
 
 
-def learnt_outcome(step: Step, config: TeacherConfig | PQNConfig) -> tuple[np.ndarray, np.ndarray]:
+def learnt_outcome(step: Step, config: DQNConfig | PQNConfig) -> tuple[np.ndarray, np.ndarray]:
     """Return the reward and the discount, `[E]` each, to learn from after `step`."""
     reward = np.sign(step.reward) if config.clip_reward else step.reward
     ended = step.terminated
@@ -53,7 +53,7 @@ class ReplayActor:
         self,
         game: str,
         network: Callable[[Tensor], Tensor],
-        config: TeacherConfig,
+        config: DQNConfig,
         generator: torch.Generator,
         seed: int,
     ):
@@ -65,7 +65,7 @@ class ReplayActor:
         )
         self._tracker = EpisodeTracker(config.num_envs)
         self._scores = Scores(config.num_envs)
-        self._play = steps(env, self._policy, seed, "teach")
+        self._play = steps(env, self._policy, seed, "train")
 
     def _make_memory(self, shape: tuple[int, ...], device: torch.device) -> Memory:
         config = self.config

@@ -16,8 +16,8 @@ from pdlearn.commands.lessons import lessons
 from pdlearn.commands.record import record
 from pdlearn.commands.reproduce import reproduce
 from pdlearn.commands.starts import starts
-from pdlearn.commands.teach import teach
 from pdlearn.commands.tour import tour
+from pdlearn.commands.train import train
 from pdlearn.commands.zoo import zoo
 
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status: 0, 2 for a bad input, 130 for Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     commands = {
-        "tour": tour, "teach": teach, "distill": distill, "record": record,
+        "tour": tour, "train": train, "distill": distill, "record": record,
         "starts": starts, "evaluate": evaluate, "zoo": zoo, "reproduce": reproduce,
         "lessons": lessons, "bench": bench,
     }  # fmt: skip

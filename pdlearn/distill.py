@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
-from pdlearn.compressed import CompressedMemory, too_large
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
-from pdlearn.memory import Memory, States
 from pdlearn.networks import network_for
 from pdlearn.presets import DistillConfig
-from pdlearn.recordings import begin_recording, record
+from pdlearn.replay.compressed import CompressedMemory, too_large
+from pdlearn.replay.memory import Memory, States
+from pdlearn.replay.recordings import begin_recording, record
 from pdlearn.runs import Run
 
 RECORD_ROW_STEPS = 2_000

@@ -1,6 +1,6 @@
 """The teacher's loop: deep Q-learning (Mnih et al. 2015).
 
-The recipe is a `TeacherConfig`: Nature's to the letter, or with double and n-step targets and
+The recipe is a `DQNConfig`: Nature's to the letter, or with double and n-step targets and
 larger minibatches. Several games are learnt by one network in turns, each from a memory of its own
 (Rusu et al. 2015, section 3.3: Multi-DQN); one game is the list of length one.
 """
@@ -17,18 +17,18 @@ from torch import Tensor
 from pdlearn.actor import ReplayActor
 from pdlearn.learner import Learner, load_part
 from pdlearn.losses import td_error, td_loss, td_target
-from pdlearn.memory import Transitions
 from pdlearn.networks import MultiGameNetwork, QNetwork
-from pdlearn.presets import TeacherConfig
+from pdlearn.presets import DQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
+from pdlearn.replay.memory import Transitions
 
 
-class QLearner(Learner):
+class DQNLearner(Learner):
     """A Q-network and the target network it bootstraps from."""
 
     def __init__(
         self,
-        config: TeacherConfig,
+        config: DQNConfig,
         network: QNetwork | MultiGameNetwork,
         precision: str = "float32",
     ):
@@ -72,7 +72,7 @@ class QLearner(Learner):
         load_part(self.target, "target.", tensors)
 
 
-class Teaching(QLearning):
+class DQN(QLearning):
     """Train a DQN teacher; see `QLearning` for rows and `Run` for keywords.
 
     A row every `row_steps` agent steps. Several games advance in turn, a vector step each, and
@@ -83,11 +83,11 @@ class Teaching(QLearning):
     Raises ValueError as `QLearning` does.
     """
 
-    kind = "teach"
+    kind = "dqn"
     row_steps = 2_000
 
-    def make_learner(self, network: QNetwork | MultiGameNetwork) -> QLearner:
-        return QLearner(self.config, network, self.precision)
+    def make_learner(self, network: QNetwork | MultiGameNetwork) -> DQNLearner:
+        return DQNLearner(self.config, network, self.precision)
 
     def rows(self) -> Iterator[dict]:
         config = self.config

@@ -27,11 +27,11 @@ from pdlearn.distill import (
     agreement,
     unseen_states,
 )
-from pdlearn.dqn import Teaching
+from pdlearn.dqn import DQN
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
-from pdlearn.presets import DistillConfig, EvalConfig, TeacherConfig, describe
-from pdlearn.recordings import begin_recording, record
+from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig, describe
+from pdlearn.replay.recordings import begin_recording, record
 from pdlearn.runs import Run
 
 
@@ -42,7 +42,7 @@ class OnlineDistillation(Run):
     means one student, of the run's own seed. They are judged together with the DQN, on the same
     games. `hours` follows from the DQN's agent steps: a round each.
 
-    Rows come while the DQN learns (`phase` "teach"), while its best plays ("record"), while the
+    Rows come while the DQN learns (`phase` "train"), while its best plays ("record"), while the
     students learn ("learn") and when all are judged ("judge"): phase, agent_steps (the DQN's),
     recorded_steps, updates (a student's), loss, agreement, seconds, and, when judged, the mean
     scores dqn, best_so_far (the DQN's high score), teacher (the network of that high score, judged
@@ -59,7 +59,7 @@ class OnlineDistillation(Run):
     def __init__(
         self,
         game: str,
-        teacher_config: TeacherConfig,
+        teacher_config: DQNConfig,
         config: DistillConfig,
         student_seeds: Sequence[int] = (),
         **keywords,
@@ -76,7 +76,7 @@ class OnlineDistillation(Run):
                 "expected 0"
             )
         super().__init__(dataclasses.replace(config.settled(), hours=rounds), **keywords)
-        self.teaching = Teaching(game, teacher_config, **keywords)
+        self.teacher_run = DQN(game, teacher_config, **keywords)
         self.student_seeds = list(student_seeds) or [self.seed]
         self.students = {f"student_{seed}": self._student(seed) for seed in self.student_seeds}
         if len(self.students) < len(self.student_seeds):
@@ -88,7 +88,7 @@ class OnlineDistillation(Run):
         self.dqn: float | None = None  # an evaluation that the students' has yet to join
 
     def _student(self, seed: int) -> StudentLearner:
-        card = self.teaching.agent().card
+        card = self.teacher_run.agent().card
         shape = tuple(card["observation_shape"])
         generator = torch.Generator().manual_seed(seed)
         network = QNetwork(
@@ -99,18 +99,18 @@ class OnlineDistillation(Run):
     # What a run says of itself.
 
     def facts(self) -> dict:
-        return self.teaching.facts() | {"student_seeds": self.student_seeds}
+        return self.teacher_run.facts() | {"student_seeds": self.student_seeds}
 
     def settings(self) -> dict:
-        return super().settings() | {"teacher": describe(self.teaching.config)}
+        return super().settings() | {"teacher": describe(self.teacher_run.config)}
 
     def counts(self) -> dict:
-        teaching = self.teaching.counts() | {"precision": self.teaching.learner.precision}
+        dqn = self.teacher_run.counts() | {"precision": self.teacher_run.learner.precision}
         return super().counts() | {
             "recorded_steps": self.recorded_steps,
             "skipped_rounds": self.skipped_rounds,
             "dqn": self.dqn,
-            "teaching": teaching,
+            "teacher_run": dqn,
         }
 
     def carry_on(self, counts: dict) -> None:
@@ -118,14 +118,14 @@ class OnlineDistillation(Run):
         self.recorded_steps = counts["recorded_steps"]
         self.skipped_rounds = counts["skipped_rounds"]
         self.dqn = counts["dqn"]
-        self.teaching.carry_on(counts["teaching"])
-        self.teaching.learner.precision = counts["teaching"]["precision"]
+        self.teacher_run.carry_on(counts["teacher_run"])
+        self.teacher_run.learner.precision = counts["teacher_run"]["precision"]
         for student in self.students.values():
             student.updates = counts["updates"]
 
     @property
-    def _parts(self) -> dict[str, Teaching | StudentLearner]:
-        return {"teaching": self.teaching, **self.students}
+    def _parts(self) -> dict[str, DQN | StudentLearner]:
+        return {"teacher_run": self.teacher_run, **self.students}
 
     def tensors(self) -> dict[str, Tensor]:
         parts = self._parts.items()
@@ -143,7 +143,7 @@ class OnlineDistillation(Run):
     def agent(self, student: str | None = None) -> Agent:
         """Return the student of that name, as `student_1`, as it stands; none means the first."""
         learner = self.learner if student is None else self.students[student]
-        card = self.teaching.agent().card | {
+        card = self.teacher_run.agent().card | {
             "size": self.config.size,
             "normalization": self.config.normalization,
             "made": self.made(),
@@ -163,16 +163,16 @@ class OnlineDistillation(Run):
             self._find_teacher()
         try:
             yield from self._catch_up()
-            if self.agent_steps >= self.teaching.config.agent_steps:
+            if self.agent_steps >= self.teacher_run.config.agent_steps:
                 return
-            with closing(self.teaching.rows()) as teaching:
-                for row in teaching:
-                    self.agent_steps = self.teaching.agent_steps
+            with closing(self.teacher_run.rows()) as dqn_rows:
+                for row in dqn_rows:
+                    self.agent_steps = self.teacher_run.agent_steps
                     if not math.isnan(row["evaluation"]):
                         self.dqn = row["evaluation"]
                         if self.dqn == row["best_evaluation"]:
                             self._follow(self._snapshot())
-                    yield self._row("teach")
+                    yield self._row("train")
                     yield from self._catch_up()
         finally:
             if self.teacher is not None:
@@ -180,7 +180,7 @@ class OnlineDistillation(Run):
 
     def _snapshot(self) -> Agent:
         """Return a copy of the DQN as it stands, which goes on learning."""
-        agent = self.teaching.agent()
+        agent = self.teacher_run.agent()
         return Agent(copy.deepcopy(agent.network).requires_grad_(False), agent.card)
 
     def _find_teacher(self) -> None:
@@ -188,7 +188,7 @@ class OnlineDistillation(Run):
         path = self.folder / "best.safetensors"
         if path.exists():
             best = load_agent(path, self.facts()["game"], self.device)
-            self.teaching.best_evaluation = best.card["chosen_by"]["mean"]
+            self.teacher_run.best_evaluation = best.card["chosen_by"]["mean"]
             self._follow(best)
 
     def _follow(self, teacher: Agent) -> None:
@@ -247,7 +247,7 @@ class OnlineDistillation(Run):
 
     def _judge(self) -> dict:
         """Return the row of the DQN's newest evaluation, its best's and its students'."""
-        taught = self.teaching.config
+        taught = self.teacher_run.config
         config = EvalConfig(episodes=taught.evaluation_episodes, epsilon=taught.evaluation_epsilon)
 
         def score(agent: Agent) -> float:
@@ -255,7 +255,7 @@ class OnlineDistillation(Run):
 
         scores = {name: score(self.agent(name)) for name in self.students}
         return self._row(
-            "judge", dqn=self.dqn, best_so_far=self.teaching.best_evaluation,
+            "judge", dqn=self.dqn, best_so_far=self.teacher_run.best_evaluation,
             teacher=score(self.teacher), student=sum(scores.values()) / len(scores),
             **(scores if len(scores) > 1 else {}),
         )  # fmt: skip

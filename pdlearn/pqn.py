@@ -69,7 +69,7 @@ class Rollout:
     ):
         self.config = config
         self.score = Scores(config.num_envs)
-        seeds = envs.env_seeds(seed, "teach", config.num_envs)
+        seeds = envs.env_seeds(seed, "train", config.num_envs)
         teams = np.array_split(np.arange(config.num_envs), min(TEAMS, config.num_envs))
         self._teams = [slice(team[0], team[-1] + 1) for team in teams]
         self._trackers = [EpisodeTracker(len(team)) for team in teams]

@@ -28,7 +28,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class TeacherConfig(Settings):
+class DQNConfig(Settings):
     """How a DQN teacher is trained."""
 
     size: str = "teacher"
@@ -199,14 +199,14 @@ class EvalConfig(Settings):
     """copies of the game, in two teams that take turns: one decides, the other's emulators work"""
 
 
-TEACHER_BUDGETS = {
-    "smoke": TeacherConfig(
+DQN_BUDGETS = {
+    "smoke": DQNConfig(
         agent_steps=2_000, num_envs=4, memory_steps=2_000, learn_start_steps=500,
         samples_per_step=1.0, epsilon_decay_steps=1_000,
         evaluation_period_steps=2_000, evaluation_episodes=1,
     ),
-    "fast": TeacherConfig(),
-    "full": TeacherConfig(
+    "fast": DQNConfig(),
+    "full": DQNConfig(
         agent_steps=10_000_000, num_envs=64, memory_steps=1_000_000, minibatch=256, double=True,
         samples_per_step=8.0, priority_exponent=0.0, n_step=3, learning_rate=2e-4,
         learning_rate_final=5e-5, optimizer_epsilon=1.5e-4, target_period_updates=1_000,
@@ -214,7 +214,7 @@ TEACHER_BUDGETS = {
     ),
     # Nature DQN to the letter (Mnih et al. 2015). Its loss is a sum over 32 transitions and ours a
     # mean; 0.01 / 32**2 inside the root of a mean is 0.01 inside the root of a sum.
-    "paper": TeacherConfig(
+    "paper": DQNConfig(
         agent_steps=50_000_000, num_envs=1, memory_steps=1_000_000, learn_start_steps=50_000,
         minibatch=32, samples_per_step=8.0, priority_exponent=0.0, n_step=1, optimizer="rmsprop",
         learning_rate=2.5e-4, learning_rate_final=2.5e-4, optimizer_epsilon=0.01 / 32**2,

@@ -11,11 +11,11 @@ from pdlearn.evaluation import evaluate
 from pdlearn.games import joint_score
 from pdlearn.learner import Learner
 from pdlearn.networks import MultiGameNetwork, QNetwork, network_for
-from pdlearn.presets import EvalConfig, PQNConfig, TeacherConfig
+from pdlearn.presets import DQNConfig, EvalConfig, PQNConfig
 from pdlearn.runs import Run
 
 
-def epsilon_at(config: TeacherConfig | PQNConfig, agent_steps: int) -> float:
+def epsilon_at(config: DQNConfig | PQNConfig, agent_steps: int) -> float:
     """Return the exploration after `agent_steps`: linear from start to final, then constant."""
     done = min(agent_steps / config.epsilon_decay_steps, 1.0)
     return config.epsilon_start + done * (config.epsilon_final - config.epsilon_start)
@@ -36,7 +36,7 @@ class QLearning(Run):
     for a size that does not suit the number of games.
     """
 
-    def __init__(self, game: str | Sequence[str], config: TeacherConfig | PQNConfig, **keywords):
+    def __init__(self, game: str | Sequence[str], config: DQNConfig | PQNConfig, **keywords):
         super().__init__(config, **keywords)
         games = [game] if isinstance(game, str) else list(game)
         if not games or len(set(games)) < len(games):

@@ -34,7 +34,7 @@ def hardware(device: torch.device) -> str:
 class Run:
     """Iterate over it to train: each item is a row of metrics, a dictionary.
 
-    `Teaching`, `Distillation` and `OnlineDistillation` are runs. `folder` None keeps everything in
+    `DQN`, `Distillation` and `OnlineDistillation` are runs. `folder` None keeps everything in
     memory; `resume` goes on from the folder's state; `minutes` stops early. The generator and the
     games' seeds follow from `seed`: on a CPU and with a fixed precision, the same seed gives the
     same numbers.

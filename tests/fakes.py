@@ -5,9 +5,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from pdlearn.catch import CELL, Catch
 from pdlearn.checkpoints import Agent
 from pdlearn.envs import Environment, Outcome
+from pdlearn.envs.catch import CELL, Catch
 from pdlearn.games import GAMES
 from pdlearn.networks import QNetwork
 

@@ -3,7 +3,7 @@
 import numpy as np
 from fakes import make_agent
 
-TEACHER = make_agent(0, by="teach")
+TEACHER = make_agent(0, by="dqn")
 STUDENT = make_agent(1, by="distill", config={"loss": "kl"})
 STATE = np.random.default_rng(0).integers(0, 256, (4, 84, 84), dtype=np.uint8)
 BLOCKS = np.stack([STATE, STATE[::-1]])[:, :, :12, :12].repeat(7, 2).repeat(7, 3)  # two states

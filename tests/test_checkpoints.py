@@ -417,7 +417,7 @@ def test_a_card_that_is_no_card_is_refused(tmp_path, card):
     assert "its card is damaged" in refusal(tmp_path / "state")
 
 
-@pytest.mark.parametrize("card", [{"kind": "teach"}, {}], ids=str)
+@pytest.mark.parametrize("card", [{"kind": "dqn"}, {}], ids=str)
 def test_a_file_that_holds_no_agent_is_refused(tmp_path, card):
     write_file(tmp_path / "state", agent().network.state_dict(), card)
     assert "expected an agent" in refusal(tmp_path / "state")

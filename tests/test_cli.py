@@ -50,32 +50,32 @@ def test_help_does_not_import_torch():
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    commands = "tour teach distill record starts evaluate zoo reproduce bench"
+    commands = "tour train distill record starts evaluate zoo reproduce bench"
     for command in commands.split():
         assert command in process.stdout
 
 
-def test_teach_leaves_a_run_and_resume_goes_on(at):
-    assert cli.main(["teach", CATCH, *SHORT]) == 0
-    folder = at / "runs" / "teach-pdlearn-Catch-v0-0"
+def test_train_leaves_a_run_and_resume_goes_on(at):
+    assert cli.main(["train", CATCH, *SHORT]) == 0
+    folder = at / "runs" / "train-pdlearn-Catch-v0-0"
     names = {path.name for path in folder.iterdir()}
     assert names == {"config.json", "metrics.csv", "state.safetensors", "agent.safetensors"}
     assert json.loads((folder / "config.json").read_text())["size"] == "net3"
-    assert cli.main(["teach", CATCH, "--resume", str(folder), "--agent-steps", "4000"]) == 0
+    assert cli.main(["train", CATCH, "--resume", str(folder), "--agent-steps", "4000"]) == 0
     lines = (folder / "metrics.csv").read_text().splitlines()
     assert lines[0].startswith("agent_steps,updates") and len(lines) == 3
     assert [line.split(",")[0] for line in lines[1:]] == ["2000", "4000"]
 
 
 def test_a_run_is_not_overwritten(at, capsys):
-    arguments = ["teach", CATCH, *SHORT, "--agent-steps", "200"]
+    arguments = ["train", CATCH, *SHORT, "--agent-steps", "200"]
     assert cli.main(arguments) == 0
     assert cli.main(arguments) == 2
     assert "already holds a run" in capsys.readouterr().err
 
 
 def test_the_whole_way_from_a_teacher_to_a_judged_student(at, capsys):
-    cli.main(["teach", CATCH, *SHORT, "--folder", "t"])
+    cli.main(["train", CATCH, *SHORT, "--folder", "t"])
     teacher = "t/agent.safetensors"
     cli.main(["record", CATCH, "play.rec", "--teacher", teacher, "--agent-steps", "500"])
     common = [CATCH, "--teacher", teacher, "--budget", "smoke", "--device", "cpu"]
@@ -95,7 +95,7 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
     monkeypatch.setitem(networks.MULTI_SIZES, "multi3", networks.SIZES["net3"])
     games = [CATCH, MIRRORED]
     for index, game in enumerate(games):
-        cli.main(["teach", game, *SHORT, "--agent-steps", "200", "--folder", f"t{index}"])
+        cli.main(["train", game, *SHORT, "--agent-steps", "200", "--folder", f"t{index}"])
     teachers = [f"--teacher=t{index}/agent.safetensors" for index in range(2)]
     common = ["--budget", "smoke", "--device", "cpu", *teachers]
     assert cli.main(["distill", *games, "--size", "multi3", *common]) == 0
@@ -116,7 +116,7 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["teach", "pongg"], "unknown game 'pongg'; did you mean 'pong'?"),
+        (["train", "pongg"], "unknown game 'pongg'; did you mean 'pong'?"),
         (["distill", "Pong"], "unknown game 'Pong'; did you mean 'pong'?"),
         (["distill", "pong", "--size", "net6"], "unknown size 'net6'; did you mean 'net"),
         (["distill"], "expected a game, as in `pdlearn distill pong`; got none"),
@@ -136,9 +136,9 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
         (["evaluate", "pong/techer"], "did you mean 'pong/teacher'?"),
         (["evaluate", "nowhere.safetensors"], "cannot be read (No such file or directory)"),
         (["evaluate", "pong/net3", "--episodes", "0"], "expected episodes of at least 1; got 0"),
-        (["teach", "pong", "--set", "gamma=1"], "unknown setting 'gamma=1'"),
-        (["teach", "pong", "--set", "n_step=two"], "expected n_step as int"),
-        (["teach", "pong", "--resume", "nowhere"], "no run to resume here"),
+        (["train", "pong", "--set", "gamma=1"], "unknown setting 'gamma=1'"),
+        (["train", "pong", "--set", "n_step=two"], "expected n_step as int"),
+        (["train", "pong", "--resume", "nowhere"], "no run to resume here"),
         (["distill", "pong", "--temperature", "0", "--budget", "smoke"], "temperature above 0"),
         (
             ["distill", "pong", "qbert", "--online", "--size", "multi3"],
@@ -156,8 +156,8 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
         (["distill", "pong", "--online", "--resume", "nowhere"], "no run to resume here"),
         (["distill", "pong", "--set", "student_share=2"], "student_share in 0..1; got 2.0"),
         (["distill", "pong", "--set", "learning_rate=fast"], "expected learning_rate as float"),
-        (["teach", "pong", "--set", "minibatch=0"], "expected minibatch of at least 1; got 0"),
-        (["teach", "pong", "--set", "discount=nan"], "expected discount in 0..1; got nan"),
+        (["train", "pong", "--set", "minibatch=0"], "expected minibatch of at least 1; got 0"),
+        (["train", "pong", "--set", "discount=nan"], "expected discount in 0..1; got nan"),
     ],
 )
 def test_a_bad_input_gets_one_sentence_and_status_2(at, capsys, arguments, sentence):
@@ -171,14 +171,14 @@ def test_distil_says_so_where_the_game_has_no_teacher(at, tmp_path, monkeypatch,
     monkeypatch.setattr(zoo, "FOLDER", tmp_path)
     assert cli.main(["distill", "qbert"]) == 2
     error = capsys.readouterr().err
-    assert "no teacher of 'qbert' is shipped; train one with `pdlearn teach qbert`" in error
+    assert "no teacher of 'qbert' is shipped; train one with `pdlearn train qbert`" in error
 
 
 TEACH_FOREVER = (
     "import pdlearn.runs; pdlearn.runs.SAVE_SECONDS = 0.0\n"
     "from pdlearn.cli import main\n"
     # Minutes end it even where the test was killed before it could.
-    f"raise SystemExit(main(['teach', {CATCH!r}, '--folder', 'r', '--agent-steps', '100000000',\n"
+    f"raise SystemExit(main(['train', {CATCH!r}, '--folder', 'r', '--agent-steps', '100000000',\n"
     "    '--minutes', '5',\n"
     "    '--budget', 'smoke', '--device', 'cpu', '--set', 'size=net3',\n"
     "    'evaluation_period_steps=1000000000']))"
@@ -231,7 +231,7 @@ def test_a_stopped_online_run_goes_on_where_it_was_saved(at, how):
     assert cli.main([*again, "--teacher-set", f"agent_steps={goal}"]) == 0
     after = read_file(at / "r" / "state.safetensors")[1]["counts"]
     assert after["agent_steps"] >= goal and after["updates"] > before["updates"]
-    assert after["teaching"]["updates"] > before["teaching"]["updates"]
+    assert after["teacher_run"]["updates"] > before["teacher_run"]["updates"]
 
 
 def wait_for_rows(folder: Path, count: int, process) -> None:
@@ -256,7 +256,7 @@ def test_a_stopped_run_goes_on_where_it_was_saved(at, how):
     before = read_file(at / "r" / "state.safetensors")[1]["counts"]
     assert before["agent_steps"] >= 2_000
     goal = before["agent_steps"] + 2_000
-    assert cli.main(["teach", CATCH, "--resume", "r", "--agent-steps", str(goal)]) == 0
+    assert cli.main(["train", CATCH, "--resume", "r", "--agent-steps", str(goal)]) == 0
     after = read_file(at / "r" / "state.safetensors")[1]["counts"]
     assert after["agent_steps"] >= goal and after["updates"] >= before["updates"]
     assert not list((at / "r").glob(".*.part")) or how == signal.SIGKILL
@@ -343,8 +343,8 @@ def test_reproduce_says_so_where_no_game_has_a_teacher(tmp_path, monkeypatch, ca
 def test_reproduce_online_leaves_curves_and_runs_none_twice(tmp_path, monkeypatch, capsys):
     tiny = {"size": "net5", "learn_start_steps": 100, "evaluation_period_steps": 1000}
     monkeypatch.setitem(
-        online.TEACHER_BUDGETS, "smoke",
-        dataclasses.replace(online.TEACHER_BUDGETS["smoke"], agent_steps=1000, **tiny),
+        online.DQN_BUDGETS, "smoke",
+        dataclasses.replace(online.DQN_BUDGETS["smoke"], agent_steps=1000, **tiny),
     )  # fmt: skip
     command = [
         "reproduce", "online", "--budget", "smoke", "--games", "pong", "--seeds", "0", "1",

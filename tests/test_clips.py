@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from pdlearn.checkpoints import Agent
-from pdlearn.clips import _to_palette, record_clip
 from pdlearn.networks import QNetwork
+from pdlearn.web.clips import _to_palette, record_clip
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,16 @@ import torch
 from fakes import AlternatingPolicy, TapeEnvironment, make_agent
 from test_memory import GAMMA, SCRIPT
 
-from pdlearn.compressed import CompressedMemory, compress, too_large
-from pdlearn.memory import Memory
-from pdlearn.recordings import begin_recording, record
+from pdlearn.replay.compressed import CompressedMemory, compress, too_large
+from pdlearn.replay.memory import Memory
+from pdlearn.replay.recordings import begin_recording, record
 from pdlearn.rollout import steps
 
 
 def filled(kind, capacity_steps, vector_steps):
     env = TapeEnvironment(SCRIPT)
     memory = kind(capacity_steps, 3, env.observation_shape, num_actions=2)
-    for step in islice(steps(env, AlternatingPolicy(), 0, "teach"), vector_steps):
+    for step in islice(steps(env, AlternatingPolicy(), 0, "train"), vector_steps):
         memory.add(step, step.reward, np.where(step.terminated, 0.0, GAMMA))
     return memory
 

@@ -10,13 +10,13 @@ from test_dqn import CATCH, LEARNING, without_clocks
 
 from pdlearn.checkpoints import Agent, load_agent, read_file
 from pdlearn.distill import Distillation, fingerprint
-from pdlearn.dqn import Teaching
+from pdlearn.dqn import DQN
 from pdlearn.evaluation import evaluate
 from pdlearn.losses import mse_loss
-from pdlearn.memory import Memory
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
-from pdlearn.recordings import begin_recording, record
+from pdlearn.replay.memory import Memory
+from pdlearn.replay.recordings import begin_recording, record
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], hours=2, steps_per_hour=400, updates_per_hour=30, minibatch=16
@@ -34,7 +34,7 @@ def some_teacher():
 
 @pytest.fixture(scope="module")
 def taught():
-    run = Teaching(CATCH, LEARNING, seed=1, precision="float32")
+    run = DQN(CATCH, LEARNING, seed=1, precision="float32")
     list(run)
     agent = run.agent()
     return Agent(agent.network.requires_grad_(False), agent.card)

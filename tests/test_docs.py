@@ -8,9 +8,10 @@ import pytest
 
 from pdlearn import zoo
 from pdlearn.commands.options import with_settings
-from pdlearn.presets import TEACHER_BUDGETS
-from pdlearn.zoo.ship import row_of
-from pdlearn.zoo.tables import built_pages, name_of_row, read_rows, recipe_list
+from pdlearn.presets import DQN_BUDGETS
+from pdlearn.publish.agents import built_pages, name_of_row, recipe_list
+from pdlearn.publish.ship import row_of
+from pdlearn.rows import read_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -57,10 +58,10 @@ def test_the_tables_of_the_pages_are_built_from_the_results():
 @pytest.mark.parametrize("name", [n for n in zoo.names() if n.endswith("/teacher")])
 def test_the_command_shown_for_a_teacher_gives_the_settings_on_its_card(name):
     game = name.split("/")[0]
-    (command,) = re.findall(rf"^pdlearn teach {game} .+", recipe_list(), re.M)
+    (command,) = re.findall(rf"^pdlearn train {game} .+", recipe_list(), re.M)
     words = command.split()
     settings = words[words.index("--set") + 1 :] if "--set" in words else []
-    shown = asdict(with_settings(TEACHER_BUDGETS["fast"], tuple(settings)))
+    shown = asdict(with_settings(DQN_BUDGETS["fast"], tuple(settings)))
     shown["agent_steps"] = int(words[words.index("--agent-steps") + 1])
     config = {"priority_exponent": 0.0} | zoo.load(name).card["made"]["config"]
     judged = {key for key in config if not key.startswith("evaluation_")}

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from pdlearn.checkpoints import CheckpointError, load_agent, read_file
-from pdlearn.dqn import QLearner, Teaching, epsilon_at
+from pdlearn.dqn import DQN, DQNLearner, epsilon_at
 from pdlearn.evaluation import evaluate
-from pdlearn.memory import Transitions
 from pdlearn.networks import QNetwork
-from pdlearn.presets import TEACHER_BUDGETS, EvalConfig, TeacherConfig
-from pdlearn.prioritized import PrioritizedMemory
+from pdlearn.presets import DQN_BUDGETS, DQNConfig, EvalConfig
+from pdlearn.replay.memory import Transitions
+from pdlearn.replay.prioritized import PrioritizedMemory
 
 CATCH = "pdlearn/Catch-v0"
 TINY = replace(
-    TEACHER_BUDGETS["smoke"], size="net3", num_envs=4, minibatch=16, learn_start_steps=200,
+    DQN_BUDGETS["smoke"], size="net3", num_envs=4, minibatch=16, learn_start_steps=200,
     agent_steps=2_000, memory_steps=1_000, evaluation_period_steps=10**9,
 )  # fmt: skip
 LEARNING = replace(
@@ -34,7 +34,7 @@ def without_clocks(rows):
 
 
 def test_it_learns_catch_from_pixels():
-    run = Teaching(CATCH, LEARNING, seed=1, precision="float32")
+    run = DQN(CATCH, LEARNING, seed=1, precision="float32")
     rows = list(run)
     assert rows[-1]["agent_steps"] == 12_000
     score = evaluate(run.agent(), EvalConfig(episodes=60, epsilon=0.0)).mean
@@ -42,7 +42,7 @@ def test_it_learns_catch_from_pixels():
 
 
 def test_it_learns_catch_from_what_surprised_it():
-    run = Teaching(CATCH, replace(LEARNING, priority_exponent=0.5), seed=1, precision="float32")
+    run = DQN(CATCH, replace(LEARNING, priority_exponent=0.5), seed=1, precision="float32")
     assert list(run)[-1]["agent_steps"] == 12_000
     assert evaluate(run.agent(), EvalConfig(episodes=60, epsilon=0.0)).mean > 0.8
 
@@ -50,7 +50,7 @@ def test_it_learns_catch_from_what_surprised_it():
 def test_what_was_learnt_has_the_priority_of_its_error(monkeypatch):
     told = []
     monkeypatch.setattr(PrioritizedMemory, "set_errors", lambda self, *pair: told.append(pair))
-    run = Teaching(CATCH, replace(TINY, priority_exponent=0.5), precision="float32")
+    run = DQN(CATCH, replace(TINY, priority_exponent=0.5), precision="float32")
     *_, row = run
     assert len(told) == row["updates"]
     assert all(row.shape == error.shape == (TINY.minibatch,) for row, error in told)
@@ -58,24 +58,24 @@ def test_what_was_learnt_has_the_priority_of_its_error(monkeypatch):
 
 
 def test_the_same_seed_gives_the_same_numbers():
-    runs = [list(Teaching(CATCH, TINY, seed=3, precision="float32")) for _ in range(2)]
+    runs = [list(DQN(CATCH, TINY, seed=3, precision="float32")) for _ in range(2)]
     assert without_clocks(runs[0]) == without_clocks(runs[1])
 
 
 def test_another_seed_gives_other_numbers():
-    runs = [list(Teaching(CATCH, TINY, seed=seed, precision="float32")) for seed in (3, 4)]
+    runs = [list(DQN(CATCH, TINY, seed=seed, precision="float32")) for seed in (3, 4)]
     assert without_clocks(runs[0]) != without_clocks(runs[1])
 
 
 def test_the_configured_number_of_samples_is_learnt_for_each_step():
-    run = Teaching(CATCH, replace(TINY, samples_per_step=2.0), precision="float32")
+    run = DQN(CATCH, replace(TINY, samples_per_step=2.0), precision="float32")
     *_, row = run
     owed = (TINY.agent_steps - TINY.learn_start_steps) * 2.0
     assert abs(row["updates"] * TINY.minibatch - owed) <= TINY.minibatch
 
 
 def test_epsilon_falls_linearly_and_then_stays():
-    config = TeacherConfig(epsilon_start=1.0, epsilon_final=0.1, epsilon_decay_steps=100)
+    config = DQNConfig(epsilon_start=1.0, epsilon_final=0.1, epsilon_decay_steps=100)
     values = [epsilon_at(config, steps) for steps in (0, 50, 100, 10_000)]
     assert values == pytest.approx([1.0, 0.55, 0.1, 0.1])
 
@@ -85,7 +85,7 @@ def test_the_step_size_is_smaller_in_the_last_quarter():
         TINY, agent_steps=1_000, samples_per_step=4.0, minibatch=10, learning_rate=0.1,
         learning_rate_final=0.01,
     )  # fmt: skip
-    learner = QLearner(config, QNetwork(2, "net3", (5,)))
+    learner = DQNLearner(config, QNetwork(2, "net3", (5,)))
     rates = []
     for learner.updates in (0, 299, 300, 400):
         rates.append(learner.learning_rate())
@@ -94,7 +94,7 @@ def test_the_step_size_is_smaller_in_the_last_quarter():
 
 def test_the_target_network_changes_only_every_so_many_updates():
     config = replace(TINY, target_period_updates=3)
-    learner = QLearner(config, QNetwork(2, "net3", (5,), torch.Generator().manual_seed(0)))
+    learner = DQNLearner(config, QNetwork(2, "net3", (5,), torch.Generator().manual_seed(0)))
     batch = Transitions(
         torch.randn(8, 5), torch.zeros(8, dtype=torch.int64), torch.ones(8), torch.ones(8),
         torch.randn(8, 5),
@@ -108,12 +108,12 @@ def test_the_target_network_changes_only_every_so_many_updates():
 
 
 def test_a_resumed_run_carries_on_counters_exploration_and_optimiser(tmp_path):
-    first = Teaching(CATCH, TINY, seed=5, precision="float32", folder=tmp_path)
+    first = DQN(CATCH, TINY, seed=5, precision="float32", folder=tmp_path)
     rows = iter(first)
     next(row for row in rows if row["agent_steps"] == 2_000)
     rows.close()
     longer = replace(TINY, agent_steps=4_000, epsilon_decay_steps=8_000)
-    second = Teaching(CATCH, longer, seed=5, folder=tmp_path, resume=True)
+    second = DQN(CATCH, longer, seed=5, folder=tmp_path, resume=True)
     rows = list(second)
     assert rows[0]["agent_steps"] == 4_000
     assert rows[0]["updates"] > first.learner.updates > 0
@@ -123,9 +123,9 @@ def test_a_resumed_run_carries_on_counters_exploration_and_optimiser(tmp_path):
 
 
 def test_everything_saved_comes_back_bit_for_bit(tmp_path):
-    run = Teaching(CATCH, TINY, seed=5, precision="float32", folder=tmp_path)
+    run = DQN(CATCH, TINY, seed=5, precision="float32", folder=tmp_path)
     list(run)
-    again = Teaching(CATCH, TINY, seed=5, folder=tmp_path, resume=True)
+    again = DQN(CATCH, TINY, seed=5, folder=tmp_path, resume=True)
     again._restore()
     for name, tensor in run.learner.tensors().items():
         assert torch.equal(tensor, again.learner.tensors()[name]), name
@@ -134,26 +134,26 @@ def test_everything_saved_comes_back_bit_for_bit(tmp_path):
 
 
 def test_a_run_that_is_interrupted_is_saved_first(tmp_path):
-    run = Teaching(CATCH, TINY, precision="float32", folder=tmp_path)
-    add = QLearner.update
+    run = DQN(CATCH, TINY, precision="float32", folder=tmp_path)
+    add = DQNLearner.update
 
     def interrupted(self, *batch):
         if self.updates == 20:
             raise KeyboardInterrupt
         return add(self, *batch)
 
-    QLearner.update = interrupted
+    DQNLearner.update = interrupted
     try:
         with pytest.raises(KeyboardInterrupt):
             list(run)
     finally:
-        QLearner.update = add
+        DQNLearner.update = add
     _, card = read_file(tmp_path / "state.safetensors")
     assert card["counts"]["updates"] == 20
 
 
 def test_a_full_disk_does_not_end_a_run(tmp_path, monkeypatch):
-    run = Teaching(CATCH, replace(TINY, agent_steps=4_000), precision="float32", folder=tmp_path)
+    run = DQN(CATCH, replace(TINY, agent_steps=4_000), precision="float32", folder=tmp_path)
     monkeypatch.setattr("pdlearn.runs.SAVE_SECONDS", 0.0)
     save = run.save
 
@@ -170,33 +170,33 @@ def test_a_full_disk_does_not_end_a_run(tmp_path, monkeypatch):
 
 
 def test_resuming_a_run_of_another_game_is_refused(tmp_path):
-    list(itertools.islice(Teaching(CATCH, TINY, precision="float32", folder=tmp_path), 1))
+    list(itertools.islice(DQN(CATCH, TINY, precision="float32", folder=tmp_path), 1))
     with pytest.raises(ValueError, match="its game is 'pdlearn/Catch-v0'; expected 'CartPole-v1'"):
-        list(Teaching("CartPole-v1", TINY, folder=tmp_path, resume=True))
+        list(DQN("CartPole-v1", TINY, folder=tmp_path, resume=True))
 
 
 def test_resuming_where_there_is_no_run_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="cannot be read"):
-        list(Teaching(CATCH, TINY, folder=tmp_path, resume=True))
+        list(DQN(CATCH, TINY, folder=tmp_path, resume=True))
 
 
 def test_the_best_agent_is_kept_with_the_evaluation_that_chose_it(tmp_path):
     config = replace(TINY, evaluation_period_steps=1_000, evaluation_episodes=3)
-    rows = list(Teaching(CATCH, config, precision="float32", folder=tmp_path))
+    rows = list(DQN(CATCH, config, precision="float32", folder=tmp_path))
     evaluations = [row["evaluation"] for row in rows if not math.isnan(row["evaluation"])]
     assert len(evaluations) == 2
     best = load_agent(tmp_path / "best.safetensors", CATCH)
     assert best.card["chosen_by"]["mean"] == max(evaluations) == rows[-1]["best_evaluation"]
-    assert best.card["made"]["by"] == "teach"
+    assert best.card["made"]["by"] == "dqn"
 
 
 def test_minutes_stop_a_run():
-    rows = list(Teaching(CATCH, replace(TINY, agent_steps=10**9), minutes=0.0, precision="float32"))
+    rows = list(DQN(CATCH, replace(TINY, agent_steps=10**9), minutes=0.0, precision="float32"))
     assert len(rows) == 1
 
 
 def test_vector_observations_are_learnt_from_too():
-    *_, row = Teaching("CartPole-v1", TINY, precision="float32")
+    *_, row = DQN("CartPole-v1", TINY, precision="float32")
     assert row["updates"] > 50 and np.isfinite(row["loss"])
 
 
@@ -205,9 +205,9 @@ def test_on_a_gpu_the_inner_loop_neither_copies_nor_waits():
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     config = replace(TINY, size="teacher")
-    run = Teaching("pong", config, device="cuda")
+    run = DQN("pong", config, device="cuda")
     next(iter(run))
-    from pdlearn.memory import Memory
+    from pdlearn.replay.memory import Memory
 
     memory = Memory(10_000, 4, (4, 84, 84), "cuda")
     memory.added_slots = memory.slots

@@ -83,7 +83,7 @@ def test_an_episode_ends_when_the_last_life_is_gone_and_the_next_one_begins():
 def test_one_seed_gives_different_games_to_the_copies_and_the_same_games_twice():
     first, second = rolled("pong", [0] * 60, 3), rolled("pong", [0] * 60, 3)
     assert torch.equal(first[-1].observation, second[-1].observation)
-    seeds = envs.env_seeds(0, "teach", 3)
+    seeds = envs.env_seeds(0, "train", 3)
     assert len(set(seeds.tolist())) == 3
 
 

@@ -17,6 +17,7 @@ from pdlearn.exercises import (
 )
 from pdlearn.exercises import comparing as c
 from pdlearn.exercises import distilling as d
+from pdlearn.exercises import exploring as t
 from pdlearn.exercises import following as f
 from pdlearn.exercises import judging as j
 from pdlearn.exercises import looking_ahead as a
@@ -26,7 +27,6 @@ from pdlearn.exercises import remembering as r
 from pdlearn.exercises import seeing as s
 from pdlearn.exercises import sharing as h
 from pdlearn.exercises import sizes as z
-from pdlearn.exercises import teaching as t
 from pdlearn.exercises.choices import QUESTIONS
 from pdlearn.lessons import emulator
 from pdlearn.networks import SIZES, QNetwork, parameter_count

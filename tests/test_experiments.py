@@ -18,9 +18,9 @@ from pdlearn.experiments.tables import (
     table,
 )
 from pdlearn.experiments.training import config_of, mistake
-from pdlearn.memory import Memory
+from pdlearn.replay.memory import Memory
+from pdlearn.rows import read_rows
 from pdlearn.statistics import geometric_mean
-from pdlearn.zoo.tables import read_rows
 
 
 def row(game, label, seed, percent) -> dict:

@@ -6,7 +6,7 @@ import pytest
 from pdlearn import cli, zoo
 from pdlearn.experiments import figure1
 from pdlearn.experiments.figure1 import choose_pairs, targets
-from pdlearn.zoo.tables import read_rows
+from pdlearn.rows import read_rows
 
 
 def play(*states):

@@ -1,4 +1,4 @@
-"""The package is a house of floors: a file imports only from floors below its own."""
+"""A file imports only from places above its own in the table of docs/architecture.md."""
 
 import ast
 import re
@@ -9,75 +9,26 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "pdlearn"
 
-FLOORS = [
-    {
-        "games",
-        "pages",
-        "paper",
-        "presets",
-        "losses",
-        "networks",
-        "optimizers",
-        "statistics",
-        "saliency",
-    },
-    {"envs", "catch", "checkpoints", "plots", "learner"},
-    {"rollout", "runs", "console"},
-    {
-        "memory",
-        "starts",
-        "evaluation",
-        "clips",
-        "recordings",
-        "actor",
-        "qlearning",
-        "compressed",
-        "prioritized",
-    },
-    {"dqn", "pqn", "distill", "online"},
-    {"zoo", "foreign"},
-    {
-        "report",
-        "bench",
-        "bench_sb3",
-        "experiments",
-        "teachers",
-        "tour",
-        "commands",
-        "cli",
-        "widgets",
-        "exercises",
-        "lessons",
-    },
-]
-FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
+TABLE = PACKAGE.parent / "docs" / "architecture.md"
 
-# What a file takes from a neighbour on its own floor.
-NEIGHBOURS = {
-    "networks": {"games"},  # the nearest right name
-    "envs": {"catch"},  # registers the game
-    "evaluation": {"starts"},  # where an episode may begin
-    "recordings": {"memory"},  # a recording is a memory in a file
-    "online": {"dqn", "distill"},  # a DQN that learns, and the students of its best
-    "compressed": {"memory"},  # the same, smaller and slower
-    "prioritized": {"memory"},  # the same, drawn unevenly
-    "actor": {"memory", "prioritized"},  # what it plays fills one
-    "qlearning": {"evaluation"},  # chooses the best agent
-    "bench": {"bench_sb3"},
-    "tour": {"report"},
-    "commands": {"bench", "experiments", "lessons", "teachers", "tour"},
-    "cli": {"commands"},
-    "exercises": {"lessons"},  # the emulator by hand
-}
+
+def floors_in(text: str) -> list[list[str]]:
+    """Return the places of each floor in the table, in order."""
+    rows = re.findall(r"^\| \d [^|]*\|([^|]*)\|", text, re.M)
+    return [[place.strip("/") for place in re.findall(r"`([^`]+)`", row)] for row in rows]
+
+
+FLOORS = floors_in(TABLE.read_text("utf-8"))
+PLACES = [place for floor in FLOORS for place in floor]
 
 # Learning, judging and acting run on a bare machine; plots are drawn elsewhere.
-TRAINING = set().union(*FLOORS[:5]) - {"plots"}
+TRAINING = set().union(*FLOORS[:5])
 TRAINING_IMPORTS = {
     *sys.stdlib_module_names,
     *("torch", "numpy", "gymnasium", "ale_py", "safetensors", "tqdm", "pdlearn"),
 }
 
-STEPPERS = {"envs", "rollout", "clips", "console", "bench"}  # bench times the bare emulators
+STEPPERS = {"envs", "rollout", "web/clips.py", "bench"}  # bench times the bare emulators
 GENERATORS = {"default_rng", "Generator", "SeedSequence"}
 
 
@@ -114,17 +65,16 @@ class Source:
 
 
 def wrong_floors(source: Source) -> list[str]:
-    """Say which imports do not lead to a floor below."""
+    """Say which imports do not lead to a place above in the table."""
     if source.module == "__init__":
         return []
-    if source.module not in FLOOR_OF:
-        return [f"{source.path} is on no floor: give {source.module!r} one in tests/test_floors.py"]
-    floor = FLOOR_OF[source.module]
-    allowed = NEIGHBOURS.get(source.module, set())
+    if source.module not in PLACES:
+        return [f"{source.path} has no place: give {source.module!r} one in docs/architecture.md"]
+    above = PLACES[: PLACES.index(source.module)]
     return [
-        f"{source.path} (floor {floor}) imports {name} (floor {FLOOR_OF.get(name, 'unknown')})"
-        for name in sorted(source.neighbours() - allowed)
-        if FLOOR_OF.get(name, len(FLOORS)) >= floor
+        f"{source.path} imports {name}, which does not stand before it in docs/architecture.md"
+        for name in sorted(source.neighbours())
+        if name not in above
     ]
 
 
@@ -138,7 +88,7 @@ def heavy_imports(source: Source) -> list[str]:
 
 def stray_steps(source: Source) -> list[str]:
     """Say where an environment is stepped outside the files that may."""
-    if source.module in STEPPERS:
+    if source.module in STEPPERS or source.path in STEPPERS:
         return []
     return [
         f"{source.path}:{line} calls {name}"
@@ -178,7 +128,7 @@ def test_the_package_was_found():
 
 
 @each_file
-def test_a_file_imports_only_from_floors_below(source):
+def test_a_file_imports_only_from_places_above(source):
     assert wrong_floors(source) == []
 
 
@@ -197,13 +147,9 @@ def test_random_numbers_come_from_a_generator_that_is_handed_in(source):
     assert stray_randomness(source) == []
 
 
-def test_no_module_is_on_two_floors():
-    assert sum(map(len, FLOORS)) == len(FLOOR_OF)
-
-
-@pytest.mark.parametrize("module", NEIGHBOURS)
-def test_a_neighbour_lives_on_the_same_floor(module):
-    assert {FLOOR_OF[neighbour] for neighbour in NEIGHBOURS[module]} == {FLOOR_OF[module]}
+def test_the_table_names_each_place_of_the_package_once():
+    there = {source.module for source in SOURCES} - {"__init__"}
+    assert sorted(PLACES) == sorted(there)
 
 
 # --- the rules themselves, on files made up to break them ---
@@ -219,7 +165,8 @@ def test_a_neighbour_lives_on_the_same_floor(module):
         ("losses.py", "from .dqn import teach"),
         ("losses.py", "def late():\n    from pdlearn import dqn"),
         ("losses.py", "from pdlearn.networks import QNetwork"),
-        ("rollout.py", "from pdlearn.memory import Memory"),
+        ("dqn.py", "from pdlearn.distill import Distillation"),
+        ("rollout.py", "from pdlearn.replay.memory import Memory"),
         ("games.py", "import pdlearn.unheard_of"),
         ("games.py", "import pdlearn"),
         ("zoo/shelf.py", "from pdlearn.cli import main"),
@@ -227,7 +174,7 @@ def test_a_neighbour_lives_on_the_same_floor(module):
         ("unheard_of.py", ""),
     ],
 )
-def test_an_import_from_the_same_floor_or_above_is_found(path, text):
+def test_an_import_from_below_is_found(path, text):
     assert len(wrong_floors(Source(path, text))) == 1
 
 
@@ -241,17 +188,17 @@ def test_an_import_from_the_same_floor_or_above_is_found(path, text):
         ("losses.py", "import torch"),
     ],
 )
-def test_an_import_from_below_is_let_pass(path, text):
+def test_an_import_from_above_is_let_pass(path, text):
     assert wrong_floors(Source(path, text)) == []
 
 
-def test_a_file_without_a_floor_is_told_where_to_get_one():
+def test_a_file_without_a_place_is_told_where_to_get_one():
     assert (
-        "'unheard_of' one in tests/test_floors.py" in wrong_floors(Source("unheard_of.py", ""))[0]
+        "'unheard_of' one in docs/architecture.md" in wrong_floors(Source("unheard_of.py", ""))[0]
     )
 
 
-@pytest.mark.parametrize("path", ["memory.py", "dqn.py", "networks.py"])
+@pytest.mark.parametrize("path", ["replay/memory.py", "dqn.py", "networks.py"])
 @pytest.mark.parametrize("text", ["import cv2", "def f():\n    from matplotlib import pyplot"])
 def test_a_heavy_import_is_found(path, text):
     assert len(heavy_imports(Source(path, text))) == 1

@@ -12,14 +12,14 @@ from test_dqn import without_clocks
 
 from pdlearn import cli, networks
 from pdlearn.actor import ReplayActor
-from pdlearn.catch import CELL
 from pdlearn.checkpoints import CheckpointError, load_agent, load_whole
-from pdlearn.dqn import QLearner, Teaching
+from pdlearn.dqn import DQN, DQNLearner
+from pdlearn.envs.catch import CELL
 from pdlearn.evaluation import evaluate
 from pdlearn.games import joint_score
-from pdlearn.memory import Transitions
 from pdlearn.networks import MultiGameNetwork, parameter_count
 from pdlearn.presets import EvalConfig
+from pdlearn.replay.memory import Transitions
 
 GAMES = [CATCH, MIRRORED]
 TINY = replace(TINY_TEACHER, size="multi3", agent_steps=1_200)
@@ -31,19 +31,19 @@ def small(monkeypatch):
     monkeypatch.setitem(networks.MULTI_SIZES, "multi3", networks.SIZES["net3"])
 
 
-def teaching(config=TINY, **keywords):
-    return Teaching(GAMES, config, precision="float32", **keywords)
+def train(config=TINY, **keywords):
+    return DQN(GAMES, config, precision="float32", **keywords)
 
 
 # --- one minibatch ---
 
 
-def constant_learner(double=False) -> QLearner:
+def constant_learner(double=False) -> DQNLearner:
     """Return a learner whose values are 1, 2 in game a and 5, 7 in game b, whatever it sees.
 
     Its target network says 3, 4 in game a and 9, 6 in game b.
     """
-    learner = QLearner(
+    learner = DQNLearner(
         replace(TINY, double=double), MultiGameNetwork({"a": 2, "b": 2}, "multi3", (5,))
     )
     values = {"a": ([1.0, 2.0], [3.0, 4.0]), "b": ([5.0, 7.0], [9.0, 6.0])}
@@ -101,8 +101,8 @@ def test_games_advance_in_turn_and_every_minibatch_is_of_the_next_game(monkeypat
         return torch.zeros((), requires_grad=True)
 
     monkeypatch.setattr(ReplayActor, "advance", note_step)
-    monkeypatch.setattr(QLearner, "loss", note_batch)
-    *_, row = teaching(replace(TINY, priority_exponent=0.0))
+    monkeypatch.setattr(DQNLearner, "loss", note_batch)
+    *_, row = train(replace(TINY, priority_exponent=0.0))
     assert row["agent_steps"] == 1_200 == len(played) * TINY.num_envs
     assert len(set(played)) == 2 and played[0::2] == [played[0]] * 150
     assert len(learnt) == row["updates"] > 50
@@ -116,7 +116,7 @@ def test_it_learns_both_games():
         samples_per_step=4.0, learning_rate=1e-3, target_period_updates=100,
         epsilon_decay_steps=6_000, learn_start_steps=500,
     )  # fmt: skip
-    run = teaching(config, seed=1)
+    run = train(config, seed=1)
     list(run)
     for game in GAMES:
         score = evaluate(run.agent().for_game(game), EvalConfig(episodes=60, epsilon=0.0)).mean
@@ -124,13 +124,13 @@ def test_it_learns_both_games():
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others():
-    runs = [without_clocks(teaching(seed=seed)) for seed in (3, 3, 4)]
+    runs = [without_clocks(train(seed=seed)) for seed in (3, 3, 4)]
     assert runs[0] == runs[1] != runs[2]
 
 
 def test_rows_tell_of_each_game_and_the_best_agent_is_kept(tmp_path):
     config = replace(TINY, agent_steps=2_000, evaluation_period_steps=1_000, evaluation_episodes=3)
-    run = teaching(config, folder=tmp_path)
+    run = train(config, folder=tmp_path)
     run.row_steps = 500
     rows = list(run)
     assert len({tuple(row) for row in rows}) == 1
@@ -149,18 +149,18 @@ def test_rows_tell_of_each_game_and_the_best_agent_is_kept(tmp_path):
 
 
 def test_a_resumed_run_carries_on_and_a_finished_one_stands_still(tmp_path):
-    *_, first = teaching(seed=5, folder=tmp_path)
+    *_, first = train(seed=5, folder=tmp_path)
     longer = replace(TINY, agent_steps=2_400)
-    rows = list(teaching(longer, seed=5, folder=tmp_path, resume=True))
+    rows = list(train(longer, seed=5, folder=tmp_path, resume=True))
     assert rows[-1]["agent_steps"] == 2_400 and rows[-1]["updates"] > first["updates"] > 0
-    assert list(teaching(longer, seed=5, folder=tmp_path, resume=True)) == []
+    assert list(train(longer, seed=5, folder=tmp_path, resume=True)) == []
     card = load_whole(tmp_path / "agent.safetensors").card
     assert card["made"]["agent_steps"] == 2_400 and card["made"]["games"] == GAMES
 
 
 def test_resuming_with_other_games_is_refused(tmp_path):
-    list(teaching(folder=tmp_path))
-    other = Teaching(GAMES[::-1], TINY, folder=tmp_path, resume=True)
+    list(train(folder=tmp_path))
+    other = DQN(GAMES[::-1], TINY, folder=tmp_path, resume=True)
     with pytest.raises(ValueError, match=r"its games is \['pdlearn/Catch-v0', 'pdlearn/Mirrored"):
         list(other)
 
@@ -178,17 +178,17 @@ def test_resuming_with_other_games_is_refused(tmp_path):
 )
 def test_games_that_no_network_can_play_together_are_refused(games, sentence):
     with pytest.raises(ValueError, match=sentence):
-        Teaching(games, TINY)
+        DQN(games, TINY)
 
 
 def test_a_size_for_one_game_is_refused():
     with pytest.raises(ValueError, match="size 'net3' is for one game"):
-        teaching(replace(TINY, size="net3"))
+        train(replace(TINY, size="net3"))
 
 
 def test_a_list_of_one_game_is_one_game():
     config = replace(TINY, size="net3")
-    one, listed = (Teaching(game, config, precision="float32") for game in (CATCH, [CATCH]))
+    one, listed = (DQN(game, config, precision="float32") for game in (CATCH, [CATCH]))
     assert without_clocks(one) == without_clocks(listed)
     assert list(one.facts()) == list(listed.facts()) == ["game", "seed"]
 
@@ -198,18 +198,18 @@ def test_a_list_of_one_game_is_one_game():
 SHORT = "--budget smoke --device cpu --set evaluation_period_steps=1000 evaluation_episodes=2"
 
 
-def test_teach_jointly_leaves_a_run_that_goes_on_and_is_judged_on_each_game(
+def test_train_jointly_leaves_a_run_that_goes_on_and_is_judged_on_each_game(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PDLEARN_QUIET", "1")
-    assert cli.main(["teach", *GAMES, "--joint", *SHORT.split()]) == 0
-    folder = tmp_path / "runs" / "teach-pdlearn-Catch-v0-pdlearn-MirroredCatch-v0-0"
+    assert cli.main(["train", *GAMES, "--joint", *SHORT.split()]) == 0
+    folder = tmp_path / "runs" / "train-pdlearn-Catch-v0-pdlearn-MirroredCatch-v0-0"
     names = {path.name for path in folder.iterdir()}
     kept = {"config.json", "metrics.csv", "state.safetensors", "agent.safetensors"}
     assert names == kept | {"best.safetensors"}
     assert json.loads((folder / "config.json").read_text())["games"] == GAMES
-    again = ["teach", *GAMES, "--joint", "--resume", str(folder), "--agent-steps", "4000"]
+    again = ["train", *GAMES, "--joint", "--resume", str(folder), "--agent-steps", "4000"]
     assert cli.main(again) == 0
     lines = (folder / "metrics.csv").read_text().splitlines()
     assert lines[0].endswith(f",evaluation_{CATCH},evaluation_{MIRRORED}")
@@ -231,7 +231,7 @@ def test_teach_jointly_leaves_a_run_that_goes_on_and_is_judged_on_each_game(
 )
 def test_a_bad_input_gets_one_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["teach", *arguments, "--device", "cpu"]) == 2
+    assert cli.main(["train", *arguments, "--device", "cpu"]) == 2
     assert sentence in capsys.readouterr().err
 
 
@@ -239,7 +239,7 @@ def test_a_bad_input_gets_one_sentence(arguments, sentence, tmp_path, monkeypatc
 
 
 def test_a_whole_network_and_each_of_its_games_come_from_one_file(tmp_path):
-    run = teaching(folder=tmp_path)
+    run = train(folder=tmp_path)
     list(run)
     file = tmp_path / "agent.safetensors"
     whole = load_whole(file)

@@ -15,9 +15,10 @@ from pdlearn.experiments.tables import EXPERIMENTS, Student, table
 from pdlearn.experiments.training import amounts, config_of, mark
 from pdlearn.games import GAMES
 from pdlearn.networks import MultiGameNetwork
-from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS
-from pdlearn.zoo import ship, tables
-from pdlearn.zoo.tables import read_rows
+from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS
+from pdlearn.publish import agents as tables
+from pdlearn.publish import ship
+from pdlearn.rows import read_rows
 
 MULTI3 = EXPERIMENTS["multi3"]
 
@@ -77,8 +78,8 @@ def workshop(tmp_path_factory):
             replace(DISTILL_BUDGETS["smoke"], steps_per_hour=120, updates_per_hour=4, minibatch=8),
         )  # fmt: skip
         patch.setitem(
-            TEACHER_BUDGETS, "smoke",
-            replace(TEACHER_BUDGETS["smoke"], learn_start_steps=80, minibatch=8),
+            DQN_BUDGETS, "smoke",
+            replace(DQN_BUDGETS["smoke"], learn_start_steps=80, minibatch=8),
         )  # fmt: skip
         patch.setattr("pdlearn.distill.HELD_OUT_STEPS", 40)
         for seed, (game, score) in enumerate((("freeway", 20.0), ("pong", 10.0))):

@@ -17,9 +17,10 @@ from nbformat.sign import NotebookNotary
 
 from pdlearn.commands.lessons import lessons
 from pdlearn.exercises.choices import QUESTIONS
-from pdlearn.lessons import build, by_budget, places, results, table
-from pdlearn.lessons.build import build_lesson, sources_in, stale
-from pdlearn.lessons.sources import glossary, read_source, solved, unsolved
+from pdlearn.lessons import by_budget, places, results, table
+from pdlearn.publish import lessons as build
+from pdlearn.publish.lesson_sources import glossary, read_source, solved, unsolved
+from pdlearn.publish.lessons import build_lesson, sources_in, stale
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"

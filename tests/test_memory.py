@@ -7,7 +7,7 @@ import pytest
 import torch
 from fakes import AlternatingPolicy, TapeEnvironment
 
-from pdlearn.memory import Memory
+from pdlearn.replay.memory import Memory
 from pdlearn.rollout import steps
 
 GAMMA = 0.9
@@ -20,7 +20,7 @@ SCRIPT = [
 def filled(capacity_steps, vector_steps):
     env = TapeEnvironment(SCRIPT)
     memory = Memory(capacity_steps, 3, env.observation_shape, num_actions=2)
-    for step in islice(steps(env, AlternatingPolicy(), 0, "teach"), vector_steps):
+    for step in islice(steps(env, AlternatingPolicy(), 0, "train"), vector_steps):
         ended = step.terminated | step.life_lost
         memory.add(step, step.reward, np.where(ended, 0.0, GAMMA))
     return memory
@@ -74,7 +74,7 @@ def test_stacks_hold_the_frames_before_and_zeros_before_the_first():
 def test_the_stored_stack_is_the_one_the_environment_showed():
     env = TapeEnvironment(SCRIPT)
     memory = Memory(3 * 40, 3, env.observation_shape)
-    for step in islice(steps(env, AlternatingPolicy(), 0, "teach"), 100):
+    for step in islice(steps(env, AlternatingPolicy(), 0, "train"), 100):
         memory.add(step, step.reward, step.reward)
         slot = torch.full((3,), (memory.added_slots - 1) % memory.slots)
         assert torch.equal(memory.observation(slot, torch.arange(3)), step.observation)

@@ -13,10 +13,10 @@ from pdlearn import networks
 from pdlearn.checkpoints import CheckpointError, load_agent
 from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.evaluation import evaluate
-from pdlearn.memory import States
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DistillConfig, EvalConfig
-from pdlearn.recordings import begin_recording, record
+from pdlearn.replay.memory import States
+from pdlearn.replay.recordings import begin_recording, record
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], size="multi3", hours=2, steps_per_hour=400, updates_per_hour=30,

@@ -14,11 +14,11 @@ from pdlearn.evaluation import evaluate
 from pdlearn.experiments import online as experiment
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
-from pdlearn.presets import ONLINE_BUDGETS, TEACHER_BUDGETS, EvalConfig
-from pdlearn.zoo.tables import read_rows
+from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, EvalConfig
+from pdlearn.rows import read_rows
 
 TAUGHT = replace(
-    TEACHER_BUDGETS["smoke"], size="net5", minibatch=16, learn_start_steps=100, memory_steps=800,
+    DQN_BUDGETS["smoke"], size="net5", minibatch=16, learn_start_steps=100, memory_steps=800,
     agent_steps=800, evaluation_period_steps=400, evaluation_episodes=2,
 )  # fmt: skip
 TINY = replace(
@@ -49,16 +49,16 @@ def follow_script(monkeypatch, run, evaluations):
         best = -math.inf
         for number, score in enumerate(evaluations, start=1):
             with torch.no_grad():
-                run.teaching.learner.network.out.weight.zero_()
-                run.teaching.learner.network.out.bias.fill_(number)
+                run.teacher_run.learner.network.out.weight.zero_()
+                run.teacher_run.learner.network.out.bias.fill_(number)
             best = best if math.isnan(score) else max(best, score)
-            run.teaching.agent_steps, run.teaching.best_evaluation = 100 * number, best
+            run.teacher_run.agent_steps, run.teacher_run.best_evaluation = 100 * number, best
             yield {"evaluation": score, "best_evaluation": best}
 
     def bias(agent, config, seed):
         return SimpleNamespace(mean=agent.network.out.bias[0].item())
 
-    monkeypatch.setattr(run.teaching, "rows", rows)
+    monkeypatch.setattr(run.teacher_run, "rows", rows)
     monkeypatch.setattr("pdlearn.online.evaluate", bias)
 
 
@@ -85,14 +85,14 @@ def test_a_teacher_stands_still_while_its_dqn_learns_on(monkeypatch):
     run = make()
     follow_script(monkeypatch, run, [1.0, 0.0])
     list(run)
-    assert run.teaching.learner.network.out.bias[0] == 2
+    assert run.teacher_run.learner.network.out.bias[0] == 2
     assert run.teacher.network.out.bias[0] == 1
 
 
 def test_nothing_is_recorded_or_learnt_before_there_is_a_teacher(monkeypatch):
     run = make()
     follow_script(monkeypatch, run, [math.nan] * 3)
-    assert {row["phase"] for row in run} == {"teach"}
+    assert {row["phase"] for row in run} == {"train"}
     assert run.learner.updates == run.recorded_steps == 0
 
 
@@ -126,7 +126,7 @@ def weights_of(run):
 
 def test_a_student_learns_to_play_from_a_dqn_that_learns():
     taught = replace(
-        TEACHER_BUDGETS["smoke"], size="net3", num_envs=8, agent_steps=8_000, minibatch=32,
+        DQN_BUDGETS["smoke"], size="net3", num_envs=8, agent_steps=8_000, minibatch=32,
         memory_steps=8_000, samples_per_step=8.0, learning_rate=1e-3, learning_rate_final=1e-3,
         target_period_updates=100, epsilon_decay_steps=3_000, evaluation_period_steps=2_000,
         evaluation_episodes=10,
@@ -147,7 +147,7 @@ def test_the_same_seed_gives_the_same_numbers():
 def test_rows_tell_who_is_at_work():
     rows = list(make())
     assert [row["agent_steps"] for row in judged(rows)] == [400, 800]
-    assert {row["phase"] for row in rows} == {"teach", "learn", "judge"}  # records are short here
+    assert {row["phase"] for row in rows} == {"train", "learn", "judge"}  # records are short here
     assert all(math.isnan(row["dqn"]) for row in rows if row["phase"] != "judge")
     assert rows[-1]["updates"] == 5 * 3  # the rounds that end at 400, 500, … 800 steps
 
@@ -168,8 +168,8 @@ def test_everything_saved_comes_back_bit_for_bit(tmp_path):
 
 
 def without_seconds(counts):
-    teaching = counts["teaching"] | {"seconds": 0}
-    return counts | {"seconds": 0, "teaching": teaching}
+    teaching = counts["teacher_run"] | {"seconds": 0}
+    return counts | {"seconds": 0, "teacher_run": teaching}
 
 
 def test_a_run_leaves_its_students_and_its_best_dqn(tmp_path):
@@ -200,7 +200,7 @@ def test_a_run_stopped_while_its_students_learn_goes_on_with_that_teacher_and_ju
     assert [(r["phase"], r["updates"]) for r in rows] == [("learn", 400), ("judge", 400)]
     assert rows[-1]["agent_steps"] == 400 and rows[-1]["dqn"] == best.card["chosen_by"]["mean"]
     assert fingerprint(run.teacher.network) == fingerprint(best.network)
-    assert run.teaching.best_evaluation == best.card["chosen_by"]["mean"]
+    assert run.teacher_run.best_evaluation == best.card["chosen_by"]["mean"]
 
 
 def test_a_best_dqn_that_is_newer_than_the_state_keeps_its_high_score(tmp_path):
@@ -220,7 +220,7 @@ def test_a_resumed_run_goes_on_with_dqn_and_students(tmp_path):
     rows = list(run)
     assert [row["agent_steps"] for row in judged(rows)] == [1_200]
     assert rows[-1]["updates"] == 9 * 3
-    assert run.teaching.learner.updates > 0
+    assert run.teacher_run.learner.updates > 0
 
 
 def test_a_finished_run_has_no_more_rows(tmp_path):
@@ -256,8 +256,8 @@ def test_what_cannot_be_distilled_online_is_refused(changed, student_seeds, sent
 @pytest.fixture
 def figure_5(tmp_path, monkeypatch):
     """Return a function that runs what is missing of tiny curves."""
-    monkeypatch.setattr("pdlearn.dqn.Teaching.row_steps", 100)  # rounds between evaluations too
-    monkeypatch.setitem(experiment.TEACHER_BUDGETS, "smoke", TAUGHT)
+    monkeypatch.setattr("pdlearn.dqn.DQN.row_steps", 100)  # rounds between evaluations too
+    monkeypatch.setitem(experiment.DQN_BUDGETS, "smoke", TAUGHT)
     monkeypatch.setitem(experiment.ONLINE_BUDGETS, "smoke", TINY)
 
     def follow(run, game):

@@ -7,11 +7,12 @@ import pytest
 
 from pdlearn import zoo
 from pdlearn.distill import fingerprint
-from pdlearn.experiments import claims, page
-from pdlearn.experiments.page import ENTRIES, Entry, build_page, section
-from pdlearn.experiments.readings import READINGS
+from pdlearn.experiments import claims
 from pdlearn.experiments.tables import EXPERIMENTS
-from pdlearn.zoo.tables import write_rows
+from pdlearn.publish import results as page
+from pdlearn.publish.readings import READINGS
+from pdlearn.publish.results import ENTRIES, Entry, build_page, section
+from pdlearn.rows import write_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 TEACHERS = {"pong": "aaaa", "qbert": "bbbb"}
@@ -204,4 +205,4 @@ def test_the_page_in_docs_is_current(monkeypatch):
     monkeypatch.undo()  # the teachers that really ship
     written = (ROOT / page.PAGE).read_text("utf-8")
     built = build_page(ROOT / "docs" / "results")
-    assert written == built, "build it again: python -m pdlearn.experiments.page"
+    assert written == built, "build it again: python -m pdlearn.publish.results"

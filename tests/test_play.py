@@ -13,9 +13,9 @@ from fakes import AlternatingPolicy
 from shown import STUDENT, TEACHER
 
 from pdlearn import envs
-from pdlearn.clips import record_clip
-from pdlearn.recordings import load_recording
+from pdlearn.replay.recordings import load_recording
 from pdlearn.starts import load_starts, play_from
+from pdlearn.web.clips import record_clip
 from pdlearn.widgets import play
 from pdlearn.widgets.match import Match
 

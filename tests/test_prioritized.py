@@ -8,7 +8,7 @@ import torch
 from fakes import AlternatingPolicy, TapeEnvironment
 from test_memory import GAMMA, SCRIPT, expected, where
 
-from pdlearn.prioritized import PrioritizedMemory
+from pdlearn.replay.prioritized import PrioritizedMemory
 from pdlearn.rollout import steps
 
 
@@ -19,7 +19,7 @@ def filled(capacity_steps, vector_steps, n_step=3, exponent=0.5, play=None):
 
 
 def played():
-    return steps(TapeEnvironment(SCRIPT), AlternatingPolicy(), 0, "teach")
+    return steps(TapeEnvironment(SCRIPT), AlternatingPolicy(), 0, "train")
 
 
 def add(memory, play, vector_steps):

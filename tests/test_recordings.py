@@ -5,7 +5,7 @@ import torch
 
 from pdlearn.checkpoints import Agent, CheckpointError
 from pdlearn.networks import QNetwork
-from pdlearn.recordings import begin_recording, load_recording, record, save_recording
+from pdlearn.replay.recordings import begin_recording, load_recording, record, save_recording
 
 CATCH = "pdlearn/Catch-v0"
 

@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from pdlearn import pages
-from pdlearn.clips import Clip
-from pdlearn.report import write_report
+from pdlearn.tour.page import write_report
+from pdlearn.web import pages
+from pdlearn.web.clips import Clip
 
 ACTIONS = ("NOOP", "UP", "DOWN")
 MOMENT = 5

@@ -19,7 +19,7 @@ SCRIPT = [
 
 def play(count):
     env = TapeEnvironment(SCRIPT)
-    return env, list(islice(steps(env, AlternatingPolicy(), 0, "teach"), count))
+    return env, list(islice(steps(env, AlternatingPolicy(), 0, "train"), count))
 
 
 def test_first_and_last_mark_the_edges_of_every_episode():
@@ -47,7 +47,7 @@ def test_a_lost_life_is_reported_and_ends_nothing():
 
 def test_the_loop_runs_one_step_ahead_of_its_reader_and_closes_its_environment():
     env = TapeEnvironment(SCRIPT)
-    loop = steps(env, AlternatingPolicy(), 0, "teach")
+    loop = steps(env, AlternatingPolicy(), 0, "train")
     next(loop)
     assert env.sent is not None  # the next step is under way while this one is read
     loop.close()

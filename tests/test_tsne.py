@@ -9,7 +9,7 @@ from pdlearn import cli, networks, zoo
 from pdlearn.checkpoints import Agent, CheckpointError, save_agent
 from pdlearn.experiments import tsne
 from pdlearn.networks import MultiGameNetwork
-from pdlearn.zoo.tables import read_rows
+from pdlearn.rows import read_rows
 
 PADDLE_ROW = {CATCH: 77, MIRRORED: 0}  # the paddle's first row of pixels
 GAMES = {CATCH: ["0", "1", "2"], MIRRORED: ["0", "1", "2", "3"]}

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pdlearn.presets import TEACHER_BUDGETS
+from pdlearn.presets import DQN_BUDGETS
 from pdlearn.widgets import watch
 from pdlearn.widgets.curves import MOST_POINTS, panels_of
 
@@ -69,12 +69,12 @@ def in_a_loop(coroutine):
 
 
 def test_stop_ends_a_run_after_the_next_row_and_saves_it(tmp_path):
-    from pdlearn.dqn import Teaching
+    from pdlearn.dqn import DQN
 
-    class Short(Teaching):
+    class Short(DQN):
         row_steps = 100
 
-    run = Short("pdlearn/Catch-v0", TEACHER_BUDGETS["smoke"], precision="float32", folder=tmp_path)
+    run = Short("pdlearn/Catch-v0", DQN_BUDGETS["smoke"], precision="float32", folder=tmp_path)
     widget = watch(run)
 
     async def train() -> int:

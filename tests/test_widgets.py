@@ -9,9 +9,9 @@ import torch
 from fakes import make_agent
 from shown import STATE, STUDENT, TEACHER
 
-from pdlearn import pages
 from pdlearn.checkpoints import CheckpointError
 from pdlearn.losses import teacher_policy
+from pdlearn.web import pages
 from pdlearn.widgets import compare, temperature
 from pdlearn.widgets.comparison import _draw
 from pdlearn.widgets.face import COLOURS, Face, outputs_of
@@ -181,6 +181,6 @@ def test_hostile_names_cannot_break_out_of_a_saved_page(tmp_path):
 
 
 def test_python_and_the_style_sheet_agree_on_colours():
-    style = pages.source("player.css")
+    style = pages.source("web/player.css")
     for kind, colour in COLOURS.items():
         assert f"--{kind}: light-dark({colour}," in style

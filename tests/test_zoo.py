@@ -9,7 +9,8 @@ import torch
 from pdlearn import cli, zoo
 from pdlearn.checkpoints import Agent, load_agent, save_agent
 from pdlearn.evaluation import Evaluation
-from pdlearn.zoo import ship, tables
+from pdlearn.publish import agents as tables
+from pdlearn.publish import ship
 
 
 def judged(scores) -> Evaluation:

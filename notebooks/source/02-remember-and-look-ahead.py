@@ -36,7 +36,7 @@ from pdlearn.exercises import (
 )
 from pdlearn.lessons import by_budget, pictures, show, table
 from pdlearn.losses import td_loss, td_target
-from pdlearn.memory import Memory
+from pdlearn.replay.memory import Memory
 from pdlearn.rollout import EpsilonGreedy, steps
 
 # %% [markdown]

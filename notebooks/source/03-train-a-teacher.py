@@ -157,7 +157,7 @@ check_epsilon(epsilon_at)
 
 # %%
 catch = replace(
-    pdlearn.TeacherConfig(),
+    pdlearn.DQNConfig(),
     size="net3",
     num_envs=8,  # copies of the game, side by side
     agent_steps=by_budget(smoke=800, fast=6_000),  # of all copies together
@@ -203,7 +203,7 @@ show(
 
 # %%
 rows = []
-run = pdlearn.Teaching("pdlearn/Catch-v0", catch, seed=1, precision="float32")
+run = pdlearn.DQN("pdlearn/Catch-v0", catch, seed=1, precision="float32")
 async for row in watch(run):
     rows.append(row)
 
@@ -232,7 +232,7 @@ broken = {
 }
 runs = {"teacher, whole": rows}
 for name, config in broken.items():
-    runs[name] = list(pdlearn.Teaching("pdlearn/Catch-v0", config, seed=1, precision="float32"))
+    runs[name] = list(pdlearn.DQN("pdlearn/Catch-v0", config, seed=1, precision="float32"))
 
 # %%
 ### BEGIN SOLUTION
@@ -308,19 +308,17 @@ for score, steps in steps_to.items():
 #
 # ## Your own
 #
-# `pdlearn teach pong` trains one from the shell, `pdlearn teach pong --minutes 30` for half an hour.
+# `pdlearn train pong` trains one from the shell, `pdlearn train pong --minutes 30` for half an hour.
 # Ctrl-C stops it: the run's folder holds settings, weights and counters, and
-# `pdlearn teach pong --resume runs/teach-pong-0` goes on. The same in Python, on Catch:
+# `pdlearn train pong --resume runs/train-pong-0` goes on. The same in Python, on Catch:
 
 # %% tags=["nbval-check-output"]
 short = replace(catch, agent_steps=1_200, learn_start_steps=200, evaluation_period_steps=200)
 with tempfile.TemporaryDirectory() as folder:
-    first = pdlearn.Teaching("pdlearn/Catch-v0", short, precision="float32", folder=folder)
+    first = pdlearn.DQN("pdlearn/Catch-v0", short, precision="float32", folder=folder)
     for row in itertools.islice(first, 2):
         print(f"first leg:  {row['agent_steps']:4d} agent steps, {row['updates']} updates")
-    second = pdlearn.Teaching(
-        "pdlearn/Catch-v0", short, precision="float32", folder=folder, resume=True
-    )
+    second = pdlearn.DQN("pdlearn/Catch-v0", short, precision="float32", folder=folder, resume=True)
     *_, row = second
     print(f"second leg: {row['agent_steps']:4d} agent steps, {row['updates']} updates")
 
@@ -335,7 +333,7 @@ with tempfile.TemporaryDirectory() as folder:
 # %% tags=["nbval-check-output"]
 names = ("agent_steps", "num_envs", "memory_steps", "minibatch", "samples_per_step", "n_step")
 names += ("optimizer", "target_period_updates", "epsilon_final", "epsilon_decay_steps")
-budgets = pdlearn.TEACHER_BUDGETS
+budgets = pdlearn.DQN_BUDGETS
 table([{"setting": n} | {b: getattr(budgets[b], n) for b in ("fast", "paper")} for n in names])
 
 # %% [markdown]

@@ -32,7 +32,7 @@ from pdlearn.distill import StudentLearner
 from pdlearn.exercises import check_agreement, check_choice, check_prediction, check_variety
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.losses import kl_loss, teacher_policy
-from pdlearn.recordings import begin_recording, record
+from pdlearn.replay.recordings import begin_recording, record
 from pdlearn.widgets import watch
 
 teacher = pdlearn.zoo.load("pong/teacher")

@@ -44,7 +44,7 @@ from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.networks import SIZES, Controller, MultiGameNetwork, OneGame, Torso, parameter_count
 from pdlearn.paper import TABLE_2_MEAN, TABLE_B2, TABLE_B2_MEAN
-from pdlearn.recordings import begin_recording, record
+from pdlearn.replay.recordings import begin_recording, record
 
 games = ("freeway", "pong")
 teachers = {game: pdlearn.zoo.load(f"{game}/teacher") for game in games}

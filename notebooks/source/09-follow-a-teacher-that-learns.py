@@ -42,8 +42,8 @@ from pdlearn.lessons.places import folder
 from pdlearn.losses import teacher_policy
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
-from pdlearn.recordings import begin_recording, record
-from pdlearn.zoo.tables import read_rows
+from pdlearn.replay.recordings import begin_recording, record
+from pdlearn.rows import read_rows
 
 # %% [markdown]
 # ## Whom to follow?
@@ -130,12 +130,12 @@ names = teacher.card["actions"]
 recorded = pdlearn.zoo.recording("pong")
 states = recorded.sample_states(by_budget(smoke=64, fast=1_024), torch.Generator().manual_seed(0))
 going_on = replace(
-    pdlearn.TeacherConfig(), minibatch=64, samples_per_step=4.0, priority_exponent=0.0, n_step=3,
+    pdlearn.DQNConfig(), minibatch=64, samples_per_step=4.0, priority_exponent=0.0, n_step=3,
     learning_rate=1e-3, learning_rate_final=1e-3, target_period_updates=400,
     agent_steps=by_budget(smoke=480, fast=4_000), memory_steps=4_000,
     learn_start_steps=by_budget(smoke=320, fast=1_600), epsilon_start=0.05, epsilon_final=0.05,
 )  # fmt: skip
-run = pdlearn.Teaching("pong", going_on, seed=0, precision="float32")
+run = pdlearn.DQN("pong", going_on, seed=0, precision="float32")
 run.row_steps = by_budget(smoke=80, fast=400)  # agent steps between two looks
 for network in (run.learner.network, run.learner.target):
     network.load_state_dict(teacher.network.state_dict())
@@ -224,7 +224,7 @@ show(
 # %%
 ROUND = by_budget(smoke=100, fast=400)
 taught = replace(
-    pdlearn.TeacherConfig(), size="net3", num_envs=8, memory_steps=6_000,
+    pdlearn.DQNConfig(), size="net3", num_envs=8, memory_steps=6_000,
     agent_steps=by_budget(smoke=6, fast=18) * ROUND,
     learn_start_steps=by_budget(smoke=100, fast=500), minibatch=32, samples_per_step=4.0,
     priority_exponent=0.0, n_step=3,
@@ -243,7 +243,7 @@ rows, snapshots = [], []
 for row in run:
     if row["phase"] == "judge":
         rows.append(row)
-        dqn = run.teaching.agent()
+        dqn = run.teacher_run.agent()
         snapshots.append(pdlearn.Agent(deepcopy(dqn.network), dqn.card))
 scores = {name: np.array([row[name] for row in rows]) for name in ("dqn", "teacher", "student")}
 at = [row["agent_steps"] for row in rows]

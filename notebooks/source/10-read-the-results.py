@@ -40,7 +40,7 @@ from pdlearn.experiments import claims, tables
 from pdlearn.games import GAMES, normalise
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.lessons.places import folder
-from pdlearn.zoo.tables import read_rows
+from pdlearn.rows import read_rows
 
 # %% [markdown]
 # ## One number

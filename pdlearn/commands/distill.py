@@ -22,7 +22,7 @@ from pdlearn.commands.options import (
     teachers_of,
     with_settings,
 )
-from pdlearn.presets import DISTILL_BUDGETS, ONLINE_BUDGETS, TEACHER_BUDGETS
+from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, ONLINE_BUDGETS
 
 
 def distill(
@@ -65,7 +65,7 @@ def distill(
     """
     from pdlearn.distill import Distillation
     from pdlearn.networks import size_by_name
-    from pdlearn.recordings import load_recording
+    from pdlearn.replay.recordings import load_recording
 
     config = with_settings((ONLINE_BUDGETS if online else DISTILL_BUDGETS)[budget], settings)
     config = dataclasses.replace(config, size=size or config.size, loss=loss)
@@ -77,7 +77,7 @@ def distill(
     if online:
         if len(games) != 1 or teacher or recording:
             raise ValueError("expected one game with --online, and neither teachers nor recordings")
-        taught = with_settings(TEACHER_BUDGETS[budget], teacher_settings)
+        taught = with_settings(DQN_BUDGETS[budget], teacher_settings)
         if resume is not None:
             taught, seed = config_of_run(resume, taught, seed, teacher_settings, part="teacher")
         _online(games[0], taught, config, seed, device_by_name(device), folder, resume, minutes)

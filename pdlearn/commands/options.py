@@ -40,7 +40,7 @@ def teachers_of(games: tuple[str, ...], names: tuple[str, ...]) -> list:
     for game in games:
         if f"{known_game(game)}/teacher" not in zoo.names():
             raise CheckpointError(
-                f"no teacher of {game!r} is shipped; train one with `pdlearn teach {game}` and "
+                f"no teacher of {game!r} is shipped; train one with `pdlearn train {game}` and "
                 "name its file with --teacher"
             )
     return [zoo.load(f"{game}/teacher") for game in games]

@@ -29,8 +29,8 @@ def record(
     """
     import torch
 
-    from pdlearn.recordings import begin_recording, save_recording
-    from pdlearn.recordings import record as fill
+    from pdlearn.replay.recordings import begin_recording, save_recording
+    from pdlearn.replay.recordings import record as fill
 
     (agent,) = teachers_of((game,), (teacher,) if teacher else ())
     generator = torch.Generator().manual_seed(seed)

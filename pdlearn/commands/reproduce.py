@@ -49,12 +49,12 @@ def reproduce(
     from pdlearn.experiments.cells import reproduce as run_missing
     from pdlearn.experiments.claims import comparable
     from pdlearn.experiments.tables import picture, table
-    from pdlearn.zoo.tables import read_rows
+    from pdlearn.rows import read_rows
 
     def drive(run, title: str) -> None:
         again = f"pdlearn reproduce {experiment}"
-        if run.kind == "teach":
-            bar = Bar(f"teach {title}", run.config.agent_steps, "steps")
+        if run.kind == "dqn":
+            bar = Bar(f"train {title}", run.config.agent_steps, "steps")
             follow(run, bar, "agent_steps", ("score", "loss"), again)
             return
         bar = Bar(f"distill {title}", run.config.hours * run.config.updates_per_hour, "updates")
@@ -101,10 +101,10 @@ def _online(
     """Run what is missing of figure 5 and draw its curves."""
     from pdlearn.experiments.online import finished_rows, run_missing
     from pdlearn.plots import online_curves
-    from pdlearn.zoo.tables import read_rows
+    from pdlearn.rows import read_rows
 
     def drive(run, game: str) -> None:
-        bar = Bar(f"online {game}", run.teaching.config.agent_steps, "steps")
+        bar = Bar(f"online {game}", run.dqn.config.agent_steps, "steps")
         shown = ("phase", "agreement", "best_so_far", "student")
         follow(run, bar, "agent_steps", shown, "pdlearn reproduce online")
 

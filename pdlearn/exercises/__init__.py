@@ -7,6 +7,7 @@ it sees; `verdicts` holds what an answer is compared with, the other files a top
 from pdlearn.exercises.choices import check_choice
 from pdlearn.exercises.comparing import check_difference, check_given_away, check_share
 from pdlearn.exercises.distilling import check_agreement, check_update, check_variety
+from pdlearn.exercises.exploring import check_epsilon
 from pdlearn.exercises.following import check_swing, check_teacher_at
 from pdlearn.exercises.judging import (
     check_first_to_end,
@@ -41,7 +42,6 @@ from pdlearn.exercises.seeing import (
 )
 from pdlearn.exercises.sharing import check_outputs, check_turns
 from pdlearn.exercises.sizes import check_multiplications, check_parameter_count
-from pdlearn.exercises.teaching import check_epsilon
 from pdlearn.exercises.verdicts import Slip, Verdict, compare
 
 __all__ = [

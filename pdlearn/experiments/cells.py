@@ -20,8 +20,8 @@ from pdlearn.experiments.tables import EXPERIMENTS, Experiment, Student
 from pdlearn.experiments.training import amounts, config_of, mark, run_of
 from pdlearn.networks import parameter_count
 from pdlearn.presets import EvalConfig
+from pdlearn.rows import read_rows, write_rows
 from pdlearn.runs import Run
-from pdlearn.zoo.tables import read_rows, write_rows
 
 EVALUATIONS = {
     "smoke": EvalConfig(episodes=2), "fast": EvalConfig(), "full": EvalConfig(episodes=100),

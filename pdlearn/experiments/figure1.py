@@ -18,13 +18,13 @@ import torch
 from matplotlib.figure import Figure
 
 from pdlearn import zoo
-from pdlearn.clips import Clip, record_clip
 from pdlearn.distill import fingerprint
 from pdlearn.games import GAMES
 from pdlearn.losses import teacher_policy
 from pdlearn.plots import REFERENCE, STUDENT, TEACHER
 from pdlearn.presets import DistillConfig
-from pdlearn.zoo.tables import write_rows
+from pdlearn.rows import write_rows
+from pdlearn.web.clips import Clip, record_clip
 
 PAPER_GAMES = ("pong", "space_invaders")
 CLIP_STEPS = 900  # a minute of play

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pdlearn.networks import parameter_count
 from pdlearn.online import OnlineDistillation
-from pdlearn.presets import ONLINE_BUDGETS, TEACHER_BUDGETS, DistillConfig, TeacherConfig
-from pdlearn.zoo.tables import read_rows, write_rows
+from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, DistillConfig, DQNConfig
+from pdlearn.rows import read_rows, write_rows
 
 
 def run_missing(
@@ -28,7 +28,7 @@ def run_missing(
     `follow(run, game)` drives a run to its end and keeps its rows in the run's `metrics.csv`.
     """
     path = results / "online.csv"
-    taught, config = TEACHER_BUDGETS[budget], ONLINE_BUDGETS[budget]
+    taught, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
     for game in games:
         wanted = [_marks(game, seed, taught, config) for seed in seeds]
         rows = read_rows(path)
@@ -44,13 +44,13 @@ def finished_rows(
     budget: str, games: Sequence[str], seeds: Sequence[int], results: Path
 ) -> list[dict]:
     """Return the rows of these curves, as far as they have run."""
-    taught, config = TEACHER_BUDGETS[budget], ONLINE_BUDGETS[budget]
+    taught, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
     wanted = [_marks(game, seed, taught, config) for game in games for seed in seeds]
     rows = read_rows(results / "online.csv")
     return [row for row in rows if any(_is_of(row, marks) for marks in wanted)]
 
 
-def _marks(game: str, seed: int, taught: TeacherConfig, config: DistillConfig) -> dict:
+def _marks(game: str, seed: int, taught: DQNConfig, config: DistillConfig) -> dict:
     """Return what tells a student's curve from all others."""
     return {
         "game": game,
@@ -70,7 +70,7 @@ def _is_of(row: dict, marks: dict) -> bool:
 
 
 def _run(
-    game: str, taught: TeacherConfig, config: DistillConfig, seeds: Sequence[int], folder: Path,
+    game: str, taught: DQNConfig, config: DistillConfig, seeds: Sequence[int], folder: Path,
     follow: Callable,
 ) -> list[dict]:  # fmt: skip
     name = "-".join(["online", game.replace("/", "-"), str(taught.agent_steps), *map(str, seeds)])

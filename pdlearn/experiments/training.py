@@ -13,16 +13,16 @@ from pathlib import Path
 import torch
 
 from pdlearn.checkpoints import Agent
-from pdlearn.compressed import compress, too_large
 from pdlearn.distill import Distillation, fingerprint
-from pdlearn.dqn import Teaching
+from pdlearn.dqn import DQN
 from pdlearn.experiments.tables import Student
-from pdlearn.memory import Memory
-from pdlearn.presets import DISTILL_BUDGETS, TEACHER_BUDGETS, DistillConfig, TeacherConfig
-from pdlearn.recordings import begin_recording, load_recording, record, save_recording
+from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, DistillConfig, DQNConfig
+from pdlearn.replay.compressed import compress, too_large
+from pdlearn.replay.memory import Memory
+from pdlearn.replay.recordings import begin_recording, load_recording, record, save_recording
 
 
-def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | TeacherConfig:
+def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | DQNConfig:
     """Return how `student` is trained under `budget`.
 
     Of several games each has as many minibatches as a student of that game alone would have.
@@ -30,7 +30,7 @@ def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfi
     config = DISTILL_BUDGETS[budget]
     played_steps = config.hours * config.steps_per_hour
     if student.loss == "td":
-        config = TEACHER_BUDGETS[budget]
+        config = DQN_BUDGETS[budget]
         return dataclasses.replace(
             config, size=student.size, agent_steps=played_steps * num_games,
             memory_steps=min(config.memory_steps, played_steps),
@@ -46,9 +46,9 @@ def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfi
     )  # fmt: skip
 
 
-def amounts(config: DistillConfig | TeacherConfig, num_games: int) -> tuple[int, int]:
+def amounts(config: DistillConfig | DQNConfig, num_games: int) -> tuple[int, int]:
     """Return the agent steps and the samples that `config` asks for, of all games together."""
-    if isinstance(config, TeacherConfig):
+    if isinstance(config, DQNConfig):
         return config.agent_steps, int(config.agent_steps * config.samples_per_step)
     agent_steps = config.hours * config.steps_per_hour * num_games
     return agent_steps, config.hours * config.updates_per_hour * config.minibatch
@@ -64,11 +64,11 @@ def mark(teachers: Sequence[Agent]) -> str:
 
 def run_of(
     student: Student,
-    config: DistillConfig | TeacherConfig,
+    config: DistillConfig | DQNConfig,
     teachers: Sequence[Agent],
     seed: int,
     folder: Path,
-) -> Distillation | Teaching:
+) -> Distillation | DQN:
     """Return the run that trains `student`, resumed if it had begun; `folder` keeps all runs."""
     games = [teacher.game for teacher in teachers]
     agent_steps, samples = amounts(config, len(games))
@@ -76,8 +76,8 @@ def run_of(
     folder_of_run = folder / f"{name}-{student.size}-{student.label}-{samples}"
     resume = (folder_of_run / "state.safetensors").exists()
     keywords = {"seed": seed, "folder": folder_of_run, "resume": resume}
-    if isinstance(config, TeacherConfig):
-        return Teaching(games, config, **keywords)
+    if isinstance(config, DQNConfig):
+        return DQN(games, config, **keywords)
     recordings = None
     # A student that takes part in the play, or a memory that forgets, records as it goes.
     if config.hours <= config.memory_hours and not student.rounds_per_hour:

@@ -23,7 +23,7 @@ from pdlearn.distill import fingerprint
 from pdlearn.games import GAMES
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps
-from pdlearn.zoo.tables import write_rows
+from pdlearn.rows import write_rows
 
 LAYERS = {"first": "first layer", "shared": "shared hidden layer"}
 STATES_PER_GAME = {"smoke": 24, "fast": 200, "full": 200}

@@ -7,8 +7,8 @@ import torch
 from matplotlib.figure import Figure
 
 from pdlearn.checkpoints import Agent
-from pdlearn.clips import pack_array
 from pdlearn.saliency import SPACING, perturbation_saliency
+from pdlearn.web.clips import pack_array
 from pdlearn.widgets.face import Face, find_agent, refuse_other_states
 
 # On a grey picture; brighter than the colours on a page.

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
-from pdlearn.clips import Clip, pack, pack_array, record_clip
 from pdlearn.games import game_by_name
+from pdlearn.web.clips import Clip, pack, pack_array, record_clip
 from pdlearn.widgets.face import (
     COLOURS,
     FRAMES_PER_SECOND,

@@ -15,9 +15,10 @@ import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pdlearn import pages, zoo
+from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.plots import STUDENT, TEACHER
+from pdlearn.web import pages
 
 TEMPERATURE = 0.01  # paper, section 3
 FRAMES_PER_SECOND = 60  # of the emulator
@@ -36,8 +37,8 @@ class Face(anywidget.AnyWidget):
 
     def __init_subclass__(cls, script: str | None = None, **kwargs):
         if script is not None:
-            cls._esm = pages.source("player.js", "widgets/face.js", f"widgets/{script}.js")
-            cls._css = pages.source("player.css", "widgets/face.css")
+            cls._esm = pages.source("web/player.js", "widgets/face.js", f"widgets/{script}.js")
+            cls._css = pages.source("web/player.css", "widgets/face.css")
         super().__init_subclass__(**kwargs)
 
     def __init__(self, call: str, data: dict, twin: Figure, alt: str):

@@ -12,10 +12,10 @@ import torch
 
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
-from pdlearn.console import Colours, Console
 from pdlearn.envs import FRAMES_PER_STEP
-from pdlearn.memory import Memory
-from pdlearn.recordings import save_recording
+from pdlearn.envs.console import Colours, Console
+from pdlearn.replay.memory import Memory
+from pdlearn.replay.recordings import save_recording
 from pdlearn.rollout import EpsilonGreedy, Step, torch_threads
 from pdlearn.starts import Starts, save_starts
 from pdlearn.starts.recorder import card_of, start_after

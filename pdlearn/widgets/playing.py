@@ -14,8 +14,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pdlearn.checkpoints import Agent
-from pdlearn.clips import pack_array
 from pdlearn.games import game_by_name
+from pdlearn.web.clips import pack_array
 from pdlearn.widgets.face import (
     COLOURS,
     FRAMES_PER_SECOND,

@@ -5,7 +5,7 @@ import torch
 from matplotlib.figure import Figure
 
 from pdlearn.checkpoints import Agent
-from pdlearn.clips import pack_array
+from pdlearn.web.clips import pack_array
 from pdlearn.widgets.face import (
     COLOURS,
     TEMPERATURE,

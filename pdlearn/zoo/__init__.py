@@ -11,9 +11,9 @@ import torch
 from pdlearn.checkpoints import Agent, CheckpointError, load_agent, load_whole
 from pdlearn.evaluation import Evaluation
 from pdlearn.games import nearest
-from pdlearn.memory import Memory
 from pdlearn.networks import MULTI_SIZES
-from pdlearn.recordings import load_recording
+from pdlearn.replay.memory import Memory
+from pdlearn.replay.recordings import load_recording
 
 FOLDER = Path(__file__).parent
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdlearn.memory import Memory, Transitions
+from pdlearn.replay.memory import Memory, Transitions
 from pdlearn.rollout import Step
 
 IMPORTANCE_EXPONENT = 0.5  # 1 would undo the preference in the mean gradient, 0 leave it as it is

@@ -19,22 +19,20 @@ from torch import nn
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, StudentLearner
-from pdlearn.dqn import QLearner, Teaching
+from pdlearn.dqn import DQN, DQNLearner
 from pdlearn.evaluation import TEAMS, play_episodes
 from pdlearn.learner import Learner
-from pdlearn.memory import States, Transitions
 from pdlearn.networks import QNetwork
 from pdlearn.optimizers import keep_freed_memory
 from pdlearn.pqn import PQN, PQNLearner
-from pdlearn.presets import DISTILL_BUDGETS, PQN_BUDGETS, TEACHER_BUDGETS, EvalConfig
+from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS, EvalConfig
+from pdlearn.replay.memory import States, Transitions
 
 GAME = "pong"
 NUM_ACTIONS = 6
 ROUNDS = 5
 ENDLESS = dict(agent_steps=10**9, evaluation_period_steps=10**9)
-DQN_CONFIG = replace(
-    TEACHER_BUDGETS["fast"], memory_steps=50_000, learn_start_steps=2_000, **ENDLESS
-)
+DQN_CONFIG = replace(DQN_BUDGETS["fast"], memory_steps=50_000, learn_start_steps=2_000, **ENDLESS)
 PQN_CONFIG = replace(PQN_BUDGETS["fast"], **ENDLESS)
 PEER_CONFIG = replace(
     DQN_CONFIG, minibatch=128, samples_per_step=8.0, priority_exponent=0.0, n_step=3
@@ -64,7 +62,7 @@ def measure(
     `slice_count(peer)` slices are done.
     """
     keep_freed_memory()
-    dqn = QLearner(DQN_CONFIG, _network(DQN_CONFIG).to(device), "auto")
+    dqn = DQNLearner(DQN_CONFIG, _network(DQN_CONFIG).to(device), "auto")
     pqn = PQNLearner(PQN_CONFIG, _network(PQN_CONFIG).to(device), "auto")
     student = StudentLearner(STUDENT, QNetwork(NUM_ACTIONS, STUDENT.size).to(device), "auto")
     dqn_step, pqn_step, student_step = _dqn_step(dqn), _pqn_step(pqn), _student_step(student)
@@ -75,7 +73,7 @@ def measure(
         "dqn environment": _environment(DQN_CONFIG.num_envs),
         "dqn acting": _acting(dqn.acting(dqn.network), device, DQN_CONFIG.num_envs),
         "dqn learning": dqn_step,
-        "dqn loop": _loop(Teaching, DQN_CONFIG, device, dqn.precision),
+        "dqn loop": _loop(DQN, DQN_CONFIG, device, dqn.precision),
         "pqn environment": _environment(PQN_CONFIG.num_envs),
         "pqn acting": _acting(pqn.acting(pqn.network), device, PQN_CONFIG.num_envs),
         "pqn learning": pqn_step,
@@ -87,9 +85,9 @@ def measure(
         "evaluation": _evaluating(device),
     }
     if peer == "sb3":
-        from pdlearn.bench_sb3 import sb3_steps
+        from pdlearn.bench.sb3 import sb3_steps
 
-        probes["dqn loop, 8 samples"] = _loop(Teaching, PEER_CONFIG, device, dqn.precision)
+        probes["dqn loop, 8 samples"] = _loop(DQN, PEER_CONFIG, device, dqn.precision)
         probes["sb3 dqn loop"] = sb3_steps(GAME, device)
     rates = {name: np.zeros(ROUNDS) for name in probes}
     slices = itertools.count(1)
@@ -189,7 +187,7 @@ def _network(config) -> QNetwork:
     return QNetwork(NUM_ACTIONS, config.size, (4, 84, 84), generator, config.normalization)
 
 
-def _dqn_step(learner: QLearner) -> Probe:
+def _dqn_step(learner: DQNLearner) -> Probe:
     n, device = learner.config.minibatch, learner.device
     batch = Transitions(
         _frames(n, device), torch.zeros(n, dtype=torch.int64, device=device),
@@ -217,7 +215,7 @@ def _learn(learner: Learner, *batch) -> Probe:
         yield learner.config.minibatch
 
 
-def _loop(method: type[Teaching | PQN], config, device: str, precision: str) -> Probe:
+def _loop(method: type[DQN | PQN], config, device: str, precision: str) -> Probe:
     run = method(GAME, config, device=device, precision=precision)
     run.row_steps = 10 * config.num_envs
     rows = (row["agent_steps"] for row in run if row["updates"] > 0)

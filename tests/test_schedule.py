@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from pdlearn.teachers import Standing, next_game, standing, teach_many
+from pdlearn.commands.schedule import Standing, next_game, standing, train_in_slices
 
 SMOKE = ["--budget", "smoke", "--seed", "0", "--device", "cpu"]
 
@@ -73,25 +73,25 @@ def test_a_run_without_a_state_has_not_begun(tmp_path):
 
 def test_two_games_are_taught_side_by_side_to_their_end(tmp_path):
     folders = {game: tmp_path / game for game in ("pong", "freeway")}
-    seen = list(teach_many(folders, SMOKE, jobs=2))
+    seen = list(train_in_slices(folders, SMOKE, jobs=2))
     assert {now.game for now in seen} == {"pong", "freeway"}
     assert all(now.finished and now.agent_steps == 2_000 for now in seen)
-    assert list(teach_many(folders, SMOKE)) == []  # nothing is left to do
+    assert list(train_in_slices(folders, SMOKE)) == []  # nothing is left to do
 
 
 def test_a_slice_that_fails_is_an_error_that_names_its_log(tmp_path):
-    with pytest.raises(ValueError, match="teaching pong ended with status 2; .*log.txt says why"):
-        list(teach_many({"pong": tmp_path}, [*SMOKE, "--set", "size=huge"]))
+    with pytest.raises(ValueError, match="training pong ended with status 2; .*log.txt says why"):
+        list(train_in_slices({"pong": tmp_path}, [*SMOKE, "--set", "size=huge"]))
     assert "unknown size 'huge'" in (tmp_path / "log.txt").read_text()
 
 
 def test_the_command_stopped_in_mid_slice_leaves_a_run_that_it_goes_on_from(tmp_path):
     command = [
-        sys.executable, "-m", "pdlearn.cli", "teach", "pong", "freeway", "--budget", "smoke",
+        sys.executable, "-m", "pdlearn.cli", "train", "pong", "freeway", "--budget", "smoke",
         "--agent-steps", "200000", "--folder", str(tmp_path),
     ]  # fmt: skip
-    state = tmp_path / "teach-pong-0" / "state.safetensors"
-    metrics = tmp_path / "teach-pong-0" / "metrics.csv"
+    state = tmp_path / "train-pong-0" / "state.safetensors"
+    metrics = tmp_path / "train-pong-0" / "metrics.csv"
     process = subprocess.Popen(command, env={**os.environ, "PDLEARN_QUIET": "1"})
     deadline = time.monotonic() + 120
     while not (metrics.exists() and metrics.read_text().count("\n") >= 2):

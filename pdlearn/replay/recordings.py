@@ -17,7 +17,7 @@ from torch import nn
 
 from pdlearn import envs
 from pdlearn.checkpoints import Agent, CheckpointError, read_file, write_file
-from pdlearn.memory import Memory
+from pdlearn.replay.memory import Memory
 from pdlearn.rollout import EpsilonGreedy, Mixture, Step, steps
 
 BLOCK_FRAMES = 64

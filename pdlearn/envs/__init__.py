@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 from ale_py.vector_env import AtariVectorEnv
 
-import pdlearn.catch  # noqa: F401  registers pdlearn/Catch-v0
+import pdlearn.envs.catch  # noqa: F401  registers pdlearn/Catch-v0
 from pdlearn.games import GAMES, game_by_name, nearest
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
@@ -35,7 +35,7 @@ PREPROCESSING = {
 }
 
 # Seeds for one purpose are never drawn for another: the purpose is the seed's residue modulo 4.
-PURPOSES = ("teach", "collect", "evaluate", "show")
+PURPOSES = ("train", "collect", "evaluate", "show")
 
 
 class Outcome(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdlearn.memory import Memory
+from pdlearn.replay.memory import Memory
 
 RAW = -zlib.MAX_WBITS  # deflate without header and checksum
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pdlearn import envs, pages
-from pdlearn.clips import Clip, pack, pack_array
+from pdlearn import envs
+from pdlearn.web import pages
+from pdlearn.web.clips import Clip, pack, pack_array
 
 PAPER_TEMPERATURE = 0.01  # paper, section 3
 TEMPERATURES = (1.0, 0.1, PAPER_TEMPERATURE, 0.001)  # from soft to sharp
@@ -61,9 +62,9 @@ def write_report(
         "reading": _read_table(result),
     }
     page = pages.fill(
-        "report_template.html",
-        style=pages.source("player.css"),
-        player=pages.source("player.js"),
+        "tour/page_template.html",
+        style=pages.source("web/player.css"),
+        player=pages.source("web/player.js"),
         data=pages.embed(data),
     )
     pages.write_page(path, page)

@@ -1,6 +1,6 @@
 """Training many teachers in slices of time, the one furthest below its goal first.
 
-Each slice is a process of its own, `pdlearn teach GAME --resume ...`, so that slices can run side
+Each slice is a process of its own, `pdlearn train GAME --resume ...`, so that slices can run side
 by side and stopping them is stopping a single run: each saves itself. A game's goal is Nature DQN's
 score. Every game gets its slice before any gets the next one, lest a game that will not learn take
 all the time there is.
@@ -63,7 +63,7 @@ def next_game(standings: Sequence[Standing], slices: dict[str, int]) -> str | No
     return min(waiting, key=lambda s: (slices[s.game], s.way)).game if waiting else None
 
 
-def teach_many(
+def train_in_slices(
     folders: dict[str, Path],
     arguments: Sequence[str],
     *,
@@ -73,7 +73,7 @@ def teach_many(
 ) -> Iterator[Standing]:
     """Train the games that `folders` names, `jobs` at a time; yield a standing after each slice.
 
-    `arguments` are those of `pdlearn teach` for a game that has not begun; the others are resumed.
+    `arguments` are those of `pdlearn train` for a game that has not begun; the others are resumed.
     A slice's output is kept in its folder's `log.txt`. Closing the iterator stops what runs, and
     waits until it has saved itself. Raises ValueError if a slice fails.
     """
@@ -96,7 +96,7 @@ def teach_many(
             status = running.pop(ended).returncode
             if status != 0:
                 log = folders[ended] / "log.txt"
-                raise ValueError(f"teaching {ended} ended with status {status}; {log} says why")
+                raise ValueError(f"training {ended} ended with status {status}; {log} says why")
             yield standing(ended, folders[ended])
     finally:
         for process in running.values():
@@ -108,7 +108,7 @@ def teach_many(
 def _start(game: str, folder: Path, arguments: Sequence[str], minutes: float) -> subprocess.Popen:
     begun = (folder / "state.safetensors").exists()
     where = ["--resume", str(folder)] if begun else ["--folder", str(folder), *arguments]
-    command = [sys.executable, "-m", "pdlearn.cli", "teach", game, "--minutes", str(minutes)]
+    command = [sys.executable, "-m", "pdlearn.cli", "train", game, "--minutes", str(minutes)]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "a") as log:
         # A session of its own: Ctrl-C stops the parent, which stops each slice once.

@@ -1,36 +1,19 @@
 """The pages that show the shipped agents, built from docs/results and the agents' cards.
 
-python -m pdlearn.zoo.tables
+python -m pdlearn.publish.agents
 """
 
-import csv
 from dataclasses import asdict
 from pathlib import Path
 
 from pdlearn import zoo
 from pdlearn.games import GAMES
-from pdlearn.presets import TeacherConfig
+from pdlearn.presets import DQNConfig
+from pdlearn.rows import read_rows
 
 README_MARKS = ("<!-- agents: built from docs/results -->", "<!-- /agents -->")
 RECIPE_MARKS = ("<!-- recipes: built from the cards -->", "<!-- /recipes -->")
 ZOO_MARKS = ("<!-- teachers: built from docs/results -->", "<!-- /teachers -->")
-
-
-def read_rows(path: Path) -> list[dict]:
-    """Return the rows of a CSV; none if there is no such file."""
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write_rows(path: Path, rows: list[dict]) -> None:
-    """Write `rows`, all of the same keys, as a CSV."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def agent_table(results: Path) -> str:
@@ -80,7 +63,7 @@ def recipe_list() -> str:
     parts = []
     for name in zoo.names():
         made = zoo.load_all_games(name).card["made"]
-        if made["by"] == "teach" and "game" in made:
+        if made["by"] in ("teach", "dqn") and "game" in made:
             parts.append(f"**{GAMES[made['game']].title}**{_changes(made)}")
             parts.append(f"```\n{_command(made)}\n```")
     return "\n\n".join(parts)
@@ -92,14 +75,14 @@ def _changes(made: dict) -> str:
 
 def _command(made: dict) -> str:
     """Return the command for a card's settings: those of `fast`, but for what is named."""
-    usual, config = asdict(TeacherConfig()), UNSAID | made["config"]
+    usual, config = asdict(DQNConfig()), UNSAID | made["config"]
     named = [
         f"{key}={config[key]}"
         for key in usual.keys() & config.keys() - {"agent_steps"}
         if config[key] != usual[key] and not key.startswith("evaluation_")
     ]
     settings = f" --set {' '.join(sorted(named))}" if named else ""
-    return f"pdlearn teach {made['game']} --agent-steps {config['agent_steps']}{settings}"
+    return f"pdlearn train {made['game']} --agent-steps {config['agent_steps']}{settings}"
 
 
 def name_of_row(row: dict) -> str:

@@ -1,4 +1,4 @@
-"""`pdlearn teach`: train teachers."""
+"""`pdlearn train`: train teachers."""
 
 import dataclasses
 import math
@@ -22,12 +22,12 @@ from pdlearn.commands.options import (
     with_settings,
 )
 from pdlearn.games import GAMES
-from pdlearn.presets import PQN_BUDGETS, TEACHER_BUDGETS
+from pdlearn.presets import DQN_BUDGETS, PQN_BUDGETS
 
 Method = Literal["dqn", "pqn"]
 
 
-def teach(
+def train(
     games: Games = (),
     all_games: Annotated[bool, tyro.conf.arg(name="all")] = False,
     joint: bool = False,
@@ -43,7 +43,7 @@ def teach(
     slice_minutes: float = 30.0,
     settings: Settings = (),
 ) -> None:
-    """Train a DQN teacher; runs/teach-GAME-SEED keeps it, with a CSV of its progress.
+    """Train a DQN teacher; runs/train-GAME-SEED keeps it, with a CSV of its progress.
 
     Several games get a teacher each, trained in slices of time, the one furthest below its goal
     first; the same command goes on with what there is. With --joint they get one network together,
@@ -59,13 +59,13 @@ def teach(
         minutes: stop after so many minutes; --resume goes on
         seed: of the network, the exploration and the games
         device: where the network and its memory live
-        folder: where the run is kept (default: runs/teach-GAMES-SEED); the runs, of several games
+        folder: where the run is kept (default: runs/train-GAMES-SEED); the runs, of several games
         resume: a run's folder to go on from
         jobs: how many of several games run side by side
         slice_minutes: how long each of several games runs before it is another's turn
         settings: other settings of the budget, as in --set n_step=1 double=True
     """
-    budgets = {"dqn": TEACHER_BUDGETS, "pqn": PQN_BUDGETS}
+    budgets = {"dqn": DQN_BUDGETS, "pqn": PQN_BUDGETS}
     if games and all_games:
         raise ValueError("expected --all, or games by name; got both")
     if (all_games or len(games) > 1) and not joint:
@@ -79,8 +79,8 @@ def teach(
             with_settings(budgets[method][budget], settings)
             arguments += ["--set", *settings]
         names = [known_game(game) for game in games] or list(GAMES)
-        folders = {name: (folder or Path("runs")) / f"teach-{name}-{seed}" for name in names}
-        _teach_many(folders, arguments, jobs, minutes, slice_minutes)
+        folders = {name: (folder or Path("runs")) / f"train-{name}-{seed}" for name in names}
+        _train_many(folders, arguments, jobs, minutes, slice_minutes)
         return
     games = games or (tuple(GAMES) if all_games else ())
     if not games:
@@ -88,13 +88,13 @@ def teach(
     if joint and len(games) == 1:
         raise ValueError(f"expected several games with --joint; got {games[0]}")
 
-    from pdlearn.dqn import Teaching
+    from pdlearn.dqn import DQN
     from pdlearn.networks import size_by_name
     from pdlearn.pqn import PQN
 
     if resume is not None:
         method = "pqn" if settings_of_run(resume).get("kind") == PQN.kind else "dqn"
-    loop = PQN if method == "pqn" else Teaching
+    loop = PQN if method == "pqn" else DQN
     config = budgets[method][budget]
     if joint:
         config = dataclasses.replace(config, size="multi3")
@@ -104,14 +104,14 @@ def teach(
     if resume is not None:
         config, seed = config_of_run(resume, config, seed, settings, agent_steps)
     size_by_name(config.size, several_games=joint)
-    folder = resume or folder or Path("runs", f"teach-{'-'.join(map(slug, games))}-{seed}")
+    folder = resume or folder or Path("runs", f"train-{'-'.join(map(slug, games))}-{seed}")
     refuse_overwriting(folder, resume)
     run = loop(
         games, config, seed=seed, device=device_by_name(device), folder=folder,
         resume=resume is not None, minutes=minutes,
     )  # fmt: skip
-    bar = Bar(f"teach {' '.join(games)}", config.agent_steps, "steps")
-    again = ["pdlearn teach", *games, *(["--joint"] if joint else []), f"--resume {folder}"]
+    bar = Bar(f"train {' '.join(games)}", config.agent_steps, "steps")
+    again = ["pdlearn train", *games, *(["--joint"] if joint else []), f"--resume {folder}"]
     follow(
         run, bar, "agent_steps", ("score", "best_evaluation", "loss", "epsilon"), " ".join(again)
     )
@@ -122,13 +122,15 @@ def teach(
         print(f"  pdlearn evaluate {made}{f' --game {game}' if joint else ''}")
 
 
-def _teach_many(
+def _train_many(
     folders: dict[str, Path], arguments: list[str], jobs: int, minutes: float, slice_minutes: float
 ) -> None:
-    """Drive `teach_many`, a line for every slice that ends."""
-    from pdlearn.teachers import teach_many
+    """Drive `train_in_slices`, a line for every slice that ends."""
+    from pdlearn.commands.schedule import train_in_slices
 
-    slices = teach_many(folders, arguments, jobs=jobs, minutes=minutes, slice_minutes=slice_minutes)
+    slices = train_in_slices(
+        folders, arguments, jobs=jobs, minutes=minutes, slice_minutes=slice_minutes
+    )
     try:
         for now in slices:
             print(

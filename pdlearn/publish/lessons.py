@@ -1,7 +1,7 @@
 """Build the notebooks from their sources; say which are stale.
 
-python -m pdlearn.lessons.build [NN ...]    # build these lessons, or all
-python -m pdlearn.lessons.build --check     # only say what is stale
+python -m pdlearn.publish.lessons [NN ...]    # build these lessons, or all
+python -m pdlearn.publish.lessons --check     # only say what is stale
 
 A lesson is run again only if its code changed; new prose goes round the outputs that are there.
 """
@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from pdlearn.lessons.places import CLONE
-from pdlearn.lessons.sources import solved, title_of, unsolved
+from pdlearn.publish.lesson_sources import solved, title_of, unsolved
 
 CELL_SECONDS = 1_800
 MARKS = ("<!-- lessons: built from notebooks/source -->", "<!-- /lessons -->")

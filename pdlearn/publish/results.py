@@ -1,6 +1,6 @@
 """docs/results.md: the paper's experiments, ours beside the paper's, built from docs/results.
 
-python -m pdlearn.experiments.page
+python -m pdlearn.publish.results
 
 An experiment is an `Entry` of ENTRIES; its numbers are `<name>.csv`, its picture `<name>.png`, its
 hand-written paragraph, if any, stands in `readings`. Every number of the page is read from a CSV or
@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 from pdlearn import paper
 from pdlearn.experiments import claims
-from pdlearn.experiments.readings import READINGS
 from pdlearn.experiments.tables import EXPERIMENTS
-from pdlearn.zoo.tables import read_rows
+from pdlearn.publish.readings import READINGS
+from pdlearn.rows import read_rows
 
 PAGE = "docs/results.md"
 TOP = """# The paper's experiments, and ours
 
-Built from [results/](results) by `python -m pdlearn.experiments.page`; where numbers are missing,
+Built from [results/](results) by `python -m pdlearn.publish.results`; where numbers are missing,
 the command that makes them stands in their place.
 
 A percentage is of the teacher's score, raw points of the game both. The paper's are of published

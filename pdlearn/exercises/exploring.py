@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pdlearn import dqn
 from pdlearn.exercises.verdicts import Slip, Verdict, compare
-from pdlearn.presets import TeacherConfig
+from pdlearn.presets import DQNConfig
 
 EPSILON_SLIPS = [
     Slip(
@@ -33,14 +33,14 @@ EPSILON_SLIPS = [
 ]
 
 
-def _fall(config: TeacherConfig) -> float:
+def _fall(config: DQNConfig) -> float:
     return config.epsilon_start - config.epsilon_final
 
 
 def check_epsilon(function: Callable) -> Verdict:
     """Check a function of `(config, agent_steps)`: exploration that falls linearly, then stays."""
     config = replace(
-        TeacherConfig(), agent_steps=4_000, epsilon_start=0.9, epsilon_final=0.1,
+        DQNConfig(), agent_steps=4_000, epsilon_start=0.9, epsilon_final=0.1,
         epsilon_decay_steps=1_000,
     )  # fmt: skip
     cases = [(config, agent_steps) for agent_steps in (0, 250, 950, 1_000, 3_000)]

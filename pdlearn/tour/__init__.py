@@ -15,14 +15,14 @@ import torch
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent, load_agent, save_agent
-from pdlearn.clips import record_clip
 from pdlearn.distill import Distillation
 from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.games import game_by_name
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
-from pdlearn.report import write_report
 from pdlearn.runs import hardware
+from pdlearn.tour.page import write_report
+from pdlearn.web.clips import record_clip
 
 JUDGED = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
 CLIP_STEPS = {"smoke": 40, "fast": 900}

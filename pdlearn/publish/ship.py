@@ -1,6 +1,6 @@
 """Put a trained agent into the package: rounded to float16, scored as it ships, entered in the CSV.
 
-python -m pdlearn.zoo.ship runs/teach-pong-0/best.safetensors --commit $(git rev-parse --short HEAD)
+python -m pdlearn.publish.ship runs/train-pong-0/best.safetensors --commit HASH
 """
 
 from pathlib import Path
@@ -13,8 +13,8 @@ from pdlearn.checkpoints import Agent, load_whole, save_agent
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import MULTI_SIZES, parameter_count
 from pdlearn.presets import EvalConfig
-from pdlearn.zoo import tables
-from pdlearn.zoo.tables import read_rows, write_rows
+from pdlearn.publish import agents as tables
+from pdlearn.rows import read_rows, write_rows
 
 CURVE = ("agent_steps", "updates", "score", "evaluation", "seconds")
 

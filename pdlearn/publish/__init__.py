@@ -1,0 +1,1 @@
+"""For maintainers: ship agents, build the lessons and the pages of results."""

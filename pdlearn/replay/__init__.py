@@ -1,0 +1,1 @@
+"""What is kept of play: the replay memory, drawn evenly or by priority, compressed, in a file."""
