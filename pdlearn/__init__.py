@@ -1,7 +1,7 @@
 """Policy distillation (Rusu et al. 2015): learn it, teach it, do it.
 
 Every name below is imported from its module when it is first used, so that `import pdlearn` and
-`pdlearn --help` cost nothing.
+`pdlearn --help` cost nothing. Editors and type checkers read the names in `__init__.pyi`.
 """
 
 import importlib
@@ -17,6 +17,9 @@ _MODULE_OF = {
     "Agent": "checkpoints",
     "Catch": "envs.catch",
     "CheckpointError": "checkpoints",
+    "DQN": "dqn",
+    "DQNConfig": "presets",
+    "DQN_BUDGETS": "presets",
     "DISTILL_BUDGETS": "presets",
     "DistillConfig": "presets",
     "Distillation": "distill",
@@ -33,11 +36,9 @@ _MODULE_OF = {
     "PQN_BUDGETS": "presets",
     "QNetwork": "networks",
     "SIZES": "networks",
-    "DQN_BUDGETS": "presets",
-    "DQNConfig": "presets",
-    "DQN": "dqn",
     "evaluate": "evaluation",
     "kl_loss": "losses",
+    "lambda_returns": "losses",
     "load_agent": "checkpoints",
     "load_recording": "replay.recordings",
     "load_starts": "starts",

@@ -22,7 +22,7 @@ from pdlearn.commands.options import (
     with_settings,
 )
 from pdlearn.games import GAMES
-from pdlearn.presets import DQN_BUDGETS, PQN_BUDGETS
+from pdlearn.presets import BUDGETS, method_for
 
 Method = Literal["dqn", "pqn"]
 
@@ -31,7 +31,7 @@ def train(
     games: Games = (),
     all_games: Annotated[bool, tyro.conf.arg(name="all")] = False,
     joint: bool = False,
-    method: Method = "dqn",
+    method: Method | None = None,
     budget: Budget = "fast",
     agent_steps: int | None = None,
     minutes: float = math.inf,
@@ -43,7 +43,7 @@ def train(
     slice_minutes: float = 30.0,
     settings: Settings = (),
 ) -> None:
-    """Train a DQN teacher; runs/train-GAME-SEED keeps it, with a CSV of its progress.
+    """Train a teacher; runs/train-GAME-SEED keeps it, with a CSV of its progress.
 
     Several games get a teacher each, trained in slices of time, the one furthest below its goal
     first; the same command goes on with what there is. With --joint they get one network together,
@@ -52,8 +52,9 @@ def train(
     Args:
         games: among the ten games, or a Gymnasium id with discrete actions
         all_games: all ten games
-        method: dqn (replay memory) or pqn (many copies, no memory); --resume knows its own
         joint: one network of size multi3 for several games (multi10 with --set size=multi10)
+        method: dqn (replay memory) or pqn (128 copies, no memory); default: what learns the game
+            fastest, dqn with the budget paper
         budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)
         agent_steps: agent steps in all (default: the budget's)
         minutes: stop after so many minutes; --resume goes on
@@ -65,20 +66,21 @@ def train(
         slice_minutes: how long each of several games runs before it is another's turn
         settings: other settings of the budget, as in --set n_step=1 double=True
     """
-    budgets = {"dqn": DQN_BUDGETS, "pqn": PQN_BUDGETS}
     if games and all_games:
         raise ValueError("expected --all, or games by name; got both")
     if (all_games or len(games) > 1) and not joint:
         if resume is not None:
             raise ValueError("expected no --resume with several games: it is implied")
-        arguments = ["--method", method, "--budget", budget, "--seed", str(seed)]
-        arguments += ["--device", device_by_name(device)]
+        arguments = ["--budget", budget, "--seed", str(seed), "--device", device_by_name(device)]
+        if method is not None:
+            arguments += ["--method", method]
         if agent_steps is not None:
             arguments += ["--agent-steps", str(agent_steps)]
-        if settings:
-            with_settings(budgets[method][budget], settings)
-            arguments += ["--set", *settings]
         names = [known_game(game) for game in games] or list(GAMES)
+        if settings:
+            for name in names:
+                with_settings(BUDGETS[method or method_for([name], budget)][budget], settings)
+            arguments += ["--set", *settings]
         folders = {name: (folder or Path("runs")) / f"train-{name}-{seed}" for name in names}
         _train_many(folders, arguments, jobs, minutes, slice_minutes)
         return
@@ -94,8 +96,9 @@ def train(
 
     if resume is not None:
         method = "pqn" if settings_of_run(resume).get("kind") == PQN.kind else "dqn"
+    method = method or method_for(games, budget)
     loop = PQN if method == "pqn" else DQN
-    config = budgets[method][budget]
+    config = BUDGETS[method][budget]
     if joint:
         config = dataclasses.replace(config, size="multi3")
     config = with_settings(config, settings)

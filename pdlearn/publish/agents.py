@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pdlearn import zoo
 from pdlearn.games import GAMES
-from pdlearn.presets import DQNConfig
+from pdlearn.presets import BUDGETS
 from pdlearn.rows import read_rows
 
 README_MARKS = ("<!-- agents: built from docs/results -->", "<!-- /agents -->")
@@ -55,7 +55,7 @@ def teacher_table(results: Path) -> str:
 
 
 # What held where an older card does not say it, since it was no setting yet.
-UNSAID = {"priority_exponent": 0.0, "longest_hold_steps": 1}
+UNSAID = {"priority_exponent": 0.0, "longest_hold_steps": 1, "normalization": "none"}
 
 
 def recipe_list() -> str:
@@ -63,7 +63,7 @@ def recipe_list() -> str:
     parts = []
     for name in zoo.names():
         made = zoo.load_all_games(name).card["made"]
-        if made["by"] in ("teach", "dqn") and "game" in made:
+        if made["by"] in ("teach", "dqn", "pqn") and "game" in made:
             parts.append(f"**{GAMES[made['game']].title}**{_changes(made)}")
             parts.append(f"```\n{_command(made)}\n```")
     return "\n\n".join(parts)
@@ -75,14 +75,16 @@ def _changes(made: dict) -> str:
 
 def _command(made: dict) -> str:
     """Return the command for a card's settings: those of `fast`, but for what is named."""
-    usual, config = asdict(DQNConfig()), UNSAID | made["config"]
+    method = "pqn" if made["by"] == "pqn" else "dqn"  # "teach" on older cards
+    usual, config = asdict(BUDGETS[method]["fast"]), UNSAID | made["config"]
     named = [
         f"{key}={config[key]}"
         for key in usual.keys() & config.keys() - {"agent_steps"}
         if config[key] != usual[key] and not key.startswith("evaluation_")
     ]
     settings = f" --set {' '.join(sorted(named))}" if named else ""
-    return f"pdlearn train {made['game']} --agent-steps {config['agent_steps']}{settings}"
+    steps = f"--agent-steps {config['agent_steps']}"
+    return f"pdlearn train {made['game']} --method {method} {steps}{settings}"
 
 
 def name_of_row(row: dict) -> str:
