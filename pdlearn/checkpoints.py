@@ -127,8 +127,9 @@ class Agent:
             raise CheckpointError(f"plays {plays}; expected {game!r}")
         if "games" not in self.card:
             return self
-        shared = {key: value for key, value in self.card.items() if key != "games"}
-        judged = {key: shared[key][game] for key in ("score", "chosen_by") if key in shared}
+        each = ("score", "chosen_by")  # of every game, as far as it was judged
+        judged = {key: self.card[key][game] for key in each if game in self.card.get(key, {})}
+        shared = {k: value for k, value in self.card.items() if k not in ("games", *each)}
         card = {"game": game, "actions": self.card["games"][game], **shared, **judged}
         return Agent(self.network.for_game(game), card)
 

@@ -2,8 +2,8 @@
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,10 +24,24 @@ from pdlearn.statistics import interval
 
 TEAMS = 2  # of copies, that take turns
 
+# The name of how episodes begin and are scored without recorded starts. A change that makes scores
+# differ gets a new version.
+PROTOCOL = "no-op starts v2"
+NO_OP_STARTS = f"{PROTOCOL} (0 to 29 frames equally often)"
+
+
+def protocol_of(epsilon: float, begun: str = NO_OP_STARTS) -> str:
+    """Return the protocol in words, as cards and CSVs have it."""
+    return f"{begun}, epsilon {epsilon}, 108000-frame cap, raw score"
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of an agent and how they were obtained."""
+    """The scores of an agent and how they were obtained.
+
+    The lists have an entry an episode, in the order of the starts: episode n of two agents judged
+    with one seed begins alike.
+    """
 
     game: str
     scores: list[float]
@@ -35,7 +49,11 @@ class Evaluation:
     truncated: int  # episodes cut by the frame cap
     epsilon: float
     seed: int
-    starts: str = "up to 30 no-ops"  # where episodes began
+    starts: list[int] = field(
+        default_factory=list
+    )  # see `start_list`, or a recorded start's number
+    emulator_seeds: list[int] = field(default_factory=list)
+    begun: str = NO_OP_STARTS  # where episodes began, in words
 
     @property
     def episodes(self) -> int:
@@ -50,15 +68,40 @@ class Evaluation:
         """The 95 % bootstrap interval of the mean, over episodes."""
         return interval(self.scores, np.random.default_rng(0))
 
+    @property
+    def protocol(self) -> str:
+        return protocol_of(self.epsilon, self.begun)
+
     def card(self) -> dict:
         """Return what a checkpoint's card keeps of this evaluation."""
         low, high = self.interval
         return {
             "mean": self.mean, "low": low, "high": high, "episodes": self.episodes,
             "epsilon": self.epsilon, "seed": self.seed, "mean_steps": float(np.mean(self.lengths)),
-            "truncated": self.truncated,
-            "protocol": f"{self.starts}, 108,000-frame cap, raw score",
+            "truncated": self.truncated, "protocol": self.protocol,
         }  # fmt: skip
+
+
+def start_list(game: str, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return each episode's start and emulator seed, int64 `[N]` both.
+
+    A start of an Atari game is a count of no-ops, in emulator frames: all counts that ale-py can
+    give, 0 to 29, in a random order, then again all in another. One count is one emulator seed
+    (`envs.no_op_seeds`). Other environments have a seed of their own for each episode; the start is
+    its index.
+    """
+    if not envs.is_atari(game):
+        return np.arange(episodes), envs.env_seeds(seed, "evaluate", episodes)
+    generator = np.random.default_rng(_streams(seed)[0])
+    seeds = envs.no_op_seeds()
+    turns = -(-episodes // len(seeds))
+    starts = np.concatenate([generator.permutation(len(seeds)) for _ in range(turns)])[:episodes]
+    return starts, seeds[starts]
+
+
+def _streams(seed: int) -> list[np.random.SeedSequence]:
+    """Return the seed streams of the order of starts and of the exploration."""
+    return np.random.SeedSequence([seed, envs.PURPOSES.index("evaluate")]).spawn(2)
 
 
 def play_episodes(
@@ -66,19 +109,17 @@ def play_episodes(
     config: EvalConfig = EvalConfig(),
     seed: int = 0,
 ) -> Iterator[list[Episode]]:
-    """Play exactly `config.episodes` full episodes; yield, every turn, those that it ended.
+    """Play the episodes of `start_list`; yield, every turn, those that it ended.
 
-    Every copy of the game plays a number of episodes fixed beforehand, so that short episodes are
-    not favoured over long ones.
+    An episode's `env` is its index in the list. Each is played once, from a reset of its own,
+    however long the others are: short episodes are not favoured over long ones.
     """
-    num_envs = min(config.num_envs, config.episodes)
-    quota = np.full(num_envs, config.episodes // num_envs)
-    quota[: config.episodes % num_envs] += 1
+    _, seeds = start_list(agent.game, config.episodes, seed)
     policy = _policy(agent, config, seed)
-    seeds = envs.env_seeds(seed, "evaluate", num_envs)
-    yield from _take_turns(
-        _play_quota(steps_from(envs.make(agent.game, len(team)), policy, seeds[team]), quota[team])
-        for team in _teams(num_envs)
+    yield from _play_each(
+        lambda numbers: steps_from(envs.make(agent.game, len(numbers)), policy, seeds[numbers]),
+        config.episodes,
+        config.num_envs,
     )
 
 
@@ -94,16 +135,37 @@ def play_starts(
     if starts.game != agent.game:
         raise ValueError(f"starts of {starts.game!r}; expected {agent.game!r}, the agent's game")
     policy = _policy(agent, config, seed)
-    for begin in range(0, len(starts), config.num_envs):
-        entries = starts.entries[begin : begin + config.num_envs]
-        yield from _take_turns(
-            _play_entries(starts, begin + team, policy) for team in _teams(len(entries))
-        )
+    entries = starts.entries
+    play = _play_each(
+        lambda numbers: play_from(starts, [entries[number] for number in numbers], policy),
+        len(entries),
+        config.num_envs,
+    )
+    for ended in play:
+        yield [
+            episode._replace(steps=episode.steps - len(entries[episode.env].actions))
+            for episode in ended
+        ]
 
 
-def _teams(num_envs: int) -> list[np.ndarray]:
-    """Return the numbers of the copies in each team, int64 `[E]`."""
-    return np.array_split(np.arange(num_envs), min(TEAMS, num_envs))
+Play = Callable[[np.ndarray], Iterator[Step]]  # the episodes of these numbers, a copy each
+
+
+def _play_each(play: Play, episodes: int, num_envs: int) -> Iterator[list[Episode]]:
+    """Play episodes 0 to `episodes` - 1 once each, `num_envs` side by side.
+
+    Every team plays its share of the first `num_envs` to the end, then of the next, ...
+    """
+    numbers = np.arange(episodes)
+    rounds = [numbers[begin : begin + num_envs] for begin in range(0, episodes, num_envs)]
+    shares = zip(*(np.array_split(each, TEAMS) for each in rounds), strict=True)
+    return _take_turns([_play_rounds(play, share) for share in shares if len(share[0])])
+
+
+def _play_rounds(play: Play, rounds: Iterable[np.ndarray]) -> Iterator[list[Episode]]:
+    for numbers in rounds:
+        if len(numbers):
+            yield from _play_once(play(numbers), numbers)
 
 
 def _take_turns(teams: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episode]]:
@@ -129,40 +191,29 @@ def _take_turns(teams: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episo
             team.close()
 
 
-def _play_quota(play: Iterator[Step], quota: np.ndarray) -> Iterator[list[Episode]]:
-    """Play until copy e has ended `quota[e]` episodes; yield, every step, those that it ended."""
-    tracker = EpisodeTracker(len(quota))
-    left = quota.copy()
+def _play_once(play: Iterator[Step], numbers: np.ndarray) -> Iterator[list[Episode]]:
+    """Play until every copy has ended an episode; yield, every step, those that it ended.
+
+    An episode's `env` is that of `numbers` which belongs to its copy. What a copy plays after its
+    first episode, while others still play theirs, does not count.
+    """
+    tracker = EpisodeTracker(len(numbers))
+    playing = np.ones(len(numbers), bool)
     try:
         for step in play:
-            ended = [episode for episode in tracker.add(step) if left[episode.env] > 0]
-            for episode in ended:
-                left[episode.env] -= 1
-            yield ended
-            if not left.any():
+            ended = [episode for episode in tracker.add(step) if playing[episode.env]]
+            playing[[episode.env for episode in ended]] = False
+            yield [episode._replace(env=int(numbers[episode.env])) for episode in ended]
+            if not playing.any():
                 return
     finally:
         play.close()
 
 
-def _play_entries(
-    starts: Starts, numbers: np.ndarray, policy: EpsilonGreedy
-) -> Iterator[list[Episode]]:
-    """Play the starts of these numbers, each to its episode's end, however long the others' are."""
-    entries = [starts.entries[number] for number in numbers]
-    for ended in _play_quota(play_from(starts, entries, policy), np.ones(len(entries), int)):
-        yield [
-            episode._replace(
-                env=int(numbers[episode.env]),
-                steps=episode.steps - len(entries[episode.env].actions),
-            )
-            for episode in ended
-        ]
-
-
 def _policy(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
     device = next(agent.network.parameters()).device
-    generator = torch.Generator(device).manual_seed(int(envs.env_seeds(seed, "evaluate", 1)[0]))
+    stream = int(_streams(seed)[1].generate_state(1)[0])
+    generator = torch.Generator(device).manual_seed(stream)
     return EpsilonGreedy(agent.network, config.epsilon, generator)
 
 
@@ -171,10 +222,10 @@ def evaluate(
 ) -> Evaluation:
     """Play full episodes of the agent's game and return their scores.
 
-    Without `starts` these are `config.episodes` from up to 30 no-ops; the games' seeds are never
-    those of training or of recorded data. With `starts` it is one episode from each, scores in
-    their order (a smaller number: `starts.first(30)`), and `seed` is the exploration's. Raises
-    ValueError as `play_starts` does.
+    Without `starts` these are `config.episodes` from the no-op starts of `start_list`; the games'
+    seeds are never those of training or of recorded data. With `starts` it is one episode from
+    each, in their order (a smaller number: `starts.first(30)`), and `seed` is the exploration's.
+    Raises ValueError as `play_starts` does.
     """
     if starts is None:
         play = play_episodes(agent, config, seed)
@@ -191,10 +242,13 @@ def summarise(
     starts: Starts | None = None,
 ) -> Evaluation:
     """Return the evaluation that episodes of `play_episodes`, or of `play_starts`, make."""
-    begun = {}
-    if starts is not None:
-        episodes = sorted(episodes, key=lambda episode: episode.env)
-        begun = {"starts": f"{len(starts)} recorded starts"}
+    if starts is None:
+        begun = NO_OP_STARTS
+        numbers, seeds = (each.tolist() for each in start_list(agent.game, len(episodes), seed))
+    else:
+        begun = f"{len(starts)} recorded starts"
+        numbers, seeds = list(range(len(starts))), [start.seed for start in starts.entries]
+    episodes = sorted(episodes, key=lambda episode: episode.env)
     return Evaluation(
         game=agent.game,
         scores=[episode.score for episode in episodes],
@@ -202,5 +256,7 @@ def summarise(
         truncated=sum(episode.truncated for episode in episodes),
         epsilon=config.epsilon,
         seed=seed,
-        **begun,
+        starts=numbers,
+        emulator_seeds=seeds,
+        begun=begun,
     )

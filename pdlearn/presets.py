@@ -190,7 +190,10 @@ class DistillConfig(Settings):
 
 @dataclass(frozen=True)
 class EvalConfig(Settings):
-    """How an agent is judged: the paper's protocol with no-op starts."""
+    """How an agent is judged: the paper's protocol with no-op starts.
+
+    Thirty episodes, or a multiple of thirty, have every count of no-ops equally often.
+    """
 
     episodes: int = 30
     """full episodes"""

@@ -26,7 +26,7 @@ class TapeEnvironment(Environment):
 
     def __init__(self, script, number=0):
         self.script = script
-        self.number = number  # of the first copy
+        self.numbers = range(number, number + len(script))  # of the copies
         self.num_envs = len(script)
         self.closed = False
         self.sent = None
@@ -42,7 +42,7 @@ class TapeEnvironment(Environment):
 
     def _show(self, env, fresh):
         episode, t = self.at[env]
-        frame = np.array([[self.number + env, episode], [t + 1, 0]], np.uint8)
+        frame = np.array([[self.numbers[env], episode], [t + 1, 0]], np.uint8)
         if fresh:
             self.stacks[env] = 0
         self.stacks[env] = np.concatenate([self.stacks[env, 1:], frame[None]])
@@ -80,14 +80,31 @@ class TapeEnvironment(Environment):
         self.closed = True
 
 
+class SeededTape(TapeEnvironment):
+    """Copies that play the episodes of the seed that they are reset to, of `{seed: episodes}`."""
+
+    def __init__(self, episodes, num_envs):
+        super().__init__([[]] * num_envs)
+        self.episodes = episodes
+
+    def reset_to(self, seeds):
+        self.script = [self.episodes[seed] for seed in seeds]
+        self.numbers = [list(self.episodes).index(seed) for seed in seeds]
+        return super().reset_to(seeds)
+
+
 def deal(script):
     """Return a stand-in for `envs.make` that deals out the script's copies in turn, and its list.
 
-    Two environments of one copy each play what one environment of two copies would.
+    Two environments of one copy each play what one environment of two copies would. Copies of a
+    script `{seed: episodes}` go by the seed.
     """
     made = []
 
     def make(name, num_envs):
+        if isinstance(script, dict):
+            made.append(SeededTape(script, num_envs))
+            return made[-1]
         number = sum(env.num_envs for env in made) % len(script)
         assert number + num_envs <= len(script), "more copies than the script has"
         made.append(TapeEnvironment(script[number : number + num_envs], number))

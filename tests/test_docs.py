@@ -4,10 +4,12 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pdlearn import zoo
 from pdlearn.commands.options import with_settings
+from pdlearn.evaluation import PROTOCOL, start_list
 from pdlearn.presets import DQN_BUDGETS
 from pdlearn.publish.agents import built_pages, name_of_row, recipe_list
 from pdlearn.publish.ship import row_of
@@ -38,8 +40,27 @@ def test_a_shipped_agents_rows_are_what_its_card_says(name):
     assert sorted(written, key=str) == sorted(on_card, key=str)
 
 
+@pytest.mark.parametrize("name", zoo.names())
+def test_a_shipped_agents_episodes_are_those_of_its_card(name):
+    for part in parts(name):
+        score, game = part.card["score"], part.game
+        episodes = [r for r in rows("episodes.csv") if (r["agent"], r["game"]) == (name, game)]
+        if not score["protocol"].startswith(PROTOCOL):
+            assert not episodes
+            continue
+        assert {(r["protocol"], r["epsilon"], r["seed"]) for r in episodes} == {
+            (PROTOCOL, str(score["epsilon"]), str(score["seed"]))
+        }
+        assert len(episodes) == score["episodes"]
+        assert np.mean([float(r["score"]) for r in episodes]) == pytest.approx(score["mean"])
+        starts, seeds = start_list(game, len(episodes), score["seed"])
+        assert [int(r["start"]) for r in episodes] == starts.tolist()
+        assert [int(r["emulator_seed"]) for r in episodes] == seeds.tolist()
+
+
 def test_no_results_row_is_without_its_agent():
     assert sorted({name_of_row(r) for r in agent_rows()}) == zoo.names()
+    assert {r["agent"] for r in rows("episodes.csv")} <= set(zoo.names())
 
 
 @pytest.mark.parametrize("name", zoo.names())

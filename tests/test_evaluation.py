@@ -2,13 +2,16 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from fakes import deal
 
 from pdlearn import envs, evaluation
 from pdlearn.checkpoints import Agent
-from pdlearn.evaluation import evaluate, play_episodes
+from pdlearn.evaluation import PROTOCOL, evaluate, play_episodes, start_list
+from pdlearn.games import GAMES
+from pdlearn.lessons.emulator import Emulator, difference, shrink
 from pdlearn.networks import QNetwork
 from pdlearn.presets import EvalConfig
 
@@ -28,23 +31,40 @@ def test_exactly_the_asked_number_of_episodes_is_played(episodes):
     assert set(result.lengths) == {11}
 
 
-def test_short_episodes_are_not_favoured(monkeypatch):
-    # One copy's episodes are ten times as long; taking the first six to end would skip it.
-    script = [[(3, "terminated", ())] * 50, [(30, "terminated", ())] * 50]
-    monkeypatch.setattr(envs, "make", deal(script)[0])
+def tape_of(monkeypatch, length):
+    """Let a game of n no-ops last `length(n)` steps; return its agent and the copies made."""
+    script = {
+        int(seed): [(length(no_ops), "terminated", ())] * 50
+        for no_ops, seed in enumerate(envs.no_op_seeds())
+    }
+    make, dealt = deal(script)
+    monkeypatch.setattr(envs, "make", make)
     agent = untrained("tape", 2, (8,))
     agent.network.forward = lambda observation: torch.zeros(len(observation), 2)
-    lengths = Counter(evaluate(agent, EvalConfig(episodes=6, num_envs=2)).lengths)
-    assert lengths == {3: 3, 30: 3}
+    return agent, dealt
+
+
+@pytest.mark.parametrize("num_envs", [1, 2, 7, 30, 64])
+def test_every_start_is_played_once_however_long_its_episode_and_in_the_lists_order(
+    monkeypatch, num_envs
+):
+    # Of the first to end there would be more of the short ones.
+    agent, dealt = tape_of(monkeypatch, lambda no_ops: 1 + no_ops)
+    result = evaluate(agent, EvalConfig(episodes=60, num_envs=num_envs))
+    assert result.lengths == [1 + no_ops for no_ops in result.starts]
+    assert result.starts == start_list("tape", 60, 0)[0].tolist()
+    assert result.emulator_seeds == envs.no_op_seeds()[result.starts].tolist()
+    assert Counter(result.starts) == dict.fromkeys(range(30), 2)
+    assert all(env.closed for env in dealt)
 
 
 def test_scores_are_sums_of_raw_rewards(monkeypatch):
-    script = [[(3, "terminated", (1,)), (2, "truncated", ())] + [(9, "terminated", ())] * 9]
+    script = [[(3, "terminated", (1,)), (9, "terminated", ())], [(2, "truncated", ())] * 2]
     monkeypatch.setattr(envs, "make", deal(script)[0])
     agent = untrained("tape", 2, (8,))
     agent.network.forward = lambda observation: torch.zeros(len(observation), 2)
     result = evaluate(agent, EvalConfig(episodes=2, num_envs=1))
-    assert result.scores == [1 + 2 + 3, 11 + 12]  # a lost life at step 1 ends nothing
+    assert result.scores == [1 + 2 + 3, 1 + 2]  # a lost life at step 1 ends nothing
     assert result.lengths == [3, 2]
     assert result.truncated == 1
 
@@ -78,9 +98,9 @@ def test_the_interval_stands_beside_the_mean():
 
 
 def test_an_item_comes_every_turn_with_the_episodes_that_it_ended():
-    # Two copies in two teams. Catch lasts 11 steps; a second game begins a step after the first.
+    # Two copies in two teams, then one of the first team. Catch lasts 11 steps.
     items = list(play_episodes(untrained(), EvalConfig(episodes=3, num_envs=2)))
-    assert [len(item) for item in items] == [0] * 20 + [1, 1] + [0] * 11 + [1]
+    assert [len(item) for item in items] == [0] * 20 + [1, 1] + [0] * 10 + [1]
 
 
 def test_one_team_decides_while_the_other_ones_emulators_work(monkeypatch):
@@ -109,3 +129,84 @@ def test_a_team_at_work_leaves_half_of_the_threads_and_gives_them_back(monkeypat
     assert numbers == [3, 6]
     next(play_episodes(untrained(), EvalConfig(episodes=1)))
     assert numbers[2:] == [6, 6]
+
+
+# --- where episodes begin ---
+
+
+def test_a_seed_of_each_count_of_no_ops_makes_a_game_wait_so_many_frames():
+    # In River Raid no two of the first frames look alike.
+    seeds = envs.no_op_seeds()
+    env = envs.make("riverraid", len(seeds))
+    shown = env.reset_to(seeds)[:, -1]  # [30, 84, 84]
+    env.close()
+    waiting = Emulator("riverraid")
+    for no_ops in range(len(seeds)):
+        alike = [n for n, frame in enumerate(shown) if difference(shrink(waiting.grey), frame) <= 1]
+        assert alike == [no_ops]
+        waiting.act(0)
+
+
+def test_the_seeds_of_no_ops_are_of_evaluation():
+    assert {seed % len(envs.PURPOSES) for seed in envs.no_op_seeds().tolist()} == {
+        envs.PURPOSES.index("evaluate")
+    }
+
+
+@pytest.mark.parametrize("game", ["pong", "qbert"])
+def test_each_count_of_no_ops_comes_equally_often_and_in_thirty_episodes_once(game):
+    starts, seeds = start_list(game, 100, 3)
+    for begin in (0, 30, 60):
+        assert sorted(starts[begin : begin + 30]) == list(range(30))
+        assert starts[begin : begin + 30].tolist() != list(range(30))
+    assert len(set(starts[90:])) == 10
+    assert starts[:30].tolist() != starts[30:60].tolist()
+    assert seeds.tolist() == envs.no_op_seeds()[starts].tolist()
+
+
+def test_the_order_of_starts_is_the_seeds_and_the_same_for_every_agent_and_length():
+    assert start_list("pong", 60, 1)[0].tolist() == start_list("qbert", 60, 1)[0].tolist()
+    assert start_list("pong", 60, 1)[0].tolist() != start_list("pong", 60, 2)[0].tolist()
+    assert start_list("pong", 20, 1)[0].tolist() == start_list("pong", 60, 1)[0][:20].tolist()
+
+
+def test_another_environment_has_a_seed_for_each_episode():
+    starts, seeds = start_list(CATCH, 40, 5)
+    assert starts.tolist() == list(range(40))
+    assert seeds.tolist() == envs.env_seeds(5, "evaluate", 40).tolist()
+
+
+def test_exploration_and_the_order_of_starts_have_streams_of_their_own():
+    order, exploration = (stream.generate_state(4).tolist() for stream in evaluation._streams(0))
+    others = [
+        np.random.SeedSequence([0, index]).generate_state(4).tolist()
+        for index in range(len(envs.PURPOSES))
+    ]
+    assert len({tuple(words) for words in [order, exploration, *others]}) == 2 + len(others)
+    generator = evaluation._policy(untrained(), EvalConfig(), 0).generator
+    assert generator.initial_seed() == exploration[0]
+    assert not set(envs.env_seeds(0, "evaluate", 4)) & {generator.initial_seed()}
+
+
+def test_agents_judged_with_one_seed_are_paired(monkeypatch):
+    first, _ = tape_of(monkeypatch, lambda no_ops: 5)
+    one = evaluate(first, EvalConfig(episodes=45, num_envs=12), 7)
+    second, _ = tape_of(monkeypatch, lambda no_ops: 31 - no_ops)
+    other = evaluate(second, EvalConfig(episodes=45, num_envs=30, epsilon=0.5), 7)
+    assert one.starts == other.starts and one.emulator_seeds == other.emulator_seeds
+    assert other.lengths == [31 - no_ops for no_ops in other.starts]
+
+
+def test_a_game_of_the_emulator_is_played_from_the_starts_of_the_list():
+    config = EvalConfig(episodes=2, epsilon=1.0, num_envs=1)
+    agent = untrained("breakout", GAMES["breakout"].num_actions)
+    result, again = evaluate(agent, config), evaluate(agent, config)
+    assert result == again
+    assert len(set(result.starts)) == 2
+    assert result.emulator_seeds == envs.no_op_seeds()[result.starts].tolist()
+
+
+def test_the_protocol_is_named_with_its_version_wherever_there_are_no_recorded_starts():
+    result = evaluate(untrained(), EvalConfig(episodes=1))
+    assert result.protocol == result.card()["protocol"] == evaluation.protocol_of(0.05)
+    assert result.protocol.startswith(PROTOCOL) and "epsilon 0.05" in result.protocol

@@ -8,8 +8,15 @@ import torch
 from fakes import make_agent
 
 from pdlearn import cli, networks, zoo
-from pdlearn.checkpoints import Agent, CheckpointError, load_whole, save_agent
-from pdlearn.evaluation import Evaluation
+from pdlearn.checkpoints import (
+    Agent,
+    CheckpointError,
+    load_whole,
+    read_file,
+    save_agent,
+    write_file,
+)
+from pdlearn.evaluation import PROTOCOL, Evaluation
 from pdlearn.experiments.cells import cells, finished_rows, reproduce
 from pdlearn.experiments.tables import EXPERIMENTS, Student, table
 from pdlearn.experiments.training import amounts, config_of, mark
@@ -199,7 +206,8 @@ def shipped(tmp_path, monkeypatch):
     """A zoo and results to which `multi3/kl` was shipped, the teachers being there before."""
 
     def evaluate(agent, config, seed):
-        return Evaluation(agent.game, [float(len(agent.game)), 9.0], [5, 5], 0, 0.05, seed)
+        scores = [float(len(agent.game)), 9.0]
+        return Evaluation(agent.game, scores, [5, 6], 0, 0.05, seed, [4, 2], [438, 966])
 
     for page in ("README.md", "docs/zoo.md"):
         (tmp_path / page).parent.mkdir(exist_ok=True)
@@ -256,6 +264,70 @@ def test_shipping_again_replaces_the_rows(shipped):
     ship.ship(shipped / "agent.safetensors", "def5678", root=shipped)
     rows = read_rows(shipped / "docs" / "results" / "students.csv")
     assert [row["commit"] for row in rows] == ["def5678"] * 2
+    assert len(read_rows(shipped / "docs" / "results" / "episodes.csv")) == 4
+
+
+def test_shipping_keeps_a_row_an_episode_and_game(shipped):
+    rows = read_rows(shipped / "docs" / "results" / "episodes.csv")
+    assert [(row["game"], row["start"], row["score"]) for row in rows] == [
+        ("freeway", "4", "7.0"), ("freeway", "2", "9.0"),
+        ("pong", "4", "4.0"), ("pong", "2", "9.0"),
+    ]  # fmt: skip
+    assert rows[3] == {
+        "agent": "multi3/kl", "game": "pong", "protocol": PROTOCOL, "epsilon": "0.05", "seed": "1",
+        "start": "2", "emulator_seed": "966", "score": "9.0", "steps": "6",
+    }  # fmt: skip
+
+
+def test_scoring_again_changes_nothing_but_scores_of_another_protocol(shipped, monkeypatch):
+    path = zoo.path("multi3/kl")
+    tensors, card = read_file(path)
+    card["score"]["pong"] |= {"mean": 1.0, "protocol": "up to 30 no-ops, raw score"}
+    write_file(path, tensors, card)
+    judged = []
+
+    def evaluate(agent, config, seed):
+        judged.append((agent.game, config.episodes))
+        return Evaluation(agent.game, [3.0, 4.0], [5, 6], 0, 0.05, seed, [4, 2], [438, 966])
+
+    monkeypatch.setattr(ship, "evaluate", evaluate)
+    for _ in range(2):  # the second time all is done
+        ship.main(rescore=("all",), root=shipped)
+    assert judged == [("pong", 60)]
+    again, new = read_file(path)
+    assert new["score"]["pong"]["mean"] == 3.5
+    assert new["score"]["freeway"] == card["score"]["freeway"]
+    assert {**new, "score": None} == {**card, "score": None}
+    assert {k: (v.dtype, v.tolist()) for k, v in again.items()} == {
+        k: (v.dtype, v.tolist()) for k, v in tensors.items()
+    }
+    rows = read_rows(shipped / "docs" / "results" / "episodes.csv")
+    assert [row["score"] for row in rows] == ["7.0", "9.0", "3.0", "4.0"]
+    means = [row["mean"] for row in read_rows(shipped / "docs" / "results" / "students.csv")]
+    assert means == ["8.0", "3.5"]
+
+
+def test_what_is_scored_but_not_written_is_scored_again(shipped, monkeypatch):
+    path = zoo.path("multi3/kl")
+    tensors, card = read_file(path)
+    write_file(path, tensors, {key: value for key, value in card.items() if key != "score"})
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ship, "write_file", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        ship.score("multi3/kl", root=shipped)
+    assert ship.unscored(zoo.load_all_games("multi3/kl")) == ["freeway", "pong"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"commit": "a"}, {"file": "a"}, {"rescore": ("all",), "file": "a", "commit": "b"}],
+)
+def test_shipping_takes_a_file_and_a_commit_or_names_to_score_again(arguments):
+    with pytest.raises(SystemExit, match="expected a file and --commit, or --rescore"):
+        ship.main(**arguments)
 
 
 def test_the_zoo_lists_and_checks_a_network_on_each_of_its_games(shipped, monkeypatch, capsys):

@@ -87,11 +87,12 @@ def test_the_recorded_actions_are_played_and_then_the_agents(tape):
 
 
 def test_each_start_is_played_once_and_scores_stand_in_the_starts_order(tape):
-    # The second copy's are short: the next ones must not be taken in place of the first's.
-    tape([[(40, "truncated", ())] * 50, [(4, "terminated", ())] * 50])
+    # The second start's are short: the next ones must not be taken in place of the first's.
+    tape({0: [(40, "truncated", ())] * 50, 1: [(4, "terminated", ())] * 50})
     starts = Starts("tape", tape_starts(1, 1).entries * 2, {"actions": ["LEFT", "RIGHT"]})
     result = evaluate(agent_of("tape", 2), EvalConfig(num_envs=2), starts=starts)
     assert result.lengths == [39, 3, 39, 3]
+    assert result.starts == [0, 1, 2, 3] and result.emulator_seeds == [0, 1, 0, 1]
     assert result.truncated == 2
 
 

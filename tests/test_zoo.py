@@ -56,7 +56,7 @@ def one_agent(tmp_path, monkeypatch):
 
 def test_check_passes_an_agent_that_scores_as_its_card_says(one_agent, capsys):
     one_agent({})
-    assert cli.main(["zoo", "check", "--episodes", "2"]) == 0
+    assert cli.main(["zoo", "check", "--episodes", "4"]) == 0
     assert capsys.readouterr().out.startswith("pong/net3 ")
 
 

@@ -10,6 +10,8 @@ from pdlearn.commands.bars import judge
 from pdlearn.commands.options import Device, device_by_name
 from pdlearn.presets import EvalConfig
 
+EACH_EPISODE = ("scores", "lengths", "starts", "emulator_seeds")
+
 
 def evaluate(
     agent: Annotated[str, tyro.conf.Positional],
@@ -27,7 +29,7 @@ def evaluate(
         agent: a file, or a shipped agent such as pong/net3
         game: which one, if the agent plays several
         starts: begin at recorded starts: zoo for the shipped ones of the game, or a file of
-            `pdlearn starts` (default: up to 30 no-ops)
+            `pdlearn starts` (default: 0 to 29 no-ops, each equally often)
         episodes: full episodes played (default: 30, or one from each of the starts)
         epsilon: the agent's exploration
         seed: of the exploration and the games; training never sees these games
@@ -51,11 +53,12 @@ def evaluate(
     if teacher is not None and teacher > 0:
         facts["percent_of_teacher"] = 100 * result.mean / teacher
     if json_file is not None:
-        json_file.write_text(json.dumps({**facts, "scores": result.scores}, indent=1) + "\n")
+        each = {key: getattr(result, key) for key in EACH_EPISODE}
+        json_file.write_text(json.dumps({**facts, **each}, indent=1) + "\n")
     print(
         f"{agent}: {facts['mean']:.2f} [{facts['low']:.2f}, {facts['high']:.2f}] "
         f"over {facts['episodes']} episodes of {facts['mean_steps']:.0f} steps, "
-        f"{facts['truncated']} cut by the frame cap; {result.starts}"
+        f"{facts['truncated']} cut by the frame cap; {result.begun}"
     )
     if "percent_of_teacher" in facts:
         print(f"{facts['percent_of_teacher']:.1f} % of {judged.game}/teacher ({teacher:.2f})")

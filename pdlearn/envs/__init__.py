@@ -5,6 +5,8 @@ nothing, and `autoreset` follows Gymnasium's NEXT_STEP rule: the step after an e
 its action and returns the first observation of the next episode. `rollout.steps` tells them apart.
 """
 
+import itertools
+from functools import cache
 from typing import NamedTuple
 
 import ale_py
@@ -53,6 +55,29 @@ def env_seeds(seed: int, purpose: str, num_envs: int) -> np.ndarray:
     index = PURPOSES.index(purpose)
     words = np.random.SeedSequence([seed, index]).generate_state(num_envs)
     return (words.astype(np.int64) % (2**29)) * len(PURPOSES) + index
+
+
+@cache
+def no_op_seeds() -> np.ndarray:
+    """Return emulator seeds int64 `[30]`, read-only: seed n makes an Atari game wait n frames.
+
+    ale-py draws how many frames an episode waits, 0 to `noop_max` - 1, by C++'s
+    `uniform_int_distribution` from a Mersenne twister with the emulator seed; the seed has no other
+    effect on a game. Of the twister's first word x, GNU's library (and Microsoft's) makes
+    30 * x / 2**32, LLVM's the last five bits of x. The seeds, all of purpose "evaluate", are the
+    first for which the two agree.
+    """
+    num_counts = PREPROCESSING["noop_max"]
+    seeds: dict[int, int] = {}
+    candidates = itertools.count(PURPOSES.index("evaluate"), len(PURPOSES))
+    while len(seeds) < num_counts:
+        seed = next(candidates)
+        word = int(np.random.RandomState(seed).randint(2**32, dtype=np.uint32))
+        if word * num_counts >> 32 == word & 31:
+            seeds.setdefault(word & 31, seed)
+    table = np.array([seeds[count] for count in range(num_counts)])
+    table.setflags(write=False)
+    return table
 
 
 class Environment:
@@ -179,6 +204,11 @@ class GymnasiumEnvironment(Environment):
         return observation.astype(dtype)  # a copy: the vector env reuses its buffer
 
 
+def is_atari(name: str) -> bool:
+    """Return whether `name` is a plain name, of an Atari game, and no Gymnasium id."""
+    return name in GAMES or ("/" not in name and "-v" not in name)
+
+
 def make(
     name: str,
     num_envs: int,
@@ -194,6 +224,6 @@ def make(
     game. `frames_per_step` 1 steps an Atari game frame by frame; see `console`. Raises ValueError
     for a name that is neither, with the nearest right one.
     """
-    if name in GAMES or ("/" not in name and "-v" not in name):
+    if is_atari(name):
         return AtariEnvironment(name, num_envs, num_threads, screen, frames_per_step)
     return GymnasiumEnvironment(name, num_envs)

@@ -24,7 +24,7 @@ from pdlearn.rows import read_rows, write_rows
 from pdlearn.runs import Run
 
 EVALUATIONS = {
-    "smoke": EvalConfig(episodes=2), "fast": EvalConfig(), "full": EvalConfig(episodes=100),
+    "smoke": EvalConfig(episodes=2), "fast": EvalConfig(), "full": EvalConfig(episodes=120),
 }  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def _row(
         "seed": cell.seed,
         "agent_steps": amounts(run.config, len(cell.games))[0],
         "samples": made["updates"] * run.config.minibatch,
-        "protocol": f"no-op starts, epsilon {result.epsilon}, 108000-frame cap, raw score",
+        "protocol": result.protocol,
         "episodes": result.episodes,
         "mean": round(result.mean, 3),
         "low": round(low, 3),

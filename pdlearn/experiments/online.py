@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from pdlearn.evaluation import protocol_of
 from pdlearn.networks import parameter_count
 from pdlearn.online import OnlineDistillation
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, DistillConfig, DQNConfig
@@ -81,12 +82,11 @@ def _run(
     )  # fmt: skip
     follow(run, game)
     made = run.agent().card["made"]
-    epsilon = taught.evaluation_epsilon
     common = {
         "parameters": parameter_count(run.learner.network),
         "dqn_network": taught.size,
         "dqn_seed": seeds[0],
-        "protocol": f"no-op starts, epsilon {epsilon}, 108000-frame cap, raw score",
+        "protocol": protocol_of(taught.evaluation_epsilon),
         "episodes": taught.evaluation_episodes,
         "hours": round(run.seconds / 3600, 3),
         "hardware": made["hardware"],
