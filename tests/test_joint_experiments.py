@@ -284,6 +284,7 @@ def test_scoring_again_changes_nothing_but_scores_of_another_protocol(shipped, m
     tensors, card = read_file(path)
     card["score"]["pong"] |= {"mean": 1.0, "protocol": "up to 30 no-ops, raw score"}
     write_file(path, tensors, card)
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
     judged = []
 
     def evaluate(agent, config, seed):
