@@ -231,7 +231,7 @@ def evaluate(
         play = play_episodes(agent, config, seed)
     else:
         play = play_starts(agent, starts, config, seed)
-    return summarise(agent, list(itertools.chain.from_iterable(play)), config, seed, starts)
+    return summarise(agent, list(itertools.chain.from_iterable(play)), config, seed, starts=starts)
 
 
 def summarise(
@@ -239,6 +239,7 @@ def summarise(
     episodes: list[Episode],
     config: EvalConfig,
     seed: int,
+    *,
     starts: Starts | None = None,
 ) -> Evaluation:
     """Return the evaluation that episodes of `play_episodes`, or of `play_starts`, make."""

@@ -102,7 +102,7 @@ class AtariEnvironment(Environment):
     """Nature DQN's preprocessing on ale-py's threads (Mnih et al. 2015, methods)."""
 
     def __init__(
-        self, name: str, num_envs: int, num_threads: int, screen: bool, frames_per_step: int
+        self, name: str, num_envs: int, *, num_threads: int, screen: bool, frames_per_step: int
     ):
         game = game_by_name(name)
         self.name = game.name
@@ -210,5 +210,7 @@ def make(
     for a name that is neither, with the nearest right one.
     """
     if is_atari(name):
-        return AtariEnvironment(name, num_envs, num_threads, screen, frames_per_step)
+        return AtariEnvironment(
+            name, num_envs, num_threads=num_threads, screen=screen, frames_per_step=frames_per_step
+        )
     return GymnasiumEnvironment(name, num_envs)

@@ -53,7 +53,7 @@ def check_given_away(function: Callable) -> Verdict:
     near = values(1, batch=9)
     cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near)]
     return compare(
-        function, given_away, cases, GIVEN_AWAY_SLIPS, "It is 0 where both choose alike."
+        function, given_away, cases, GIVEN_AWAY_SLIPS, praise="It is 0 where both choose alike."
     )
 
 
@@ -90,7 +90,7 @@ def check_share(function: Callable) -> Verdict:
         share,
         cases,
         SHARE_SLIPS,
-        "Random play is at 0 and the teacher at 1, in any game.",
+        praise="Random play is at 0 and the teacher at 1, in any game.",
     )
 
 
@@ -153,5 +153,5 @@ def check_difference(function: Callable) -> Verdict:
         difference,
         cases,
         DIFFERENCE_SLIPS,
-        "Where it leaves out 0, games tell them apart.",
+        praise="Where it leaves out 0, games tell them apart.",
     )

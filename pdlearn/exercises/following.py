@@ -76,7 +76,7 @@ def check_teacher_at(function: Callable) -> Verdict:
         on_arrays(teacher_at),
         cases,
         [Slip(on_arrays(slip.function), slip.hint) for slip in TEACHER_SLIPS],
-        "It is whom `OnlineDistillation` follows.",
+        praise="It is whom `OnlineDistillation` follows.",
     )
 
 
@@ -118,5 +118,5 @@ def check_swing(function: Callable) -> Verdict:
         on_arrays(swing),
         cases,
         [Slip(on_arrays(slip.function), slip.hint) for slip in SWING_SLIPS],
-        "A calm curve has a small one, wherever it leads.",
+        praise="A calm curve has a small one, wherever it leads.",
     )

@@ -59,7 +59,7 @@ def check_interval(function: Callable) -> Verdict:
     """Check a function of `(scores [N], rng)` that returns `(low, high)`, the mean's 95 %."""
     cases = [(values(0, 3.0, 1, 20).flatten().exp(),), (values(1, 2.0, 1, 40).flatten(),)]
     praise = "It agrees with `statistics.interval`, as closely as chance allows."
-    return compare_intervals(function, statistics.interval, cases, INTERVAL_SLIPS, praise)
+    return compare_intervals(function, statistics.interval, cases, INTERVAL_SLIPS, praise=praise)
 
 
 FIRST_SLIPS = [
@@ -101,7 +101,7 @@ def check_first_to_end(function: Callable) -> Verdict:
         on_arrays(first_to_end),
         cases,
         [Slip(on_arrays(slip.function), slip.hint) for slip in FIRST_SLIPS],
-        "It takes the games that end first.",
+        praise="It takes the games that end first.",
     )
 
 
@@ -125,5 +125,5 @@ def check_geometric_mean(function: Callable) -> Verdict:
         on_arrays(statistics.geometric_mean),
         cases,
         [Slip(on_arrays(slip.function), slip.hint) for slip in GEOMETRIC_SLIPS],
-        "It agrees with `statistics.geometric_mean`.",
+        praise="It agrees with `statistics.geometric_mean`.",
     )

@@ -52,7 +52,7 @@ def check_teacher_policy(function: Callable) -> Verdict:
     """Check a function of `(teacher_q [B, A], temperature)` that returns the target `[B, A]`."""
     cases = [(q, t) for q, _ in PAIRS for t in (TEMPERATURE, 2.0)] + [(EXTREME[0], TEMPERATURE)]
     praise = "Every row is a policy, and it agrees with `losses.teacher_policy`."
-    return compare(function, losses.teacher_policy, cases, POLICY_SLIPS, praise)
+    return compare(function, losses.teacher_policy, cases, POLICY_SLIPS, praise=praise)
 
 
 def _kl(student_log, target_log):
@@ -122,7 +122,7 @@ def check_kl_loss(function: Callable) -> Verdict:
     cases = [(student, q, t) for student, q in PAIRS for t in (TEMPERATURE, 0.5)]
     cases.append((*EXTREME, TEMPERATURE))
     praise = "It agrees with `losses.kl_loss`, for values of a thousand too."
-    verdict = compare(function, losses.kl_loss, cases, KL_SLIPS, praise)
+    verdict = compare(function, losses.kl_loss, cases, KL_SLIPS, praise=praise)
     return _taught_alone(verdict, lambda s, q: function(s, q, TEMPERATURE))
 
 
@@ -161,7 +161,7 @@ def check_nll_loss(function: Callable) -> Verdict:
 
     cases = [*PAIRS, EXTREME]
     praise = "It agrees with `losses.nll_loss`, for values of a thousand too."
-    verdict = compare(function, losses.nll_loss, cases, NLL_SLIPS, praise)
+    verdict = compare(function, losses.nll_loss, cases, NLL_SLIPS, praise=praise)
     return _taught_alone(verdict, function)
 
 
@@ -195,7 +195,7 @@ def check_mse_loss(function: Callable) -> Verdict:
     """Check a function of `(student_q [B, A], teacher_q [B, A])`."""
 
     praise = "It agrees with `losses.mse_loss`."
-    verdict = compare(function, losses.mse_loss, PAIRS, MSE_SLIPS, praise)
+    verdict = compare(function, losses.mse_loss, PAIRS, MSE_SLIPS, praise=praise)
     return _taught_alone(verdict, function)
 
 

@@ -25,6 +25,7 @@ def compare_intervals(
     right: Callable,
     cases: Sequence[tuple],
     slips: Sequence[Slip],
+    *,
     praise: str,
 ) -> Verdict:
     """Return the verdict on a function of arrays and a random generator that gives `(low, high)`.
@@ -34,7 +35,7 @@ def compare_intervals(
     """
     known = [_seeded(right), *(_seeded(slip.function) for slip in slips)]
     named = [Slip(answer, slip.hint) for answer, slip in zip(known[1:], slips, strict=True)]
-    return compare(_snapped(function, known), known[0], cases, named, praise)
+    return compare(_snapped(function, known), known[0], cases, named, praise=praise)
 
 
 def _seeded(function: Callable) -> Callable:

@@ -67,7 +67,7 @@ def check_turns(function: Callable) -> Verdict:
         _facts_of(turns),
         [(GAMES, UPDATES)],
         [Slip(_facts_of(slip.function), slip.hint) for slip in TURNS_SLIPS],
-        "Every game has its share, in no order, and the same seed gives the same turns.",
+        praise="Every game has its share, in no order, and the same seed gives the same turns.",
     )
     if verdict.text.endswith("is right."):  # numbers that say nothing to a learner
         return Verdict("not yet", "Some games come too often, too seldom or in a pattern.")
@@ -132,7 +132,7 @@ def check_outputs(function: Callable) -> Verdict:
         _with_modules(outputs),
         cases,
         [Slip(_with_modules(slip.function), slip.hint) for slip in OUTPUTS_SLIPS],
-        "One torso for all, one controller for each.",
+        praise="One torso for all, one controller for each.",
     )
 
 

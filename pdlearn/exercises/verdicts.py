@@ -56,6 +56,7 @@ def compare(
     right: Callable,
     cases: Sequence[tuple],
     slips: Sequence[Slip] = (),
+    *,
     praise: str = "It agrees with the package on every input tried.",
 ) -> Verdict:
     """Return the verdict on a learner's `function`: does it compute what `right` computes?
