@@ -1,4 +1,4 @@
-"""Checkers: the right answer passes, every slip gets its hint, nothing a learner writes raises."""
+"""Checkers: the right answer passes, a common mistake gets its hint, no answer raises."""
 
 import numpy as np
 import pytest
@@ -31,65 +31,65 @@ from pdlearn.exercises.choices import QUESTIONS
 from pdlearn.lessons import emulator
 from pdlearn.networks import SIZES, QNetwork, parameter_count
 
-# A checker, the package's own answer to its exercise, and the slips it knows.
+# A checker, the package's own answer to its exercise, and the common mistakes it knows.
 CHECKERS = [
-    (exercises.check_teacher_policy, losses.teacher_policy, l.POLICY_SLIPS),
-    (exercises.check_kl_loss, losses.kl_loss, l.KL_SLIPS),
-    (exercises.check_nll_loss, losses.nll_loss, l.NLL_SLIPS),
-    (exercises.check_mse_loss, losses.mse_loss, l.MSE_SLIPS),
-    (exercises.check_update, d._update(), d.UPDATE_SLIPS),
+    (exercises.check_teacher_policy, losses.teacher_policy, l.POLICY_MISTAKES),
+    (exercises.check_kl_loss, losses.kl_loss, l.KL_MISTAKES),
+    (exercises.check_nll_loss, losses.nll_loss, l.NLL_MISTAKES),
+    (exercises.check_mse_loss, losses.mse_loss, l.MSE_MISTAKES),
+    (exercises.check_update, d._update(), d.UPDATE_MISTAKES),
     (
         exercises.check_agreement,
         lambda s, q: (s.argmax(1) == q.argmax(1)).float().mean(),
-        d.AGREEMENT_SLIPS,
+        d.AGREEMENT_MISTAKES,
     ),
-    (exercises.check_variety, lambda p: p.std(0).mean(), d.VARIETY_SLIPS),
-    (exercises.check_shrink, emulator.shrink, s.SHRINK_SLIPS),
-    (exercises.check_agent_step, emulator.agent_step, s.AGENT_STEP_SLIPS),
-    (exercises.check_push, emulator.push, s.PUSH_SLIPS),
-    (exercises.check_rebuild, r.rebuild, r.REBUILD_SLIPS),
-    (exercises.check_discounts, r.discounts, r.DISCOUNTS_SLIPS),
-    (exercises.check_td_target, losses.td_target, a.TARGET_SLIPS),
-    (exercises.check_n_step, a.n_step, a.N_STEP_SLIPS),
-    (exercises.check_double_target, losses.td_target, a.DOUBLE_SLIPS),
-    (exercises.check_td_loss, losses.td_loss, a.TD_LOSS_SLIPS),
-    (exercises.check_episode_lengths, s.episode_lengths, s.EPISODE_LENGTHS_SLIPS),
-    (exercises.check_interval, statistics.interval, j.INTERVAL_SLIPS),
-    (exercises.check_first_to_end, j.first_to_end, j.FIRST_SLIPS),
-    (exercises.check_epsilon, dqn.epsilon_at, t.EPSILON_SLIPS),
-    (exercises.check_geometric_mean, statistics.geometric_mean, j.GEOMETRIC_SLIPS),
-    (exercises.check_normalised, games.normalise, rd.NORMALISE_SLIPS),
-    (exercises.check_recipe_interval, rd.recipe_interval, rd.RECIPE_SLIPS),
-    (exercises.check_teacher_at, f.teacher_at, f.TEACHER_SLIPS),
-    (exercises.check_swing, f.swing, f.SWING_SLIPS),
-    (exercises.check_percent_interval, rd.percent_interval, rd.PERCENT_SLIPS),
-    (exercises.check_parameter_count, z._parameters, z.PARAMETER_SLIPS),
-    (exercises.check_multiplications, z.multiplications, z.MULTIPLICATION_SLIPS),
-    (exercises.check_given_away, c.given_away, c.GIVEN_AWAY_SLIPS),
-    (exercises.check_turns, h.turns, h.TURNS_SLIPS),
-    (exercises.check_outputs, h.outputs, h.OUTPUTS_SLIPS),
-    (exercises.check_share, c.share, c.SHARE_SLIPS),
-    (exercises.check_difference, c.difference, c.DIFFERENCE_SLIPS),
+    (exercises.check_variety, lambda p: p.std(0).mean(), d.VARIETY_MISTAKES),
+    (exercises.check_shrink, emulator.shrink, s.SHRINK_MISTAKES),
+    (exercises.check_agent_step, emulator.agent_step, s.AGENT_STEP_MISTAKES),
+    (exercises.check_push, emulator.push, s.PUSH_MISTAKES),
+    (exercises.check_rebuild, r.rebuild, r.REBUILD_MISTAKES),
+    (exercises.check_discounts, r.discounts, r.DISCOUNTS_MISTAKES),
+    (exercises.check_td_target, losses.td_target, a.TARGET_MISTAKES),
+    (exercises.check_n_step, a.n_step, a.N_STEP_MISTAKES),
+    (exercises.check_double_target, losses.td_target, a.DOUBLE_MISTAKES),
+    (exercises.check_td_loss, losses.td_loss, a.TD_LOSS_MISTAKES),
+    (exercises.check_episode_lengths, s.episode_lengths, s.EPISODE_LENGTHS_MISTAKES),
+    (exercises.check_interval, statistics.interval, j.INTERVAL_MISTAKES),
+    (exercises.check_first_to_end, j.first_to_end, j.FIRST_MISTAKES),
+    (exercises.check_epsilon, dqn.epsilon_at, t.EPSILON_MISTAKES),
+    (exercises.check_geometric_mean, statistics.geometric_mean, j.GEOMETRIC_MISTAKES),
+    (exercises.check_normalised, games.normalise, rd.NORMALISE_MISTAKES),
+    (exercises.check_recipe_interval, rd.recipe_interval, rd.RECIPE_MISTAKES),
+    (exercises.check_teacher_at, f.teacher_at, f.TEACHER_MISTAKES),
+    (exercises.check_swing, f.swing, f.SWING_MISTAKES),
+    (exercises.check_percent_interval, rd.percent_interval, rd.PERCENT_MISTAKES),
+    (exercises.check_parameter_count, z._parameters, z.PARAMETER_MISTAKES),
+    (exercises.check_multiplications, z.multiplications, z.MULTIPLICATION_MISTAKES),
+    (exercises.check_given_away, c.given_away, c.GIVEN_AWAY_MISTAKES),
+    (exercises.check_turns, h.turns, h.TURNS_MISTAKES),
+    (exercises.check_outputs, h.outputs, h.OUTPUTS_MISTAKES),
+    (exercises.check_share, c.share, c.SHARE_MISTAKES),
+    (exercises.check_difference, c.difference, c.DIFFERENCE_MISTAKES),
 ]
 each_checker = pytest.mark.parametrize(
-    ("check", "right", "slips"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]
+    ("check", "right", "mistakes"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]
 )
 
 
 @each_checker
-def test_the_right_answer_passes(check, right, slips):
+def test_the_right_answer_passes(check, right, mistakes):
     assert check(right).state == "right"
 
 
 @each_checker
-def test_every_slip_gets_its_own_hint(check, right, slips):
-    for slip in slips:
-        assert check(slip.function) == Verdict("not yet", slip.hint)
+def test_every_common_mistake_gets_its_own_hint(check, right, mistakes):
+    for mistake in mistakes:
+        assert check(mistake.function) == Verdict("not yet", mistake.hint)
 
 
 @each_checker
 @pytest.mark.parametrize("blank", [None, ..., lambda *arguments: None, lambda *arguments: ...])
-def test_an_answer_that_is_not_written_is_missing(check, right, slips, blank):
+def test_an_answer_that_is_not_written_is_missing(check, right, mistakes, blank):
     assert check(blank).state == "missing"
 
 
@@ -98,7 +98,7 @@ def test_an_answer_that_is_not_written_is_missing(check, right, slips, blank):
     "nonsense",
     [3, "text", torch.zeros(3), lambda: 1, lambda *a: 1 / 0, lambda *a: "text", lambda *a: a[0][9]],
 )
-def test_nonsense_is_answered_with_a_sentence(check, right, slips, nonsense):
+def test_nonsense_is_answered_with_a_sentence(check, right, mistakes, nonsense):
     verdict = check(nonsense)
     assert verdict.state != "right" and "\n" not in verdict.text and len(verdict.text) < 300
 
@@ -147,12 +147,12 @@ def test_a_loss_that_runs_out_of_numbers_is_told_so():
     assert "log_softmax" in check_kl_loss(naive).text
 
 
-def test_a_slip_is_seen_behind_numbers_that_run_out():
+def test_a_mistake_is_seen_behind_numbers_that_run_out():
     def naive(s, q, t):
         target = torch.softmax(q / t, 1)
         return (target * (target.log() - torch.softmax(s / t, 1).log())).sum(1).mean()
 
-    assert check_kl_loss(naive).text == l.KL_SLIPS[0].hint
+    assert check_kl_loss(naive).text == l.KL_MISTAKES[0].hint
 
 
 def test_a_gradient_into_the_teacher_is_seen():

@@ -29,7 +29,7 @@ TRAINING_IMPORTS = {
 }
 
 STEPPERS = {"envs", "rollout", "web/clips.py", "bench"}  # bench times the bare emulators
-GENERATORS = {"default_rng", "Generator", "SeedSequence"}
+GENERATORS = {"default_rng", "Generator", "RandomState", "SeedSequence"}
 
 
 class Source:

@@ -1,7 +1,7 @@
 """Checkers for the lessons' exercises: each takes what a learner wrote and returns a `Verdict`.
 
-A checker never raises for a wrong answer. It knows the slips that are often made and names the one
-it sees; `verdicts` holds what an answer is compared with, the other files a topic each.
+A checker never raises for a wrong answer. It knows the common mistakes and answers each with a
+hint. `verdicts` compares an answer with the package's; each of the other files holds a topic.
 """
 
 from pdlearn.exercises.choices import check_choice
@@ -42,10 +42,10 @@ from pdlearn.exercises.seeing import (
 )
 from pdlearn.exercises.sharing import check_outputs, check_turns
 from pdlearn.exercises.sizes import check_multiplications, check_parameter_count
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 __all__ = [
-    "Slip",
+    "Mistake",
     "Verdict",
     "check_agent_step",
     "check_agreement",

@@ -6,7 +6,7 @@ from math import hypot
 from torch import Tensor
 
 from pdlearn.exercises.losses import values
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 
 def given_away(output: Tensor, teacher_q: Tensor) -> Tensor:
@@ -15,33 +15,33 @@ def given_away(output: Tensor, teacher_q: Tensor) -> Tensor:
     return teacher_q.max(1).values - chosen
 
 
-GIVEN_AWAY_SLIPS = [
-    Slip(
+GIVEN_AWAY_MISTAKES = [
+    Mistake(
         lambda s, q: q.max(1).values - s.max(1).values,
         "The student's own number is no Q-value. Ask what the teacher thinks of the student's "
         "choice: `gather` from `teacher_q`.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: q.max(1).values - s.gather(1, q.argmax(1, keepdim=True)).squeeze(1),
         "The roles are changed over: the student chooses, the teacher says what that is worth.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: -given_away(s, q),
         "The sign is turned round: the teacher's best comes first, so that nothing is below 0.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: q.gather(1, s.argmax(1, keepdim=True)).squeeze(1),
         "This is what the choice is worth; what is given away is what the best is worth beyond it.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: given_away(s, q).mean(),
         "Keep one number a state: where they are large is what we want to see.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: (s.argmax(1) != q.argmax(1)).float(),
         "This counts states in which they differ. Some differences cost a point, most nothing.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: q.sort(1).values[:, -1] - q.sort(1).values[:, -2],
         "This is the gap between the teacher's two best actions, whatever the student chose.",
     ),
@@ -53,7 +53,7 @@ def check_given_away(function: Callable) -> Verdict:
     near = values(1, batch=9)
     cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near)]
     return compare(
-        function, given_away, cases, GIVEN_AWAY_SLIPS, praise="It is 0 where both choose alike."
+        function, given_away, cases, GIVEN_AWAY_MISTAKES, praise="It is 0 where both choose alike."
     )
 
 
@@ -62,20 +62,22 @@ def share(score: float, random: float, teacher: float) -> float:
     return (score - random) / (teacher - random)
 
 
-SHARE_SLIPS = [
-    Slip(
+SHARE_MISTAKES = [
+    Mistake(
         lambda s, r, t: s / t,
         "This is the share of the teacher's score. It begins at a score of 0, wherever the game "
         "put that; begin at random play.",
     ),
-    Slip(
+    Mistake(
         lambda s, r, t: (s - r) / t,
         "The way is as long as from random play to the teacher: divide by that difference.",
     ),
-    Slip(lambda s, r, t: s / (t - r), "The agent's own way begins at random play too."),
-    Slip(lambda s, r, t: (t - s) / (t - r), "This is the share that is still to go."),
-    Slip(lambda s, r, t: 100 * share(s, r, t), "These are percent; the share of 1 is asked for."),
-    Slip(
+    Mistake(lambda s, r, t: s / (t - r), "The agent's own way begins at random play too."),
+    Mistake(lambda s, r, t: (t - s) / (t - r), "This is the share that is still to go."),
+    Mistake(
+        lambda s, r, t: 100 * share(s, r, t), "These are percent; the share of 1 is asked for."
+    ),
+    Mistake(
         lambda s, r, t: (s + r) / (t + r),
         "Take the random score off, with its sign: minus -20 is plus 20.",
     ),
@@ -89,7 +91,7 @@ def check_share(function: Callable) -> Verdict:
         function,
         share,
         cases,
-        SHARE_SLIPS,
+        SHARE_MISTAKES,
         praise="Random play is at 0 and the teacher at 1, in any game.",
     )
 
@@ -106,38 +108,38 @@ def _around(a, b, half):
     return a[0] - b[0] - half, a[0] - b[0] + half
 
 
-DIFFERENCE_SLIPS = [
-    Slip(
+DIFFERENCE_MISTAKES = [
+    Mistake(
         lambda a, b: (a[1] - b[2], a[2] - b[1]),
         "This lets both be off by their most at once, in opposite directions. That is rare: "
         "errors of their own add as squares.",
     ),
-    Slip(
+    Mistake(
         lambda a, b: _around(a, b, ((a[2] - a[1]) + (b[2] - b[1])) / 2),
         "The half widths add as squares: root of `a_half**2 + b_half**2`.",
     ),
-    Slip(
+    Mistake(
         lambda a, b: (a[1] - b[1], a[2] - b[2]),
         "Low minus low and high minus high: two agents with intervals of one width would have a "
         "difference that is known exactly.",
     ),
-    Slip(
+    Mistake(
         lambda a, b: _around(a, b, hypot(a[2] - a[1], b[2] - b[1])),
         "The interval reaches as far to each side as half its width.",
     ),
-    Slip(
+    Mistake(
         lambda a, b: _around(a, b, max(a[2] - a[1], b[2] - b[1]) / 2),
         "The wider of the two is not all: a difference is less sure than either mean.",
     ),
-    Slip(
+    Mistake(
         lambda a, b: _around(a, b, (a[2] - a[1]) ** 2 / 4 + (b[2] - b[1]) ** 2 / 4),
         "The root of the sum of squares is missing.",
     ),
-    Slip(
+    Mistake(
         lambda a, b: _around(a, b, abs((a[2] - a[1]) ** 2 - (b[2] - b[1]) ** 2) ** 0.5 / 2),
         "The means are subtracted, but their errors still add.",
     ),
-    Slip(lambda a, b: difference(b, a), "This is `b` minus `a`."),
+    Mistake(lambda a, b: difference(b, a), "This is `b` minus `a`."),
 ]
 
 
@@ -152,6 +154,6 @@ def check_difference(function: Callable) -> Verdict:
         function,
         difference,
         cases,
-        DIFFERENCE_SLIPS,
+        DIFFERENCE_MISTAKES,
         praise="Where it leaves out 0, games tell them apart.",
     )

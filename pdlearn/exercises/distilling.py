@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.exercises.losses import values
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.losses import kl_loss
 
 TEMPERATURE = 0.03
 
 
 def _update(temperature: float = TEMPERATURE, sign: int = 1, clears: bool = True) -> Callable:
-    """Return a function that takes one update: as it should, or with a slip."""
+    """Return a function that takes one update: as it should, or with a mistake."""
 
     def update(student, optimizer, observation, teacher_q):
         if clears:
@@ -31,19 +31,21 @@ def _steps_too_soon(student, optimizer, observation, teacher_q):
     loss.backward()
 
 
-UPDATE_SLIPS = [
-    Slip(
+UPDATE_MISTAKES = [
+    Mistake(
         _update(clears=False),
         "The gradients of the last update are still there and are added to the new ones: call "
         "`optimizer.zero_grad()` before `backward`.",
     ),
-    Slip(
+    Mistake(
         _steps_too_soon,
         "`optimizer.step()` comes before `loss.backward()`: each step uses the gradient of the "
         "minibatch before.",
     ),
-    Slip(_update(temperature=1.0), f"The temperature is 1 here; this lesson's is {TEMPERATURE}."),
-    Slip(_update(sign=-1), "The loss grows: the sign is turned round."),
+    Mistake(
+        _update(temperature=1.0), f"The temperature is 1 here; this lesson's is {TEMPERATURE}."
+    ),
+    Mistake(_update(sign=-1), "The loss grows: the sign is turned round."),
 ]
 
 
@@ -52,16 +54,15 @@ def check_update(function: Callable) -> Verdict:
 
     It is given a small network twice in a row, and the weights must be where two updates lead.
     """
-    if not callable(function):
-        return compare(function, function, [])
     verdict = compare(
-        _weights_after_two(function),
-        _weights_after_two(_update()),
+        function,
+        _update(),
         [(values(0, actions=3), values(1, 0.1))],
-        [Slip(_weights_after_two(slip.function), slip.hint) for slip in UPDATE_SLIPS],
+        UPDATE_MISTAKES,
         praise="Two updates lead to the same weights as the package's.",
+        adapt=_weights_after_two,
     )
-    if verdict.state == "missing":
+    if callable(function) and verdict.state == "missing":
         text = "The student's weights do not move yet: loss, `zero_grad`, `backward`, `step`."
         return Verdict("missing", text)
     return verdict
@@ -78,7 +79,6 @@ def _weights_after_two(update: Callable) -> Callable:
         after = _weights(student)
         return None if after.equal(before) else after
 
-    weights_after.__name__ = getattr(update, "__name__", "your function")
     return weights_after
 
 
@@ -94,29 +94,29 @@ def _weights(network: nn.Module) -> Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
 
 
-AGREEMENT_SLIPS = [
-    Slip(
+AGREEMENT_MISTAKES = [
+    Mistake(
         lambda s, q: (s.argmax(1) == q.argmax(1)).sum(),
         "This counts the states; divide by how many there are.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: (s.argmax(0) == q.argmax(0)).float().mean(),
         "The best is sought among states: `argmax(0)` runs down a column. An action is chosen "
         "in a state: `argmax(1)`.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: (s.argmax() == q.argmax()).float(),
         "`argmax()` without an axis seeks the largest number of the whole table.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: (s == q).float().mean(),
         "This compares the values. Students may have other values and still choose alike.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: (s.argmax(1) != q.argmax(1)).float().mean(),
         "This is the share of states in which they choose differently.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: (s.argmin(1) == q.argmin(1)).float().mean(),
         "This compares the worst actions.",
     ),
@@ -135,24 +135,26 @@ def check_agreement(function: Callable) -> Verdict:
     near = values(1, batch=9)
     cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near), (near + 1, near)]
     return compare(
-        function, right, cases, AGREEMENT_SLIPS, praise="It counts as `distill.agreement` does."
+        function, right, cases, AGREEMENT_MISTAKES, praise="It counts as `distill.agreement` does."
     )
 
 
-VARIETY_SLIPS = [
-    Slip(
+VARIETY_MISTAKES = [
+    Mistake(
         lambda p: p.std(1).mean(),
         "The deviation runs over actions: this says how sharp a policy is. A student that is "
         "just as sure of the same action in every state would look healthy.",
     ),
-    Slip(
+    Mistake(
         lambda p: p.std(),
         "This mixes states and actions: a collapsed student has probabilities that differ "
         "between actions, and would look healthy. Take `std(0)` first.",
     ),
-    Slip(lambda p: p.std(0), "This is one number an action; their mean is the number asked for."),
-    Slip(lambda p: p.var(0).mean(), "This is the variance; its root is the deviation."),
-    Slip(lambda p: p.mean(0).std(), "The mean over states comes first here: it hides them all."),
+    Mistake(
+        lambda p: p.std(0), "This is one number an action; their mean is the number asked for."
+    ),
+    Mistake(lambda p: p.var(0).mean(), "This is the variance; its root is the deviation."),
+    Mistake(lambda p: p.mean(0).std(), "The mean over states comes first here: it hides them all."),
 ]
 
 
@@ -169,5 +171,5 @@ def check_variety(function: Callable) -> Verdict:
     peaked = torch.softmax(values(1, 5.0, batch=9), 1)
     cases = [(varied,), (peaked,), (varied[:1].repeat(9, 1),)]
     return compare(
-        function, right, cases, VARIETY_SLIPS, praise="It is 0 for a student that has collapsed."
+        function, right, cases, VARIETY_MISTAKES, praise="It is 0 for a student that has collapsed."
     )

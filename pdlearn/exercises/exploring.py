@@ -4,28 +4,28 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pdlearn import dqn
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.presets import DQNConfig
 
-EPSILON_SLIPS = [
-    Slip(
+EPSILON_MISTAKES = [
+    Mistake(
         lambda c, n: c.epsilon_start - n / c.epsilon_decay_steps * _fall(c),
         "After the decay it goes on falling, below what is asked for and below 0. Let the part "
         "that is done stop at 1, as `min` does.",
     ),
-    Slip(
+    Mistake(
         lambda c, n: c.epsilon_start * (1 - min(n / c.epsilon_decay_steps, 1.0)),
         "It falls to 0; the last value is `epsilon_final`.",
     ),
-    Slip(
+    Mistake(
         lambda c, n: c.epsilon_start - min(n / c.agent_steps, 1.0) * _fall(c),
         "It falls over the whole run. The decay is `epsilon_decay_steps` long.",
     ),
-    Slip(
+    Mistake(
         lambda c, n: c.epsilon_final + min(n / c.epsilon_decay_steps, 1.0) * _fall(c),
         "It rises: start and end are exchanged.",
     ),
-    Slip(
+    Mistake(
         lambda c, n: max(c.epsilon_start - n / c.epsilon_decay_steps, c.epsilon_final),
         "It falls by 1 over the decay, and so arrives early. The whole way is the difference "
         "between start and end.",
@@ -45,4 +45,4 @@ def check_epsilon(function: Callable) -> Verdict:
     )  # fmt: skip
     cases = [(config, agent_steps) for agent_steps in (0, 250, 950, 1_000, 3_000)]
     praise = "It agrees with `dqn.epsilon_at`."
-    return compare(function, dqn.epsilon_at, cases, EPSILON_SLIPS, praise=praise)
+    return compare(function, dqn.epsilon_at, cases, EPSILON_MISTAKES, praise=praise)

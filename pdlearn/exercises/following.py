@@ -7,7 +7,7 @@ import torch
 
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.resampling import on_arrays
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 
 def teacher_at(evaluations: np.ndarray) -> np.ndarray:
@@ -25,35 +25,35 @@ def swing(scores: np.ndarray) -> float:
     return float(np.abs(np.diff(scores)).mean())
 
 
-TEACHER_SLIPS = [
-    Slip(
+TEACHER_MISTAKES = [
+    Mistake(
         lambda e: np.arange(len(e)),
         "This is the network of every evaluation itself: the student would follow each fall too. "
         "Keep the old one until a better one appears.",
     ),
-    Slip(
+    Mistake(
         lambda e: np.full(len(e), len(e) - 1 - e[::-1].argmax()),
         "This looks ahead: at the first evaluation nobody knows which one will be the best of all.",
     ),
-    Slip(
+    Mistake(
         lambda e: np.array([e[: t + 1].argmax() for t in range(len(e))]),
         "Nearly. Of two that are equally high the newer one is taken: it has learnt longer. "
         "`argmax` gives the older.",
     ),
-    Slip(
+    Mistake(
         lambda e: np.maximum.accumulate(e),
         "These are the high scores. The index says whose they are.",
     ),
-    Slip(
+    Mistake(
         lambda e: np.cumsum(e) / np.arange(1, len(e) + 1),
         "This is a running mean of scores, of nobody in particular. A student follows one network.",
     ),
-    Slip(
+    Mistake(
         lambda e: np.maximum.accumulate(np.where(np.diff(e, prepend=-np.inf) >= 0, _all(e), 0)),
         "This takes every network that is better than the one *before* it. It has to be as good "
         "as the best of all before it.",
     ),
-    Slip(
+    Mistake(
         lambda e: np.array([e[: t + 1].argmin() for t in range(len(e))]),
         "This follows the worst so far.",
     ),
@@ -72,41 +72,44 @@ def check_teacher_at(function: Callable) -> Verdict:
         (values(4, 3.0, 1, 12).flatten().round(),),
     ]
     return compare(
-        on_arrays(function),
-        on_arrays(teacher_at),
+        function,
+        teacher_at,
         cases,
-        [Slip(on_arrays(slip.function), slip.hint) for slip in TEACHER_SLIPS],
+        TEACHER_MISTAKES,
         praise="It is whom `OnlineDistillation` follows.",
+        adapt=on_arrays,
     )
 
 
-SWING_SLIPS = [
-    Slip(
+SWING_MISTAKES = [
+    Mistake(
         lambda s: s.std(),
         "This is the spread around the mean. A curve that only rises has a large one, and does "
         "not swing: look at neighbours.",
     ),
-    Slip(
+    Mistake(
         lambda s: np.diff(s).mean(),
         "Ups and downs cancel: what is left is the last less the first. Take `abs` before the "
         "mean.",
     ),
-    Slip(
+    Mistake(
         lambda s: abs(np.diff(s).mean()),
         "`abs` comes too late: the mean has already let ups and downs cancel.",
     ),
-    Slip(
+    Mistake(
         lambda s: s.max() - s.min(),
         "This is the range. One bad moment sets it, however calm the rest is.",
     ),
-    Slip(
+    Mistake(
         lambda s: np.abs(np.diff(s)).sum(), "This grows with the number of points. Take the mean."
     ),
-    Slip(
+    Mistake(
         lambda s: np.square(np.diff(s)).mean(),
         "These are squares. The change itself, in points, is asked for.",
     ),
-    Slip(lambda s: np.abs(np.diff(s)).max(), "This is the largest change; the mean is asked for."),
+    Mistake(
+        lambda s: np.abs(np.diff(s)).max(), "This is the largest change; the mean is asked for."
+    ),
 ]
 
 
@@ -114,9 +117,10 @@ def check_swing(function: Callable) -> Verdict:
     """Check a function of `scores [T]`: the mean absolute change from one to the next."""
     cases = [(values(seed, 3.0, 1, 9).flatten(),) for seed in range(3)]
     return compare(
-        on_arrays(function),
-        on_arrays(swing),
+        function,
+        swing,
         cases,
-        [Slip(on_arrays(slip.function), slip.hint) for slip in SWING_SLIPS],
+        SWING_MISTAKES,
         praise="A calm curve has a small one, wherever it leads.",
+        adapt=on_arrays,
     )

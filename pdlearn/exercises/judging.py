@@ -8,7 +8,7 @@ import torch
 from pdlearn import statistics
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.resampling import compare_intervals, on_arrays
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 RESAMPLES = 10_000
 
@@ -22,33 +22,35 @@ def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> floa
     return float(scores.flatten()[first].mean())
 
 
-def _means(scores, rng, replace=True):
-    size = (RESAMPLES if replace else 10, len(scores))
-    if replace:
-        return scores[rng.integers(len(scores), size=size)].mean(1)
-    return np.array([rng.permutation(scores).mean() for _ in range(size[0])])
+def resampled_means(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the mean of each of `RESAMPLES` resamples of `scores` `[N]`."""
+    return scores[rng.integers(len(scores), size=(RESAMPLES, len(scores)))].mean(1)
+
+
+def _shuffled_means(scores, rng):
+    return np.array([rng.permutation(scores).mean() for _ in range(10)])
 
 
 def _around(scores, deviation):
     return scores.mean() - 1.96 * deviation, scores.mean() + 1.96 * deviation
 
 
-INTERVAL_SLIPS = [
-    Slip(
+INTERVAL_MISTAKES = [
+    Mistake(
         lambda s, rng: np.quantile(s, [0.025, 0.975]),
         "These are the ends between which single games lie. The interval is of the mean: resample "
         "the games, take each resample's mean, and the quantiles of the means.",
     ),
-    Slip(
-        lambda s, rng: np.quantile(_means(s, rng, replace=False), [0.025, 0.975]),
+    Mistake(
+        lambda s, rng: np.quantile(_shuffled_means(s, rng), [0.025, 0.975]),
         "Every resample holds every game once, so all have the same mean. Draw with replacement: "
         "some games twice, some not at all.",
     ),
-    Slip(
-        lambda s, rng: np.quantile(_means(s, rng), [0.05, 0.95]),
+    Mistake(
+        lambda s, rng: np.quantile(resampled_means(s, rng), [0.05, 0.95]),
         "These ends hold 90 %: 5 % are cut off at each end. For 95 % it is 2.5 %.",
     ),
-    Slip(
+    Mistake(
         lambda s, rng: _around(s, s.std()),
         "This is the spread of single games. A mean of N games spreads less, by the root of N.",
     ),
@@ -59,30 +61,30 @@ def check_interval(function: Callable) -> Verdict:
     """Check a function of `(scores [N], rng)` that returns `(low, high)`, the mean's 95 %."""
     cases = [(values(0, 3.0, 1, 20).flatten().exp(),), (values(1, 2.0, 1, 40).flatten(),)]
     praise = "It agrees with `statistics.interval`, as closely as chance allows."
-    return compare_intervals(function, statistics.interval, cases, INTERVAL_SLIPS, praise=praise)
+    return compare_intervals(function, statistics.interval, cases, INTERVAL_MISTAKES, praise=praise)
 
 
-FIRST_SLIPS = [
-    Slip(
+FIRST_MISTAKES = [
+    Mistake(
         lambda s, n, e: s.flatten()[n.flatten().argsort(kind="stable")[:e]].mean(),
         "This takes the shortest games. A copy's second game ends after its first and its own "
         "length: add the lengths up along a copy with `cumsum(1)`.",
     ),
-    Slip(
+    Mistake(
         lambda s, n, e: s.flatten()[n.cumsum(0).flatten().argsort(kind="stable")[:e]].mean(),
         "The lengths are added up over copies. Time runs along a copy: `cumsum(1)`.",
     ),
-    Slip(
+    Mistake(
         lambda s, n, e: s.flatten()[:e].mean(),
         "This takes the games of the first copies. Copies play at the same time: order by the "
         "step in which a game ends.",
     ),
-    Slip(
+    Mistake(
         lambda s, n, e: s[:, : e // len(s)].mean(),
         "This is a number of games a copy fixed beforehand: the right way to judge, but not the "
         "one whose bias is to be seen.",
     ),
-    Slip(
+    Mistake(
         lambda s, n, e: s.flatten()[n.cumsum(1).flatten().argsort(kind="stable")[:e]].sum(),
         "This is the sum of the scores; the mean is asked for.",
     ),
@@ -91,29 +93,29 @@ FIRST_SLIPS = [
 
 def check_first_to_end(function: Callable) -> Verdict:
     """Check a function of `(scores [E, G], lengths [E, G], episodes)`; see `first_to_end`."""
-
     cases = []
     for seed in range(3):
         lengths = 10 + (20 * values(seed, batch=4, actions=6).abs()).long()
         cases.append((lengths + values(seed + 9, 2.0, 4, 6), lengths, 8))
     return compare(
-        on_arrays(function),
-        on_arrays(first_to_end),
+        function,
+        first_to_end,
         cases,
-        [Slip(on_arrays(slip.function), slip.hint) for slip in FIRST_SLIPS],
+        FIRST_MISTAKES,
         praise="It takes the games that end first.",
+        adapt=on_arrays,
     )
 
 
-GEOMETRIC_SLIPS = [
-    Slip(lambda r: r.mean(), "This is the arithmetic mean."),
-    Slip(lambda r: np.log(r).mean(), "Take `exp` of it: the mean is still a logarithm."),
-    Slip(
+GEOMETRIC_MISTAKES = [
+    Mistake(lambda r: r.mean(), "This is the arithmetic mean."),
+    Mistake(lambda r: np.log(r).mean(), "Take `exp` of it: the mean is still a logarithm."),
+    Mistake(
         lambda r: r.prod(),
         "This is the product; its N-th root is the mean. With logarithms: the mean, not the sum.",
     ),
-    Slip(lambda r: r.prod() ** 0.5, "The root is the N-th, not the second: N is `len(ratios)`."),
-    Slip(lambda r: 1 / (1 / r).mean(), "This is the harmonic mean."),
+    Mistake(lambda r: r.prod() ** 0.5, "The root is the N-th, not the second: N is `len(ratios)`."),
+    Mistake(lambda r: 1 / (1 / r).mean(), "This is the harmonic mean."),
 ]
 
 
@@ -121,9 +123,10 @@ def check_geometric_mean(function: Callable) -> Verdict:
     """Check a function of positive `ratios` `[N]` that returns their geometric mean."""
     cases = [(torch.tensor([2.0, 0.5, 1.5]),), (values(3, 0.3, 1, 7).flatten().exp(),)]
     return compare(
-        on_arrays(function),
-        on_arrays(statistics.geometric_mean),
+        function,
+        statistics.geometric_mean,
         cases,
-        [Slip(on_arrays(slip.function), slip.hint) for slip in GEOMETRIC_SLIPS],
+        GEOMETRIC_MISTAKES,
         praise="It agrees with `statistics.geometric_mean`.",
+        adapt=on_arrays,
     )

@@ -8,36 +8,36 @@ from torch.nn import functional as F
 
 from pdlearn import losses
 from pdlearn.exercises.losses import values
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 REWARD, DISCOUNT = torch.tensor([0.0, 1.0, 0.0, -1.0, 0.5]), torch.tensor([0.9, 0.0, 0.9, 0.9, 0.0])
 
-TARGET_SLIPS = [
-    Slip(
+TARGET_MISTAKES = [
+    Mistake(
         lambda r, d, q: r + 0.99 * d * q.max(1).values,
         "The discount is in `discount` already; it is multiplied by another one here.",
     ),
-    Slip(
+    Mistake(
         lambda r, d, q: r + q.max(1).values,
         "The discount is missing: after an end the next state still counts.",
     ),
-    Slip(
+    Mistake(
         lambda r, d, q: d * (r + q.max(1).values),
         "The reward is discounted too; it comes now, only the value comes later.",
     ),
-    Slip(
+    Mistake(
         lambda r, d, q: r + d * q.max(),
         "`max()` without an axis takes the largest value of the whole minibatch.",
     ),
-    Slip(
+    Mistake(
         lambda r, d, q: r + d * q.mean(1),
         "The mean belongs to an agent that acts at random; this one takes its best action.",
     ),
-    Slip(
+    Mistake(
         lambda r, d, q: r + d * q.argmax(1),
         "`argmax` is the number of the best action, not its value.",
     ),
-    Slip(
+    Mistake(
         lambda r, d, q: (r + d * q.max(1).values).mean(),
         "This is one number; there is a target for each transition.",
     ),
@@ -48,7 +48,7 @@ def check_td_target(function: Callable) -> Verdict:
     """Check a function of `(reward [B], discount [B], target_q [B, A])` that returns `[B]`."""
     cases = [(REWARD, DISCOUNT, values(seed)) for seed in (0, 1)]
     praise = "It agrees with `losses.td_target`."
-    verdict = compare(function, losses.td_target, cases, TARGET_SLIPS, praise=praise)
+    verdict = compare(function, losses.td_target, cases, TARGET_MISTAKES, praise=praise)
     if verdict.state == "right":
         target = function(REWARD, DISCOUNT, values(2).requires_grad_())
         if isinstance(target, Tensor) and target.requires_grad:
@@ -66,22 +66,22 @@ def n_step(reward: Tensor, discount: Tensor) -> Tensor:
     return torch.stack([(before[:-1] * reward).sum(), before[-1]])
 
 
-N_STEP_SLIPS = [
-    Slip(
+N_STEP_MISTAKES = [
+    Mistake(
         lambda r, d: torch.stack([r.sum(), d.prod()]),
         "The rewards are added up without their discounts: a later one counts less, and one after "
         "an end not at all.",
     ),
-    Slip(
+    Mistake(
         lambda r, d: torch.stack([(r * d.cumprod(0)).sum(), d.prod()]),
         "Each reward is discounted once too often: the first comes now and counts whole.",
     ),
-    Slip(
+    Mistake(
         lambda r, d: torch.stack([(r * d[0] ** torch.arange(len(r))).sum(), d[0] ** len(r)]),
         "Powers of the first discount go on after an end. Multiply the discounts as they come: a 0 "
         "then stays 0.",
     ),
-    Slip(
+    Mistake(
         lambda r, d: torch.stack([n_step(r, d)[0], d[-1]]),
         "The second number is the product of all discounts, not the last of them.",
     ),
@@ -99,28 +99,28 @@ def check_n_step(function: Callable) -> Verdict:
         ]
     ]
     praise = "What comes after an end counts nothing, and what comes first counts whole."
-    return compare(function, n_step, cases, N_STEP_SLIPS, praise=praise)
+    return compare(function, n_step, cases, N_STEP_MISTAKES, praise=praise)
 
 
 def _value_of(chooser, judge):
     return judge.gather(1, chooser.argmax(1, keepdim=True)).squeeze(1)
 
 
-DOUBLE_SLIPS = [
-    Slip(
+DOUBLE_MISTAKES = [
+    Mistake(
         lambda r, d, target, online: r + d * target.max(1).values,
         "The target network chooses and judges alone: this is the target without doubling.",
     ),
-    Slip(
+    Mistake(
         lambda r, d, target, online: r + d * online.max(1).values,
         "The online network chooses and judges alone; let the target network judge.",
     ),
-    Slip(
+    Mistake(
         lambda r, d, target, online: r + d * _value_of(target, online),
         "The roles are swapped: the online network chooses the action, the target network says "
         "what it is worth.",
     ),
-    Slip(
+    Mistake(
         lambda r, d, target, online: (
             r + d * torch.minimum(target.max(1).values, online.max(1).values)
         ),
@@ -133,39 +133,39 @@ def check_double_target(function: Callable) -> Verdict:
     """Check a function of `(reward [B], discount [B], target_q [B, A], online_q [B, A])`."""
     cases = [(REWARD, DISCOUNT, values(seed), values(seed + 10)) for seed in (0, 1)]
     praise = "It agrees with `losses.td_target` given both networks' values."
-    return compare(function, losses.td_target, cases, DOUBLE_SLIPS, praise=praise)
+    return compare(function, losses.td_target, cases, DOUBLE_MISTAKES, praise=praise)
 
 
 def _chosen(q, action):
     return q.gather(1, action.unsqueeze(1)).squeeze(1)
 
 
-TD_LOSS_SLIPS = [
-    Slip(
+TD_LOSS_MISTAKES = [
+    Mistake(
         lambda q, a, y: F.huber_loss(q.max(1).values, y),
         "The best action's value is compared with the target, but another one may have been taken. "
         "Only the action taken was seen to lead there.",
     ),
-    Slip(
+    Mistake(
         lambda q, a, y: F.huber_loss(q[a, a], y) if int(a.max()) < len(q) else q.sum(),
         "`q[action]` picks rows, that is states. `q.gather(1, action.unsqueeze(1)).squeeze(1)` "
         "picks an action in each.",
     ),
-    Slip(
+    Mistake(
         lambda q, a, y: F.mse_loss(_chosen(q, a), y),
         "These are squares: one error of ten weighs as much as a hundred of one. Huber's loss "
         "grows linearly beyond 1.",
     ),
-    Slip(
+    Mistake(
         lambda q, a, y: F.l1_loss(_chosen(q, a), y),
         "These are plain distances, whose gradient is as large for small errors as for large "
         "ones. Huber's loss is a square up to 1.",
     ),
-    Slip(
+    Mistake(
         lambda q, a, y: F.huber_loss(_chosen(q, a), y, reduction="sum"),
         "You add up over the minibatch; take the mean.",
     ),
-    Slip(
+    Mistake(
         lambda q, a, y: F.huber_loss(q, y.unsqueeze(1).expand_as(q)),
         "All actions are moved to the target. Only the one that was taken was seen to lead there.",
     ),
@@ -177,7 +177,7 @@ def check_td_loss(function: Callable) -> Verdict:
     action = torch.tensor([0, 3, 1, 1, 2])
     cases = [(values(seed, 2.0), action, 2 * REWARD + seed) for seed in (0, 1)]
     praise = "It agrees with `losses.td_loss`."
-    verdict = compare(function, losses.td_loss, cases, TD_LOSS_SLIPS, praise=praise)
+    verdict = compare(function, losses.td_loss, cases, TD_LOSS_MISTAKES, praise=praise)
     if verdict.state != "right":
         return verdict
     q, target = values(3).requires_grad_(), (2 * REWARD).requires_grad_()

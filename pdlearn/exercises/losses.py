@@ -1,4 +1,4 @@
-"""Checkers of the three losses and the target, with the slips that published code has made."""
+"""Checkers of the three losses and the target, with the mistakes that published code has made."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from pdlearn import losses
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 TEMPERATURE = 0.1
 
@@ -30,18 +30,18 @@ ACTION_MEAN = (
 SIGN = "The sign is turned round: learning would drive the student away from its teacher."
 
 
-POLICY_SLIPS = [
-    Slip(
+POLICY_MISTAKES = [
+    Mistake(
         lambda q, t: torch.softmax(q * t, 1),
         "You multiply by the temperature. Dividing by a small one is what sharpens.",
     ),
-    Slip(lambda q, t: torch.softmax(q / t, 0), AXIS),
-    Slip(lambda q, t: torch.softmax(q, 1), "The temperature is not used."),
-    Slip(
+    Mistake(lambda q, t: torch.softmax(q / t, 0), AXIS),
+    Mistake(lambda q, t: torch.softmax(q, 1), "The temperature is not used."),
+    Mistake(
         lambda q, t: torch.softmax(q, 1) / t,
         "You divide after the softmax: rows no longer add up to 1. Divide the values first.",
     ),
-    Slip(
+    Mistake(
         lambda q, t: torch.log_softmax(q / t, 1),
         "These are logarithms of probabilities; the target is the probabilities.",
     ),
@@ -52,7 +52,7 @@ def check_teacher_policy(function: Callable) -> Verdict:
     """Check a function of `(teacher_q [B, A], temperature)` that returns the target `[B, A]`."""
     cases = [(q, t) for q, _ in PAIRS for t in (TEMPERATURE, 2.0)] + [(EXTREME[0], TEMPERATURE)]
     praise = "Every row is a policy, and it agrees with `losses.teacher_policy`."
-    return compare(function, losses.teacher_policy, cases, POLICY_SLIPS, praise=praise)
+    return compare(function, losses.teacher_policy, cases, POLICY_MISTAKES, praise=praise)
 
 
 def _kl(student_log, target_log):
@@ -64,56 +64,56 @@ def _kl_per_entry(s, q, t):
     return F.kl_div(torch.log_softmax(s, 1), target, reduction="none")
 
 
-KL_SLIPS = [
-    Slip(
+KL_MISTAKES = [
+    Mistake(
         lambda s, q, t: _kl(torch.log_softmax(s / t, 1), torch.log_softmax(q / t, 1)),
         "The temperature divides the student's outputs too. In the paper it divides the teacher's "
         "values only: the student must learn to be as sharp as the target by itself.",
     ),
-    Slip(
+    Mistake(
         lambda s, q, t: _kl(torch.log_softmax(s / t, 1), torch.log_softmax(q, 1)),
         "The temperature divides the student's outputs; it belongs to the teacher's values.",
     ),
-    Slip(
+    Mistake(
         lambda s, q, t: _kl(torch.log_softmax(s, 1), torch.log_softmax(q, 1)),
         "The temperature is not used: the target is as soft as the teacher's values are close.",
     ),
-    Slip(
+    Mistake(
         lambda s, q, t: _kl(torch.log_softmax(s, 1), torch.log_softmax(q * t, 1)),
         "You multiply by the temperature. Dividing by a small one is what sharpens.",
     ),
-    Slip(
+    Mistake(
         lambda s, q, t: _kl(torch.log_softmax(q / t, 1), torch.log_softmax(s, 1)),
         "This is KL(student || teacher). In the paper's the teacher's policy comes first: it is "
         "the one that weighs the logarithms.",
     ),
-    Slip(lambda s, q, t: -_kl_per_entry(s, q, t).sum(1).mean(), SIGN),
-    Slip(lambda s, q, t: _kl_per_entry(s, q, t).sum(), BATCH_SUM),
-    Slip(lambda s, q, t: _kl_per_entry(s, q, t).mean(), ACTION_MEAN),
-    Slip(
+    Mistake(lambda s, q, t: -_kl_per_entry(s, q, t).sum(1).mean(), SIGN),
+    Mistake(lambda s, q, t: _kl_per_entry(s, q, t).sum(), BATCH_SUM),
+    Mistake(lambda s, q, t: _kl_per_entry(s, q, t).mean(), ACTION_MEAN),
+    Mistake(
         lambda s, q, t: _kl_per_entry(s, q, t).sum(1),
         "This is one number a state. The loss is their mean.",
     ),
-    Slip(
+    Mistake(
         lambda s, q, t: -(torch.softmax(q / t, 1) * torch.log_softmax(s, 1)).sum(1).mean(),
         "This is the cross-entropy: it teaches the same, but it is not 0 when the student agrees. "
         "The logarithm of the target is still to be subtracted.",
     ),
-    Slip(
+    Mistake(
         lambda s, q, t: (
             F.kl_div(torch.softmax(s, 1), torch.softmax(q / t, 1), reduction="sum") / len(s)
         ),
         "`kl_div` wants the logarithms of the student's probabilities and gets the probabilities. "
         "The loss falls all the same, and the student ends up with one answer for every state.",
     ),
-    Slip(
+    Mistake(
         lambda s, q, t: F.kl_div(
             torch.softmax(s, 1), torch.softmax(q / t, 1), reduction="none"
         ).mean(),
         "`kl_div` wants the logarithms of the student's probabilities and gets the probabilities; "
         "and its usual mean divides by the number of actions too.",
     ),
-    Slip(lambda s, q, t: _kl(torch.log_softmax(s, 0), torch.log_softmax(q / t, 0)), AXIS),
+    Mistake(lambda s, q, t: _kl(torch.log_softmax(s, 0), torch.log_softmax(q / t, 0)), AXIS),
 ]
 
 
@@ -122,7 +122,7 @@ def check_kl_loss(function: Callable) -> Verdict:
     cases = [(student, q, t) for student, q in PAIRS for t in (TEMPERATURE, 0.5)]
     cases.append((*EXTREME, TEMPERATURE))
     praise = "It agrees with `losses.kl_loss`, for values of a thousand too."
-    verdict = compare(function, losses.kl_loss, cases, KL_SLIPS, praise=praise)
+    verdict = compare(function, losses.kl_loss, cases, KL_MISTAKES, praise=praise)
     return _taught_alone(verdict, lambda s, q: function(s, q, TEMPERATURE))
 
 
@@ -130,26 +130,28 @@ def _log_of_best(s, q):
     return torch.log_softmax(s, 1).gather(1, q.argmax(1, keepdim=True)).squeeze(1)  # [B]
 
 
-NLL_SLIPS = [
-    Slip(lambda s, q: _log_of_best(s, q).mean(), SIGN),
-    Slip(lambda s, q: -_log_of_best(s, q).sum(), BATCH_SUM),
-    Slip(lambda s, q: -_log_of_best(s, q), "This is one number a state. The loss is their mean."),
-    Slip(lambda s, q: -_log_of_best(s, q).mean() / s.shape[1], ACTION_MEAN),
-    Slip(
+NLL_MISTAKES = [
+    Mistake(lambda s, q: _log_of_best(s, q).mean(), SIGN),
+    Mistake(lambda s, q: -_log_of_best(s, q).sum(), BATCH_SUM),
+    Mistake(
+        lambda s, q: -_log_of_best(s, q), "This is one number a state. The loss is their mean."
+    ),
+    Mistake(lambda s, q: -_log_of_best(s, q).mean() / s.shape[1], ACTION_MEAN),
+    Mistake(
         lambda s, q: -_log_of_best(s, q).exp().mean(),
         "These are probabilities without a logarithm: an action that the student thinks "
         "impossible would hardly be pulled up.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: -s.gather(1, q.argmax(1, keepdim=True)).mean(),
         "The student's outputs are logits, not yet logarithms of probabilities: take "
         "`log_softmax` first, or all of them can grow without end.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: F.cross_entropy(torch.softmax(s, 1), q.argmax(1)),
         "There is a softmax too many: `cross_entropy` takes logits and does its own.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: F.cross_entropy(s, s.argmax(1)),
         "The best action is the student's own. It is the teacher's that is to be learnt.",
     ),
@@ -161,7 +163,7 @@ def check_nll_loss(function: Callable) -> Verdict:
 
     cases = [*PAIRS, EXTREME]
     praise = "It agrees with `losses.nll_loss`, for values of a thousand too."
-    verdict = compare(function, losses.nll_loss, cases, NLL_SLIPS, praise=praise)
+    verdict = compare(function, losses.nll_loss, cases, NLL_MISTAKES, praise=praise)
     return _taught_alone(verdict, function)
 
 
@@ -169,25 +171,27 @@ def _squares(s, q):
     return (s - q).square()
 
 
-MSE_SLIPS = [
-    Slip(lambda s, q: _squares(s, q).mean(), ACTION_MEAN),
-    Slip(lambda s, q: _squares(s, q).sum(), BATCH_SUM),
-    Slip(lambda s, q: _squares(s, q).sum(1), "This is one number a state. The loss is their mean."),
-    Slip(lambda s, q: -_squares(s, q).sum(1).mean(), SIGN),
-    Slip(
+MSE_MISTAKES = [
+    Mistake(lambda s, q: _squares(s, q).mean(), ACTION_MEAN),
+    Mistake(lambda s, q: _squares(s, q).sum(), BATCH_SUM),
+    Mistake(
+        lambda s, q: _squares(s, q).sum(1), "This is one number a state. The loss is their mean."
+    ),
+    Mistake(lambda s, q: -_squares(s, q).sum(1).mean(), SIGN),
+    Mistake(
         lambda s, q: _squares(s, q).sum(1).sqrt().mean(),
         "This is the distance; the paper's loss is its square.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: _squares(s, torch.softmax(q, 1)).sum(1).mean(),
         "The student's values are compared with the teacher's probabilities, numbers of "
         "another scale. This loss compares values with values.",
     ),
-    Slip(
+    Mistake(
         lambda s, q: _squares(torch.softmax(s, 1), torch.softmax(q, 1)).sum(1).mean(),
         "These are probabilities. This loss compares the values themselves.",
     ),
-    Slip(lambda s, q: (s - q).abs().sum(1).mean(), "These are distances; square them."),
+    Mistake(lambda s, q: (s - q).abs().sum(1).mean(), "These are distances; square them."),
 ]
 
 
@@ -195,7 +199,7 @@ def check_mse_loss(function: Callable) -> Verdict:
     """Check a function of `(student_q [B, A], teacher_q [B, A])`."""
 
     praise = "It agrees with `losses.mse_loss`."
-    verdict = compare(function, losses.mse_loss, PAIRS, MSE_SLIPS, praise=praise)
+    verdict = compare(function, losses.mse_loss, PAIRS, MSE_MISTAKES, praise=praise)
     return _taught_alone(verdict, function)
 
 

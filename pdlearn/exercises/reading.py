@@ -6,33 +6,32 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from pdlearn import statistics
+from pdlearn.exercises.judging import RESAMPLES, resampled_means
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.resampling import compare_intervals
-from pdlearn.exercises.verdicts import Slip, Verdict, compare, is_blank
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare, is_blank
 from pdlearn.games import GAMES, normalise
 
-RESAMPLES = 10_000
-
-NORMALISE_SLIPS = [
-    Slip(
+NORMALISE_MISTAKES = [
+    Mistake(
         lambda g, s: 100 * s / GAMES[g].human,
         "This is percent of the human's points, and 0 points are not where a game begins: random "
         "play of Pong has fewer, of Ms. Pacman more. Measure both from random play.",
     ),
-    Slip(
+    Mistake(
         lambda g, s: 100 * (s - GAMES[g].random) / GAMES[g].human,
         "Random play is subtracted above the line only. The human began there too: subtract it "
         "below as well.",
     ),
-    Slip(
+    Mistake(
         lambda g, s: (s - GAMES[g].random) / (GAMES[g].human - GAMES[g].random),
         "It is a share; percent are a hundred times as many.",
     ),
-    Slip(
+    Mistake(
         lambda g, s: 100 * (s - GAMES[g].random) / (GAMES[g].dqn - GAMES[g].random),
         "This measures by Nature DQN. A human's score is `pdlearn.GAMES[game].human`.",
     ),
-    Slip(
+    Mistake(
         lambda g, s: 100 * (GAMES[g].human - s) / (GAMES[g].human - GAMES[g].random),
         "This is what is missing to the human: random play comes out as 100.",
     ),
@@ -43,7 +42,7 @@ def check_normalised(function: Callable) -> Verdict:
     """Check a function of `(game, score)`: percent of the way from random play to a human's."""
     cases = [("pong", -20.7), ("pong", 18.0), ("breakout", 120.0), ("ms_pacman", 2_000.0)]
     praise = "It agrees with `games.normalise`."
-    return compare(function, normalise, cases, NORMALISE_SLIPS, praise=praise)
+    return compare(function, normalise, cases, NORMALISE_MISTAKES, praise=praise)
 
 
 def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
@@ -54,23 +53,23 @@ def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float
     return statistics.interval(scores.mean(1), rng)
 
 
-RECIPE_SLIPS = [
-    Slip(
+RECIPE_MISTAKES = [
+    Mistake(
         lambda s, rng: statistics.interval(s.flatten(), rng),
         "All games are in one pot, as if each were played by a student of its own. Games of one "
         "student are alike: take each student's mean, and resample the students.",
     ),
-    Slip(
+    Mistake(
         lambda s, rng: statistics.interval(s.mean(0), rng),
         "The mean runs over seeds, so that nothing is left of how they differ. Take the mean over "
         "games, `mean(1)`.",
     ),
-    Slip(
+    Mistake(
         lambda s, rng: np.quantile(s.mean(1), [0.025, 0.975]),
         "Between these ends single students lie. The interval is of the recipe's mean: resample "
         "the students, and take the quantiles of the means.",
     ),
-    Slip(
+    Mistake(
         lambda s, rng: statistics.interval(s[0], rng),
         "This is the interval of the first student. The recipe made all of them.",
     ),
@@ -84,11 +83,7 @@ def check_recipe_interval(function: Callable) -> Verdict:
         for seed, spread in ((0, 3.0), (1, 4.0))
     ]
     praise = "Seeds are drawn again, each with all its games."
-    return compare_intervals(function, recipe_interval, cases, RECIPE_SLIPS, praise=praise)
-
-
-def _means(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return scores[rng.integers(len(scores), size=(RESAMPLES, len(scores)))].mean(1)
+    return compare_intervals(function, recipe_interval, cases, RECIPE_MISTAKES, praise=praise)
 
 
 def _ends(percents: np.ndarray) -> tuple[float, float]:
@@ -103,7 +98,7 @@ def percent_interval(
 
     `student` `[N]` and `teacher` `[M]` are scores of games of their own; both are resampled.
     """
-    return _ends(100 * _means(student, rng) / _means(teacher, rng))
+    return _ends(100 * resampled_means(student, rng) / resampled_means(teacher, rng))
 
 
 def _paired(s, t, rng):
@@ -117,38 +112,38 @@ def _of_ends(s, t, rng, crossed):
     return 100 * low / below[0], 100 * high / below[1]
 
 
-PERCENT_SLIPS = [
-    Slip(
-        lambda s, t, rng: _ends(100 * _means(s, rng) / t.mean()),
+PERCENT_MISTAKES = [
+    Mistake(
+        lambda s, t, rng: _ends(100 * resampled_means(s, rng) / t.mean()),
         "The teacher's mean stands still here, as if it were known. It is a mean of a few games "
         "too: resample its scores as well.",
     ),
-    Slip(
+    Mistake(
         _paired,
         "Both are drawn with the same numbers, so that a lucky student always meets a lucky "
         "teacher. They played games of their own: draw twice.",
     ),
-    Slip(
+    Mistake(
         lambda s, t, rng: _of_ends(s, t, rng, crossed=True),
         "This is the student's worst by the teacher's best, and the other way round. Both at once "
         "are far rarer than 5 %: resample, divide, then take the quantiles.",
     ),
-    Slip(
+    Mistake(
         lambda s, t, rng: _of_ends(s, t, rng, crossed=False),
         "Low divided by low is a student and a teacher that are unlucky together. Resample both, "
         "divide, then take the quantiles.",
     ),
-    Slip(
-        lambda s, t, rng: _ends(100 * _means(s / t, rng)),
+    Mistake(
+        lambda s, t, rng: _ends(100 * resampled_means(s / t, rng)),
         "This is a mean of ratios, game by game: one bad game of the teacher makes it huge. The "
         "percentage is the ratio of two means.",
     ),
-    Slip(
-        lambda s, t, rng: _ends(_means(s, rng) / _means(t, rng)),
+    Mistake(
+        lambda s, t, rng: _ends(resampled_means(s, rng) / resampled_means(t, rng)),
         "It is a share; percent are a hundred times as many.",
     ),
-    Slip(
-        lambda s, t, rng: _ends(100 * _means(t, rng) / _means(s, rng)),
+    Mistake(
+        lambda s, t, rng: _ends(100 * resampled_means(t, rng) / resampled_means(s, rng)),
         "The teacher belongs below the line.",
     ),
 ]
@@ -164,7 +159,7 @@ def check_percent_interval(function: Callable) -> Verdict:
         for seed, games, student, teacher in ((0, 20, 14.0, 15.0), (1, 40, 11.0, 10.0))
     ]
     praise = "Both means are guesses, and both are drawn again."
-    return compare_intervals(function, percent_interval, cases, PERCENT_SLIPS, praise=praise)
+    return compare_intervals(function, percent_interval, cases, PERCENT_MISTAKES, praise=praise)
 
 
 TOO_MUCH = {

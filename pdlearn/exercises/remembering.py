@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pdlearn.exercises.losses import values
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 STACK = 4
 
@@ -31,26 +31,26 @@ def _rebuild_short(frames, age, t):
     return stack
 
 
-REBUILD_SLIPS = [
-    Slip(
+REBUILD_MISTAKES = [
+    Mistake(
         lambda frames, age, t: frames[t - torch.arange(STACK - 1, -1, -1)],
         "Early in an episode this takes frames of the episode before. The agent saw zeros there: "
         "`age[t]` says how many frames back still belong to it.",
     ),
-    Slip(
+    Mistake(
         _rebuild_from_first,
         "Before the first frame you repeat it. Some libraries do so; this one's agents saw zeros.",
     ),
-    Slip(
+    Mistake(
         lambda frames, age, t: rebuild(frames, age, t).flip(0),
         "The newest frame comes first here; the oldest is to be first.",
     ),
-    Slip(
+    Mistake(
         _rebuild_short,
         "One frame too many is blanked: with age 1 there is one frame back that belongs to the "
         "episode.",
     ),
-    Slip(
+    Mistake(
         lambda frames, age, t: rebuild(frames, age, t - 1),
         "The stack ends one frame early: frame `t` is its newest.",
     ),
@@ -63,7 +63,11 @@ def check_rebuild(function: Callable) -> Verdict:
     age = torch.tensor([4, 4, 4, 4, 4, 0, 1, 2, 3, 4, 4, 0])
     cases = [(frames, age, t) for t in (4, 5, 6, 7, 8, 10, 11)]
     return compare(
-        function, rebuild, cases, REBUILD_SLIPS, praise="Every stack is the one that the agent saw."
+        function,
+        rebuild,
+        cases,
+        REBUILD_MISTAKES,
+        praise="Every stack is the one that the agent saw.",
     )
 
 
@@ -72,26 +76,26 @@ def discounts(terminated: Tensor, truncated: Tensor, life_lost: Tensor, gamma: f
     return torch.where(terminated | life_lost, 0.0, gamma)
 
 
-DISCOUNTS_SLIPS = [
-    Slip(
+DISCOUNTS_MISTAKES = [
+    Mistake(
         lambda over, cut, lost, gamma: torch.where(over | cut | lost, 0.0, gamma),
         "A time limit counts as an end here. The game would have gone on, and so does its value: "
         "a cut leaves `gamma`.",
     ),
-    Slip(
+    Mistake(
         lambda over, cut, lost, gamma: torch.where(over, 0.0, gamma),
         "A lost life still has a future here. Deep Q-learning takes it for an end, to learn that "
         "it is bad.",
     ),
-    Slip(
+    Mistake(
         lambda over, cut, lost, gamma: torch.where(over | cut, 0.0, gamma),
         "Time limits are taken for ends and lost lives are not: just the other way round.",
     ),
-    Slip(
+    Mistake(
         lambda over, cut, lost, gamma: torch.where(over | lost, gamma, 0.0),
         "Turned round: 0 where the future ends, `gamma` elsewhere.",
     ),
-    Slip(
+    Mistake(
         lambda over, cut, lost, gamma: torch.where(over | lost, 0.0, 1.0),
         "`gamma` is missing: this says whether the game goes on, not how much its future counts.",
     ),
@@ -109,4 +113,4 @@ def check_discounts(function: Callable) -> Verdict:
     ]
     cases = [(*facts, 0.9), (*facts, 0.99)]
     praise = "0 after an end, `gamma` elsewhere, after a time limit too."
-    return compare(function, discounts, cases, DISCOUNTS_SLIPS, praise=praise)
+    return compare(function, discounts, cases, DISCOUNTS_MISTAKES, praise=praise)

@@ -1,22 +1,19 @@
-"""Comparing functions of scores, whose answers are single numbers or the ends of an interval."""
+"""Compare functions of scores that return a number or the two ends of an interval."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 
 def on_arrays(function: Callable) -> Callable:
-    """Return `function` called with arrays of its own in place of tensors."""
-    if not callable(function):
-        return function
+    """Return a function of tensors that calls `function` with arrays, copies of their values."""
 
     def called(*arguments):
         return function(*(a.numpy().copy() if torch.is_tensor(a) else a for a in arguments))
 
-    called.__name__ = getattr(function, "__name__", "your function")
     return called
 
 
@@ -24,18 +21,21 @@ def compare_intervals(
     function: Callable,
     right: Callable,
     cases: Sequence[tuple],
-    slips: Sequence[Slip],
+    mistakes: Sequence[Mistake],
     *,
     praise: str,
 ) -> Verdict:
     """Return the verdict on a function of arrays and a random generator that gives `(low, high)`.
 
-    All are called with a generator of the same seed. Resampling is chance: an end may be a
-    twentieth of the interval away from that of `right`, or of the slip that it is.
+    All are called with a generator of the same seed. Resampling is random, so an end may differ
+    by a twentieth of the interval's width from that of `right` or of a mistake.
     """
-    known = [_seeded(right), *(_seeded(slip.function) for slip in slips)]
-    named = [Slip(answer, slip.hint) for answer, slip in zip(known[1:], slips, strict=True)]
-    return compare(_snapped(function, known), known[0], cases, named, praise=praise)
+    known = [right, *(mistake.function for mistake in mistakes)]
+
+    def adapt(given: Callable) -> Callable:
+        return _seeded(given) if given in known else _snapped(given, known)
+
+    return compare(function, right, cases, mistakes, praise=praise, adapt=adapt)
 
 
 def _seeded(function: Callable) -> Callable:
@@ -46,19 +46,16 @@ def _seeded(function: Callable) -> Callable:
 
 
 def _snapped(function: Callable, known: Sequence[Callable]) -> Callable:
-    """Return `function`, seeded, its answers moved onto the nearest known one if that is near."""
-    if not callable(function):
-        return function
+    """Return `function`, seeded; an answer close to that of a known function becomes that one."""
 
     def snapped(*arrays):
         answer = _seeded(function)(*arrays)
         ends = np.asarray(answer, dtype=object)
         if ends.shape != (2,) or not all(isinstance(end, int | float | np.number) for end in ends):
             return answer
-        answers = [other(*arrays) for other in known]
+        answers = [_seeded(other)(*arrays) for other in known]
         low, high = answers[0]
         off = [max(abs(np.subtract(ends, other).astype(float))) for other in answers]
         return answers[int(np.argmin(off))] if min(off) < (high - low) / 20 else answer
 
-    snapped.__name__ = getattr(function, "__name__", "your function")
     return snapped

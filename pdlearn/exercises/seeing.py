@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.lessons import emulator
 
 FRAMES_A_STEP = 4
@@ -27,31 +27,31 @@ def _overlapping(frame):
     return torch.nn.functional.adaptive_avg_pool2d(picture, 84)[0].round()
 
 
-SHRINK_SLIPS = [
-    Slip(
+SHRINK_MISTAKES = [
+    Mistake(
         lambda f: f[(np.arange(84) * 2.5).astype(int)][:, (np.arange(84) * 160 / 84).astype(int)],
         "This picks one pixel of an area and forgets the others: a ball of two pixels comes and "
         "goes. Take the mean of the area.",
     ),
-    Slip(
+    Mistake(
         lambda f: _areas(f).astype(np.uint8),
         "`astype` cuts the fraction off, so that the picture is darker. `round()` first.",
     ),
-    Slip(_areas, "The means still have fractions; `round()` them to whole grey levels."),
-    Slip(
+    Mistake(_areas, "The means still have fractions; `round()` them to whole grey levels."),
+    Mistake(
         lambda f: np.floor(_areas(f) + 0.5),
         "Right but for areas whose mean lies half way between two grey levels: `round()` takes "
         "those to the even one, as the emulator's code does.",
     ),
-    Slip(
+    Mistake(
         lambda f: np.rot90(_areas(np.rot90(f).reshape(210, 160)), -1).round(),
         "Rows and columns are mixed up: the picture has 210 rows of 160.",
     ),
-    Slip(
+    Mistake(
         lambda f: f.repeat(21, axis=1).reshape(84, 5, 84, 20).mean(axis=(1, 3)).round(),
         "Rows and columns are mixed up: write every row twice before five make one.",
     ),
-    Slip(
+    Mistake(
         lambda f: _overlapping(f).numpy(),
         "These areas are stretched to whole pixels and overlap (`adaptive_avg_pool2d` and "
         "`interpolate` with `area` do so). A pixel that lies half in an area counts half.",
@@ -63,7 +63,7 @@ def check_shrink(function: Callable) -> Verdict:
     """Check a function of a grey picture uint8 `[210, 160]` that returns it as uint8 `[84, 84]`."""
     cases = [(frame_of(seed, 210, 160),) for seed in range(2)]
     praise = "Every pixel is the mean of its area, as in `emulator.shrink`."
-    return compare(function, emulator.shrink, cases, SHRINK_SLIPS, praise=praise)
+    return compare(function, emulator.shrink, cases, SHRINK_MISTAKES, praise=praise)
 
 
 class Tape:
@@ -86,7 +86,7 @@ def _agent_step(
     reward: Callable = sum,
     held: int = FRAMES_A_STEP,
 ) -> Callable:
-    """Return a function that takes an agent step: as it should, or with a slip."""
+    """Return a function that takes an agent step: as it should, or with a mistake."""
 
     def agent_step(tape, action):
         frames, rewards = [], []
@@ -102,30 +102,30 @@ def _adds_bytes(frames):
     return ((frames[-2].astype(int) + frames[-1]) // 2).astype(np.uint8)
 
 
-AGENT_STEP_SLIPS = [
-    Slip(
+AGENT_STEP_MISTAKES = [
+    Mistake(
         _agent_step(lambda frames: frames[-1]),
         "This shows the last frame alone. What the game draws in every second frame only would "
         "be there or not by chance: take the brighter of the last two.",
     ),
-    Slip(
+    Mistake(
         _agent_step(lambda frames: np.max(frames, axis=0)),
         "This is the brightest of all four frames: whatever moves leaves a trail. Two are enough "
         "against flicker.",
     ),
-    Slip(
+    Mistake(
         _agent_step(lambda frames: np.maximum(frames[0], frames[1])),
         "These are the first two frames of the four; the agent must see the newest.",
     ),
-    Slip(
+    Mistake(
         _agent_step(_adds_bytes),
         "The mean of two frames makes what flickers half as bright. Take the brighter one.",
     ),
-    Slip(
+    Mistake(
         _agent_step(reward=lambda rewards: rewards[-1]),
         "Only the last frame's points are counted. A point may fall in any of the four: add up.",
     ),
-    Slip(
+    Mistake(
         _agent_step(held=1),
         "The action is held for one frame only; hold it for all four.",
     ),
@@ -138,21 +138,19 @@ def check_agent_step(function: Callable) -> Verdict:
     It returns the brighter of the last two frames, pixel by pixel, and the sum of the points. Its
     emulator here is a tape: made-up frames, made-up points, and a note of every action.
     """
-    if not callable(function):
-        return compare(function, function, [])
     cases = [
         (frame_of(seed, 6, 3, 2), np.array(rewards), action)
         for seed, rewards, action in [(0, [1, 0, 0, 5, 9, 9], 2), (1, [0, 10, 0, 0, 9, 9], 3)]
     ]
-    slips = [Slip(_on_tape(slip.function), slip.hint) for slip in AGENT_STEP_SLIPS]
-    praise = "Four frames, one action, all points: as `emulator.agent_step` does."
-    verdict = compare(
-        _on_tape(function), _on_tape(emulator.agent_step), cases, slips, praise=praise
+    return compare(
+        function,
+        emulator.agent_step,
+        cases,
+        AGENT_STEP_MISTAKES,
+        praise="Four frames, one action, all points: as `emulator.agent_step` does.",
+        adapt=_on_tape,
+        shape_hint="It does not act four times; it is one action for four frames.",
     )
-    if "returns the shape" in verdict.text:
-        text = f"`{function.__name__}` does not act four times; it is one action for four frames."
-        return Verdict("not yet", text)
-    return verdict
 
 
 def _on_tape(agent_step: Callable) -> Callable:
@@ -166,25 +164,24 @@ def _on_tape(agent_step: Callable) -> Callable:
         numbers = [np.asarray(frame, float).ravel(), [float(reward)], tape.actions]
         return torch.from_numpy(np.concatenate(numbers))
 
-    on_tape.__name__ = getattr(agent_step, "__name__", "your function")
     return on_tape
 
 
-PUSH_SLIPS = [
-    Slip(
+PUSH_MISTAKES = [
+    Mistake(
         lambda s, f: np.concatenate([f[None], s[:-1]]),
         "The newest frame comes first here. A network that was taught with the newest last would "
         "see the game run backwards.",
     ),
-    Slip(
+    Mistake(
         lambda s, f: np.concatenate([s[:-1], f[None]]),
         "This takes the place of the newest frame; the oldest is the one to go.",
     ),
-    Slip(
+    Mistake(
         lambda s, f: np.repeat(f[None], len(s), axis=0),
         "All four frames are the newest: nothing is remembered.",
     ),
-    Slip(
+    Mistake(
         lambda s, f: np.concatenate([s, f[None]]),
         "The stack grows: five frames. The oldest must go, `stack[1:]`.",
     ),
@@ -195,7 +192,7 @@ def check_push(function: Callable) -> Verdict:
     """Check a function of `(stack [4, 84, 84], frame [84, 84])` that returns the next stack."""
     cases = [(frame_of(seed, 4, 84, 84), frame_of(seed + 9, 84, 84)) for seed in range(2)]
     praise = "The oldest frame goes, the newest is last: as `emulator.push` does."
-    return compare(function, emulator.push, cases, PUSH_SLIPS, praise=praise)
+    return compare(function, emulator.push, cases, PUSH_MISTAKES, praise=praise)
 
 
 def episode_lengths(ended: np.ndarray) -> list[int]:
@@ -214,25 +211,25 @@ def _every_step(ended):
     return np.diff(np.flatnonzero(ended), prepend=-1)
 
 
-EPISODE_LENGTHS_SLIPS = [
-    Slip(
+EPISODE_LENGTHS_MISTAKES = [
+    Mistake(
         _every_step,
         "The step after an end is counted too. Its action was ignored: it only brought the first "
         "observation of the next episode.",
     ),
-    Slip(
+    Mistake(
         lambda ended: [*episode_lengths(ended), len(ended) - np.flatnonzero(ended)[-1] - 2],
         "The last episode has not ended yet; leave it out, or unlucky short ones are too many.",
     ),
-    Slip(
+    Mistake(
         lambda ended: np.diff(np.flatnonzero(ended), prepend=0),
         "Every length is one out somewhere: the first step of all is a step of the first episode.",
     ),
-    Slip(
+    Mistake(
         lambda ended: [length - 1 for length in episode_lengths(ended)],
         "The step that ended the episode belongs to it.",
     ),
-    Slip(
+    Mistake(
         lambda ended: len(episode_lengths(ended)),
         "This is how many episodes ended; asked for is a list of their lengths.",
     ),
@@ -245,4 +242,4 @@ def check_episode_lengths(function: Callable) -> Verdict:
         (np.isin(np.arange(length), ends),) for length, ends in [(12, [3, 8]), (20, [0, 5, 15])]
     ]
     praise = "The void step is no one's: as `rollout.EpisodeTracker` counts."
-    return compare(function, episode_lengths, cases, EPISODE_LENGTHS_SLIPS, praise=praise)
+    return compare(function, episode_lengths, cases, EPISODE_LENGTHS_MISTAKES, praise=praise)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.exercises.losses import values
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 UPDATES = 1_200
 GAMES = ("breakout", "freeway", "pong")
@@ -22,35 +22,35 @@ def _without_generator(games, updates, generator):
     return [games[number] for number in torch.randint(len(games), (updates,)).tolist()]
 
 
-TURNS_SLIPS = [
-    Slip(
+TURNS_MISTAKES = [
+    Mistake(
         lambda games, updates, generator: [games[i % len(games)] for i in range(updates)],
         "The games come one after the other, always in this order. It is fair, but the draw is "
         "to be random: `torch.randint`.",
     ),
-    Slip(
+    Mistake(
         lambda games, updates, generator: sorted(turns(games, updates, generator)),
         "All of one game comes before all of the next: by the end, the first is forgotten.",
     ),
-    Slip(
+    Mistake(
         lambda games, updates, generator: [games[0]] * updates,
         "It is the same game throughout.",
     ),
-    Slip(
+    Mistake(
         lambda games, updates, generator: turns(games[:-1], updates, generator),
         "The last game never has a turn: `torch.randint(n, …)` gives 0 to n - 1 already.",
     ),
-    Slip(
+    Mistake(
         _without_generator,
         "The draw does not use `generator`: two runs of one seed would differ.",
     ),
-    Slip(
+    Mistake(
         lambda games, updates, generator: torch.randint(
             len(games), (updates,), generator=generator
         ).tolist(),
         "These are numbers; the names are asked for: `games[number]`.",
     ),
-    Slip(
+    Mistake(
         lambda games, updates, generator: turns(games, 1, generator),
         "This is one turn; a list of `updates` is asked for.",
     ),
@@ -62,22 +62,19 @@ def check_turns(function: Callable) -> Verdict:
 
     Any fair random draw is right, so facts about the list are compared, not the list.
     """
-    verdict = compare(
-        _facts_of(function),
-        _facts_of(turns),
+    return compare(
+        function,
+        turns,
         [(GAMES, UPDATES)],
-        [Slip(_facts_of(slip.function), slip.hint) for slip in TURNS_SLIPS],
+        TURNS_MISTAKES,
         praise="Every game has its share, in no order, and the same seed gives the same turns.",
+        adapt=_facts_of,
+        value_hint="Some games come too often, too seldom or in a pattern.",
     )
-    if verdict.text.endswith("is right."):  # numbers that say nothing to a learner
-        return Verdict("not yet", "Some games come too often, too seldom or in a pattern.")
-    return verdict
 
 
 def _facts_of(function: Callable) -> Callable:
     """Return a function that says what is true of the turns which `function` gives."""
-    if not callable(function):
-        return function
 
     def facts(games, updates):
         drawn, again, other = (
@@ -93,7 +90,6 @@ def _facts_of(function: Callable) -> Callable:
         told = [len(drawn), len(set(drawn)), known, off < 0.06, rare, frequent]
         return torch.tensor([*told, drawn == again, drawn != other], dtype=torch.float64)
 
-    facts.__name__ = getattr(function, "__name__", "your function")
     return facts
 
 
@@ -102,22 +98,22 @@ def outputs(torso: nn.Module, controllers: dict, observation: Tensor, game: str)
     return controllers[game](torso(observation))
 
 
-OUTPUTS_SLIPS = [
-    Slip(
+OUTPUTS_MISTAKES = [
+    Mistake(
         lambda t, c, x, g: next(iter(c.values()))(t(x)),
         "The first controller answers, whatever the game: choose it by `game`.",
     ),
-    Slip(
+    Mistake(
         lambda t, c, x, g: torch.cat([one(t(x)) for one in c.values()], 1),
         "All games' outputs stand side by side: a softmax over them would give this game's "
         "probability to other games' actions.",
     ),
-    Slip(
+    Mistake(
         lambda t, c, x, g: torch.softmax(c[g](t(x)), 1),
         "The softmax belongs to the loss: here logits are asked for.",
     ),
-    Slip(lambda t, c, x, g: t(x), "These are the torso's features; the controller is missing."),
-    Slip(
+    Mistake(lambda t, c, x, g: t(x), "These are the torso's features; the controller is missing."),
+    Mistake(
         lambda t, c, x, g: c[g](t(x).detach()),
         "The gradient stops before the torso: it would never learn anything.",
     ),
@@ -128,18 +124,17 @@ def check_outputs(function: Callable) -> Verdict:
     """Check a function of `(torso, controllers, observation, game)`; see `outputs`."""
     cases = [(values(0), game) for game in ("freeway", "pong")]
     return compare(
-        _with_modules(function),
-        _with_modules(outputs),
+        function,
+        outputs,
         cases,
-        [Slip(_with_modules(slip.function), slip.hint) for slip in OUTPUTS_SLIPS],
+        OUTPUTS_MISTAKES,
         praise="One torso for all, one controller for each.",
+        adapt=_with_modules,
     )
 
 
 def _with_modules(function: Callable) -> Callable:
     """Return `function` on a small torso: outputs and, behind them, the gradient of its weights."""
-    if not callable(function):
-        return function
 
     def on_modules(observation, game):
         torso = _linear(1, 4, 4)
@@ -153,7 +148,6 @@ def _with_modules(function: Callable) -> Callable:
             learns += float(torso.weight.grad is not None)
         return torch.cat([answer.detach().flatten(1), learns], 1)
 
-    on_modules.__name__ = getattr(function, "__name__", "your function")
     return on_modules
 
 

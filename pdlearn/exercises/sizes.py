@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pdlearn.exercises.verdicts import Slip, Verdict, compare
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.networks import SIZES, QNetwork, Size, parameter_count
 
 
@@ -60,20 +60,20 @@ def _own_inputs(layer: Layer, divisor: dict[str, int]) -> int:
     return layer.inputs // divisor.get(layer.name, 1)
 
 
-PARAMETER_SLIPS = [
-    Slip(
+PARAMETER_MISTAKES = [
+    Mistake(
         _summed(lambda layer: layer.inputs * layer.outputs),
         "The biases are missing: each output of a layer has one.",
     ),
-    Slip(
+    Mistake(
         _summed(lambda layer: (_own_inputs(layer, {"fc1": 49}) + 1) * layer.outputs),
         "`fc1` sees all 7 × 7 places of every channel, not one: its inputs are `conv3 * 7 * 7`.",
     ),
-    Slip(
+    Mistake(
         _summed(lambda layer: (_own_inputs(layer, {"conv1": 4}) + 1) * layer.outputs),
         "An observation has four frames: `conv1` has 4 channels to look at.",
     ),
-    Slip(
+    Mistake(
         _summed(
             lambda layer: (
                 (_own_inputs(layer, {"conv1": 8, "conv2": 4, "conv3": 3}) + 1) * layer.outputs
@@ -81,15 +81,15 @@ PARAMETER_SLIPS = [
         ),
         "A kernel is a square: 8 × 8 numbers for each channel, not 8.",
     ),
-    Slip(
+    Mistake(
         _summed(lambda layer: layer.parameters, skip="out"),
         "The last layer is missing, from `fc1` to one output an action.",
     ),
-    Slip(
+    Mistake(
         _summed(lambda layer: layer.parameters * layer.places),
         "A convolution has one set of weights for all its places: count them once.",
     ),
-    Slip(
+    Mistake(
         lambda widths, num_actions: 4 * _parameters(widths, num_actions),
         "These are bytes, four a number; count the numbers.",
     ),
@@ -103,26 +103,26 @@ def check_parameter_count(function: Callable) -> Verdict:
         function,
         _parameters,
         cases,
-        PARAMETER_SLIPS,
+        PARAMETER_MISTAKES,
         praise="`pdlearn.parameter_count` says the same.",
     )
 
 
-MULTIPLICATION_SLIPS = [
-    Slip(
+MULTIPLICATION_MISTAKES = [
+    Mistake(
         _summed(lambda layer: layer.inputs * layer.outputs),
         "These are the weights. A convolution multiplies with each of its weights at every place: "
         "400, 81 and 49 times.",
     ),
-    Slip(
+    Mistake(
         _summed(lambda layer: layer.parameters * layer.places),
         "A bias is added, not multiplied with: leave the biases out.",
     ),
-    Slip(
+    Mistake(
         _summed(lambda layer: layer.inputs * layer.outputs * round(layer.places**0.5)),
         "The places are a square too: 20 × 20 of them, not 20.",
     ),
-    Slip(
+    Mistake(
         _summed(
             lambda layer: (
                 layer.inputs
@@ -133,7 +133,7 @@ MULTIPLICATION_SLIPS = [
         "These are the places of what a layer looks at. Count those of what it puts out: a stride "
         "leaves fewer.",
     ),
-    Slip(
+    Mistake(
         _summed(
             lambda layer: (
                 layer.inputs * layer.outputs * (49 if layer.name == "fc1" else layer.places)
@@ -141,7 +141,7 @@ MULTIPLICATION_SLIPS = [
         ),
         "`fc1` runs once a decision, over all places together: its inputs hold the 49 already.",
     ),
-    Slip(
+    Mistake(
         lambda widths, num_actions: 2 * multiplications(widths, num_actions),
         "This counts additions too, twice as many operations; multiplications are asked for.",
     ),
@@ -155,6 +155,6 @@ def check_multiplications(function: Callable) -> Verdict:
         function,
         multiplications,
         cases,
-        MULTIPLICATION_SLIPS,
+        MULTIPLICATION_MISTAKES,
         praise="It counts what a decision multiplies, layer by layer.",
     )

@@ -1,4 +1,8 @@
-"""A verdict on an answer, and the comparison of a learner's function with the right one."""
+"""The verdict on an answer, and the comparison of a learner's function with the right one.
+
+A checker calls the learner's function, the package's and the common mistakes with the same inputs.
+What a checker knows is therefore code, and a test runs all of it.
+"""
 
 import copy
 import html
@@ -22,7 +26,8 @@ LOOKS = {
 class Verdict:
     """What a checker says: `state` is a key of LOOKS, `text` the praise or the hint.
 
-    A guess is right or apart from what was measured; any other answer is right, not yet or missing.
+    A guess is "right" or "apart" from the measured value. Any other answer is "right", "not yet" or
+    "missing".
     """
 
     state: str
@@ -39,8 +44,8 @@ class Verdict:
         return f'<div style="{style}"><strong>{sign} {word}.</strong> {text}</div>'
 
 
-class Slip(NamedTuple):
-    """A wrong answer that is often given, and the hint for whoever gives it."""
+class Mistake(NamedTuple):
+    """A common mistake: a wrong function, and the hint for a learner who wrote it."""
 
     function: Callable
     hint: str
@@ -55,18 +60,28 @@ def compare(
     function: Callable,
     right: Callable,
     cases: Sequence[tuple],
-    slips: Sequence[Slip] = (),
-    *,
+    mistakes: Sequence[Mistake] = (),
     praise: str = "It agrees with the package on every input tried.",
+    *,
+    adapt: Callable[[Callable], Callable] | None = None,
+    shape_hint: str = "",
+    value_hint: str = "",
 ) -> Verdict:
     """Return the verdict on a learner's `function`: does it compute what `right` computes?
 
-    Both are called with each of `cases`, tuples of arguments. A function that gives what one of the
-    `slips` gives in all cases gets its hint. Inputs must be left as they were.
+    Both are called with each of `cases`, tuples of arguments. A function that returns what one of
+    the `mistakes` returns in all cases gets its hint. A function must not change its arguments.
+
+    `adapt` is applied to every function first; it returns one that takes the arguments in `cases`
+    and returns numbers. `shape_hint` and `value_hint` replace the texts that tell of a wrong shape
+    and of wrong numbers, where these would mean nothing to a learner.
     """
     if not callable(function):
         return _not_a_function(function)
     name = getattr(function, "__name__", "your function")
+    if adapt is not None:
+        function, right = adapt(function), adapt(right)
+        mistakes = [Mistake(adapt(mistake.function), mistake.hint) for mistake in mistakes]
     answers = []
     for case in cases:
         given = [_copy(argument) for argument in case]
@@ -86,12 +101,12 @@ def compare(
     expected = [right(*case) for case in cases]
     if _all_same(answers, expected):
         return Verdict("right", praise)
-    # A slip is known by the ordinary cases too if the answer to an extreme one is no number.
+    # Where the answer to an extreme case is not finite, the other cases identify the mistake.
     judged = [i for i, answer in enumerate(answers) if _is_finite(answer)]
-    for slip in slips if judged else ():
-        if _all_same([answers[i] for i in judged], [slip.function(*cases[i]) for i in judged]):
-            return Verdict("not yet", slip.hint)
-    return _difference(name, answers, expected)
+    for mistake in mistakes if judged else ():
+        if _all_same([answers[i] for i in judged], [mistake.function(*cases[i]) for i in judged]):
+            return Verdict("not yet", mistake.hint)
+    return _difference(name, answers, expected, shape_hint, value_hint)
 
 
 def _not_a_function(answer) -> Verdict:
@@ -100,7 +115,9 @@ def _not_a_function(answer) -> Verdict:
     return Verdict("not yet", f"Hand over the function itself, without calling it; got {answer!r}.")
 
 
-def _difference(name: str, answers: Sequence, expected: Sequence) -> Verdict:
+def _difference(
+    name: str, answers: Sequence, expected: Sequence, shape_hint: str, value_hint: str
+) -> Verdict:
     for answer, wanted in zip(answers, expected, strict=True):
         got, want = _tensor(answer), _tensor(wanted)
         if got is None:
@@ -109,7 +126,8 @@ def _difference(name: str, answers: Sequence, expected: Sequence) -> Verdict:
         if got.shape != want.shape:
             return Verdict(
                 "not yet",
-                f"`{name}` returns the shape {list(got.shape)}; expected {list(want.shape)}"
+                shape_hint
+                or f"`{name}` returns the shape {list(got.shape)}; expected {list(want.shape)}"
                 f"{' (a single number)' if want.ndim == 0 else ''}.",
             )
         if not bool(torch.isfinite(got).all()):
@@ -119,9 +137,8 @@ def _difference(name: str, answers: Sequence, expected: Sequence) -> Verdict:
                 "an `exp` or a `log` runs out of numbers. `torch.log_softmax` does not.",
             )
         if not _same(got, want):
-            return Verdict(
-                "not yet", f"`{name}` gives {_shown(got)} where {_shown(want)} is right."
-            )
+            text = value_hint or f"`{name}` gives {_shown(got)} where {_shown(want)} is right."
+            return Verdict("not yet", text)
     raise AssertionError("answers that are the same as expected have no difference")
 
 
