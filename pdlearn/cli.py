@@ -1,7 +1,7 @@
-"""The `pdlearn` command; its subcommands are the functions of `commands/`, a file each.
+"""The `pdlearn` command. Each subcommand is a function in a file of `commands/`.
 
-Torch is imported when a command runs. Long commands draw a progress bar on standard error and end
-with one line on standard output that says what was made and where.
+A subcommand's docstring is its help text. Torch is imported only when a command runs. Long commands
+show a progress bar on standard error and print the path of their result on standard output.
 """
 
 import signal
@@ -22,7 +22,7 @@ from pdlearn.commands.zoo import zoo
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return its exit status: 0, 2 for a bad input, 130 for Ctrl-C."""
+    """Run the command line; return its exit status: 0, 2 for an invalid input, 130 for Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     commands = {
         "tour": tour, "train": train, "distill": distill, "record": record,
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         tyro.extras.subcommand_cli_from_dict(
             commands, prog="pdlearn", args=arguments, sort_subcommands=False,
-            description="Policy distillation: teach DQN teachers, distil students, judge both.",
+            description="Policy distillation: train DQN teachers, distil students, evaluate both.",
         )  # fmt: skip
     except (ValueError, OSError) as error:
         print(f"pdlearn: {error}", file=sys.stderr)

@@ -1,4 +1,9 @@
-"""Judging an agent: full episodes, raw scores, an interval beside a mean (paper, section 4)."""
+"""Evaluation: full episodes, raw scores, the mean with an interval (paper, section 4).
+
+Evaluation alternates two half-batches of copies, so that inference overlaps emulation. Which
+episodes are played is fixed before the first step. The module is called `evaluation` and the
+function `evaluate`, because a module and a function of one name would hide each other in `pdlearn`.
+"""
 
 import itertools
 from collections import deque
@@ -22,16 +27,16 @@ from pdlearn.rollout import (
 from pdlearn.starts import Starts, play_from
 from pdlearn.statistics import interval
 
-TEAMS = 2  # of copies, that take turns
+HALF_BATCHES = 2  # groups of copies that alternate
 
-# The name of how episodes begin and are scored without recorded starts. A change that makes scores
-# differ gets a new version.
+# The protocol without recorded starts: how episodes begin and how they are scored. A change that
+# affects scores needs a new version.
 PROTOCOL = "no-op starts v2"
 NO_OP_STARTS = f"{PROTOCOL} (0 to 29 frames equally often)"
 
 
 def protocol_of(epsilon: float, begun: str = NO_OP_STARTS) -> str:
-    """Return the protocol in words, as cards and CSVs have it."""
+    """Return the description of the protocol that cards and CSV files contain."""
     return f"{begun}, epsilon {epsilon}, 108000-frame cap, raw score"
 
 
@@ -39,8 +44,8 @@ def protocol_of(epsilon: float, begun: str = NO_OP_STARTS) -> str:
 class Evaluation:
     """The scores of an agent and how they were obtained.
 
-    The lists have an entry an episode, in the order of the starts: episode n of two agents judged
-    with one seed begins alike.
+    The lists have one entry per episode, in the order of the starts. Episode n of two agents that
+    are evaluated with the same seed has the same start.
     """
 
     game: str
@@ -49,11 +54,9 @@ class Evaluation:
     truncated: int  # episodes cut by the frame cap
     epsilon: float
     seed: int
-    starts: list[int] = field(
-        default_factory=list
-    )  # see `start_list`, or a recorded start's number
+    starts: list[int] = field(default_factory=list)  # of `start_list`, or recorded starts' numbers
     emulator_seeds: list[int] = field(default_factory=list)
-    begun: str = NO_OP_STARTS  # where episodes began, in words
+    begun: str = NO_OP_STARTS  # description of the starts
 
     @property
     def episodes(self) -> int:
@@ -73,7 +76,7 @@ class Evaluation:
         return protocol_of(self.epsilon, self.begun)
 
     def card(self) -> dict:
-        """Return what a checkpoint's card keeps of this evaluation."""
+        """Return the summary that a checkpoint's card contains."""
         low, high = self.interval
         return {
             "mean": self.mean, "low": low, "high": high, "episodes": self.episodes,
@@ -83,12 +86,12 @@ class Evaluation:
 
 
 def start_list(game: str, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each episode's start and emulator seed, int64 `[N]` both.
+    """Return the start and the emulator seed of each episode, int64 `[N]` each.
 
-    A start of an Atari game is a count of no-ops, in emulator frames: all counts that ale-py can
-    give, 0 to 29, in a random order, then again all in another. One count is one emulator seed
-    (`envs.NO_OP_SEEDS`). Other environments have a seed of their own for each episode; the start is
-    its index.
+    The start of an Atari game is the number of no-ops in emulator frames. The list has all numbers
+    that ale-py can draw, 0 to 29, in random order, then all of them in another random order, and
+    so on. Each number belongs to one emulator seed (`envs.NO_OP_SEEDS`). Other environments have a
+    different seed for each episode, and the start is the episode's index.
     """
     if not envs.is_atari(game):
         return np.arange(episodes), envs.env_seeds(seed, "evaluate", episodes)
@@ -100,7 +103,7 @@ def start_list(game: str, episodes: int, seed: int) -> tuple[np.ndarray, np.ndar
 
 
 def _streams(seed: int) -> list[np.random.SeedSequence]:
-    """Return the seed streams of the order of starts and of the exploration."""
+    """Return two independent seeds: for the order of starts and for the exploration."""
     return np.random.SeedSequence([seed, envs.PURPOSES.index("evaluate")]).spawn(2)
 
 
@@ -109,10 +112,10 @@ def play_episodes(
     config: EvalConfig = EvalConfig(),
     seed: int = 0,
 ) -> Iterator[list[Episode]]:
-    """Play the episodes of `start_list`; yield, every turn, those that it ended.
+    """Play the episodes of `start_list`; yield after every step the episodes that ended.
 
-    An episode's `env` is its index in the list. Each is played once, from a reset of its own,
-    however long the others are: short episodes are not favoured over long ones.
+    An episode's `env` is its index in the list. Each episode is played exactly once, so that short
+    episodes are not overrepresented.
     """
     _, seeds = start_list(agent.game, config.episodes, seed)
     policy = _policy(agent, config, seed)
@@ -126,11 +129,11 @@ def play_episodes(
 def play_starts(
     agent: Agent, starts: Starts, config: EvalConfig = EvalConfig(), seed: int = 0
 ) -> Iterator[list[Episode]]:
-    """Play an episode from each of `starts`; yield, every turn, those that it ended.
+    """Play an episode from each of `starts`; yield after every step the episodes that ended.
 
-    An episode's `env` is the number of its start, its score and length are the agent's own, from
-    the hand-over on; the frame cap holds for the whole episode, replay included. Raises ValueError
-    if the starts are of another game, or lead elsewhere than they did when they were recorded.
+    An episode's `env` is the number of its start. Score and length count from the hand-over to the
+    agent; the frame cap includes the replayed steps. Raises ValueError if the starts are of another
+    game, or if a replay does not reach the recorded state.
     """
     if starts.game != agent.game:
         raise ValueError(f"starts of {starts.game!r}; expected {agent.game!r}, the agent's game")
@@ -148,18 +151,18 @@ def play_starts(
         ]
 
 
-Play = Callable[[np.ndarray], Iterator[Step]]  # the episodes of these numbers, a copy each
+Play = Callable[[np.ndarray], Iterator[Step]]  # plays the episodes of these numbers, one per copy
 
 
 def _play_each(play: Play, episodes: int, num_envs: int) -> Iterator[list[Episode]]:
-    """Play episodes 0 to `episodes` - 1 once each, `num_envs` side by side.
+    """Play episodes 0 to `episodes` - 1 once each, `num_envs` in parallel.
 
-    Every team plays its share of the first `num_envs` to the end, then of the next, ...
+    Each half-batch plays its half of the first `num_envs` to the end, then of the next, and so on.
     """
     numbers = np.arange(episodes)
     rounds = [numbers[begin : begin + num_envs] for begin in range(0, episodes, num_envs)]
-    shares = zip(*(np.array_split(each, TEAMS) for each in rounds), strict=True)
-    return _take_turns([_play_rounds(play, share) for share in shares if len(share[0])])
+    halves = zip(*(np.array_split(each, HALF_BATCHES) for each in rounds), strict=True)
+    return _alternate([_play_rounds(play, half) for half in halves if len(half[0])])
 
 
 def _play_rounds(play: Play, rounds: Iterable[np.ndarray]) -> Iterator[list[Episode]]:
@@ -168,15 +171,16 @@ def _play_rounds(play: Play, rounds: Iterable[np.ndarray]) -> Iterator[list[Epis
             yield from _play_once(play(numbers), numbers)
 
 
-def _take_turns(teams: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episode]]:
-    """Play each team a step in turn to its end: while one decides, the others' emulators work.
+def _alternate(halves: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episode]]:
+    """Advance each half-batch one step in turn, until all are finished.
 
-        team 0   decide ── emulators ── decide ── emulators
-        team 1   emulators ── decide ── emulators ── decide
+        half 0   inference ── emulation ── inference ── emulation
+        half 1   emulation ── inference ── emulation ── inference
 
-    The network leaves processor threads to the emulators that work at the same time.
+    Inference uses only its share of the threads; the emulators that run at the same time need the
+    others.
     """
-    waiting = deque(teams)
+    waiting = deque(halves)
     try:
         while waiting:
             with torch_threads(max(1, torch.get_num_threads() // len(waiting))):
@@ -187,15 +191,14 @@ def _take_turns(teams: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episo
                 yield ended
                 waiting.rotate(-1)
     finally:
-        for team in waiting:
-            team.close()
+        for half in waiting:
+            half.close()
 
 
 def _play_once(play: Iterator[Step], numbers: np.ndarray) -> Iterator[list[Episode]]:
-    """Play until every copy has ended an episode; yield, every step, those that it ended.
+    """Play until every copy has finished an episode; yield after every step those that ended.
 
-    An episode's `env` is that of `numbers` which belongs to its copy. What a copy plays after its
-    first episode, while others still play theirs, does not count.
+    An episode's `env` is its copy's entry of `numbers`. Only the first episode of each copy counts.
     """
     tracker = EpisodeTracker(len(numbers))
     playing = np.ones(len(numbers), bool)
@@ -222,10 +225,10 @@ def evaluate(
 ) -> Evaluation:
     """Play full episodes of the agent's game and return their scores.
 
-    Without `starts` these are `config.episodes` from the no-op starts of `start_list`; the games'
-    seeds are never those of training or of recorded data. With `starts` it is one episode from
-    each, in their order (a smaller number: `starts.first(30)`), and `seed` is the exploration's.
-    Raises ValueError as `play_starts` does.
+    Without `starts`, `config.episodes` episodes begin with the no-op starts of `start_list`; their
+    emulator seeds are never used in training or recording. With `starts`, one episode begins at
+    each of them, in order (`starts.first(30)` selects fewer), and `seed` seeds the exploration
+    only. Scores are raw. Raises ValueError as `play_starts` does.
     """
     if starts is None:
         play = play_episodes(agent, config, seed)
@@ -242,7 +245,7 @@ def summarise(
     *,
     starts: Starts | None = None,
 ) -> Evaluation:
-    """Return the evaluation that episodes of `play_episodes`, or of `play_starts`, make."""
+    """Return the evaluation of the episodes of `play_episodes` or `play_starts`."""
     if starts is None:
         begun = NO_OP_STARTS
         numbers, seeds = (each.tolist() for each in start_list(agent.game, len(episodes), seed))

@@ -1,7 +1,7 @@
-"""The losses: TD for the teacher; NLL, MSE and KL for the student (paper, section 3), reverse KL.
+"""The losses: TD for the teacher; NLL, MSE, KL (paper, section 3) and reverse KL for the student.
 
-Convention: `[B, A]` tensors in, a scalar out; sum over actions, mean over the batch. No gradient
-ever reaches the teacher's values or the target, and no argument is changed.
+Every loss takes tensors `[B, A]` and returns a scalar: the sum over actions, the mean over the
+batch. No gradient flows to the teacher's values or to the target. No argument is modified.
 """
 
 import torch
@@ -20,12 +20,15 @@ def _check_pair(student: Tensor, teacher: Tensor) -> None:
 
 
 def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
-    """Return `softmax(Q / temperature)` `[B, A]`, the target of `kl_loss`; low sharpens."""
+    """Return `softmax(Q / temperature)` `[B, A]`, the target of `kl_loss`.
+
+    A lower temperature gives a sharper policy. Raises ValueError unless it is above 0.
+    """
     return log_teacher_policy(teacher_q, temperature).exp()
 
 
 def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
-    """Return the logarithm of `teacher_policy`, exact where that rounds to 0."""
+    """Return the logarithm of `teacher_policy`, accurate also where the policy underflows to 0."""
     if not temperature > 0:
         raise ValueError(f"expected a temperature above 0; got {temperature}")
     return torch.log_softmax(teacher_q.detach().float() / temperature, dim=1)
@@ -34,7 +37,8 @@ def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
 def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
     """Return KL(softmax(teacher_q / temperature) || softmax(student_logits)).
 
-    The temperature divides the teacher's values only; 0.01 is the paper's choice (section 3).
+    The temperature divides the teacher's values only; the paper uses 0.01 (section 3). Raises
+    ValueError for different shapes, integer tensors or a temperature that is not above 0.
     """
     _check_pair(student_logits, teacher_q)
     log_target = log_teacher_policy(teacher_q, temperature)  # [B, A]
@@ -45,8 +49,10 @@ def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01
 def reverse_kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
     """Return KL(softmax(student_logits) || softmax(teacher_q / temperature)).
 
-    `kl_loss` asks the student to allow for all that the teacher may do, this one to do nothing that
-    the teacher would not: it may settle on one of several good actions. Spigler (2024) offers both.
+    `kl_loss` is large where the student gives little probability to an action that the teacher
+    takes. This loss is large where the student gives probability to an action that the teacher does
+    not take; the student may choose one of several good actions. Source: Spigler 2024, which
+    offers both. Raises ValueError as `kl_loss` does.
     """
     _check_pair(student_logits, teacher_q)
     log_student = torch.log_softmax(student_logits, dim=1)
@@ -55,7 +61,7 @@ def reverse_kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: floa
 
 
 def nll_loss(student_logits: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return -log P(best action of the teacher) under softmax(student_logits) (section 3)."""
+    """Return -log P(the teacher's best action) under softmax(student_logits) (section 3)."""
     _check_pair(student_logits, teacher_q)
     return F.cross_entropy(student_logits, teacher_q.argmax(1))
 
@@ -71,9 +77,9 @@ def td_target(
 ) -> Tensor:
     """Return `reward + discount * value` `[B]` of the (n-step) transitions.
 
-    `reward_t` is the discounted sum of n rewards and `discount_t` is gamma^n, or 0 after an end.
-    The value is the target network's maximum, or, when `online_q_t` is given, the target network's
-    value of the online network's best action (double DQN, van Hasselt et al. 2016).
+    `reward_t` is the discounted sum of n rewards. `discount_t` is gamma^n, or 0 after an end.
+    The value is the maximum of the target network's values. With `online_q_t` it is the target
+    network's value of the online network's best action (double DQN, van Hasselt et al. 2016).
     Raises ValueError unless rewards and discounts are `[B]` and the values `[B, A]`.
     """
     rows = list(target_q_t.shape[:1])
@@ -99,9 +105,9 @@ def lambda_returns(
         G_t = r_t + d_t (λ G_t+1 + (1 - λ) V_t+1),   G_T = V_T,   V_t = max Q(s_t)
 
     `reward_t` and `discount_t` `[T, E]` follow the action of step t; the discount is 0 after an
-    end or a lost life. `value` `[T + 1, E]` holds V_0 to V_T. Where `last` `[T, E]`, observation t
-    ended its episode and its action is void: there G_t = V_t, so that a time limit bootstraps from
-    the observation it cut at, and nothing passes from one episode into another.
+    end or a lost life. `value` `[T + 1, E]` holds V_0 to V_T. `last` `[T, E]` marks observations
+    that ended their episode and whose action is void. There G_t = V_t: a time limit bootstraps
+    from its last observation, and no return crosses from one episode into the next.
 
     Source: Gallici et al. 2024, "Simplifying deep temporal difference learning", section 4.
     Raises ValueError for other shapes and for `lambda_` outside 0..1.
@@ -125,7 +131,10 @@ def lambda_returns(
 
 
 def td_error(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
-    """Return Q(s, a) - target `[B]` for values `[B, A]`, int64 actions `[B]` and targets `[B]`."""
+    """Return Q(s, a) - target `[B]` for values `[B, A]`, int64 actions `[B]` and targets `[B]`.
+
+    Raises ValueError for other shapes and types.
+    """
     if q_tm1.ndim != 2 or action_tm1.shape != q_tm1.shape[:1] or target.shape != q_tm1.shape[:1]:
         raise ValueError(
             "expected values [B, A], actions [B] and targets [B]; got "

@@ -1,8 +1,8 @@
-"""The networks of the paper: one network a game, or one for several games (tables A1 and A2).
+"""The networks of the paper: for one game (table A1) or for several games (table A2).
 
-Convention: an observation is what an environment shows, uint8 `[B, 4, 84, 84]` for pixels or
-float32 `[B, D]` for vectors; scaling happens inside the network. The output is float32 `[B, A]`:
-Q-values for a teacher or a student of `mse_loss`, logits for a student of any other loss.
+Observations are uint8 `[B, 4, 84, 84]` for pixels or float32 `[B, D]` for vectors. The network
+scales them: the factor 1/255 is folded into the first convolution's weights. The output is float32
+`[B, A]`: Q-values of a teacher or of a student of `mse_loss`, logits of any other student.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from pdlearn.games import nearest
 
 @dataclass(frozen=True)
 class Size:
-    """Widths of a network: three convolutions' channels and one hidden layer's units."""
+    """The widths of a network: channels of three convolutions and units of one hidden layer."""
 
     conv1: int
     conv2: int
@@ -29,7 +29,7 @@ SIZES = {
     "net1": Size(16, 32, 32, 256),
     "net2": Size(16, 16, 16, 128),
     "net3": Size(16, 16, 16, 64),
-    # Smaller than the paper's: every width of net3 halved, and halved again.
+    # Smaller than the paper's networks: net4 halves every width of net3, net5 halves it twice.
     "net4": Size(8, 8, 8, 32),
     "net5": Size(4, 4, 4, 16),
 }
@@ -37,15 +37,15 @@ MULTI_SIZES = {
     "multi3": Size(32, 64, 64, 512),
     "multi10": Size(64, 64, 64, 1500),
 }
-CONTROLLER_UNITS = 128  # each game's own hidden layer, in both multi-game sizes
+CONTROLLER_UNITS = 128  # hidden units of each game's controller, in both multi-game sizes
 NORMALIZATIONS = ("none", "layer")
 
 
 def size_by_name(name: str, several_games: bool = False) -> Size:
-    """Return the widths called `name` of a network for one game, or for several.
+    """Return the widths called `name` of a network for one game or for several.
 
-    Raises ValueError for an unknown name, with the nearest right one, and for a size that is meant
-    for one game where there are several, or the other way round.
+    Raises ValueError for an unknown name, with the most similar one, and for a size of a network
+    for one game if there are several, or the reverse.
     """
     one, several = ("one game", SIZES), ("several games", MULTI_SIZES)
     (wanted, sizes), (other, others) = (several, one) if several_games else (one, several)
@@ -59,12 +59,13 @@ def size_by_name(name: str, several_games: bool = False) -> Size:
 
 
 class Torso(nn.Module):
-    """The layers from an observation to the hidden layer `fc1`: how every network here begins.
+    """The layers from an observation to the hidden layer `fc1`, shared by all networks here.
 
-    `observation_shape` `(4, 84, 84)` builds the three convolutions, `(D,)` a first hidden layer of
-    as many units as `fc1` has. `normalization` "layer" gives every hidden layer zero mean and unit
-    variance before its ReLU, over all of an example's channels and pixels (Ba et al. 2016). It has
-    no parameters, so the count stays the paper's. Raises ValueError for anything else.
+    `observation_shape` `(4, 84, 84)` builds three convolutions; `(D,)` builds a first hidden layer
+    with as many units as `fc1`. `normalization` "layer" normalises every hidden layer before its
+    ReLU to zero mean and unit variance over all channels and pixels of an example (Ba et al. 2016).
+    It has no parameters, so the parameter count equals the paper's. Raises ValueError for another
+    shape or normalisation.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Torso(nn.Module):
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw weights from U(-sqrt(6/fan_in), sqrt(6/fan_in)) with `generator`; biases are 0.
 
-        This keeps the size of the signal through the layers (He et al. 2015).
+        This keeps the scale of the activations from layer to layer (He et al. 2015).
         """
         layers = (m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Linear))
         for layer in layers:
@@ -108,8 +109,8 @@ class Torso(nn.Module):
         """Return the first layer's activations: `[B, C1, 20, 20]` of pixels, else `[B, fc1]`."""
         if not self.pixels:
             return activation(self.fc0(observation.float()), self.normalization)
-        # Frames stay 0..255, which bfloat16 holds exactly; the 1/255 goes into the weights,
-        # a tensor some hundred times smaller than a minibatch of frames.
+        # bfloat16 represents 0..255 exactly. Scaling the weights instead of the frames is cheaper:
+        # they are about a hundred times smaller than a minibatch of frames.
         x = channels_last(observation)
         x = F.conv2d(x, self.conv1.weight / 255, self.conv1.bias, stride=4)
         return activation(x, self.normalization)
@@ -124,7 +125,7 @@ class Torso(nn.Module):
 
 
 class QNetwork(Torso):
-    """Map observations to one value an action (Mnih et al. 2015; widths from table A1).
+    """Map observations to one value per action (Mnih et al. 2015; widths from table A1).
 
     `observation_shape` `(4, 84, 84)` builds the convolutional network, `(D,)` a multilayer
     perceptron with two hidden layers of `fc1` units. Raises ValueError for anything else.
@@ -153,11 +154,12 @@ class QNetwork(Torso):
 
 
 class MultiGameNetwork(Torso):
-    """Map observations of one of several games to one value an action (widths from table A2).
+    """Map observations of one of several games to one value per action (widths from table A2).
 
-    All games share the torso; each has a controller of its own, chosen by the game's name.
-    `num_actions` gives each game's actions, as in `{"freeway": 3, "pong": 6}`; the games must show
-    observations of one shape. `for_game` gives one game's part as a network of that game alone.
+    All games share the torso. Each game has its own controller, selected by the game's name.
+    `num_actions` is the number of actions by game, as in `{"freeway": 3, "pong": 6}`. The games
+    must have observations of one shape. `for_game` returns one game's part, which is called like a
+    `QNetwork`.
     """
 
     def __init__(
@@ -182,18 +184,18 @@ class MultiGameNetwork(Torso):
             self.reset_parameters(generator)
 
     def forward(self, observation: Tensor, game: str) -> Tensor:
-        """Return float32 values `[B, A]`, A being the actions of `game`."""
+        """Return float32 values `[B, A]` for observations of `game`, which has A actions."""
         return self.controllers[game](self.features(observation))
 
     def for_game(self, game: str) -> "OneGame":
-        """Return the part that plays `game`; raise ValueError if there is none."""
+        """Return the network for `game` alone; raise ValueError if it has no controller."""
         if game not in self.controllers:
             raise ValueError(f"no controller for {game!r}; games: {', '.join(self.controllers)}")
         return OneGame(self, game)
 
 
 class Controller(nn.Module):
-    """One game's own layers: a hidden layer of 128 units and one value an action (table A2)."""
+    """One game's own layers: a hidden layer of 128 units, one value per action (table A2)."""
 
     def __init__(self, inputs: int, num_actions: int, normalization: str = "none"):
         super().__init__()
@@ -207,7 +209,7 @@ class Controller(nn.Module):
 
 
 class OneGame(nn.Module):
-    """One game of a `MultiGameNetwork`, called as a `QNetwork` is; the weights stay shared."""
+    """One game of a `MultiGameNetwork`, called like a `QNetwork`; it shares the weights."""
 
     def __init__(self, network: MultiGameNetwork, game: str):
         super().__init__()
@@ -227,7 +229,7 @@ def network_for(
     *,
     normalization: str = "none",
 ) -> QNetwork | MultiGameNetwork:
-    """Return a network for the games of `num_actions`: a `QNetwork` for one, else one for all."""
+    """Return a `QNetwork` if `num_actions` has one game, else a `MultiGameNetwork`."""
     if len(num_actions) == 1:
         (count,) = num_actions.values()
         return QNetwork(count, size, observation_shape, generator, normalization=normalization)
@@ -237,21 +239,21 @@ def network_for(
 
 
 def activation(x: Tensor, normalization: str) -> Tensor:
-    """Return the ReLU of a hidden layer's sums `[B, ...]`, of their layer norm if so asked."""
+    """Return the ReLU of `x` `[B, ...]`; `normalization` "layer" applies layer norm first."""
     return F.relu(F.group_norm(x, 1) if normalization == "layer" else x)
 
 
 def in_float32(layer: nn.Linear, features: Tensor) -> Tensor:
-    """Return `layer(features)` computed in float32, under autocast too: for last layers."""
+    """Return `layer(features)` in float32, also under autocast; used for output layers."""
     with torch.autocast(features.device.type, enabled=False):
         return layer(features.float())
 
 
 def channels_last(frames: Tensor) -> Tensor:
-    """Return uint8 `[B, C, H, W]` as floats laid out `[B, H, W, C]` in memory.
+    """Return uint8 `[B, C, H, W]` as floats in channels-last memory layout, values 0..255.
 
-    The weight gradient of the first convolution is four times faster in this layout on a CPU, and
-    four strided copies are twice as fast as one permutation. Values stay 0..255.
+    On a CPU the weight gradient of the first convolution is four times faster in this layout. One
+    strided copy per channel is twice as fast as one permutation.
     """
     device = frames.device
     low = torch.is_autocast_enabled(device.type)
@@ -264,5 +266,5 @@ def channels_last(frames: Tensor) -> Tensor:
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Return the number of trainable numbers in `network` (the paper's measure of size)."""
+    """Return the number of trainable parameters, the paper's measure of a network's size."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -1,4 +1,8 @@
-"""The optimisers of the presets, and how fast arithmetic is chosen on this machine."""
+"""The optimisers of the presets, and the choice between float32 and bfloat16.
+
+Some processors compute bfloat16 faster than float32 and some slower, with the same instruction set.
+Therefore `learning_dtype` measures both. Tests and comparisons set the precision explicitly.
+"""
 
 import ctypes
 import platform
@@ -10,9 +14,9 @@ from torch import Tensor, nn
 
 
 class CentredRMSprop(torch.optim.Optimizer):
-    """RMSProp as Nature DQN runs it: `epsilon` stands inside the root (Mnih et al. 2015).
+    """The RMSProp of Nature DQN, with `epsilon` inside the root (Mnih et al. 2015).
 
-    g / sqrt(E[g^2] - E[g]^2 + epsilon); torch's own adds it outside.
+    The step is g / sqrt(E[g^2] - E[g]^2 + epsilon). torch's RMSprop adds epsilon outside the root.
     """
 
     def __init__(self, parameters: Iterable, lr: float, epsilon: float, decay: float = 0.95):
@@ -20,7 +24,7 @@ class CentredRMSprop(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure=None):
-        """Take one step; return the loss that `closure` gave, if there is one, as torch's do."""
+        """Update the parameters; return the loss of `closure`, or None without one."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -37,7 +41,7 @@ class CentredRMSprop(torch.optim.Optimizer):
                 gradient, mean, square = parameter.grad, state["mean"], state["square"]
                 mean.lerp_(gradient, 1 - decay)
                 square.mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
-                # Rounding can take the variance of a steady gradient below zero.
+                # Rounding can make the variance of a constant gradient negative.
                 variance = (square - mean * mean).clamp_(min=0)
                 root = variance.add_(group["epsilon"]).sqrt_()
                 parameter.addcdiv_(gradient, root, value=-group["lr"])
@@ -47,7 +51,7 @@ class CentredRMSprop(torch.optim.Optimizer):
 def make_optimizer(
     name: str, network: nn.Module, learning_rate: float, epsilon: float
 ) -> torch.optim.Optimizer:
-    """Return the optimiser called `name`: adam (fused) or rmsprop."""
+    """Return the optimiser called `name`, adam (fused) or rmsprop; ValueError for another."""
     if name == "adam":
         return torch.optim.Adam(network.parameters(), lr=learning_rate, eps=epsilon, fused=True)
     if name == "rmsprop":
@@ -56,7 +60,7 @@ def make_optimizer(
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the optimiser's moments by name, for a file of tensors."""
+    """Return the optimiser's moments as named tensors, to be saved in a file."""
     state = optimizer.state_dict()["state"]
     return {
         f"optimizer.{index}.{name}": tensor
@@ -66,7 +70,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Take over the moments that `optimizer_tensors` returned; other tensors are passed over."""
+    """Restore the moments returned by `optimizer_tensors`; ignore all other tensors."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimizer."):
@@ -77,9 +81,9 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
 
 
 def keep_freed_memory() -> None:
-    """Stop glibc from handing every freed activation back to the kernel (Linux; a no-op elsewhere).
+    """Stop glibc from returning freed memory to the kernel (Linux only; else no effect).
 
-    Page faults otherwise take longer than the arithmetic of a learning step.
+    Otherwise the page faults of a learning step take longer than its arithmetic.
     """
     if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
@@ -89,10 +93,9 @@ def keep_freed_memory() -> None:
 
 
 def learning_dtype(device: torch.device, learn: Callable[[], None]) -> torch.dtype:
-    """Return the dtype that `learn()` runs fastest in: bfloat16 under autocast, or float32.
+    """Return the dtype with which `learn()` is fastest: bfloat16 under autocast, or float32.
 
-    Some processors have bfloat16 instructions that are slower than float32's, so both are timed, in
-    turn, and the best of several times of each counts.
+    Both are timed alternately, several times; the shortest time of each counts.
     """
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16) * 6:

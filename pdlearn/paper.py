@@ -1,7 +1,7 @@
-"""What Policy Distillation (Rusu et al. 2015) reports: percent of the DQN's score, human starts.
+"""The results in Policy Distillation (Rusu et al. 2015), in percent of the DQN's score.
 
-Each table maps a game to the percentages of its students by label. The paper's percentages are of
-published DQN scores from human starts; ours are of our own teachers from no-op starts.
+Each table maps a game to the percentage of each student by label. The paper divides by published
+DQN scores from human starts; we divide by the scores of our own teachers from no-op starts.
 """
 
 # Table 1: students of the teacher's size, by loss.
@@ -26,7 +26,7 @@ TABLE_B1 = {
     "space_invaders": {"net1": 78.6, "net2": 49.4, "net3": 20.9},
 }
 
-# Table B2 and figure 4: one network for three games, taught by DQN itself or by teachers.
+# Table B2 and figure 4: one network for three games, trained by DQN or distilled from teachers.
 TABLE_B2 = {
     "freeway": {"dqn": 90.3, "nll": 102.7, "kl": 102.0},
     "pong": {"dqn": 74.1, "nll": 91.4, "kl": 104.4},
@@ -47,7 +47,7 @@ TABLE_2 = {
     "space_invaders": {"kl": 31.8},
 }
 
-# Geometric means over games. Those of table 1 are not in the paper but follow from it.
+# Geometric means over games. The paper does not print those of table 1; they follow from its cells.
 TABLE_1_MEAN = {"mse": 79.0, "nll": 102.5, "kl": 111.3}
 TABLE_B1_MEAN = {"net1": 108.3, "net2": 101.7, "net3": 83.9}
 TABLE_B2_MEAN = {"dqn": 83.5, "nll": 105.1, "kl": 116.9}

@@ -1,188 +1,208 @@
-"""Every setting of a run, as frozen dataclasses; a budget is a value one can print.
+"""Every setting of a run, as frozen dataclasses, and the budgets that the command line offers.
 
-Counts end in their unit: `_steps` are agent steps (four emulator frames), `_updates` optimiser
-steps, `_episodes` episodes.
+Counts end in their unit: `_steps` are agent steps (four emulator frames each), `_updates` are
+optimiser steps, `_episodes` are episodes. A setting's type carries its range.
 """
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Annotated, get_args
 
-SHARES = ("discount", "epsilon", "epsilon_start", "epsilon_final", "evaluation_epsilon",
-          "collection_epsilon", "warmup_share", "student_share", "lambda_")  # fmt: skip
-MAY_BE_ZERO = ("learn_start_steps", "updates_per_hour")  # of the counts
+
+@dataclass(frozen=True)
+class Range:
+    """The values that a setting may have, both ends included."""
+
+    lowest: float
+    highest: float = sys.float_info.max
+
+    def __str__(self) -> str:
+        if self.highest < sys.float_info.max:
+            return f"in {self.lowest}..{self.highest}"
+        return f"of at least {self.lowest}"
+
+
+Count = Annotated[int, Range(1)]
+CountOrZero = Annotated[int, Range(0)]
+Amount = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
 
 
 class Settings:
-    """What a run is told; raises ValueError for a number that is out of its setting's range."""
+    """The base of all settings; raises ValueError for a number outside its setting's range."""
 
     def __post_init__(self):
         for setting in fields(self):
-            name, value = setting.name, getattr(self, setting.name)
-            if setting.type not in (int, float):
-                continue
-            lowest = 1 if setting.type is int and name not in MAY_BE_ZERO else 0
-            highest = 1 if name in SHARES else sys.float_info.max
-            if not lowest <= value <= highest:
-                wanted = "in 0..1" if name in SHARES else f"of at least {lowest}"
-                raise ValueError(f"expected {name} {wanted}; got {value}")
+            value = getattr(self, setting.name)
+            for limits in get_args(setting.type)[1:]:
+                if value is not None and not limits.lowest <= value <= limits.highest:
+                    raise ValueError(f"expected {setting.name} {limits}; got {value}")
+
+
+def kinds(config: Settings) -> dict[str, type]:
+    """Return the type of each setting of `config` by name: int, float, bool or str."""
+    types = {setting.name: get_args(setting.type) or (setting.type,) for setting in fields(config)}
+    return {name: (get_args(first) or (first,))[0] for name, (first, *_) in types.items()}
 
 
 @dataclass(frozen=True)
 class DQNConfig(Settings):
-    """How a DQN teacher is trained."""
+    """Settings of a DQN teacher (Mnih et al. 2015, with later improvements)."""
 
     size: str = "teacher"
     """teacher, or net1 to net5; multi3 or multi10 for several games"""
-    agent_steps: int = 1_000_000
-    """agent steps in all copies of the game together, and of all games together"""
-    num_envs: int = 16
-    """copies of each game played side by side"""
-    memory_steps: int = 300_000
-    """agent steps that the replay memory of each game holds"""
-    learn_start_steps: int = 10_000
-    """agent steps recorded before learning begins (again after --resume)"""
-    minibatch: int = 32
-    """transitions a minibatch"""
-    samples_per_step: float = 2.0
-    """transitions learnt per agent step"""
-    priority_exponent: float = 0.5
-    """prioritised replay draws in proportion to |TD error| to this power (0: uniformly)"""
-    n_step: int = 10
+    agent_steps: Count = 1_000_000
+    """agent steps in total, over all copies and all games"""
+    num_envs: Count = 16
+    """copies of each game played in parallel"""
+    memory_steps: Count = 300_000
+    """capacity of each game's replay memory in agent steps"""
+    learn_start_steps: CountOrZero = 10_000
+    """agent steps stored before learning begins (again after --resume)"""
+    minibatch: Count = 32
+    """transitions in a minibatch"""
+    samples_per_step: Amount = 2.0
+    """sampled transitions per agent step"""
+    priority_exponent: Amount = 0.5
+    """prioritised replay samples in proportion to |TD error| to this power (0: uniformly)"""
+    n_step: Count = 10
     """rewards summed before bootstrapping"""
     double: bool = False
-    """double DQN's target"""
-    discount: float = 0.99
-    """gamma"""
+    """use the target of double DQN"""
+    discount: Share = 0.99
+    """discount factor gamma"""
     optimizer: str = "adam"
     """adam, or rmsprop (centred, as Nature DQN's)"""
-    learning_rate: float = 1.5e-4
-    """step size until the last quarter of the run"""
-    learning_rate_final: float = 4e-5
-    """step size in the last quarter, where a smaller one settles the values"""
-    optimizer_epsilon: float = 1e-5
+    learning_rate: Amount = 1.5e-4
+    """learning rate until the last quarter of the run"""
+    learning_rate_final: Amount = 4e-5
+    """learning rate in the last quarter; a lower one reduces the noise of the values"""
+    optimizer_epsilon: Amount = 1e-5
     """added to the denominator (adam) or inside the root (rmsprop)"""
-    target_period_updates: int = 250
+    target_period_updates: Count = 250
     """updates between copies of the network into the target network"""
-    epsilon_start: float = 1.0
-    """exploration at the first step"""
-    epsilon_final: float = 0.01
-    """exploration after the decay"""
-    epsilon_decay_steps: int = 80_000
-    """agent steps of linear decay"""
-    longest_hold_steps: int = 1
-    """a random action is held for up to so many steps (1: plain epsilon-greedy)"""
+    epsilon_start: Share = 1.0
+    """probability of a random action at the first step"""
+    epsilon_final: Share = 0.01
+    """probability of a random action after the decay"""
+    epsilon_decay_steps: Count = 80_000
+    """agent steps over which epsilon decays linearly"""
+    longest_hold_steps: Count = 1
+    """largest number of steps that a random action is repeated for (1: epsilon-greedy)"""
     clip_reward: bool = True
-    """learn from the sign of rewards (scores stay raw)"""
+    """learn from the sign of rewards (scores are raw)"""
     end_on_life_loss: bool = True
-    """a lost life gives discount 0 (the game goes on)"""
-    evaluation_period_steps: int = 80_000
+    """store discount 0 at a lost life (the game continues)"""
+    evaluation_period_steps: Count = 80_000
     """agent steps between evaluations"""
-    evaluation_episodes: int = 10
-    """episodes of an evaluation while training"""
-    evaluation_epsilon: float = 0.05
-    """exploration while evaluating"""
+    evaluation_episodes: Count = 10
+    """episodes of an evaluation during training"""
+    evaluation_epsilon: Share = 0.05
+    """probability of a random action in evaluations"""
     normalization: str = "layer"
-    """layer, or none: of every hidden layer before its ReLU"""
+    """layer or none: normalisation before the ReLU of every hidden layer"""
 
 
 @dataclass(frozen=True)
 class PQNConfig(Settings):
-    """How a teacher is trained by parallel Q-learning (Gallici et al. 2024)."""
+    """Settings of a teacher trained by parallel Q-learning (Gallici et al. 2024)."""
 
     size: str = "teacher"
     """teacher, or net1 to net5; multi3 or multi10 for several games"""
-    agent_steps: int = 5_000_000
-    """agent steps in all copies of the game together, and of all games together"""
-    num_envs: int = 128
-    """copies of each game played side by side"""
-    rollout_steps: int = 32
-    """agent steps of each copy before each round of minibatches"""
-    epochs: int = 2
-    """times that each transition of a roll-out is learnt"""
-    minibatch: int = 128
-    """transitions a minibatch"""
-    lambda_: float = 0.65
-    """decay of the λ-returns: 0 looks one step ahead, 1 to the roll-out's end"""
-    discount: float = 0.99
-    """gamma"""
+    agent_steps: Count = 5_000_000
+    """agent steps in total, over all copies and all games"""
+    num_envs: Count = 128
+    """copies of each game played in parallel"""
+    rollout_steps: Count = 32
+    """agent steps of each copy between two rounds of minibatches"""
+    epochs: Count = 2
+    """passes over the transitions of each roll-out"""
+    minibatch: Count = 128
+    """transitions in a minibatch"""
+    lambda_: Share = 0.65
+    """decay of the λ-returns: 0 is a 1-step target, 1 sums rewards to the roll-out's end"""
+    discount: Share = 0.99
+    """discount factor gamma"""
     optimizer: str = "adam"
     """adam or rmsprop"""
-    learning_rate: float = 2.5e-4
+    learning_rate: Amount = 2.5e-4
     """learning rate at the first update"""
-    learning_rate_final: float = 5e-6
+    learning_rate_final: Amount = 5e-6
     """learning rate at the last update (linear decay)"""
-    optimizer_epsilon: float = 1e-5
+    optimizer_epsilon: Amount = 1e-5
     """added to the denominator (adam) or inside the root (rmsprop)"""
-    max_gradient_norm: float = 10.0
-    """a longer gradient is scaled down to this norm"""
-    epsilon_start: float = 1.0
-    """exploration at the first step"""
-    epsilon_final: float = 0.01
-    """exploration after the decay"""
-    epsilon_decay_steps: int = 250_000
-    """agent steps of linear decay"""
-    longest_hold_steps: int = 1
-    """a random action is held for up to so many steps (1: plain epsilon-greedy)"""
+    max_gradient_norm: Amount = 10.0
+    """a gradient with a larger norm is scaled down to this norm"""
+    epsilon_start: Share = 1.0
+    """probability of a random action at the first step"""
+    epsilon_final: Share = 0.01
+    """probability of a random action after the decay"""
+    epsilon_decay_steps: Count = 250_000
+    """agent steps over which epsilon decays linearly"""
+    longest_hold_steps: Count = 1
+    """largest number of steps that a random action is repeated for (1: epsilon-greedy)"""
     clip_reward: bool = True
-    """learn from the sign of rewards (scores stay raw)"""
+    """learn from the sign of rewards (scores are raw)"""
     end_on_life_loss: bool = True
-    """a lost life gives discount 0 (the game goes on)"""
-    evaluation_period_steps: int = 500_000
+    """store discount 0 at a lost life (the game continues)"""
+    evaluation_period_steps: Count = 500_000
     """agent steps between evaluations"""
-    evaluation_episodes: int = 10
-    """episodes of an evaluation while training"""
-    evaluation_epsilon: float = 0.05
-    """exploration while evaluating"""
+    evaluation_episodes: Count = 10
+    """episodes of an evaluation during training"""
+    evaluation_epsilon: Share = 0.05
+    """probability of a random action in evaluations"""
     normalization: str = "layer"
-    """layer, or none: of every hidden layer before its ReLU"""
+    """layer or none: normalisation before the ReLU of every hidden layer"""
 
 
 @dataclass(frozen=True)
 class DistillConfig(Settings):
-    """How a student is distilled (paper, appendix A)."""
+    """Settings of a student (paper, section 3 and appendix A)."""
 
     size: str = "net3"
     """teacher, or net1 to net5; multi3 or multi10 for several games"""
     loss: str = "kl"
     """kl, reverse_kl, nll or mse"""
-    temperature: float = 0.03
-    """divides the teacher's values (kl and reverse_kl); the paper chose 0.01"""
-    hours: int = 2
-    """hours of play of each teacher, 54,000 agent steps each"""
-    steps_per_hour: int = 54_000
-    """agent steps recorded before each round of updates"""
-    updates_per_hour: int = 5_000
-    """minibatches after each hour, of all games together"""
-    memory_hours: int = 10
-    """hours the memory of each game holds"""
-    minibatch: int = 64
-    """states a minibatch"""
+    temperature: Amount = 0.03
+    """divides the teacher's Q-values (kl and reverse_kl); the paper uses 0.01"""
+    hours: Count = 2
+    """rounds: in each one every teacher plays `steps_per_hour`, then the student learns"""
+    steps_per_hour: Count = 54_000
+    """agent steps that each teacher records in a round"""
+    updates_per_hour: CountOrZero = 5_000
+    """minibatches in a round, of all games together"""
+    memory_hours: Count = 10
+    """rounds of play that the memory of each game holds"""
+    minibatch: Count = 64
+    """states in a minibatch"""
     optimizer: str = "adam"
     """adam or rmsprop"""
-    learning_rate: float = 0.0
-    """largest step size (0: 3e-3, or 3e-4 of networks of the teacher's size and larger)"""
-    learning_rate_final: float = 3e-5
-    """step size at the end (linear decay)"""
-    warmup_share: float = 0.1
-    """share of the updates over which the step size rises, lest the first silence hidden units"""
-    optimizer_epsilon: float = 1e-8
+    learning_rate: Annotated[float | None, Range(0)] = None
+    """the highest learning rate (None: 3e-3, or 3e-4 for the teacher's size and larger)"""
+    learning_rate_final: Amount = 3e-5
+    """learning rate at the last update (linear decay)"""
+    warmup_share: Share = 0.1
+    """share of the updates with linear warm-up of the learning rate; avoids dead ReLUs"""
+    optimizer_epsilon: Amount = 1e-8
     """added to the denominator (adam) or inside the root (rmsprop)"""
-    num_envs: int = 16
-    """copies of the game the teacher plays side by side"""
-    collection_epsilon: float = 0.05
-    """exploration while recording"""
-    student_share: float = 0.0
-    """share of recorded steps that the student takes (0 in the paper); the teacher labels all"""
+    num_envs: Count = 16
+    """copies of the game that the teacher plays in parallel"""
+    collection_epsilon: Share = 0.05
+    """probability of a random action while recording"""
+    student_share: Share = 0.0
+    """share of recorded steps in which the student acts (0 in the paper); the teacher labels all"""
     normalization: str = "none"
-    """none (the paper's), or layer: of every hidden layer before its ReLU"""
+    """none (the paper's) or layer: normalisation before the ReLU of every hidden layer"""
 
     def settled(self) -> "DistillConfig":
-        """Return the same settings with a step size, where they leave it to the network's size.
+        """Return the same settings with a learning rate; None is replaced by the size's default.
 
-        What teaches small networks quickly silences large ones within a few hundred updates.
+        The rate for small networks is too high for large ones: their ReLUs die within a few
+        hundred updates.
         """
-        if self.learning_rate > 0:
+        # Files written before None was allowed hold 0.0 in its place.
+        if self.learning_rate not in (None, 0.0):
             return self
         large = self.size in ("teacher", "multi3", "multi10")
         return replace(self, learning_rate=3e-4 if large else 3e-3)
@@ -190,17 +210,17 @@ class DistillConfig(Settings):
 
 @dataclass(frozen=True)
 class EvalConfig(Settings):
-    """How an agent is judged: the paper's protocol with no-op starts.
+    """Settings of an evaluation: the paper's protocol (section 4) with no-op starts.
 
-    Thirty episodes, or a multiple of thirty, have every count of no-ops equally often.
+    With a multiple of thirty episodes, each number of no-ops from 0 to 29 is used equally often.
     """
 
-    episodes: int = 30
-    """full episodes"""
-    epsilon: float = 0.05
-    """exploration"""
-    num_envs: int = 30
-    """copies of the game, in two teams that take turns: one decides, the other's emulators work"""
+    episodes: Count = 30
+    """number of full episodes"""
+    epsilon: Share = 0.05
+    """probability of a random action"""
+    num_envs: Count = 30
+    """copies of the game, in two half-batches: inference of one overlaps emulation of the other"""
 
 
 DQN_BUDGETS = {
@@ -216,8 +236,8 @@ DQN_BUDGETS = {
         learning_rate_final=5e-5, optimizer_epsilon=1.5e-4, target_period_updates=1_000,
         epsilon_decay_steps=500_000, evaluation_period_steps=250_000,
     ),
-    # Nature DQN to the letter (Mnih et al. 2015). Its loss is a sum over 32 transitions and ours a
-    # mean; 0.01 / 32**2 inside the root of a mean is 0.01 inside the root of a sum.
+    # Nature DQN (Mnih et al. 2015). Its loss is a sum over 32 transitions, ours a mean. Therefore
+    # the epsilon 0.01 inside the root becomes 0.01 / 32**2.
     "paper": DQNConfig(
         agent_steps=50_000_000, num_envs=1, memory_steps=1_000_000, learn_start_steps=50_000,
         minibatch=32, samples_per_step=8.0, priority_exponent=0.0, n_step=1, optimizer="rmsprop",
@@ -244,12 +264,12 @@ PQN_BUDGETS = {
 
 BUDGETS = {"dqn": DQN_BUDGETS, "pqn": PQN_BUDGETS}
 
-# Where PQN learns more than DQN in an hour of one thread; see docs/results/teacher_recipes.csv.
+# Games that PQN learns faster than DQN in an hour of one thread (docs/results/teacher_recipes.csv).
 PQN_GAMES = ("breakout",)
 
 
 def method_for(games: Sequence[str], budget: str) -> str:
-    """Return dqn or pqn: what `budget` trains `games` by where no method is named."""
+    """Return the default method, dqn or pqn, for `games` under `budget`."""
     fast = budget in ("smoke", "fast", "full")
     return "pqn" if fast and all(game in PQN_GAMES for game in games) else "dqn"
 
@@ -260,7 +280,7 @@ DISTILL_BUDGETS = {
     ),
     "fast": DistillConfig(),
     "full": DistillConfig(hours=10, updates_per_hour=10_000, minibatch=128),
-    # The paper leaves minibatch, decay and constants open; see docs/differences.md.
+    # The paper does not give minibatch, decay and constants; see docs/differences.md.
     "paper": DistillConfig(
         temperature=0.01, hours=500, updates_per_hour=10_000, minibatch=32, optimizer="rmsprop",
         learning_rate=2.5e-4, learning_rate_final=2.5e-4, warmup_share=0.0,
@@ -268,8 +288,9 @@ DISTILL_BUDGETS = {
     ),
 }  # fmt: skip
 
-# Online, an hour is a round: so many steps of the DQN's learning, then as many of its best's play.
-# Rounds are shorter, since the teacher changes, and the step size stays, since it may change late.
+# In an online round the DQN trains for `steps_per_hour`, then its best network plays as many steps.
+# Rounds are shorter than for a fixed teacher, because the teacher changes. The learning rate is
+# constant, because the teacher may change late.
 ONLINE_BUDGETS = {
     "smoke": DistillConfig(
         size="net3", steps_per_hour=500, updates_per_hour=10, minibatch=32, num_envs=4,
@@ -288,5 +309,5 @@ ONLINE_BUDGETS = {
 
 
 def describe(config: Settings) -> dict:
-    """Return the settings of `config` as a dictionary, in the order they are declared."""
+    """Return the settings of `config` by name, in the order of their declaration."""
     return {field.name: getattr(config, field.name) for field in fields(config)}

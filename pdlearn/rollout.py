@@ -1,7 +1,8 @@
-"""Acting: a policy, and the one loop that plays it.
+"""Policies, and the one loop that plays them.
 
-Training, collecting, evaluating and showing are the same loop, cut by whoever reads it. The loop
-runs one step ahead of its reader: while a reader learns from step t, the emulators play step t+1.
+Training, recording, evaluation and clips iterate over the same loop and stop it when they are done.
+The loop runs one step ahead: while the caller learns from step t, the emulators compute step t+1.
+On a GPU this hides the time of emulation; on a CPU it costs nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,13 +17,14 @@ from pdlearn.envs import Environment
 
 
 class Step(NamedTuple):
-    """One vector step; the leading axis `[E]` is the copies of the game.
+    """One vector step; the leading axis `[E]` counts the copies of the game.
 
         first           last
           o ──a──▶ o ──a──▶ o  ┊  o ──a──▶ o
                                └ between `last` and `first` the action is void
 
-    Where `last`, the observation ended its episode: action and reward mean nothing.
+    Where `last` is true, the observation ended its episode, and action and reward have no meaning.
+    The environment resets at the next step (Gymnasium's NEXT_STEP autoreset).
     """
 
     observation: Tensor  # [E, ...] at t, on the policy's device
@@ -37,13 +39,14 @@ class Step(NamedTuple):
 
 
 class EpsilonGreedy:
-    """Act greedily on a network's values, and at random with probability `epsilon`.
+    """Take the action with the highest value; with probability `epsilon` take a random one.
 
-    Set `epsilon` between steps to follow a schedule. `generator` lives on the network's device.
+    Set `epsilon` between steps to follow a schedule. `generator` is on the network's device.
 
-    A random action is held for n steps, n from 1 to `longest_hold_steps` with probability in
-    proportion to 1 / n**2 (ez-greedy, Dabney et al. 2021); 1 is plain epsilon-greedy. Holding
-    reaches what single random steps hardly ever do, such as the far side of Freeway's road.
+    A random action is repeated for n steps. n is drawn from 1 to `longest_hold_steps` with
+    probability proportional to 1 / n**2 (ez-greedy, Dabney et al. 2021); a longest hold of 1 is
+    epsilon-greedy. Repeated actions reach states that single random steps rarely reach, such as
+    the far side of the road in Freeway.
     """
 
     def __init__(
@@ -55,8 +58,8 @@ class EpsilonGreedy:
         self.generator = generator
         durations = torch.arange(1, longest_hold_steps + 1, device=generator.device)
         self._hold_odds = durations.double() ** -2
-        self._held = None  # int64 [E], the action last held by each copy
-        self._left = None  # int64 [E], for how many more steps
+        self._held = None  # int64 [E], the random action that each copy repeats
+        self._left = None  # int64 [E], the steps for which it is still repeated
 
     @property
     def device(self) -> torch.device:
@@ -84,16 +87,17 @@ class EpsilonGreedy:
         return action, q
 
     def _choose(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what is done where nothing is random, and the values."""
+        """Return the non-random actions `[E]` and the values `[E, A]`."""
         q = self.network(observation)  # [E, A]
         return q.argmax(1), q
 
 
 class Mixture(EpsilonGreedy):
-    """Act for a teacher or, with probability `student_share`, for its student; ask the teacher.
+    """Take the student's action with probability `student_share`, else the teacher's.
 
-    A coin a step and copy of the game decides who acts, as in DAgger (Ross et al. 2011); share 1 is
-    the student alone, as in Actor-Mimic (Parisotto et al. 2016). The values are the teacher's.
+    The choice is drawn for every step and copy of the game, as in DAgger (Ross et al. 2011). Share
+    1 is the student alone, as in Actor-Mimic (Parisotto et al. 2016). The values returned are
+    always the teacher's.
     """
 
     def __init__(
@@ -113,7 +117,7 @@ class Mixture(EpsilonGreedy):
 
 @contextmanager
 def torch_threads(number: int) -> Iterator[None]:
-    """Let torch compute with `number` threads for a while, where others need the processors."""
+    """Set torch's number of threads inside a `with` block; restore it at the end."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
@@ -126,9 +130,10 @@ Policy = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def steps(env: Environment, policy: Policy, seed: int, purpose: str) -> Iterator[Step]:
-    """Play `policy` for ever, yielding each vector step once the next one is under way.
+    """Play `policy` without end; yield each vector step after the next one has been sent.
 
-    Takes over `env`: closing the iterator, or dropping it, closes the environment.
+    `seed` and `purpose` seed the emulators (see `envs`). The iterator owns `env`: closing or
+    dropping the iterator closes the environment.
     """
     try:
         yield from _play(env, policy, env.reset(seed, purpose))
@@ -137,7 +142,7 @@ def steps(env: Environment, policy: Policy, seed: int, purpose: str) -> Iterator
 
 
 def steps_from(env: Environment, policy: Policy, seeds: np.ndarray) -> Iterator[Step]:
-    """Play as `steps` does, the copies' emulators started from `seeds`, int64 `[E]`."""
+    """Play as `steps` does, with the emulator seed of each copy given: `seeds` int64 `[E]`."""
     try:
         yield from _play(env, policy, env.reset_to(seeds))
     finally:
@@ -174,18 +179,18 @@ class Episode(NamedTuple):
     env: int
     score: float  # sum of raw rewards
     steps: int  # agent steps
-    truncated: bool  # cut by the frame cap rather than ended by the game
+    truncated: bool  # ended by the frame cap, not by the game
 
 
 class EpisodeTracker:
-    """Add up raw rewards and lengths, and report every episode that ends."""
+    """Sum raw rewards and lengths, and report each finished episode."""
 
     def __init__(self, num_envs: int):
         self._score = np.zeros(num_envs)
         self._steps = np.zeros(num_envs, int)
 
     def add(self, step: Step) -> list[Episode]:
-        """Return the episodes that `step` finished."""
+        """Add a vector step; return the episodes that it finished."""
         self._score += np.where(step.last, 0.0, step.reward)
         self._steps += ~step.last
         ended = np.flatnonzero(step.terminated | step.truncated)

@@ -1,6 +1,6 @@
-"""Numbers about scores: intervals by bootstrap, means over games.
+"""Statistics of scores: bootstrap intervals and means over games.
 
-Convention: scores in, plain floats out; the random generator is handed in.
+Functions take scores and return floats. The caller passes the random generator.
 """
 
 import numpy as np
@@ -9,7 +9,10 @@ import numpy as np
 def interval(
     scores, rng: np.random.Generator, confidence: float = 0.95, resamples: int = 10_000
 ) -> tuple[float, float]:
-    """Return the percentile-bootstrap interval of the mean of `scores` `[N]`."""
+    """Return the percentile-bootstrap interval of the mean of `scores` `[N]`.
+
+    Raises ValueError unless `scores` is a list of at least one score. Source: Efron 1979.
+    """
     scores = np.asarray(scores, float)
     if scores.ndim != 1 or len(scores) == 0:
         raise ValueError(f"expected scores [N] with N > 0; got shape {scores.shape}")
@@ -20,7 +23,10 @@ def interval(
 
 
 def geometric_mean(ratios) -> float:
-    """Return the geometric mean of positive `ratios` `[N]`, the paper's mean over games."""
+    """Return the geometric mean of positive `ratios` `[N]`, the paper's mean over games.
+
+    Raises ValueError for an empty list and for a ratio that is not above 0.
+    """
     ratios = np.asarray(ratios, float)
     if len(ratios) == 0 or (ratios <= 0).any():
         raise ValueError(f"expected ratios above 0; got {ratios.tolist()}")
@@ -28,7 +34,10 @@ def geometric_mean(ratios) -> float:
 
 
 def interquartile_mean(scores) -> float:
-    """Return the mean of the middle half of `scores` `[N]`; a quarter is cut off at each end."""
+    """Return the mean of the middle half of `scores` `[N]` (Agarwal et al. 2021).
+
+    The lowest and the highest quarter are left out, rounded down. Raises ValueError for no score.
+    """
     scores = np.sort(np.asarray(scores, float))
     if len(scores) == 0:
         raise ValueError("expected at least one score; got none")

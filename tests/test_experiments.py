@@ -17,7 +17,7 @@ from pdlearn.experiments.tables import (
     picture,
     table,
 )
-from pdlearn.experiments.training import config_of, mistake
+from pdlearn.experiments.training import config_of, permute_values
 from pdlearn.replay.memory import Memory
 from pdlearn.rows import read_rows
 from pdlearn.statistics import geometric_mean
@@ -201,7 +201,7 @@ def test_a_mistaken_teachers_values_are_all_there_but_for_other_actions(share):
     memory = Memory(4000, 1, (2,), num_actions=6)
     memory.teacher_q[:] = torch.arange(6.0) + torch.arange(4000.0).unsqueeze(1)
     right = memory.teacher_q.clone()
-    mistake(memory, share, seed=3)
+    permute_values(memory, share, seed=3)
     assert torch.equal(memory.teacher_q.sort(1).values, right)
     wrong = (memory.teacher_q != right).any(1)
     assert wrong.float().mean() == pytest.approx(share, abs=0.03)  # 1 in 720 deals changes nothing
@@ -213,7 +213,7 @@ def test_a_mistaken_teacher_is_wrong_in_the_same_states_when_a_run_goes_on():
     first, again, other = (Memory(100, 1, (2,), num_actions=6) for _ in range(3))
     for memory, seed in ((first, 0), (again, 0), (other, 1)):
         memory.teacher_q[:] = torch.arange(6.0)
-        mistake(memory, 0.5, seed)
+        permute_values(memory, 0.5, seed)
     assert torch.equal(first.teacher_q, again.teacher_q)
     assert not torch.equal(first.teacher_q, other.teacher_q)
 

@@ -1,4 +1,4 @@
-"""The page of results: what it says follows from hand-made rows, and the one in docs is current."""
+"""The page of results: its sentences follow from made-up rows, and docs/results.md is current."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from pdlearn import zoo
 from pdlearn.distill import fingerprint
-from pdlearn.experiments import claims
+from pdlearn.experiments import TITLES, claims
 from pdlearn.experiments.tables import EXPERIMENTS
 from pdlearn.publish import results as page
 from pdlearn.publish.readings import READINGS
@@ -52,19 +52,19 @@ def said(rows, name="table1"):
 def test_each_column_has_its_mean_beside_the_papers_on_the_same_games():
     text = said([row("pong", "kl", 90), row("qbert", "kl", 40)])
     # The square root of 90 x 40, and of the paper's 100.9 x 155.0.
-    assert "`kl`: 60.0 % over 2 games (the paper's on the same: 125.1 %)" in text
+    assert "`kl`: 60.0 % over 2 games (in the paper, same games: 125.1 %)" in text
     assert "`mse`" not in text.replace("| mse", "")
 
 
 def test_students_that_keep_up_are_counted_by_their_intervals():
     rows = [row("pong", "kl", 90, low=80, high=100), row("pong", "kl", 90, 1, low=80, high=99.9)]
-    assert "of 1 of 2 scores reaches the teacher's" in said(rows)
+    assert "1 of 2 intervals (95 %) reach the teacher's score" in said(rows)
 
 
 def test_the_papers_percentage_is_in_an_interval_or_it_is_not():
     rows = [row("pong", "kl", 95, low=90, high=100.9), row("pong", "kl", 95, 1, low=90, high=100.8)]
-    assert "that of 1 of 2 holds the paper's percentage" in said(rows)
-    assert "holds the paper's" not in said([row("pong", "0.1", 95)], "temperature")
+    assert "1 of 2 contain the paper's percentage" in said(rows)
+    assert "contain the paper's" not in said([row("pong", "0.1", 95)], "temperature")
 
 
 def test_a_swing_is_the_mean_change_in_the_second_half_of_an_online_run():
@@ -81,19 +81,20 @@ def test_a_swing_is_the_mean_change_in_the_second_half_of_an_online_run():
 
 def test_an_interval_is_of_the_teachers_score():
     rows = [row("pong", "kl", 19, low=18, high=20, teacher_mean=20.0, percent=95)]
-    assert "of 1 of 1 score reaches" in said(rows)
+    assert "1 of 1 interval (95 %) reach" in said(rows)
 
 
 def test_the_best_of_a_row_is_counted_over_games_where_all_have_run():
-    assert (
-        "Best of the row in 2 games: `nll` 1, `kl` 1; in the paper, on the same: `kl` 2."
-        in said(ROWS)
+    assert "Best column in 2 games: `nll` 1, `kl` 1; in the paper, same games: `kl` 2." in said(
+        ROWS
     )
-    assert "In no game have all of the columns run yet." in said(ROWS[:2])
+    assert "No game has results in all columns yet." in said(ROWS[:2])
 
 
 def test_a_score_below_zero_has_no_geometric_mean():
-    assert "`kl`: no geometric mean, as a score is not above zero;" in said([row("pong", "kl", -3)])
+    assert "`kl`: no geometric mean, because a score is not above zero" in said(
+        [row("pong", "kl", -3)]
+    )
 
 
 def test_rows_of_other_teachers_and_amounts_are_left_out_and_counted():
@@ -101,14 +102,17 @@ def test_rows_of_other_teachers_and_amounts_are_left_out_and_counted():
         [*ROWS, row("pong", "kl", 5, teacher="gone"), row("pong", "kl", 5, samples=1)]
     )
     assert shown == ROWS and left_out == 2
-    assert said([row("pong", "kl", 5, teacher="gone")]).startswith("Every row is of a teacher that")
+    assert said([row("pong", "kl", 5, teacher="gone")]).startswith("No row is of a teacher that")
+    assert "The table leaves out 1 row of" in said([*ROWS, row("pong", "kl", 5, samples=1)])
 
 
 def test_the_amount_shown_is_that_of_most_rows_and_of_two_the_larger():
     much, little = row("pong", "kl", 5, samples=900), row("pong", "kl", 5, samples=1_000)
     assert claims.comparable([much, little])[0] == [little]
     assert claims.comparable([much, little, much])[0] == [much, much]
-    assert "1 score, each of a student of 1,000 samples drawn from 1,000 agent" in said([little])
+    assert "1 score. Each student was trained on 1,000 samples drawn from 1,000 agent" in said(
+        [little]
+    )
 
 
 def test_one_network_of_several_games_has_several_teachers_and_dqn_samples_of_its_own():
@@ -120,7 +124,9 @@ def test_one_network_of_several_games_has_several_teachers_and_dqn_samples_of_it
         row("pong", "kl", 5, games="pong qbert"),
     ]
     assert claims.comparable([*kl, dqn, *others]) == ([*kl, dqn], 2)
-    assert "3 scores, each of a student of 63,000 to 64,000 samples" in claims._amounts([*kl, dqn])
+    assert "3 scores. Each student was trained on 63,000 to 64,000 samples" in claims._amounts(
+        [*kl, dqn]
+    )
 
 
 def test_a_mark_is_of_teachers_that_ship(monkeypatch):
@@ -163,13 +169,13 @@ def test_the_embedding_is_read_by_nearest_neighbours():
 
 
 def entry(body=lambda name, rows: f"{name} has {len(rows)}"):
-    return Entry("table1", "Losses", "KL is best.", "Three columns", body)
+    return Entry("table1", "KL is best.", "Three columns", body)
 
 
 def test_an_experiment_without_numbers_names_the_command_that_makes_them(tmp_path):
     text = section(entry(), tmp_path)
-    assert "## Losses" in text and "KL is best." in text
-    assert "Not run yet; `pdlearn reproduce table1` runs it." in text
+    assert f"## {TITLES['table1']}" in text and "KL is best." in text
+    assert "None yet; run `pdlearn reproduce table1`." in text
     assert "![" not in text and "csv" not in text
 
 
@@ -189,10 +195,14 @@ def test_the_page_has_every_experiment_run_or_not(tmp_path):
     write_rows(tmp_path / "results" / "table1.csv", ROWS)
     text = build_page(tmp_path / "results")
     titles = re.findall(r"^## (.*)", text, re.M)
-    assert titles == [entry.title for entry in ENTRIES]
-    assert text.count("Not run yet") == len(ENTRIES) - 1
-    missing = set(EXPERIMENTS) - {entry.name for entry in ENTRIES}
-    assert not missing, f"give {missing} an Entry in pdlearn/experiments/page.py"
+    assert titles == list(TITLES.values())
+    assert text.count("None yet") == len(ENTRIES) - 1
+
+
+def test_each_experiment_is_named_once_and_is_on_the_page():
+    assert [entry.name for entry in ENTRIES] == list(TITLES)
+    assert set(EXPERIMENTS) == set(TITLES) - {"figure1", "online", "tsne"}
+    assert all(experiment.title == TITLES[name] for name, experiment in EXPERIMENTS.items())
 
 
 def test_a_reading_holds_no_number_and_belongs_to_an_experiment():

@@ -1,9 +1,9 @@
-"""Speed, as shares of ceilings: what each loop reaches of what its parts allow, in one run.
+"""Benchmarks: the speed of each loop as a share of the ceiling that its parts allow.
 
-Machines differ and drift, so a lone time says little. Each loop is set against the bare parts that
-this same run measured: the emulators alone, the network alone, the learning step alone. All are
-measured in turn, a slice of time each, round after round, so that a slow minute slows all of them;
-a share is the median of the rounds' shares.
+Machines differ, and the speed of one machine changes by half within minutes. Therefore each loop is
+compared with its parts measured in the same run: emulators alone, network alone, learning step
+alone. All are measured in rounds, one time slice each per round, and a share is the median over
+rounds.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.dqn import DQN, DQNLearner
-from pdlearn.evaluation import TEAMS, play_episodes
+from pdlearn.evaluation import HALF_BATCHES, play_episodes
 from pdlearn.learner import Learner
 from pdlearn.networks import QNetwork
 from pdlearn.optimizers import keep_freed_memory
@@ -39,9 +39,9 @@ PEER_CONFIG = replace(
 )
 STUDENT = replace(DISTILL_BUDGETS["fast"], steps_per_hour=20_000, updates_per_hour=10**6)
 EVALUATION = EvalConfig(episodes=10**5)
-TEAM = EVALUATION.num_envs // TEAMS
+HALF_BATCH = EVALUATION.num_envs // HALF_BATCHES
 
-# A probe sets up what it measures, then yields what was done since it was last asked.
+# A probe prepares its measurement; then each item is the amount of work since the last item.
 Probe = Iterator[int]
 Figure = tuple[str, float, str, str]
 
@@ -52,14 +52,14 @@ def measure(
     peer: str = "none",
     on_slice: Callable[[int], None] = lambda slices: None,
 ) -> list[Figure]:
-    """Return (name, value, unit, note) for every figure, each measured for `seconds` in all.
+    """Return (name, value, unit, note) for every figure; each is measured for `seconds` in total.
 
-    Both teacher loops learn two samples an agent step. Their ceiling is
-    1 / (1/environment + 1/acting + 2/learning), each part alone with the loop's copies, minibatch
-    and precision, on all processors. Distillation's is the bare student step; evaluation's is
-    1 / (1/environment + 1/acting) of one team's copies. With the peer sb3 the DQN is measured a
-    second time, at the peer's 8 samples a step. `on_slice` is told how many of the
-    `slice_count(peer)` slices are done.
+    Both teacher loops learn two samples per agent step. Their ceiling is
+    1 / (1/environment + 1/acting + 2/learning); each part is measured alone, with the loop's
+    copies, minibatch and precision, on all processors. The ceiling of distillation is the student's
+    learning step; that of evaluation is 1 / (1/environment + 1/acting) with the copies of one
+    half-batch. With the peer sb3 the DQN is measured again at the peer's 8 samples per step.
+    `on_slice` receives the number of finished slices, of `slice_count(peer)`.
     """
     keep_freed_memory()
     dqn = DQNLearner(DQN_CONFIG, _network(DQN_CONFIG).to(device), "auto")
@@ -67,7 +67,7 @@ def measure(
     student = StudentLearner(STUDENT, QNetwork(NUM_ACTIONS, STUDENT.size).to(device), "auto")
     dqn_step, pqn_step, student_step = _dqn_step(dqn), _pqn_step(pqn), _student_step(student)
     for step in (dqn_step, pqn_step, student_step):
-        next(step)  # decides the precision that the loops use too
+        next(step)  # selects the precision, which the loops use too
     evaluated = _untrained("teacher", device).network
     probes = {
         "dqn environment": _environment(DQN_CONFIG.num_envs),
@@ -80,8 +80,8 @@ def measure(
         "pqn loop": _loop(PQN, PQN_CONFIG, device, pqn.precision),
         "student step": student_step,
         "distillation": _distilling(device, student.precision),
-        "evaluation environment": _environment(TEAM),
-        "evaluation acting": _acting(evaluated, device, TEAM),
+        "evaluation environment": _environment(HALF_BATCH),
+        "evaluation acting": _acting(evaluated, device, HALF_BATCH),
         "evaluation": _evaluating(device),
     }
     if peer == "sb3":
@@ -103,14 +103,14 @@ def measure(
 
 
 def slice_count(peer: str = "none") -> int:
-    """Return how many slices of time `measure` takes."""
+    """Return the number of time slices of `measure`."""
     return ROUNDS * (15 if peer == "sb3" else 13)
 
 
 def _figures(rates: dict[str, np.ndarray], *precisions: str) -> list[Figure]:
-    """Return the figures of the rounds' rates `[ROUNDS]` by probe.
+    """Return the figures from the rates `[ROUNDS]` of each probe.
 
-    `precisions` are those of DQN, PQN and the student.
+    `precisions` are those of DQN, PQN and the student, in this order.
     """
     dqn, pqn, student = (
         f"minibatch {config.minibatch}, {precision}"
@@ -120,16 +120,16 @@ def _figures(rates: dict[str, np.ndarray], *precisions: str) -> list[Figure]:
         "dqn environment": ("steps/s", f"{DQN_CONFIG.num_envs} copies"),
         "dqn acting": ("steps/s", f"{DQN_CONFIG.num_envs} copies"),
         "dqn learning": ("samples/s", dqn),
-        "dqn loop": ("steps/s", "acting, storing, sampling, 2 samples learnt a step"),
+        "dqn loop": ("steps/s", "acting, storing, sampling, 2 samples per step"),
         "pqn environment": ("steps/s", f"{PQN_CONFIG.num_envs} copies"),
         "pqn acting": ("steps/s", f"{PQN_CONFIG.num_envs} copies"),
         "pqn learning": ("samples/s", pqn),
-        "pqn loop": ("steps/s", "acting, 2 samples learnt a step"),
+        "pqn loop": ("steps/s", "acting, 2 samples per step"),
         "student step": ("samples/s", f"{STUDENT.size}, {student}"),
         "distillation": ("samples/s", "sampling and learning"),
-        "evaluation": ("steps/s", f"{TEAMS} teams of {TEAM} copies"),
+        "evaluation": ("steps/s", f"{HALF_BATCHES} half-batches of {HALF_BATCH} copies"),
         "dqn loop, 8 samples": ("steps/s", f"minibatch {PEER_CONFIG.minibatch}"),
-        "sb3 dqn loop": ("steps/s", "Stable-Baselines3 DQN, 8 samples a step"),
+        "sb3 dqn loop": ("steps/s", "Stable-Baselines3 DQN, 8 samples per step"),
     }
     figures = [(name, median(rates[name]), *note) for name, note in notes.items() if name in rates]
     ceilings = {
@@ -144,19 +144,19 @@ def _figures(rates: dict[str, np.ndarray], *precisions: str) -> list[Figure]:
     ]
     if "sb3 dqn loop" in rates:
         times = median(rates["dqn loop, 8 samples"] / rates["sb3 dqn loop"])
-        figures.append(("dqn loop over sb3", times, "times", "both at 8 samples a step"))
+        figures.append(("dqn loop over sb3", times, "times", "both at 8 samples per step"))
     return figures
 
 
 def _ceiling(rates: dict[str, np.ndarray], loop: str, samples: float) -> np.ndarray:
-    """Return the steps/s `[ROUNDS]` that the parts of `loop` would allow, one after another."""
+    """Return the steps/s `[ROUNDS]` of the parts of `loop` if they ran one after another."""
     seconds = 1 / rates[f"{loop} environment"] + 1 / rates[f"{loop} acting"]
     return 1 / (seconds + (samples / rates[f"{loop} learning"] if samples else 0))
 
 
 def _rate(probe: Probe, seconds: float, device: str) -> float:
-    """Return what `probe` does a second, over at least `seconds`."""
-    next(probe)  # what lies idle gets warm again
+    """Return the work of `probe` per second, measured over at least `seconds`."""
+    next(probe)  # warm-up after the other probes
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
         done += next(probe)
@@ -250,4 +250,4 @@ def _acting(
 
 def _evaluating(device: str) -> Probe:
     for _ in play_episodes(_untrained("teacher", device), EVALUATION):
-        yield TEAM
+        yield HALF_BATCH

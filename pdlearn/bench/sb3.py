@@ -1,4 +1,4 @@
-"""The peer of the bench: Stable-Baselines3's DQN at 8 samples learnt an agent step."""
+"""The benchmark's peer: the DQN of Stable-Baselines3 with 8 samples per agent step."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ SLICE_STEPS = 40
 
 
 def sb3_steps(game: str, device: str) -> Iterator[int]:
-    """Play and learn with SB3's DQN and its Atari settings; yield the agent steps done each time.
+    """Train SB3's DQN on `game` with its Atari settings; yield the agent steps of each slice.
 
-    Raises ValueError if Stable-Baselines3 or the opencv that its Atari wrapper needs is missing.
+    Raises ValueError without Stable-Baselines3 or without opencv, which its Atari wrapper needs.
     """
     try:
         import cv2  # noqa: F401
@@ -23,7 +23,7 @@ def sb3_steps(game: str, device: str) -> Iterator[int]:
         ) from error
 
     env = VecFrameStack(make_atari_env(f"{game.capitalize()}NoFrameskip-v4", n_envs=1, seed=0), 4)
-    # Its zoo's Atari settings: minibatch 32 every 4 steps.
+    # The Atari settings of SB3's zoo: a minibatch of 32 every 4 steps.
     model = DQN(
         "CnnPolicy", env, buffer_size=10_000, learning_rate=1e-4, batch_size=32,
         learning_starts=LEARNING_STARTS, target_update_interval=1_000, train_freq=4,

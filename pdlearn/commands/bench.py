@@ -1,4 +1,4 @@
-"""`pdlearn bench`: how fast each loop is."""
+"""`pdlearn bench`: the speed of each loop."""
 
 import json
 from pathlib import Path
@@ -16,13 +16,13 @@ def bench(
     seconds: float = 20.0,
     device: Device = "auto",
 ) -> None:
-    """Measure speed on Pong, each loop as a share of the ceiling that this same run measured.
+    """Measure the speed of each loop on Pong, as a share of a ceiling measured in the same run.
 
     Args:
         peer: sb3 also measures Stable-Baselines3's DQN (pip install stable-baselines3 and opencv)
         json_file: also write the figures to this file
-        seconds: how long each figure is measured, in five slices in turn with the others
-        device: where the networks and the memory live
+        seconds: measuring time of each figure, in five slices alternating with the others
+        device: device of the networks and the replay memory
     """
     from pdlearn.bench import measure, slice_count
 

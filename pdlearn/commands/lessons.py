@@ -1,4 +1,4 @@
-"""`pdlearn lessons`: a copy of the notebooks to work in, opened in JupyterLab."""
+"""`pdlearn lessons`: copy the notebooks to a folder and open them in JupyterLab."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +14,9 @@ def lessons(
     """Copy the lessons and their exercises to a folder and open JupyterLab there.
 
     Args:
-        folder: where they go; files that are there already are kept as they are
-        no_browser: start JupyterLab without opening a browser; it prints its address
-        allow_root: let it run as root, as in a container
+        folder: the folder of the copy; existing files are not overwritten
+        no_browser: start JupyterLab without a browser; it prints its address
+        allow_root: allow JupyterLab to run as root, for example in a container
     """
     import subprocess
     import sys
@@ -29,7 +29,10 @@ def lessons(
         sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}",
         "--ServerApp.kernel_websocket_connection_class=pdlearn.lessons.connection.PromptConnection",
     ]  # fmt: skip
-    command += ["--no-browser"] * no_browser + ["--allow-root"] * allow_root
+    if no_browser:
+        command.append("--no-browser")
+    if allow_root:
+        command.append("--allow-root")
     status = subprocess.call(command)
     if status != 0:
         raise ValueError(f"JupyterLab ended with status {status}; the lessons are in {folder}")

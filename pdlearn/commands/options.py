@@ -9,7 +9,7 @@ import tyro
 
 from pdlearn import presets
 from pdlearn.games import game_by_name
-from pdlearn.presets import describe
+from pdlearn.presets import describe, kinds
 
 Budget = Literal["smoke", "fast", "full", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -74,12 +74,12 @@ def device_by_name(name: str) -> str:
 
 def with_settings(config: Config, settings: tuple[str, ...]) -> Config:
     """Return `config` with `KEY=VALUE` settings; raise ValueError for an unknown key or value."""
-    known = describe(config)
+    known = kinds(config)
     for setting in settings:
         key, _, text = setting.partition("=")
         if key not in known:
             raise ValueError(f"unknown setting {setting!r}; settings: {', '.join(known)}")
-        kind = type(known[key])
+        kind = known[key]
         try:
             if kind is bool:
                 value = {"true": True, "false": False}[text.lower()]

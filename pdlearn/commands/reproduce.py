@@ -1,5 +1,6 @@
-"""`pdlearn reproduce`: the paper's experiments."""
+"""`pdlearn reproduce`: run the paper's experiments."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,11 +8,9 @@ import tyro
 
 from pdlearn.commands.bars import Bar, follow, judge
 from pdlearn.commands.options import known_game
+from pdlearn.experiments import TITLES
 
-Experiment = Literal[
-    "table1", "compression", "multi3", "multi10", "online", "tsne", "figure1", "temperature",
-    "losses", "smaller", "states", "mistakes",
-]  # fmt: skip
+Experiment = Literal[*TITLES]
 
 
 def reproduce(
@@ -24,23 +23,23 @@ def reproduce(
     folder: Path = Path("runs/reproduce"),
     results: Path = Path("docs/results"),
 ) -> None:
-    """Run an experiment of the paper; what was run is not run again.
+    """Run an experiment of the paper. Finished parts are not run again.
 
-    Tables are of students of the shipped teachers. After the paper come losses, smaller, states and
-    mistakes.
+    The experiments use the shipped teachers. losses, smaller, states and mistakes are not in the
+    paper.
 
     Args:
         experiment: table1 (three losses), compression (net1 to net3), temperature, losses (KL and
-            reverse KL), smaller (net3 to net5), states (who plays), mistakes (a teacher that is
-            often wrong); one network for several games: multi3 (Multi-DQN, NLL and KL), multi10
-            (KL); online (figure 5: a DQN that learns, and students of its best); or a picture:
+            reverse KL), smaller (net3 to net5), states (who acts), mistakes (a teacher with wrong
+            values); one network for several games: multi3 (Multi-DQN, NLL and KL), multi10 (KL);
+            online (figure 5: students of a DQN during its training); or a figure without training:
             figure1 (states and targets), tsne (figure D2, a network for several games)
-        budget: how long each student learns and how many episodes judge it
-        games: only these (default: all of the table's that have a shipped teacher; online qbert)
-        seeds: a student each (of a picture, the first one's play)
+        budget: amount of training of each student and number of evaluation episodes
+        games: only these games (default: all with a shipped teacher; for online qbert)
+        seeds: one student for each seed (for a figure without training, the first seed of play)
         agent: a file of a network for several games (tsne only; default: the shipped one)
         folder: where students and recorded play are kept
-        results: where the experiment's CSV and its picture are written
+        results: where the experiment's CSV file and figure are written
     """
     if experiment in ("figure1", "tsne"):
         _draw(experiment, budget, games, seeds[0], agent, results)
@@ -52,19 +51,11 @@ def reproduce(
     from pdlearn.experiments.tables import picture, table
     from pdlearn.rows import read_rows
 
-    def drive(run, title: str) -> None:
-        again = f"pdlearn reproduce {experiment}"
-        if run.kind == "dqn":
-            bar = Bar(f"train {title}", run.config.agent_steps, "steps")
-            follow(run, bar, "agent_steps", ("score", "loss"), again=again)
-            return
-        bar = Bar(f"distill {title}", run.config.hours * run.config.updates_per_hour, "updates")
-        follow(run, bar, "updates", ("loss", "agreement"), again=again)
-
     games = tuple(known_game(game) for game in games)
     if experiment == "online":
         _online(budget, games or ("qbert",), seeds, folder, results)
         return
+    drive = partial(_drive, f"pdlearn reproduce {experiment}")
     for row in run_missing(
         experiment, budget, games, seeds,
         folder=folder, results=results, follow=drive, judge=judge,
@@ -77,17 +68,31 @@ def reproduce(
     rows = finished_rows(experiment, budget, games, seeds, results=results)
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
-    # The picture is of what the page shows of the CSV, whichever games were asked for.
+    # The figure shows all comparable rows of the CSV file, as docs/results.md does.
     shown, _ = comparable(read_rows(results / f"{experiment}.csv"))
     picture(experiment, shown).savefig(results / f"{experiment}.png", dpi=120)
     print(table(experiment, rows))
+
+
+def _drive(again: str, run, title: str) -> None:
+    """Drive a training to its end under a progress bar; `again` is the command that resumes it."""
+    if run.kind == "dqn":
+        bar = Bar(f"train {title}", run.config.agent_steps, "steps")
+        follow(run, bar, "agent_steps", ("score", "loss"), again=again)
+    elif run.kind == "online":
+        bar = Bar(f"online {title}", run.teacher_run.config.agent_steps, "steps")
+        shown = ("phase", "agreement", "best_so_far", "student")
+        follow(run, bar, "agent_steps", shown, again=again)
+    else:
+        bar = Bar(f"distill {title}", run.config.hours * run.config.updates_per_hour, "updates")
+        follow(run, bar, "updates", ("loss", "agreement"), again=again)
 
 
 def _draw(
     experiment: str, budget: str, games: tuple[str, ...], seed: int, agent: Path | None,
     results: Path,
 ) -> None:  # fmt: skip
-    """Make a picture for which nothing is distilled."""
+    """Make a figure that needs no training."""
     if experiment == "figure1":
         from pdlearn.experiments.figure1 import reproduce_figure1
 
@@ -102,16 +107,12 @@ def _draw(
 def _online(
     budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path, results: Path
 ) -> None:
-    """Run what is missing of figure 5 and draw its curves."""
+    """Run the missing curves of figure 5 and draw the figure."""
     from pdlearn.experiments.online import finished_rows, run_missing
     from pdlearn.plots import online_curves
     from pdlearn.rows import read_rows
 
-    def drive(run, game: str) -> None:
-        bar = Bar(f"online {game}", run.teacher_run.config.agent_steps, "steps")
-        shown = ("phase", "agreement", "best_so_far", "student")
-        follow(run, bar, "agent_steps", shown, again="pdlearn reproduce online")
-
+    drive = partial(_drive, "pdlearn reproduce online")
     for row in run_missing(budget, games, seeds, folder=folder, results=results, follow=drive):
         print(
             f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: DQN {row['dqn']}, "

@@ -1,4 +1,4 @@
-"""`pdlearn starts`: states of a game to judge agents from."""
+"""`pdlearn starts`: record states of a game from which evaluations start."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +15,13 @@ def starts(
     count: int = 100,
     seed: int = 0,
 ) -> None:
-    """Record starts of a game that `pdlearn evaluate --starts` judges from; no agent is needed.
+    """Record starts of a game for `pdlearn evaluate --starts`, by random play.
 
     Args:
         game: one of the ten, or a Gymnasium id
-        file: where to write them
-        count: how many; each comes from the first fifth of an episode of its own
-        seed: of the random play that leads to them
+        file: the file to write
+        count: number of starts; each is from the first fifth of a different episode
+        seed: seed of the random play
     """
     from pdlearn.starts import Starts, save_starts
     from pdlearn.starts.recorder import card_of, random_play, record_starts, verify
@@ -39,5 +39,5 @@ def starts(
     longest = max(len(start.actions) for start in entries)
     print(
         f"{file}: {count} starts, the longest of {longest} agent steps, "
-        f"{file.stat().st_size / 1e3:.0f} kB, each replayed and found the same"
+        f"{file.stat().st_size / 1e3:.0f} kB, each verified by a replay"
     )

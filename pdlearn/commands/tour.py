@@ -1,4 +1,4 @@
-"""`pdlearn tour`: the whole of it, in five minutes."""
+"""`pdlearn tour`: policy distillation from teacher to student in five minutes."""
 
 from pathlib import Path
 from typing import Literal
@@ -13,13 +13,13 @@ def tour(
     budget: Literal["smoke", "fast"] = "fast",
     seed: int = 0,
 ) -> None:
-    """Distil the shipped Pong teacher into net3, judge both, and leave a page to look at.
+    """Distil the shipped Pong teacher into net3, evaluate both, and write a page with the results.
 
     Args:
         folder: where report.html and result.json are written
         game: a game with a shipped teacher
-        budget: smoke proves that it runs; fast takes a few minutes on two cores
-        seed: of the student, the exploration and the games
+        budget: smoke is a test of a few seconds; fast takes a few minutes on two cores
+        seed: seed of the student, the exploration and the games
     """
     from pdlearn.tour import run_tour
 
@@ -30,4 +30,4 @@ def tour(
         f"{100 * result['student_parameters'] / result['teacher_parameters']:.1f} % of the "
         f"parameters, in {result['seconds']:.0f} s"
     )
-    print(f"look at {folder / 'report.html'}")
+    print(f"open {folder / 'report.html'}")

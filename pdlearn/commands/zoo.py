@@ -15,12 +15,12 @@ def zoo(
     episodes: int = 10,
     seed: int = 2,
 ) -> None:
-    """List the shipped agents with their size and score, or check that they still score so.
+    """List the shipped agents with size and score, or check their scores.
 
     Args:
-        action: list, or check, which plays each agent and says which fall outside their card
-        episodes: full episodes played of each (check only)
-        seed: of the exploration and the games (check only)
+        action: list, or check, which evaluates each agent and compares it with its card
+        episodes: full episodes of each agent (check only)
+        seed: seed of the exploration and the games (check only)
     """
     from pdlearn import zoo
     from pdlearn.networks import parameter_count
@@ -54,7 +54,7 @@ def zoo(
 
 
 def _parts() -> Iterator[tuple]:
-    """Yield every shipped agent with its name; of one for several games, each game's part."""
+    """Yield each shipped agent with its name, a network for several games once for each game."""
     from pdlearn import zoo
 
     for name in zoo.names():

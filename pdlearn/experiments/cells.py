@@ -1,14 +1,14 @@
-"""The paper's experiments on the shipped teachers: who was trained how, and what it then scored.
+"""The tables of the paper on the shipped teachers: train each student, evaluate it, keep its rows.
 
-An experiment is a table: games down, students across. A cell is one training and an evaluation on
-each of its games, several where one network plays them all. Each game's becomes a row of
-`<results>/<name>.csv`, and a cell whose rows stand there is not run again. All students of a game
-learn from the same recorded play, but for those that take part in it. A student that was stopped
-goes on where it was. Rows of other teachers, or of more or less play and learning, are other
-cells'.
+An experiment is a table with a line per game and a column per student. A cell is one training with
+an evaluation on each of its games; one network for several games is one cell. Each game's result is
+a row of `<results>/<name>.csv`. All students of a game learn from the same recorded play, except
+those that take part in it. Rows of other teachers or of another amount of play or updates belong to
+other cells.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -16,11 +16,11 @@ from typing import NamedTuple
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.evaluation import Evaluation
+from pdlearn.experiments import driver
 from pdlearn.experiments.tables import EXPERIMENTS, Experiment, Student
 from pdlearn.experiments.training import amounts, config_of, mark, run_of
 from pdlearn.networks import parameter_count
 from pdlearn.presets import EvalConfig
-from pdlearn.rows import read_rows, write_rows
 from pdlearn.runs import Run
 
 EVALUATIONS = {
@@ -29,7 +29,7 @@ EVALUATIONS = {
 
 
 class Cell(NamedTuple):
-    """One training of an experiment, on one game or on several together."""
+    """One training of an experiment: a student, on one game or on several together."""
 
     games: tuple[str, ...]
     student: Student
@@ -49,49 +49,52 @@ def reproduce(
     folder: Path,
     results: Path,
     follow: Callable[[Run, str], None],
-    judge: Callable[[Agent, EvalConfig, int, str], Evaluation],
+    evaluate: Callable[[Agent, EvalConfig, int, str], Evaluation],
 ) -> Iterator[dict]:
-    """Run what is missing of the experiment `name`; yield each row once it is in the CSV.
+    """Run the missing cells of the experiment `name`; yield each row once it is in the CSV file.
 
-    `games` empty means the experiment's, as far as they have a shipped teacher. `follow(run,
-    title)` drives a training to its end; `judge(agent, config, seed, title)` evaluates. Raises
+    Empty `games` selects all games of the experiment that have a shipped teacher. `follow(run,
+    title)` drives a training to its end; `evaluate(agent, config, seed, title)` evaluates. Raises
     ValueError if a network for several games has fewer than two.
     """
-    path = results / f"{name}.csv"
-    experiment = EXPERIMENTS[name]
-    for cell in cells(experiment, playable(experiment, games), seeds):
-        rows = read_rows(path)
-        teachers = _teachers(cell)
-        if set(cell.games) <= {row["game"] for row in rows if _is_of(row, cell, budget, teachers)}:
-            continue
-        new = _run(cell, budget, teachers, folder, follow, judge)
-        for row in new:
-            theirs = experiment.paper.get(row["game"], {})
-            row["paper_percent"] = theirs.get(cell.student.label, "")
-        write_rows(path, [*rows, *new])
-        yield from new
+    tasks = _tasks(name, budget, games, seeds, folder, follow, evaluate)
+    yield from driver.run_missing(results / f"{name}.csv", tasks)
 
 
 def finished_rows(
     name: str, budget: str, games: Sequence[str], seeds: Sequence[int], *, results: Path
 ) -> list[dict]:
-    """Return the rows of the cells that `reproduce` would run, as far as they have run."""
-    rows = read_rows(results / f"{name}.csv")
+    """Return the rows of the cells that `reproduce` with the same arguments has finished."""
+    tasks = _tasks(name, budget, games, seeds, results)
+    return driver.finished_rows(results / f"{name}.csv", tasks)
+
+
+def _tasks(
+    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
+    follow: Callable | None = None, evaluate: Callable | None = None,
+) -> Iterator[driver.Task]:  # fmt: skip
+    """Yield a task for each cell, with a part for each game; only running needs the callables."""
     experiment = EXPERIMENTS[name]
-    wanted = [
-        (cell, budget, _teachers(cell))
-        for cell in cells(experiment, playable(experiment, games), seeds)
-    ]
-    return [row for row in rows if any(_is_of(row, *cell) for cell in wanted)]
+    for cell in cells(experiment, playable(experiment, games), seeds):
+        teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
+        parts = [
+            partial(_is_of, game=game, cell=cell, budget=budget, teacher=mark(teachers))
+            for game in cell.games
+        ]
+        run = partial(_run, experiment, cell, budget, teachers, folder, follow, evaluate)
+        yield driver.Task(parts, run)
 
 
 def playable(experiment: Experiment, games: Sequence[str] = ()) -> list[str]:
-    """Return the experiment's games, or those of `games`, that have a shipped teacher."""
+    """Return those of `games`, or of the experiment's, that have a shipped teacher."""
     return [game for game in games or experiment.games if f"{game}/teacher" in zoo.names()]
 
 
 def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
-    """Return the cells of the table, seed by seed: a whole table of one seed comes first."""
+    """Return the cells of the table, seed by seed: all cells of one seed, then of the next.
+
+    Raises ValueError if a network for several games has fewer than two.
+    """
     groups = [(game,) for game in games]
     if experiment.joint:
         if len(games) < 2:
@@ -103,34 +106,35 @@ def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) ->
     return [Cell(g, student, s) for s in seeds for g in groups for student in experiment.students]
 
 
-def _teachers(cell: Cell) -> list[Agent]:
-    return [zoo.load(f"{game}/teacher") for game in cell.games]
-
-
-def _is_of(row: dict, cell: Cell, budget: str, teachers: Sequence[Agent]) -> bool:
-    """Return whether `row` is this cell's, of these teachers and of as much play and learning."""
+def _is_of(row: dict, game: str, cell: Cell, budget: str, teacher: str) -> bool:
+    """Return whether `row` is of this game, cell, budget and `mark` of the teachers."""
     config = config_of(cell.student, budget, len(cell.games))
     agent_steps, samples = amounts(config, len(cell.games))
-    wanted = (cell.student.label, cell.seed, mark(teachers), agent_steps)
-    found = (row["label"], int(row["seed"]), row["teacher"], int(row["agent_steps"]))
-    # DQN learns a little less whenever it is resumed, since it fills its memories first.
+    wanted = (game, cell.student.label, cell.seed, teacher, agent_steps)
+    found = (
+        row["game"], row["label"], int(row["seed"]), row["teacher"], int(row["agent_steps"])
+    )  # fmt: skip
+    # A resumed DQN has fewer samples, because it fills its replay memory first.
     as_much = cell.student.loss == "td" or int(row["samples"]) == samples
-    return row["game"] in cell.games and found == wanted and as_much
+    return found == wanted and as_much
 
 
 def _run(
-    cell: Cell, budget: str, teachers: Sequence[Agent], folder: Path,
-    follow: Callable, judge: Callable,
+    experiment: Experiment, cell: Cell, budget: str, teachers: Sequence[Agent], folder: Path,
+    follow: Callable, evaluate: Callable,
 ) -> list[dict]:  # fmt: skip
     config = config_of(cell.student, budget, len(cell.games))
     run = run_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
     follow(run, cell.title)
     agent = run.agent()
     results = [
-        judge(agent.for_game(game), EVALUATIONS[budget], cell.seed, f"{game} {cell.title}")
+        evaluate(agent.for_game(game), EVALUATIONS[budget], cell.seed, f"{game} {cell.title}")
         for game in cell.games
     ]
-    return [_row(cell, run, agent, teachers, *both) for both in zip(teachers, results, strict=True)]
+    rows = [_row(cell, run, agent, teachers, *both) for both in zip(teachers, results, strict=True)]
+    for row in rows:
+        row["paper_percent"] = experiment.paper.get(row["game"], {}).get(cell.student.label, "")
+    return rows
 
 
 def _row(

@@ -1,7 +1,7 @@
-"""What the rows of an experiment's CSV say, counted: tables and sentences for docs/results.md.
+"""Tables and sentences for docs/results.md, computed from the rows of an experiment's CSV file.
 
-A function takes an experiment's name and all rows of its CSV, strings as they were read, and
-returns Markdown.
+Each public function `of_...` takes an experiment's name and all rows of its CSV file, with values
+as strings, and returns Markdown.
 """
 
 from collections import Counter, defaultdict
@@ -11,7 +11,7 @@ import numpy as np
 
 from pdlearn import zoo
 from pdlearn.experiments.figure1 import CLIP_STEPS, NEAR, PAPER_GAMES
-from pdlearn.experiments.tables import EXPERIMENTS, mean_over_games, percents, table
+from pdlearn.experiments.tables import EXPERIMENTS, counted, mean_over_games, percents, table
 from pdlearn.experiments.training import mark
 from pdlearn.experiments.tsne import LAYERS, same_game_percent
 from pdlearn.games import GAMES
@@ -19,17 +19,17 @@ from pdlearn.statistics import geometric_mean
 
 
 def of_table(name: str, rows: Sequence[dict]) -> str:
-    """Return the table of an experiment of `tables`, and what can be counted in it."""
+    """Return the table of an experiment of `tables`, and counts from its rows."""
     shown, left_out = comparable(rows)
     if not shown:
-        return "Every row is of a teacher that does not ship, or not any more."
+        return "No row is of a teacher that is shipped now."
     lines = [table(name, shown), "", "Percent of the teacher's score, mean over seeds"]
-    lines[-1] += "; the paper's in brackets." if EXPERIMENTS[name].paper else "."
+    lines[-1] += "; the paper's value in brackets." if EXPERIMENTS[name].paper else "."
     lines += ["", f"- {_amounts(shown)}"]
     if left_out:
         lines.append(
-            f"- {left_out} rows of other teachers, or of another amount of learning, stand in the "
-            "CSV and are left out here."
+            f"- The table leaves out {counted(left_out, 'row')} of the CSV file, of other teachers "
+            "or of another amount of training."
         )
     labels = [student.label for student in EXPERIMENTS[name].students]
     lines += [f"- {_student(name, shown, k)}" for k in labels if percents(shown, k)]
@@ -39,13 +39,13 @@ def of_table(name: str, rows: Sequence[dict]) -> str:
 
 
 def of_online(name: str, rows: Sequence[dict]) -> str:
-    """Return how each DQN and its students ended, and how much they swung on the way there."""
+    """Return the final scores of each DQN and its students, and the size of their fluctuations."""
     runs = defaultdict(list)
     for row in rows:
         runs[row["game"], int(row["dqn_steps"]), int(row["seed"])].append(row)
     lines = [
-        "| game | DQN's agent steps | student's seed | DQN at the end | its best, judged with it "
-        "| student at the end | DQN's swing | student's swing |",
+        "| game | DQN's agent steps | student's seed | final DQN | its best network, evaluated "
+        "again | final student | DQN's swing | student's swing |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for (game, dqn_steps, seed), points in runs.items():
@@ -60,23 +60,24 @@ def of_online(name: str, rows: Sequence[dict]) -> str:
     episodes = sorted({int(row["episodes"]) for row in rows})
     lines += [
         "",
-        f"Every point is a mean of {' or '.join(map(str, episodes))} episodes. A swing is the mean "
-        "change from one point to the next, up or down, in the second half of the run.",
+        f"Each point is the mean of {' or '.join(map(str, episodes))} episodes. The swing is the "
+        "mean absolute change between neighbouring points in the second half of the run.",
     ]
     return "\n".join(lines)
 
 
 def _swing(scores: np.ndarray) -> float:
-    """Return the mean absolute change between neighbours in the second half; NaN of one alone."""
+    """Return the mean absolute change between neighbours in the second half; NaN for one point."""
     late = scores[len(scores) // 2 :]
     return float(np.abs(np.diff(late)).mean()) if len(late) > 1 else np.nan
 
 
 def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
-    """Return the rows of the shipped teachers and of one amount of learning; count the others.
+    """Return the rows of the shipped teachers with one amount of training; count the other rows.
 
-    The amount, samples of so many agent steps of play, is that of most rows, of two the larger.
-    Where DQN stands among the columns its samples are its own, and the agent steps are compared.
+    The amount is the number of samples and of agent steps of play that most rows have; among
+    equally frequent ones, the larger. DQN has its own number of samples, so that only its agent
+    steps must match.
     """
     groups = {_games(row) for row in rows}
     marks = {games: _mark(games) for games in groups}
@@ -94,12 +95,12 @@ def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
 
 
 def _games(row: dict) -> tuple[str, ...]:
-    """Return the games of a row's student: the row's own, or all that one network plays."""
+    """Return the games of a row's student: the row's game, or all games that one network plays."""
     return tuple(row.get("games", row["game"]).split())
 
 
 def _mark(games: tuple[str, ...]) -> str | None:
-    """Return what tells the shipped teachers of `games` from others; None where one is missing."""
+    """Return the `mark` of the shipped teachers of `games`; None if one is missing."""
     names = [f"{game}/teacher" for game in games]
     if not set(names) <= set(zoo.names()):
         return None
@@ -116,32 +117,30 @@ def _amounts(rows: Sequence[dict]) -> str:
     episodes = sorted({int(row["episodes"]) for row in rows})
     drawn = f"{samples[0]:,}" if len(samples) == 1 else f"{samples[0]:,} to {samples[-1]:,}"
     return (
-        f"{_many(len(rows), 'score')}, each of a student of {drawn} samples drawn from "
-        f"{int(rows[0]['agent_steps']):,} agent steps of play, and over "
+        f"{counted(len(rows), 'score')}. Each student was trained on {drawn} samples drawn from "
+        f"{int(rows[0]['agent_steps']):,} agent steps of play and evaluated for "
         f"{' or '.join(map(str, episodes))} episodes; "
         f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}."
     )
 
 
 def _student(name: str, rows: Sequence[dict], label: str) -> str:
-    """Say how one column does: its mean over games, and how many of its scores keep up."""
+    """Return a sentence on one column: its mean over games, and counts of its intervals."""
     theirs = EXPERIMENTS[name].paper
     ours = percents(rows, label)
     scores = [row for row in rows if row["label"] == label]
-    told = [f"`{label}`:"]
+    parts = [f"`{label}`:"]
     mean = mean_over_games(rows, label)
     if mean is None:
-        told.append("no geometric mean, as a score is not above zero;")
+        parts.append("no geometric mean, because a score is not above zero;")
     else:
-        told.append(f"{mean[0]:.1f} % over {_many(len(ours), 'game')}")
+        parts.append(f"{mean[0]:.1f} % over {counted(len(ours), 'game')}")
         same = [theirs[game][label] for game in ours if label in theirs.get(game, {})]
         if len(same) == len(ours):
-            told.append(f"(the paper's on the same: {geometric_mean(same):.1f} %)")
-        told[-1] += ";"
+            parts.append(f"(in the paper, same games: {geometric_mean(same):.1f} %)")
+        parts[-1] += ";"
     reach = sum(_percent_interval(row)[1] >= 100 for row in scores)
-    told.append(
-        f"the 95 % interval of {reach} of {_many(len(scores), 'score')} reaches the teacher's"
-    )
+    parts.append(f"{reach} of {counted(len(scores), 'interval')} (95 %) reach the teacher's score")
     printed = [row for row in scores if label in theirs.get(row["game"], {})]
     if printed:
         hold = sum(
@@ -149,44 +148,40 @@ def _student(name: str, rows: Sequence[dict], label: str) -> str:
             for row in printed
             for low, high in [_percent_interval(row)]
         )
-        told.append(f"and that of {hold} of {len(printed)} holds the paper's percentage")
-    return " ".join(told) + "."
+        parts.append(f"and {hold} of {len(printed)} contain the paper's percentage")
+    return " ".join(parts) + "."
 
 
 def _percent_interval(row: dict) -> tuple[float, float]:
-    """Return the interval of a student's mean score as percent of its teacher's."""
+    """Return the interval of a student's mean score in percent of its teacher's score."""
     ends = sorted(100 * float(row[end]) / float(row["teacher_mean"]) for end in ("low", "high"))
     return ends[0], ends[1]
 
 
 def _best(name: str, rows: Sequence[dict], labels: Sequence[str]) -> str:
-    """Count in how many games each column is the best of its row, ours and the paper's."""
+    """Return a sentence on how often each column is the best of its row, ours and in the paper."""
     theirs = EXPERIMENTS[name].paper
     found = {label: percents(rows, label) for label in labels}
     games = [g for g in EXPERIMENTS[name].games if all(g in found[k] for k in labels)]
     if not games:
-        return "In no game have all of the columns run yet."
+        return "No game has results in all columns yet."
     ours = Counter(max(labels, key=lambda k: float(np.mean(found[k][g]))) for g in games)
-    text = f"Best of the row in {_many(len(games), 'game')}: {_counted(ours, labels)}"
+    text = f"Best column in {counted(len(games), 'game')}: {_wins(ours, labels)}"
     if all(set(labels) <= set(theirs.get(game, {})) for game in games):
         paper = Counter(max(labels, key=lambda k: theirs[game][k]) for game in games)
-        text += f"; in the paper, on the same: {_counted(paper, labels)}"
+        text += f"; in the paper, same games: {_wins(paper, labels)}"
     return text + "."
 
 
-def _counted(counts: Counter, labels: Sequence[str]) -> str:
+def _wins(counts: Counter, labels: Sequence[str]) -> str:
     return ", ".join(f"`{label}` {counts[label]}" for label in labels if counts[label])
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
-
-
 def of_figure1(name: str, rows: Sequence[dict]) -> str:
-    """Return a line for each state of figure 1: its best action, by how much, and KL's target."""
+    """Return a table with a line for each state of figure 1."""
     lines = [
-        "| game | pair | agent step | best action | its value | lead over the second "
-        "| its share of KL's target |",
+        "| game | pair | agent step | best action | its value | lead over the second-best "
+        "| its probability in KL's target |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     moments = {}
@@ -201,10 +196,10 @@ def of_figure1(name: str, rows: Sequence[dict]) -> str:
         )
     lines += [
         "",
-        f"The pairs are chosen by rule from {CLIP_STEPS} agent steps of play: *alike* is, of the "
-        f"{100 * NEAR:g} % of pairs whose pictures differ least, the one whose values differ most; "
-        "*apart* the other way round. "
-        f"KL's target is at temperature {float(rows[0]['temperature']):g}.",
+        f"The pairs are selected by rule from {CLIP_STEPS} agent steps of play. *alike*: of the "
+        f"{100 * NEAR:g} % of pairs with the most similar frames, the pair whose values differ "
+        "most. *apart*: of as many pairs with the most similar values, the pair whose frames "
+        f"differ most. KL's target has temperature {float(rows[0]['temperature']):g}.",
     ]
     missing = [GAMES[game].title for game in PAPER_GAMES if game not in {r["game"] for r in rows}]
     if missing:
@@ -213,13 +208,13 @@ def of_figure1(name: str, rows: Sequence[dict]) -> str:
 
 
 def of_tsne(name: str, rows: Sequence[dict]) -> str:
-    """Say how far each layer's picture keeps the games apart."""
+    """Return a sentence on how well each layer separates the games."""
     games = len({row["game"] for row in rows})
     states = len(rows) // len(LAYERS)
-    told = " and ".join(
+    parts = " and ".join(
         f"{same_game_percent(rows, layer):.1f} % in the {title}" for layer, title in LAYERS.items()
     )
     return (
-        f"{states} states of {_many(games, 'game')}, played by the network itself. The point next "
-        f"to a state's is one of the same game for {told}."
+        f"{states} states of {counted(games, 'game')}, played by the network itself. The nearest "
+        f"neighbour of a point is from the same game for {parts}."
     )

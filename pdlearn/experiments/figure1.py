@@ -1,12 +1,12 @@
-"""Figure 1 of the paper: states of real play, a teacher's values there, and what a student is told.
+"""Figure 1 of the paper: states, the teacher's values, and the targets of the student's losses.
 
-The pairs of states are chosen by rule, not by hand. Of a stretch of the teacher's play,
+Pairs of states are selected by rule from a stretch of the teacher's play:
 
-    alike: of the 0.1 % of pairs whose pictures differ least, the pair whose values differ most;
-    apart: of the 0.1 % of pairs whose values differ least, the pair whose pictures differ most.
+    alike: of the 0.1 % of pairs with the most similar frames, the pair whose values differ most;
+    apart: of the 0.1 % of pairs with the most similar values, the pair whose frames differ most.
 
-Each state has the targets of the three losses: the values themselves (MSE), all on the best action
-(NLL), and softmax(values / temperature) (KL).
+The target of MSE is the values, that of NLL is the best action alone, and that of KL is
+softmax(values / temperature).
 """
 
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ from pdlearn.web.clips import Clip, record_clip
 
 PAPER_GAMES = ("pong", "space_invaders")
 CLIP_STEPS = 900  # a minute of play
-STACK_STEPS = 4  # a state's pictures; an episode's first states lack some
-EVERY_STEPS = 2  # of the play, a state taken
-NEAR = 0.001  # the share of pairs that counts as alike
+STACK_STEPS = 4  # frames of a state; the first states of an episode have fewer
+EVERY_STEPS = 2  # a state is taken every so many steps
+NEAR = 0.001  # the share of pairs that counts as similar
 
 RULES = {
-    "alike": "pictures alike, values apart",
-    "apart": "pictures apart, values alike",
+    "alike": "similar frames, different values",
+    "apart": "different frames, similar values",
 }
 
 
@@ -43,8 +43,8 @@ def reproduce_figure1(
 ) -> list[dict]:
     """Write figure1.csv and figure1.png to `results` from the shipped teachers; return the rows.
 
-    `games` empty means the paper's two, as far as they have a shipped teacher. Raises ValueError if
-    none has.
+    Empty `games` selects the paper's two. Games without a shipped teacher are left out; raises
+    ValueError if none is left.
     """
     games = [game for game in games or PAPER_GAMES if f"{game}/teacher" in zoo.names()]
     if not games:
@@ -63,11 +63,11 @@ def reproduce_figure1(
 
 
 def choose_pairs(observations: np.ndarray, values: np.ndarray) -> dict[str, tuple[int, int]]:
-    """Return, by rule, the two moments of play chosen by it, earlier first.
+    """Return by rule the two selected moments of play, the earlier first.
 
-    `observations` uint8 `[T, 4, 84, 84]` and `values` float32 `[T, A]`, in the order of play. How
-    far two of either are apart is their Euclidean distance. Of moments that look the same (a game
-    may stand still at first) only the earliest is taken.
+    `observations` uint8 `[T, 4, 84, 84]` and `values` float32 `[T, A]` are in the order of play.
+    Differences are Euclidean distances. Of moments with identical observations only the earliest
+    is used.
     """
     moments = np.arange(STACK_STEPS, len(values), EVERY_STEPS)
     flat = observations[moments].reshape(len(moments), -1)
@@ -85,7 +85,7 @@ def choose_pairs(observations: np.ndarray, values: np.ndarray) -> dict[str, tupl
 
 
 def _distances(points: np.ndarray) -> np.ndarray:
-    """Return the squared distances `[N, N]` between points `[N, ...]`, of whole numbers exactly."""
+    """Return the squared distances `[N, N]` of points `[N, ...]`, exact for integers."""
     flat = points.reshape(len(points), -1).astype(np.float64)
     products = flat @ flat.T
     squares = np.diag(products)
@@ -93,7 +93,7 @@ def _distances(points: np.ndarray) -> np.ndarray:
 
 
 def targets(values: np.ndarray, temperature: float) -> dict[str, np.ndarray]:
-    """Return the target of each loss `[A]` for a teacher's `values` `[A]`."""
+    """Return by loss the target `[A]` for a teacher's `values` `[A]`."""
     q = torch.from_numpy(values)[None]
     return {
         "mse": values,
@@ -105,7 +105,7 @@ def targets(values: np.ndarray, temperature: float) -> dict[str, np.ndarray]:
 def pair_rows(
     rule: str, clip: Clip, moments: tuple[int, int], *, temperature: float, facts: dict
 ) -> list[dict]:
-    """Return a row for each action at each of two moments of `clip`."""
+    """Return one row for each action at each of the two moments of `clip`."""
     return [
         {
             "game": clip.name, "pair": rule, "moment": moment, "action": clip.action_names[action],
@@ -119,7 +119,7 @@ def pair_rows(
 
 
 def picture(shown: Sequence[tuple[str, Clip, tuple[int, int]]], temperature: float) -> Figure:
-    """Draw each pair in a line: picture, values and targets of one moment, then of the other."""
+    """Draw one pair per line: frame, values and targets of both moments."""
     figure, grid = plt.subplots(
         len(shown), 6, figsize=(13, 2.9 * len(shown)), layout="constrained", squeeze=False,
         width_ratios=[1, 1.1, 1.1] * 2,

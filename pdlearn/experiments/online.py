@@ -1,19 +1,20 @@
-"""Figure 5: a DQN, its best so far and students that follow it, over the DQN's agent steps.
+"""Figure 5: the scores of a DQN and of students that follow its best network during training.
 
-A row of `<results>/online.csv` is a point: one evaluation of the DQN, and of one student then. All
-students of a game follow one DQN, of the first student's seed. A game whose curves stand in the
-CSV for all seeds is not run again; a run that was stopped goes on.
+Each row of `<results>/online.csv` is one evaluation of the DQN and of one student. All students of
+a game follow the same DQN, which has the first student's seed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from pdlearn.evaluation import protocol_of
+from pdlearn.experiments import driver
 from pdlearn.networks import parameter_count
 from pdlearn.online import OnlineDistillation
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, DistillConfig, DQNConfig
-from pdlearn.rows import read_rows, write_rows
+from pdlearn.rows import read_rows
 
 
 def run_missing(
@@ -25,35 +26,39 @@ def run_missing(
     results: Path,
     follow: Callable[[OnlineDistillation, str], None],
 ) -> Iterator[dict]:
-    """Run the games whose curves are not all there; yield a game's rows once they are in the CSV.
+    """Run the games with missing curves; yield a game's rows once they are in the CSV file.
 
-    `follow(run, game)` drives a run to its end and keeps its rows in the run's `metrics.csv`.
+    `follow(run, game)` drives a run to its end and writes its rows to the run's `metrics.csv`.
     """
-    path = results / "online.csv"
-    taught, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
-    for game in games:
-        wanted = [_marks(game, seed, taught, config) for seed in seeds]
-        rows = read_rows(path)
-        if all(any(_is_of(row, marks) for row in rows) for marks in wanted):
-            continue
-        new = _run(game, taught, config, seeds, folder, follow)
-        rows = [row for row in rows if not any(_is_of(row, marks) for marks in wanted)]
-        write_rows(path, [*rows, *new])
-        yield from new
+    tasks = _tasks(budget, games, seeds, folder, follow)
+    yield from driver.run_missing(results / "online.csv", tasks)
 
 
 def finished_rows(
     budget: str, games: Sequence[str], seeds: Sequence[int], results: Path
 ) -> list[dict]:
-    """Return the rows of these curves, as far as they have run."""
+    """Return the rows of the curves that `run_missing` with the same arguments has finished."""
+    tasks = _tasks(budget, games, seeds, results)
+    return driver.finished_rows(results / "online.csv", tasks)
+
+
+def _tasks(
+    budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
+    follow: Callable | None = None,
+) -> list[driver.Task]:  # fmt: skip
+    """Return a task for each game with a part for each seed; only tasks that run need `follow`."""
     taught, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
-    wanted = [_marks(game, seed, taught, config) for game in games for seed in seeds]
-    rows = read_rows(results / "online.csv")
-    return [row for row in rows if any(_is_of(row, marks) for marks in wanted)]
+    return [
+        driver.Task(
+            [partial(_is_of, marks=_marks(game, seed, taught, config)) for seed in seeds],
+            partial(_run, game, taught, config, seeds, folder, follow),
+        )
+        for game in games
+    ]
 
 
 def _marks(game: str, seed: int, taught: DQNConfig, config: DistillConfig) -> dict:
-    """Return what tells a student's curve from all others."""
+    """Return the columns that identify a student's curve."""
     return {
         "game": game,
         "seed": seed,
@@ -94,8 +99,8 @@ def _run(
         "precision": made["precision"],
         "version": version("pdlearn"),
     }
-    # What a killed run did after it was last saved was done again: the later row counts.
-    judged = {
+    # A resumed run repeats what it did after it was last saved; the later row is the valid one.
+    evaluated = {
         int(row["agent_steps"]): row
         for row in read_rows(run_folder / "metrics.csv")
         if row["phase"] == "judge"
@@ -111,5 +116,5 @@ def _run(
             **common,
         }
         for seed in seeds
-        for agent_steps, row in sorted(judged.items())
+        for agent_steps, row in sorted(evaluated.items())
     ]

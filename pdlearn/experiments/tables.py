@@ -1,8 +1,8 @@
-"""The paper's experiments as tables: which games, which students, what the paper reports for each.
+"""The paper's experiments as tables: games, students, and the results in the paper.
 
-From the rows of a table come the means over games, the Markdown and the picture. A percentage is of
-the teacher's score: the paper's of published DQN scores from human starts, ours of our own teachers
-from no-op starts.
+This file also computes means over games, the Markdown table and the figure from the rows of a
+table. Percentages are of the teacher's score. The paper's teachers are published DQN scores from
+human starts, ours are our own teachers from no-op starts.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pdlearn import paper
+from pdlearn.experiments import TITLES
 from pdlearn.games import GAMES
 from pdlearn.plots import percent_points
 from pdlearn.statistics import geometric_mean, interval
@@ -19,12 +20,12 @@ from pdlearn.statistics import geometric_mean, interval
 
 @dataclass(frozen=True)
 class Student:
-    """A column of a table: what is trained, and how; the loss td is DQN's, without a teacher.
+    """A column of a table: a network and its training; the loss td is DQN without a teacher.
 
-    `temperature` None is the budget's; `settings` are further ones of `DistillConfig`.
-    `rounds_per_hour` 0 learns from the recorded play that all students of a game share; n records
-    for itself, an hour in n rounds. In `mistaken_share` of the shared play's states the values are
-    dealt to the actions at random.
+    `temperature` None means the budget's; `settings` are further settings of `DistillConfig`.
+    With `rounds_per_hour` 0 the student learns from the recorded play that all students of a game
+    share. With n it records its own play, an hour in n rounds. `mistaken_share` is the share of the
+    recorded states in which the teacher's values are permuted at random.
     """
 
     label: str
@@ -38,40 +39,40 @@ class Student:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table of the paper, or one that it calls for."""
+    """A table of the paper or a later one."""
 
     title: str
     games: tuple[str, ...]
     students: tuple[Student, ...]
-    paper: dict[str, dict[str, float]]  # percent by game and label; empty if none is printed
+    paper: dict[str, dict[str, float]]  # percent by game and label; empty if not in the paper
     paper_mean: dict[str, float]
-    joint: bool = False  # a student plays all the games, not one of them
+    joint: bool = False  # each student plays all games
 
 
 EXPERIMENTS = {
     "table1": Experiment(
-        "Three losses, students of the teacher's size (table 1)",
+        TITLES["table1"],
         tuple(paper.TABLE_1),
         tuple(Student(loss, "teacher", loss) for loss in ("mse", "nll", "kl")),
         paper.TABLE_1,
         paper.TABLE_1_MEAN,
     ),
     "compression": Experiment(
-        "Smaller and smaller students, KL (figure 3, table B1)",
+        TITLES["compression"],
         tuple(paper.TABLE_B1),
         tuple(Student(size, size) for size in ("net1", "net2", "net3")),
         paper.TABLE_B1,
         paper.TABLE_B1_MEAN,
     ),
     "temperature": Experiment(
-        "The temperatures that the paper chose among (section 3), net3",
+        TITLES["temperature"],
         tuple(GAMES),
         tuple(Student(f"{t:g}", "net3", "kl", t) for t in (1.0, 0.1, 0.01, 0.001)),
         {},
         {},
     ),
     "multi3": Experiment(
-        "One network for three games: DQN, NLL and KL (figure 4, table B2)",
+        TITLES["multi3"],
         tuple(paper.TABLE_B2),
         (Student("dqn", "multi3", "td"), Student("nll", "multi3", "nll"), Student("kl", "multi3")),
         paper.TABLE_B2,
@@ -79,30 +80,30 @@ EXPERIMENTS = {
         joint=True,
     ),
     "multi10": Experiment(
-        "One network for ten games, KL (table 2)",
+        TITLES["multi10"],
         tuple(paper.TABLE_2),
         (Student("kl", "multi10"),),
         paper.TABLE_2,
         paper.TABLE_2_MEAN,
         joint=True,
     ),
-    # After the paper.
+    # Not in the paper.
     "losses": Experiment(
-        "KL one way and the other, net3",
+        TITLES["losses"],
         tuple(GAMES),
         tuple(Student(loss, "net3", loss) for loss in ("kl", "reverse_kl")),
         {},
         {},
     ),
     "smaller": Experiment(
-        "Students smaller than the paper's, KL",
+        TITLES["smaller"],
         tuple(GAMES),
         tuple(Student(size, size) for size in ("net3", "net4", "net5")),
         {},
         {},
     ),
     "states": Experiment(
-        "Who plays while the teacher labels: the teacher, a coin, the student; net3",
+        TITLES["states"],
         tuple(GAMES),
         tuple(
             Student(label, "net3", settings={"student_share": share}, rounds_per_hour=10)
@@ -112,7 +113,7 @@ EXPERIMENTS = {
         {},
     ),
     "mistakes": Experiment(
-        "Of how many states the teacher's values are wrong; KL, net3",
+        TITLES["mistakes"],
         tuple(GAMES),
         tuple(
             Student(f"{share:.0%}", "net3", mistaken_share=share)
@@ -125,7 +126,7 @@ EXPERIMENTS = {
 
 
 def percents(rows: Sequence[dict], label: str) -> dict[str, list[float]]:
-    """Return, by game, the percent of each seed of the student called `label`."""
+    """Return the percentages of the student called `label` by game, one for each seed."""
     found: dict[str, list[float]] = {}
     for row in rows:
         if row["label"] == label:
@@ -136,7 +137,8 @@ def percents(rows: Sequence[dict], label: str) -> dict[str, list[float]]:
 def mean_over_games(rows: Sequence[dict], label: str) -> tuple[float, float, float] | None:
     """Return the geometric mean of percent over games, with its 95 % interval over games.
 
-    A game's percent is the mean over its seeds. None if a game's is not above zero, or none ran.
+    A game's percentage is the mean over its seeds. Returns None without rows and if a game's
+    percentage is not above zero.
     """
     by_game = [float(np.mean(seeds)) for seeds in percents(rows, label).values()]
     if not by_game or min(by_game) <= 0:
@@ -148,8 +150,8 @@ def mean_over_games(rows: Sequence[dict], label: str) -> tuple[float, float, flo
 def table(name: str, rows: Sequence[dict]) -> str:
     """Return an experiment as a Markdown table: percent of our teacher (percent in the paper).
 
-    The last line is the geometric mean over games, of a student that has played them all; the
-    paper's stands there once all games ran.
+    The last line is the geometric mean over games, for students with a score in every game shown.
+    It includes the paper's mean if all games of the experiment are shown.
     """
     experiment = EXPERIMENTS[name]
     labels = [student.label for student in experiment.students]
@@ -166,9 +168,14 @@ def table(name: str, rows: Sequence[dict]) -> str:
     theirs = experiment.paper_mean if set(games) == set(experiment.games) else {}
     means = {k: mean_over_games(rows, k) for k in labels if len(ours[k]) == len(games)}
     line = [_cell((means.get(k) or [None])[0], theirs.get(k)) for k in labels]
-    many = f"{len(games)} game" + "s" * (len(games) != 1)
-    lines.append(f"| **geometric mean, {many}** | " + " | ".join(line) + " |")
+    title = f"**geometric mean, {counted(len(games), 'game')}**"
+    lines.append(f"| {title} | " + " | ".join(line) + " |")
     return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `number` with `noun` in the singular or the plural."""
+    return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def _cell(ours: float | None, theirs: float | None) -> str:
@@ -177,7 +184,7 @@ def _cell(ours: float | None, theirs: float | None) -> str:
 
 
 def picture(name: str, rows: Sequence[dict]) -> Figure:
-    """Return an experiment as a picture, a panel a game; each seed with its 95 % interval."""
+    """Return a figure of an experiment: a panel per game, a point per seed with its interval."""
     experiment = EXPERIMENTS[name]
     ours: dict[str, dict[str, list]] = {}
     for game in experiment.games:
@@ -189,6 +196,6 @@ def picture(name: str, rows: Sequence[dict]) -> Figure:
 
 
 def _point(row: dict) -> tuple[float, float, float]:
-    """Return a row's percent with the low and the high end of its interval over episodes."""
+    """Return a row's percentage with both ends of its interval over episodes."""
     low, high = (100 * float(row[end]) / float(row["teacher_mean"]) for end in ("low", "high"))
     return float(row["percent"]), low, high

@@ -1,8 +1,8 @@
-"""How an experiment's network is trained: under which settings, from which play, in which folder.
+"""How an experiment's networks are trained: settings, recorded play and folders.
 
-A student of one game or of several learns from recorded play, a file for each teacher, seed and
-length, which all students of that teacher share. The loss td is DQN itself: no teacher, but as
-many agent steps as the teachers of a student play in all.
+Students learn from recorded play. There is one file per teacher, seed and length, and all students
+of that teacher share it. The loss td is DQN without a teacher; it gets as many agent steps as the
+teachers of a student play in total.
 """
 
 import dataclasses
@@ -23,9 +23,9 @@ from pdlearn.replay.recordings import collect, load_recording, save_recording
 
 
 def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | DQNConfig:
-    """Return how `student` is trained under `budget`.
+    """Return the settings of `student` under `budget`.
 
-    Of several games each has as many minibatches as a student of that game alone would have.
+    With several games, each game gets as many minibatches as a student of that game alone.
     """
     config = DISTILL_BUDGETS[budget]
     played_steps = config.hours * config.steps_per_hour
@@ -47,7 +47,7 @@ def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfi
 
 
 def amounts(config: DistillConfig | DQNConfig, num_games: int) -> tuple[int, int]:
-    """Return the agent steps and the samples that `config` asks for, of all games together."""
+    """Return the numbers of agent steps and of samples under `config`, of all games together."""
     if isinstance(config, DQNConfig):
         return config.agent_steps, int(config.agent_steps * config.samples_per_step)
     agent_steps = config.hours * config.steps_per_hour * num_games
@@ -55,7 +55,7 @@ def amounts(config: DistillConfig | DQNConfig, num_games: int) -> tuple[int, int
 
 
 def mark(teachers: Sequence[Agent]) -> str:
-    """Return 16 hexadecimal digits that tell one teacher, or one set of teachers, from another."""
+    """Return 16 hexadecimal digits that identify the weights of one or several teachers."""
     marks = [fingerprint(teacher.network) for teacher in teachers]
     if len(marks) == 1:
         return marks[0]
@@ -70,7 +70,7 @@ def run_of(
     seed: int,
     folder: Path,
 ) -> Distillation | DQN:
-    """Return the run that trains `student`, resumed if it had begun; `folder` keeps all runs."""
+    """Return the run that trains `student` in a subfolder of `folder`, resumed if it exists."""
     games = [teacher.game for teacher in teachers]
     agent_steps, samples = amounts(config, len(games))
     name = f"{'-'.join(games)}-{mark(teachers)}-{agent_steps}-{seed}"
@@ -80,21 +80,21 @@ def run_of(
     if isinstance(config, DQNConfig):
         return DQN(games, config, **keywords)
     recordings = None
-    # A student that takes part in the play, or a memory that forgets, records as it goes.
+    # Shared recordings need a memory that holds all play, and play without the student.
     if config.hours <= config.memory_hours and not student.rounds_per_hour:
         shape = tuple(teachers[0].card["observation_shape"])
         keep = compress if too_large(agent_steps, shape, "cpu") else lambda memory: memory
         recordings = [keep(recording(teacher, config, folder, seed)) for teacher in teachers]
         for memory in recordings:
-            mistake(memory, student.mistaken_share, seed)
+            permute_values(memory, student.mistaken_share, seed)
     return Distillation(teachers, config, recordings, **keywords)
 
 
-def mistake(memory: Memory, share: float, seed: int) -> None:
-    """Deal the teacher's values to the actions at random in `share` of the states of `memory`.
+def permute_values(memory: Memory, share: float, seed: int) -> None:
+    """Permute the teacher's values over the actions at random in `share` of the states of `memory`.
 
-    Drawn once: a state's target is as wrong at every visit, and says so as surely as a right one.
-    The best action may by chance stay the best.
+    The permutation of a state is drawn once, so that its target is the same in every minibatch. The
+    best action can remain the best by chance.
     """
     q = memory.teacher_q  # [N, A]
     generator = torch.Generator(q.device).manual_seed(seed)
@@ -104,7 +104,7 @@ def mistake(memory: Memory, share: float, seed: int) -> None:
 
 
 def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory:
-    """Return the play that all students of this teacher and seed learn from."""
+    """Return the play that all students of this teacher and seed share; record it if needed."""
     agent_steps, _ = amounts(config, 1)
     path = folder / f"{teacher.game}-{mark([teacher])}-{agent_steps}-{seed}.rec"
     if not path.exists():

@@ -1,9 +1,9 @@
-"""Figure D2 of the paper: what a network for several games makes of their states, drawn by t-SNE.
+"""Figure D2 of the paper: t-SNE of the representations of a network for several games.
 
-Each game is played by the network itself, and states are taken evenly from that play. Their
-activations in the first layer and in the shared hidden layer are reduced to 50 principal components
-and embedded in the plane (van der Maaten and Hinton 2008). The paper names no sample size, no
-perplexity and no hidden layer; the shared one is our reading of its "shared representations".
+The network plays each game, and states are taken at regular intervals. Their activations in the
+first layer and in the shared hidden layer are reduced to 50 principal components and embedded in
+the plane (van der Maaten and Hinton 2008). The paper gives no sample size, no perplexity and no
+hidden layer. We use the last shared layer, because the paper speaks of "shared representations".
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from pdlearn.rows import write_rows
 
 LAYERS = {"first": "first layer", "shared": "shared hidden layer"}
 STATES_PER_GAME = {"smoke": 24, "fast": 200, "full": 200}
-EVERY_STEPS = 20  # of play, a state of each copy taken
+EVERY_STEPS = 20  # a state of each copy is taken every so many steps
 NUM_ENVS = 4
 COMPONENTS = 50
 PERPLEXITY = 30
@@ -37,8 +37,8 @@ MARKERS = "osD^vP"
 def reproduce_tsne(file: Path | None, seed: int, results: Path, states_per_game: int) -> list[dict]:
     """Write tsne.csv and tsne.png to `results` from the network in `file`; return the rows.
 
-    Without a file it is the shipped network that plays the most games. Raises CheckpointError if
-    none ships, or the file's plays one game only, and ValueError without scikit-learn.
+    `file` None selects the shipped network that plays the most games. Raises CheckpointError if
+    none is shipped or the network plays one game only, and ValueError without scikit-learn.
     """
     agent = load_several(file or shipped_network())
     kept = {
@@ -57,7 +57,10 @@ def reproduce_tsne(file: Path | None, seed: int, results: Path, states_per_game:
 
 
 def shipped_network() -> Path:
-    """Return the file of the shipped network for several games, the one that plays most."""
+    """Return the file of the shipped network that plays the most games, at least two.
+
+    Raises CheckpointError if there is none.
+    """
     cards = {path: read_file(path)[1] for path in map(zoo.path, zoo.names())}
     several = {path: len(card["games"]) for path, card in cards.items() if "games" in card}
     if not several:
@@ -69,7 +72,7 @@ def shipped_network() -> Path:
 
 
 def load_several(path: Path) -> Agent:
-    """Return the agent in `path` with all its games; raise CheckpointError if it plays one only."""
+    """Return the agent in `path` with all its games; raise CheckpointError if it has only one."""
     agent = load_whole(path)
     if "games" not in agent.card:
         raise CheckpointError(f"{path}: plays one game; expected a network for several")
@@ -77,7 +80,7 @@ def load_several(path: Path) -> Agent:
 
 
 def states(agent: Agent, count: int, seed: int) -> Tensor:
-    """Return `count` observations `[N, ...]` taken evenly from an agent's play of its one game."""
+    """Return `count` observations `[N, ...]` at regular intervals of an agent's play."""
     generator = torch.Generator().manual_seed(seed)
     policy = EpsilonGreedy(agent.network, EvalConfig.epsilon, generator)
     play = steps(envs.make(agent.game, NUM_ENVS), policy, seed, "show")
@@ -93,7 +96,7 @@ def states(agent: Agent, count: int, seed: int) -> Tensor:
 
 @torch.no_grad()
 def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
-    """Return, by layer, the activations `[N, D]` for observations `[N, ...]`."""
+    """Return by layer the activations `[N, D]` for observations `[N, ...]`."""
     found = {layer: [] for layer in LAYERS}
     for part in observations.split(64):
         found["first"].append(agent.network.first_features(part).flatten(1))
@@ -102,7 +105,7 @@ def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
 
 
 def embed(points: np.ndarray, seed: int) -> np.ndarray:
-    """Return points `[N, D]` in the plane, `[N, 2]`; raise ValueError without scikit-learn."""
+    """Return the embedding `[N, 2]` of points `[N, D]`; raise ValueError without scikit-learn."""
     try:
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE
@@ -117,7 +120,7 @@ def embed(points: np.ndarray, seed: int) -> np.ndarray:
 
 
 def same_game_percent(rows: Sequence[dict], layer: str) -> float:
-    """Return the percentage of a layer's points whose nearest neighbour is of the same game."""
+    """Return the percentage of a layer's points whose nearest neighbour is from the same game."""
     rows = [row for row in rows if row["layer"] == layer]
     points = np.array([[float(row["x"]), float(row["y"])] for row in rows])
     games = np.array([row["game"] for row in rows])
@@ -127,7 +130,7 @@ def same_game_percent(rows: Sequence[dict], layer: str) -> float:
 
 
 def picture(rows: Sequence[dict]) -> Figure:
-    """Draw each layer's points, a colour and a marker a game, its name above it."""
+    """Draw a panel per layer, with a colour, a marker and a label for each game."""
     games = list(dict.fromkeys(row["game"] for row in rows))
     colours = seaborn.color_palette("colorblind", len(games))
     figure, panels = plt.subplots(1, len(LAYERS), figsize=(12, 6), layout="constrained")
@@ -157,7 +160,7 @@ def picture(rows: Sequence[dict]) -> Figure:
 
 
 def _above(points: np.ndarray) -> tuple[float, float]:
-    """Return where a game's name goes: above the half of its points that lie closest together."""
+    """Return the position of a game's label: above the densest half of its points."""
     apart = np.linalg.norm(points[:, None] - points[None], axis=2)
     middle = np.median(apart, axis=1).argmin()
     half = points[apart[middle] <= np.median(apart[middle])]

@@ -1,4 +1,4 @@
-"""The pages that show the shipped agents, built from docs/results and the agents' cards.
+"""Build the tables of shipped agents in README.md and docs/zoo.md from docs/results and the cards.
 
 python -m pdlearn.publish.agents
 """
@@ -17,7 +17,7 @@ ZOO_MARKS = ("<!-- teachers: built from docs/results -->", "<!-- /teachers -->")
 
 
 def agent_table(results: Path) -> str:
-    """Return the table of all shipped agents: score, share of the teacher's, parameters."""
+    """Return the table of all shipped agents: score, percent of the teacher's, parameters."""
     teachers, students = (read_rows(results / f"{kind}.csv") for kind in ("teachers", "students"))
     means = {row["game"]: float(row["mean"]) for row in teachers}
     rows = sorted(teachers + students, key=lambda r: (r["game"], -int(r["parameters"])))
@@ -35,7 +35,7 @@ def agent_table(results: Path) -> str:
 
 
 def teacher_table(results: Path) -> str:
-    """Return the table of shipped teachers beside the scores that papers print."""
+    """Return the table of shipped teachers with published scores."""
     lines = [
         "| game | random | human | Nature DQN | shipped teacher, 95 % interval | agent steps "
         "| hours | the paper's DQN (human starts) |",
@@ -54,12 +54,12 @@ def teacher_table(results: Path) -> str:
     return "\n".join(lines)
 
 
-# What held where an older card does not say it, since it was no setting yet.
+# Settings that older cards lack, with the values that held then.
 UNSAID = {"priority_exponent": 0.0, "longest_hold_steps": 1, "normalization": "none"}
 
 
 def recipe_list() -> str:
-    """Return, for each shipped teacher, the command that taught it and where the run changed."""
+    """Return each shipped teacher's training command, with the changes during its run."""
     parts = []
     for name in zoo.names():
         made = zoo.load_all_games(name).card["made"]
@@ -74,7 +74,7 @@ def _changes(made: dict) -> str:
 
 
 def _command(made: dict) -> str:
-    """Return the command for a card's settings: those of `fast`, but for what is named."""
+    """Return the command for a card's settings; it names those that differ from `fast`."""
     method = "pqn" if made["by"] == "pqn" else "dqn"  # "teach" on older cards
     usual, config = asdict(BUDGETS[method]["fast"]), UNSAID | made["config"]
     named = [
@@ -88,7 +88,7 @@ def _command(made: dict) -> str:
 
 
 def name_of_row(row: dict) -> str:
-    """Return the name under which the agent of a results row ships, as `zoo.load` takes it."""
+    """Return the name of the shipped agent of a results row, as `zoo.load` takes it."""
     several = "/" in row["network"]
     return row["network"] if several else f"{row['game']}/{row['network']}"
 
@@ -103,14 +103,14 @@ def _score(row: dict) -> str:
 
 
 def between(text: str, marks: tuple[str, str], content: str) -> str:
-    """Return `text` with what stands between the two `marks` replaced by `content`."""
+    """Return `text` with the part between the two `marks` replaced by `content`."""
     before, rest = text.split(marks[0])
     _, after = rest.split(marks[1])
     return f"{before}{marks[0]}\n{content}\n{marks[1]}{after}"
 
 
 def built_pages(root: Path) -> dict[Path, str]:
-    """Return what README.md and docs/zoo.md say once they are built from results and cards."""
+    """Return the texts of README.md and docs/zoo.md, with tables built from results and cards."""
     results = root / "docs" / "results"
     readme, page = root / "README.md", root / "docs" / "zoo.md"
     return {
@@ -124,7 +124,7 @@ def built_pages(root: Path) -> dict[Path, str]:
 
 
 def build(root: Path = Path(".")) -> None:
-    """Write the pages and the picture of the learning curves."""
+    """Write the pages and the figure of the learning curves."""
     from pdlearn.plots import learning_curves
 
     for page, text in built_pages(root).items():

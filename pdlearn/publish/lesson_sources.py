@@ -1,8 +1,8 @@
-"""From the one hand-written source of a lesson to the cells of its notebook and exercise copy.
+"""Turn the hand-written source of a lesson into the cells of its notebook and its exercise copy.
 
-A source is a script of `# %%` cells, the front matter in its header. What a learner writes stands
-between `### BEGIN SOLUTION` and `### END SOLUTION`: the lesson keeps it, the exercise copy has
-`...` in its place and the solution folded below the next check.
+A source is a script of `# %%` cells with the front matter in its header. Solutions are between
+`### BEGIN SOLUTION` and `### END SOLUTION`. The lesson contains them; the exercise copy has `...`
+instead, and shows the solution folded below the next check.
 """
 
 import ast
@@ -24,9 +24,9 @@ BLANK = "...  # your turn"
 
 
 def read_source(path: Path) -> NotebookNode:
-    """Return a source's cells as they are written, with its front matter in `metadata.pdlearn`.
+    """Return the unchanged cells of a source, with its front matter in `metadata.pdlearn`.
 
-    Raises ValueError for front matter that lacks something, and for an unpaired solution mark.
+    Raises ValueError for incomplete front matter and for an unpaired solution mark.
     """
     notebook = jupytext.read(path, fmt="py:percent")
     front = notebook.metadata.get("pdlearn", {})
@@ -46,7 +46,7 @@ def title_of(notebook: NotebookNode) -> str:
 
 
 def solved(path: Path, sources: list[Path]) -> NotebookNode:
-    """Return the lesson that `path` describes, without outputs; `sources` are all the lessons'."""
+    """Return the lesson of the source `path` without outputs; `sources` are all sources."""
     notebook = read_source(path)
     for cell in notebook.cells:
         cell.source = REGION.sub(lambda m: m[2], cell.source).rstrip()
@@ -54,7 +54,10 @@ def solved(path: Path, sources: list[Path]) -> NotebookNode:
 
 
 def unsolved(path: Path, sources: list[Path]) -> NotebookNode:
-    """Return the exercise copy: solutions taken out, and folded below the checks they are for."""
+    """Return the exercise copy: each solution is folded below the check that follows it.
+
+    Raises ValueError if no check follows a solution.
+    """
     notebook = read_source(path)
     cells, waiting = [], []
     for cell in notebook.cells:
@@ -75,9 +78,9 @@ def unsolved(path: Path, sources: list[Path]) -> NotebookNode:
 
 
 def _blank(region: re.Match) -> str:
-    """Return what stands for a solution: `name = ...` for each name it gives a value to, or `...`.
+    """Return the placeholder of a solution: `name = ...` for each name it assigns, else `...`.
 
-    Inside a function it is always `...`, and the function returns None.
+    Inside a function it is always `...`, so that the function returns None.
     """
     indent, code = region[1], textwrap.dedent(region[2])
     names = [
@@ -92,12 +95,12 @@ def _blank(region: re.Match) -> str:
 
 
 def folded(summary: str, content: str) -> str:
-    """Return Markdown that shows `content` once its summary is clicked on."""
+    """Return Markdown that shows `content` after a click on `summary`."""
     return f"<details><summary>{summary}</summary>\n\n{content}\n\n</details>"
 
 
 def glossary(path: Path) -> dict[str, str]:
-    """Return the first sentence of each entry of the glossary, by the anchor of its heading."""
+    """Return the first sentence of each glossary entry by the anchor of its heading."""
     entries = re.findall(r"^## (.+)\n\n(.+)", path.read_text("utf-8"), re.M)
     return {
         heading.lower().replace(" ", "-"): re.split(r"(?<=[.]) ", text)[0]
@@ -106,7 +109,7 @@ def glossary(path: Path) -> dict[str, str]:
 
 
 def _finish(notebook: NotebookNode, path: Path, sources: list[Path], copy: bool) -> NotebookNode:
-    """Add what every lesson has: its facts at the top, words explained, the way on at the end."""
+    """Add the header, the explanations of glossary links and the link to the next lesson."""
     first, last = notebook.cells[0], notebook.cells[-1]
     first.source += "\n\n" + _facts(notebook.metadata["pdlearn"], path, copy)
     following = [other for other in sources if other.name > path.name][:1]
@@ -161,7 +164,10 @@ def _facts(front: dict, path: Path, copy: bool) -> str:
 
 
 def _explain(text: str, words: dict[str, str], path: Path, prefix: str) -> str:
-    """Give each link to the glossary its word's first sentence as a title, and the right folder."""
+    """Add to each glossary link the folder and, as title, the first sentence of its entry.
+
+    Raises ValueError for a word that is not in the glossary.
+    """
 
     def link(match: re.Match) -> str:
         if match[2] not in words:

@@ -1,9 +1,9 @@
-"""Build the notebooks from their sources; say which are stale.
+"""Build the notebooks from their sources, or list the stale ones.
 
 python -m pdlearn.publish.lessons [NN ...]    # build these lessons, or all
-python -m pdlearn.publish.lessons --check     # only say what is stale
+python -m pdlearn.publish.lessons --check     # only list stale files
 
-A lesson is run again only if its code changed; new prose goes round the outputs that are there.
+A lesson is run again only if its code changed. If only its text changed, the outputs are kept.
 """
 
 import re
@@ -23,12 +23,12 @@ MARKS = ("<!-- lessons: built from notebooks/source -->", "<!-- /lessons -->")
 
 
 def sources_in(notebooks: Path) -> list[Path]:
-    """Return the lessons' sources in the order of the lessons."""
+    """Return the sources in the order of the lessons."""
     return sorted((notebooks / "source").glob("[0-9][0-9]-*.py"))
 
 
 def stale(notebooks: Path) -> list[str]:
-    """Return the built files that are not what their sources say, or have none."""
+    """Return the built files that differ from their sources or have no source."""
     sources = sources_in(notebooks)
     wanted = {}
     for path in sources:
@@ -46,7 +46,7 @@ def stale(notebooks: Path) -> list[str]:
 
 
 def cells_of(notebook: NotebookNode) -> list:
-    """Return all of a notebook but its outputs."""
+    """Return a notebook without its outputs."""
     cells = [(c.cell_type, c.source, c.id, c.metadata) for c in notebook.cells]
     return [*cells, notebook.metadata["pdlearn"]]
 
@@ -80,7 +80,7 @@ def build_lesson(path: Path, sources: list[Path], again: bool = False) -> bool:
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run a notebook in a fresh kernel and keep its outputs and widgets, but nothing of the run."""
+    """Run a notebook in a new kernel; keep outputs and widgets, but no metadata of the run."""
     metadata = dict(notebook.metadata)
     client = NotebookClient(
         notebook,
@@ -95,7 +95,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
 
 
 def with_list(text: str, sources: list[Path]) -> str:
-    """Return the README with the list of lessons between its marks, as the sources say."""
+    """Return the README's text with the list of lessons built from the sources."""
     lines = ["| lesson | you will be able to | minutes |", "| --- | --- | --- |"]
     for path in sources:
         lesson = solved(path, sources)
@@ -119,8 +119,8 @@ def build(
 
     Args:
         lessons: their numbers, as in 05; all if none is given
-        check: only say which built files are stale, and fail if any is
-        again: run them even if their code did not change
+        check: only list stale files, and fail if there are any
+        again: run lessons whose code did not change too
         root: the clone
     """
     notebooks = root / "notebooks"

@@ -1,77 +1,80 @@
-"""What we make of the numbers, by experiment: prose for docs/results.md, written by hand.
+"""Discussions of the results by experiment, written by hand for docs/results.md.
 
-A reading holds no number: those stand in the tables, and would outlive the results here.
+A reading contains no numbers. The numbers are in the tables, and a number in the text would not
+change with the results.
 """
 
 READINGS: dict[str, str] = {
     "figure1": (
-        "Two pictures that differ by little more than a ball can be worlds apart in value, and the "
-        "squared error of MSE is spent on that. Which action is best hangs on differences between "
-        "values that are small beside it. NLL keeps the best action alone, however little it "
-        "leads; KL tells the student how much each action is worth beside the others, and the "
-        "temperature says how small a lead still counts."
+        "Two frames that differ by little more than the position of a ball can have very different "
+        "values, and most of the squared error of MSE comes from such differences. The best action "
+        "depends on differences between the values of actions, which are much smaller. NLL keeps "
+        "only the best action, however small its lead. KL gives the student the relative value of "
+        "all actions, and the temperature sets which leads are large enough to matter."
     ),
     "table1": (
-        "The order is the paper's, and MSE falls much further behind than there. Nearly all of the "
-        "squared error is in how good a state is, which the actions share; what tells actions "
-        "apart is a small rest of it, and learnt last (the lesson on losses measures both). NLL is "
-        "told the best action and not how little it leads, and falls a little short; KL's student "
-        "plays as its teacher does."
+        "The order is that of the paper. MSE is much worse than in the paper. Nearly all of the "
+        "squared error is in the value of the state, which is common to all actions. The "
+        "differences between actions are a small part of the error and are learnt last (the lesson "
+        "on losses measures both). NLL receives the best action but not the size of its lead, and "
+        "its student scores slightly lower. The student of KL plays as well as its teacher."
     ),
     "compression": (
-        "In most games the students play as their teacher does, whatever their size; what a size "
-        "costs is smaller than the intervals of thirty games, and the largest is not the best as a "
-        "rule. Files that were judged afresh over more games before they shipped changed places "
-        "([students.csv](results/students.csv)). Beam Rider and Seaquest cost the most, though not "
-        "more the smaller the student. Q*bert's games end after a few hundred points or after many "
-        "thousands, so thirty of them say least."
+        "In most games students of all sizes play as well as their teacher. The cost of a smaller "
+        "network is smaller than the intervals of thirty episodes, and the largest network is not "
+        "generally the best. The order of the shipped files changed when they were evaluated again "
+        "with more episodes ([students.csv](results/students.csv)). The loss is largest in Beam "
+        "Rider and Seaquest, but there it does not grow as the student shrinks. Episodes of Q*bert "
+        "end after a few hundred points or after many thousands, so its means are the least "
+        "certain."
     ),
     "temperature": (
-        "On these two games every temperature serves, the smallest a little less well: its target "
-        "is nearly NLL's, one action and nothing of the others. At the largest, targets are nearly "
-        "uniform and the differences between them tiny; Adam divides each gradient by its usual "
-        "size, so a student learns from them all the same. What a temperature is worth hangs on "
-        "the rest of the recipe: with half the play and a smaller step size the same student "
-        "swung widely, from temperature to temperature and from seed to seed "
+        "On these two games every temperature works; the lowest is slightly worse. Its target is "
+        "nearly that of NLL, which has one action only. At the highest temperature the targets are "
+        "nearly uniform and their differences very small. Adam divides each gradient by its usual "
+        "size, so the student still learns from them. The effect of the temperature depends on the "
+        "other settings: with half the play and a lower learning rate, the scores of the same "
+        "student varied widely between temperatures and between seeds "
         "([recipes.csv](results/recipes.csv))."
     ),
     "multi3": (
-        "The DQN plays as many agent steps as the students learn from. In so few, Pong's own "
-        "teacher had hardly left random play. Freeway is a matter of luck: this one learnt it, "
-        "but one with the same settings and seed, computed in single precision, never crossed "
-        "the road (it was not kept), nor did one of an earlier recipe, on two games (its row is "
-        "among those left out). So the row shows how much quicker a teacher's values teach than "
-        "rewards do, not where Multi-DQN would end; in the paper it had time to learn, and "
-        "stayed behind all the same. On Q*bert both students stay behind their teacher, where "
-        "the paper's passed theirs; but thirty of its games say little (see the smaller "
-        "students above), and NLL and KL cannot be told apart."
+        "The DQN plays as many agent steps as the students learn from. After so few steps, the "
+        "teacher of Pong was hardly better than random play. The result on Freeway depends on "
+        "chance: this DQN learnt it, but another one with the same settings and seed, computed in "
+        "single precision, did not (its row was not kept), and neither did one with earlier "
+        "settings, on two games (its row is among those left out). The column therefore shows how "
+        "much faster a network learns from a teacher's values than from rewards. It does not show "
+        "the final score of Multi-DQN. In the paper Multi-DQN was trained for long enough and was "
+        "still worse. On Q*bert both students score lower than their teacher, while the paper's "
+        "scored higher. Thirty episodes of Q*bert say little (see the smaller students above), and "
+        "NLL and KL cannot be distinguished."
     ),
     "multi10": (
-        "One network plays most of the games as their teachers do, as far as so few episodes "
-        "tell; on Enduro and Beam Rider it stays behind. Beam Rider's score here is a lucky "
-        "one: the same file scores far less with other seeds, below what this interval allows "
+        "As far as so few episodes show, one network plays most of the games as well as their "
+        "teachers. On Enduro and Beam Rider it is worse. Its score on Beam Rider here is high by "
+        "chance: with other seeds the same file scores far below this interval "
         "([students.csv](results/students.csv)), and we do not know why. The paper's network "
-        "outdid half of its teachers, some by far; ours outdoes none for certain. Its play and "
-        "its updates are a small part of the paper's, and what it costs to hold all games in "
-        "one network cannot be told from what more learning would mend. Breakout is missing, "
-        "for want of a teacher that plays it well."
+        "scored higher than half of its teachers, in some games by far; for ours no such "
+        "difference is certain. Its play and its updates are a small part of the paper's. These "
+        "results cannot separate the cost of one network for all games from the effect of short "
+        "training. Breakout is missing, because no teacher that plays it well is shipped."
     ),
     "states": (
-        "On Pong alone there is nothing to choose: the teacher's states serve at least as well "
-        "as the student's own. A game on which students of the teacher's states fall short "
-        "would say more."
+        "Pong alone shows no advantage: the teacher's states work at least as well as the "
+        "student's. A game in which students of the teacher's states score low would be a better "
+        "test."
     ),
     "mistakes": (
-        "A quarter of wrong values costs nothing on Pong. With half of them wrong the student "
-        "learns nothing whatever, though the right action still leads among its targets; that "
-        "looks more like training that failed, at a step size too large for such targets, than "
-        "like what mistakes cost. A smaller step size would tell, and has not been tried."
+        "A quarter of wrong values has no cost on Pong. With half of the values wrong the student "
+        "learns nothing, although the right action still leads among its targets. This looks like "
+        "failed training, with a learning rate too high for such targets, rather than like the "
+        "cost of the wrong values. A lower learning rate would test this; it has not been tried."
     ),
     "losses": (
-        "Turned round, KL forgives a student who never takes an action that its teacher would, and "
-        "punishes one whom the teacher would not follow; so a student may settle on one of several "
-        "actions early and not hear of the others again. On Pong that costs little. On Freeway the "
-        "student of the reverse agrees with its teacher far less often on games that it has not "
-        "seen, and crosses less often."
+        "Reverse KL does not penalise a student that never takes some action of its teacher, and "
+        "penalises a student that takes an action that the teacher would not take. A student may "
+        "therefore choose one of several actions early and get no signal about the others. On Pong "
+        "the cost is small. On Freeway the student of reverse KL agrees with its teacher much less "
+        "often in unseen games, and crosses the road less often."
     ),
 }

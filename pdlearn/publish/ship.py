@@ -1,9 +1,9 @@
-"""Put a trained agent into the package: rounded to float16, scored as it ships, its results kept.
+"""Add a trained agent to the package: convert it to float16, evaluate that file, keep the results.
 
 python -m pdlearn.publish.ship runs/train-pong-0/best.safetensors --commit HASH
 python -m pdlearn.publish.ship --rescore all
 
-The second scores again every shipped agent that was scored by another protocol. It can be stopped
+The second command evaluates all shipped agents whose score has another protocol. It can be stopped
 and started again.
 """
 
@@ -23,18 +23,18 @@ from pdlearn.rows import read_rows, write_rows
 
 CURVE = ("agent_steps", "updates", "score", "evaluation", "seconds")
 
-# Of a teacher, and of other networks: every start four times, or twice.
+# A teacher plays each start four times, other networks twice.
 TEACHER_EPISODES, OTHER_EPISODES = 120, 60
 
 
 def ship(
     file: Path, commit: str, *, episodes: int | None = None, seed: int = 1, root: Path = Path(".")
 ) -> None:
-    """Copy the agent in `file` to the zoo as float16, evaluate that copy, write card and results.
+    """Copy the agent in `file` to the zoo as float16, evaluate the copy, write card and results.
 
-    A network for several games is evaluated on each. The `metrics.csv` beside a teacher's file
-    becomes its learning curve. The games of `seed` must have chosen nothing; evaluations while
-    training take other seeds.
+    A network for several games is evaluated on each of them. The `metrics.csv` in the folder of a
+    teacher's file becomes its learning curve. `seed` must not have been used to select the agent;
+    evaluations during training use other seeds.
     """
     agent = load_whole(file)
     name = zoo.name_of(agent)
@@ -51,8 +51,8 @@ def ship(
 def score(name: str, episodes: int | None = None, seed: int = 1, root: Path = Path(".")) -> None:
     """Evaluate a shipped agent in each game without a score by `PROTOCOL`; write card and results.
 
-    Of the agent's file nothing but the card's score changes. It is written last, so that a game
-    whose score is on the card is done.
+    Only the score on the card changes in the agent's file. It is written last, so that a game with
+    a score on the card has all its results.
     """
     agent = load_whole(zoo.path(name))
     teaches = agent.card["size"] == "teacher"
@@ -75,7 +75,7 @@ def score(name: str, episodes: int | None = None, seed: int = 1, root: Path = Pa
 
 
 def unscored(agent: Agent) -> list[str]:
-    """Return the games in which the agent's card has no score by `PROTOCOL`."""
+    """Return the games for which the agent's card has no score by `PROTOCOL`."""
     scores = agent.card.get("score", {})
     each = scores if "games" in agent.card else {agent.game: scores}
     return [
@@ -86,7 +86,7 @@ def unscored(agent: Agent) -> list[str]:
 
 
 def episode_rows(name: str, result: Evaluation) -> list[dict]:
-    """Return a row an episode of a shipped agent's evaluation."""
+    """Return one row per episode of a shipped agent's evaluation."""
     episodes = zip(result.starts, result.emulator_seeds, result.scores, result.lengths, strict=True)
     return [
         {
@@ -99,7 +99,7 @@ def episode_rows(name: str, result: Evaluation) -> list[dict]:
 
 
 def row_of(agent: Agent) -> dict:
-    """Return the results row of a shipped agent of one game, all of it from its card."""
+    """Return the results row of a shipped agent of one game, from its card alone."""
     size = agent.card["size"]
     made, score = agent.card["made"], agent.card["score"]
     config = made["config"]
@@ -127,14 +127,14 @@ def row_of(agent: Agent) -> dict:
 
 
 def _protocol(score: dict) -> str:
-    """Return the protocol of a score; cards from before it had a version name it otherwise."""
+    """Return the protocol of a score; older cards describe the unversioned protocol differently."""
     if score["protocol"].startswith(PROTOCOL):
         return score["protocol"]
     return f"no-op starts, epsilon {score['epsilon']}, 108000-frame cap, raw score"
 
 
 def thinned(metrics: list[dict], period_steps: int = 10_000) -> list[dict]:
-    """Return a learning curve: every evaluation, and a row every `period_steps`."""
+    """Return the rows of a learning curve: all evaluations, and one row every `period_steps`."""
     kept, due = [], 0
     for row in metrics:
         steps = int(row["agent_steps"])
@@ -145,7 +145,7 @@ def thinned(metrics: list[dict], period_steps: int = 10_000) -> list[dict]:
 
 
 def _enter(path: Path, row: dict) -> None:
-    """Replace the row of this game and network in the CSV, or add it."""
+    """Write the row to the CSV file; replace the row of the same game and network."""
     others = [
         r for r in read_rows(path) if (r["game"], r["network"]) != (row["game"], row["network"])
     ]
@@ -153,7 +153,7 @@ def _enter(path: Path, row: dict) -> None:
 
 
 def _enter_episodes(path: Path, rows: list[dict]) -> None:
-    """Replace the rows of this agent and game in the CSV, or add them."""
+    """Write the rows to the CSV file; replace those of the same agent and game."""
     mine = (rows[0]["agent"], rows[0]["game"])
     others = [row for row in read_rows(path) if (row["agent"], row["game"]) != mine]
     write_rows(path, sorted([*others, *rows], key=lambda row: (row["game"], row["agent"])))
@@ -168,14 +168,14 @@ def main(
     seed: int = 1,
     root: Path = Path("."),
 ) -> None:
-    """Ship the agent in a file, or score shipped agents again.
+    """Ship the agent in a file, or evaluate shipped agents again.
 
     Args:
         file: the agent to ship
-        commit: of the code that trained it
-        rescore: names of shipped agents, or all: score those whose card has another protocol
-        episodes: in each game (default: 120 of a teacher, 60 of other networks)
-        seed: of the evaluation; it must have chosen nothing
+        commit: the commit of the code that trained it
+        rescore: names of shipped agents, or all; those with another protocol are evaluated
+        episodes: episodes in each game (default: 120 for a teacher, 60 for other networks)
+        seed: the seed of the evaluation; it must not have been used to select the agent
         root: the folder of README.md and docs
     """
     if (file is None) == (not rescore) or (file is None) != (commit is None):

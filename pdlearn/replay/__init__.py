@@ -1,1 +1,1 @@
-"""What is kept of play: the replay memory, drawn evenly or by priority, compressed, in a file."""
+"""Stored play: uniform, prioritised and compressed replay memories, and recordings in files."""

@@ -1,9 +1,9 @@
-"""A replay memory that deflates what it keeps: ten games' hours in the RAM of one machine.
+"""A replay memory compressed with deflate, so that hours of ten games fit in one machine's RAM.
 
-Every state is deflated by itself, as the stack of frames that the player saw: a stack's four frames
-are so alike that three of them cost little room, and a sample is one stack to inflate, whose
-frames need not be found in several places. What is sampled is the same, bit for bit, as from a
-`Memory`, some ten times smaller and slower.
+Each state is compressed by itself, as its whole stack of frames. The four frames are so alike that
+three of them cost little space, and a sample needs one short piece to decompress instead of frames
+from several blocks. Samples equal those of a `Memory` bit for bit; the memory is about ten times
+smaller and slower. docs/results/bench.csv has measurements.
 """
 
 import math
@@ -21,9 +21,9 @@ RAW = -zlib.MAX_WBITS  # deflate without header and checksum
 
 
 class CompressedMemory(Memory):
-    """A `Memory` of pixels that keeps them deflated, in the machine's RAM whatever its `device`.
+    """A `Memory` of compressed pixels; they lie in RAM also if `device` is a GPU.
 
-    Raises ValueError for vectors.
+    Raises ValueError for vector observations.
     """
 
     def _make_room(self, rows: int) -> None:
@@ -74,9 +74,10 @@ def compress(memory: Memory) -> CompressedMemory:
 def too_large(
     agent_steps: int, observation_shape: tuple[int, ...], device: torch.device | str
 ) -> bool:
-    """Return whether the frames of so many agent steps would take over half of the RAM.
+    """Return whether the frames of `agent_steps` steps would take more than half of the memory.
 
-    The RAM is the machine's, or a GPU's if they would lie there. Vectors are never too large.
+    The memory is the GPU's if `device` is one, else the machine's RAM. Vectors never count as too
+    large.
     """
     device = torch.device(device)
     if device.type == "cuda":

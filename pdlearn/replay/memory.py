@@ -1,8 +1,10 @@
-"""The replay memory: a ring of single frames on the device that learns.
+"""The replay memory: a ring buffer of single frames on the learner's device.
 
-Convention: a slot is one vector step of E copies; a frame is stored once (7,056 bytes for pixels)
-and stacks are rebuilt when sampled. Stored is the *discount* (0 or gamma), never a done flag:
-games over and lost lives give 0, a time limit keeps gamma.
+A slot is one vector step of E copies. A frame is stored once (7,056 bytes for pixels); a stack is
+rebuilt by one `index_select` when it is sampled, and a row of zeros replaces the frames before an
+episode's first. The memory stores the *discount*, never a done flag: 0 at the game's end and at a
+lost life, gamma at a time limit. An episode's last observation is stored, because a time limit
+bootstraps from it. It is never sampled as the start of a transition.
 """
 
 from typing import NamedTuple
@@ -22,12 +24,12 @@ class Transitions(NamedTuple):
     reward_t: Tensor  # float32 [B], discounted sum of n rewards
     discount_t: Tensor  # float32 [B], gamma^n, or 0 after an end
     observation_t: Tensor  # [B, ...]
-
-    weight = None  # float32 [B], of each transition's loss, where they do not all count alike
+    row: Tensor | None = None  # int64 [B], of t-1 in a prioritised memory
+    weight: Tensor | None = None  # float32 [B], importance weights, at most 1; None: all are 1
 
 
 class States(NamedTuple):
-    """A minibatch for distillation: what the teacher saw and what it thought of it."""
+    """A minibatch for distillation: observations and the teacher's values for them."""
 
     observation: Tensor  # [B, ...]
     teacher_q: Tensor  # float32 [B, A]
@@ -37,8 +39,9 @@ class Memory:
     """Hold the newest `capacity_steps` agent steps of `num_envs` copies of one game.
 
     `observation_shape` `(S, H, W)` stores one uint8 frame a step and rebuilds stacks of S;
-    `(D,)` stores the float32 vector. `num_actions` makes room for the teacher's values. The memory
-    takes `capacity_steps` x 7,056 bytes for pixels, claimed as it fills on a CPU.
+    `(D,)` stores the float32 vector. With `num_actions` above 0 it also stores the teacher's
+    values. Pixels take `capacity_steps` x 7,056 bytes, which a CPU allocates as the memory fills.
+    Raises ValueError for a memory of no more slots than a stack has frames.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Memory:
     def _make_room(self, rows: int) -> None:
         frame_size = int(np.prod(self.observation_shape)) // self.stack
         dtype = torch.uint8 if self.pixels else torch.float32
-        # One row more than there are frames: all zero, it pads the stacks of first observations.
+        # One extra row of zeros pads the stacks of an episode's first observations.
         self.frames = torch.empty(rows + 1, frame_size, dtype=dtype, device=self.device)
         self.frames[rows] = 0
 
@@ -83,7 +86,7 @@ class Memory:
         return min(self.added_slots, self.slots) * self.num_envs
 
     def add(self, step: Step, reward: np.ndarray, discount: np.ndarray) -> None:
-        """Store a vector step with the `reward` and `discount` `[E]` to learn from."""
+        """Store a vector step with the `reward` and `discount` `[E]` that the learner uses."""
         start = self.added_slots % self.slots * self.num_envs
         rows = slice(start, start + self.num_envs)
         start = (self.added_slots - 1) % self.slots * self.num_envs
@@ -95,14 +98,14 @@ class Memory:
         self.reward[rows] = reward
         self.discount[rows] = discount
         self.last[rows] = last.bool()
-        # Steps since the episode began, as far as a stack can look back.
+        # Steps since the episode began, at most the length of a stack.
         self.age[rows] = torch.where(first.bool(), 0, (self.age[before] + 1).clamp(max=self.stack))
         if self.teacher_q.shape[1]:
             self.teacher_q[rows] = step.q
         self.added_slots += 1
 
     def write(self, slot: int, observation: Tensor) -> None:
-        """Store what all copies showed, `[E, ...]`, at ring position `slot`."""
+        """Store the observations of all copies, `[E, ...]`, at ring position `slot`."""
         start = slot * self.num_envs
         newest = observation[:, -1] if self.pixels else observation
         self.frames[start : start + self.num_envs] = newest.reshape(self.num_envs, -1)
@@ -118,10 +121,11 @@ class Memory:
         return self.frames.index_select(0, rows.flatten()).view(-1, *self.observation_shape)
 
     def _draw(self, minibatch: int, ahead: int, generator: torch.Generator):
-        """Draw positions uniformly among steps with a whole stack behind and `ahead` slots before.
+        """Draw ring positions `slot`, `env` int64 `[B]`, uniformly over steps.
 
-        Episodes' last observations are no steps: where the first draw hits one, a second is taken,
-        and should that hit one too, the step before it, for which one slot more stays behind.
+        A step needs a whole stack of older slots and `ahead` newer ones. An episode's last
+        observation is not a step. Where the first draw hits one, a second draw replaces it; where
+        the second hits one too, the step before it is taken.
         """
         held = min(self.added_slots, self.slots)
         behind = self.stack if self.added_slots > self.slots else 0
@@ -141,7 +145,10 @@ class Memory:
     def sample_transitions(
         self, minibatch: int, n_step: int, generator: torch.Generator
     ) -> Transitions:
-        """Draw `minibatch` n-step transitions; none crosses the edge of an episode."""
+        """Draw `minibatch` n-step transitions; none crosses the end of an episode.
+
+        Raises ValueError if the memory holds too few slots.
+        """
         return self.transitions(*self._draw(minibatch, n_step, generator), n_step)
 
     def transitions(self, slot: Tensor, env: Tensor, n_step: int) -> Transitions:
@@ -163,6 +170,6 @@ class Memory:
         )  # fmt: skip
 
     def sample_states(self, minibatch: int, generator: torch.Generator) -> States:
-        """Draw `minibatch` states with the teacher's values."""
+        """Draw `minibatch` states with the teacher's values; ValueError if it holds too few."""
         slot, env = self._draw(minibatch, 0, generator)
         return States(self.observation(slot, env), self.teacher_q[slot * self.num_envs + env])

@@ -1,8 +1,9 @@
-"""Prioritised replay (Schaul et al. 2016): what surprised the learner is drawn more often.
+"""Prioritised replay (Schaul et al. 2016): transitions are sampled in proportion to priority.
 
-Convention: a row's priority is |TD error| to the power of `exponent`, and 0 where nothing may be
-drawn: an episode's last observation, steps whose n rewards are not all in yet, and those next to
-be overwritten. A new step has the highest priority there was, so that each is soon learnt once.
+A row's priority is |TD error| to the power of `exponent`. It is 0 for rows that must not be
+sampled: an episode's last observation, steps whose n rewards are not all stored yet, and steps
+that are overwritten next. A new step gets the highest priority so far, so that each transition is
+soon sampled at least once.
 """
 
 import numpy as np
@@ -12,22 +13,15 @@ from torch import Tensor
 from pdlearn.replay.memory import Memory, Transitions
 from pdlearn.rollout import Step
 
-IMPORTANCE_EXPONENT = 0.5  # 1 would undo the preference in the mean gradient, 0 leave it as it is
-SMALLEST_ERROR = 1e-6  # nothing is forgotten for good
-
-
-class PrioritizedTransitions(Transitions):
-    """A minibatch and where in memory it is, `row` int64 `[B]` of t-1; a `weight` is at most 1."""
-
-    row: Tensor
-    weight: Tensor
+IMPORTANCE_EXPONENT = 0.5  # 1 corrects the bias of the mean gradient fully, 0 not at all
+SMALLEST_ERROR = 1e-6  # added to |TD error|, so that no priority becomes 0
 
 
 class PrioritizedMemory(Memory):
-    """A `Memory` of n-step transitions, drawn in proportion to their priorities.
+    """A `Memory` of n-step transitions, sampled in proportion to their priorities.
 
-    The weight is (lowest priority of the minibatch / the row's priority) to the power of
-    `IMPORTANCE_EXPONENT`. Tell the memory the TD errors of what was learnt with `set_errors`.
+    A transition's weight is (lowest priority of the minibatch / its priority) to the power of
+    `IMPORTANCE_EXPONENT`. Pass the TD errors of each minibatch to `set_errors`.
     """
 
     def __init__(
@@ -48,7 +42,7 @@ class PrioritizedMemory(Memory):
         self.highest = torch.ones((), dtype=torch.float64, device=self.device)
 
     def add(self, step: Step, reward: np.ndarray, discount: np.ndarray) -> None:
-        """Store a vector step; the one `n_step` before it may be drawn from now on."""
+        """Store a vector step; the step `n_step` before it can be sampled from now on."""
         newest = self.added_slots
         super().add(step, reward, discount)
         self.priority[self._rows(newest)] = 0
@@ -58,7 +52,7 @@ class PrioritizedMemory(Memory):
             self.priority[whole] = torch.where(self.last[whole], 0.0, self.highest)
 
     def _rows(self, added: int) -> slice:
-        """Return the rows of the vector step that was, or will be, the `added`-th."""
+        """Return the rows of vector step number `added`, past or future."""
         start = added % self.slots * self.num_envs
         return slice(start, start + self.num_envs)
 
@@ -78,18 +72,21 @@ class PrioritizedMemory(Memory):
 
     def sample_transitions(
         self, minibatch: int, n_step: int, generator: torch.Generator
-    ) -> PrioritizedTransitions:
-        """Draw `minibatch` n-step transitions; none crosses the edge of an episode."""
+    ) -> Transitions:
+        """Draw `minibatch` n-step transitions with their rows and weights.
+
+        None crosses the end of an episode. Raises ValueError if `n_step` is larger than the
+        memory's, or if the memory holds too few slots.
+        """
         slot, env = self._draw(minibatch, n_step, generator)
         row = slot * self.num_envs + env
         priority = self.priority[row]
         weight = (priority.min() / priority) ** IMPORTANCE_EXPONENT
-        batch = PrioritizedTransitions(*self.transitions(slot, env, n_step))
-        batch.row, batch.weight = row, weight.float()
-        return batch
+        batch = self.transitions(slot, env, n_step)
+        return batch._replace(row=row, weight=weight.float())
 
     def set_errors(self, row: Tensor, error: Tensor) -> None:
-        """Give the rows `row` `[B]` of a minibatch the priorities of their TD errors `[B]`."""
+        """Set the priorities of rows `row` int64 `[B]` from their TD errors `error` `[B]`."""
         priority = (error.double().abs() + SMALLEST_ERROR) ** self.exponent
         self.priority[row] = priority
         self.highest = torch.maximum(self.highest, priority.max())
