@@ -73,10 +73,15 @@ def game_by_name(name: str) -> Game:
     )
 
 
+def share_of_way(score: float, start: float, end: float) -> float:
+    """Return how far `score` has come from the score `start` to the score `end`: 0 to 1."""
+    return (score - start) / (end - start)
+
+
 def normalise(game: str, score: float) -> float:
     """Return the human-normalised score in percent: 0 is random play, 100 the human tester."""
     facts = game_by_name(game)
-    return 100.0 * (score - facts.random) / (facts.human - facts.random)
+    return 100.0 * share_of_way(score, facts.random, facts.human)
 
 
 def joint_score(scores: dict[str, float]) -> float:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdlearn.games import game_by_name
+from pdlearn.games import game_by_name, share_of_way
 
 LEAST_SECONDS = 30.0  # a shorter slice would only fill its memory
 
@@ -36,7 +36,7 @@ class Standing:
         facts = game_by_name(self.game)
         if math.isinf(self.best_evaluation):
             return 0.0
-        return 100 * (self.best_evaluation - facts.random) / (facts.dqn - facts.random)
+        return 100 * share_of_way(self.best_evaluation, facts.random, facts.dqn)
 
 
 def standing(game: str, folder: Path) -> Standing:

@@ -1,8 +1,9 @@
-"""The one door to environments: vectors of a game's copies, by plain name.
+"""Vectors of copies of a game, made by its plain name. All of pdlearn makes environments here.
 
-Convention: everything is raw. Rewards are the game's own, a lost life is reported but ends
-nothing, and `autoreset` follows Gymnasium's NEXT_STEP rule: the step after an episode's end ignores
-its action and returns the first observation of the next episode. `rollout.steps` tells them apart.
+Convention: environments stay raw. Rewards are the game's own, and a lost life is reported but does
+not end the episode. Autoreset follows Gymnasium's NEXT_STEP rule: the step after an episode's end
+ignores its action and returns the first observation of the next episode. `rollout.steps` marks
+these steps.
 """
 
 import itertools
@@ -19,10 +20,12 @@ from pdlearn.games import GAMES, game_by_name, nearest
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
 
-MAX_EPISODE_FRAMES = 108_000  # 30 minutes at 60 frames a second (paper, section 4)
+FRAMES_PER_SECOND = 60
 FRAMES_PER_STEP = 4
+STEPS_PER_SECOND = FRAMES_PER_SECOND / FRAMES_PER_STEP
+MAX_EPISODE_FRAMES = 30 * 60 * FRAMES_PER_SECOND  # 30 minutes (paper, section 4)
 
-# What a network was trained to see; part of every checkpoint's card.
+# How observations are made; part of every checkpoint's card.
 PREPROCESSING = {
     "height": 84,
     "width": 84,
@@ -36,12 +39,12 @@ PREPROCESSING = {
     "sticky_action_probability": 0.0,
 }
 
-# Seeds for one purpose are never drawn for another: the purpose is the seed's residue modulo 4.
+# An emulator seed's residue modulo 4 is its purpose, so an evaluation shares no seed with training.
 PURPOSES = ("train", "collect", "evaluate", "show")
 
 
 class Outcome(NamedTuple):
-    """What one vector step returned; every array has the leading axis `[E]` of the copies."""
+    """The result of one vector step; the leading axis `[E]` of every array is the copies."""
 
     observation: np.ndarray  # uint8 [E, 4, 84, 84], or float32 [E, D]
     reward: np.ndarray  # float32 [E], raw
@@ -51,7 +54,7 @@ class Outcome(NamedTuple):
 
 
 def env_seeds(seed: int, purpose: str, num_envs: int) -> np.ndarray:
-    """Return `[num_envs]` emulator seeds that no other purpose can draw."""
+    """Return `[num_envs]` emulator seeds that belong to `purpose` alone."""
     index = PURPOSES.index(purpose)
     words = np.random.SeedSequence([seed, index]).generate_state(num_envs)
     return (words.astype(np.int64) % (2**29)) * len(PURPOSES) + index
@@ -61,11 +64,11 @@ def env_seeds(seed: int, purpose: str, num_envs: int) -> np.ndarray:
 def no_op_seeds() -> np.ndarray:
     """Return emulator seeds int64 `[30]`, read-only: seed n makes an Atari game wait n frames.
 
-    ale-py draws how many frames an episode waits, 0 to `noop_max` - 1, by C++'s
-    `uniform_int_distribution` from a Mersenne twister with the emulator seed; the seed has no other
-    effect on a game. Of the twister's first word x, GNU's library (and Microsoft's) makes
-    30 * x / 2**32, LLVM's the last five bits of x. The seeds, all of purpose "evaluate", are the
-    first for which the two agree.
+    ale-py draws the number of frames that an episode waits, 0 to `noop_max` - 1, with C++'s
+    `uniform_int_distribution` from a Mersenne twister that the emulator seed initialises. The seed
+    has no other effect on a game. From the twister's first word x, GNU's library (and Microsoft's)
+    computes 30 * x / 2**32, LLVM's takes the last five bits of x. These seeds, all of purpose
+    "evaluate", are the first for which the two agree.
     """
     num_counts = PREPROCESSING["noop_max"]
     seeds: dict[int, int] = {}
@@ -102,11 +105,11 @@ class Environment:
         raise NotImplementedError
 
     def send(self, action: np.ndarray) -> None:
-        """Begin one step with `action` int64 `[E]`; the emulators work while the caller does."""
+        """Begin one step with `action` int64 `[E]`; it runs on other threads."""
         raise NotImplementedError
 
     def recv(self) -> Outcome:
-        """Wait for the step begun by `send` and return its outcome."""
+        """Wait for the step that `send` began; return its outcome."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -114,7 +117,7 @@ class Environment:
 
 
 class AtariEnvironment(Environment):
-    """Nature DQN's preprocessing on ale-py's threads (Mnih et al. 2015, methods)."""
+    """Atari games with Nature DQN's preprocessing, on ale-py's threads (Mnih et al. 2015)."""
 
     def __init__(
         self, name: str, num_envs: int, num_threads: int, screen: bool, frames_per_step: int
@@ -146,7 +149,7 @@ class AtariEnvironment(Environment):
 
     def recv(self) -> Outcome:
         observation, reward, terminated, truncated, info = self._env.recv()
-        # ale-py hands out its own buffers and fills them again a few steps later.
+        # Copies: ale-py returns its own buffers, which it overwrites a few steps later.
         return Outcome(
             observation.copy(),
             reward.astype(np.float32),
@@ -160,7 +163,7 @@ class AtariEnvironment(Environment):
 
 
 class GymnasiumEnvironment(Environment):
-    """Any Gymnasium environment with discrete actions, its copies stepped one after another."""
+    """A Gymnasium environment with discrete actions; its copies are stepped one after another."""
 
     def __init__(self, name: str, num_envs: int):
         self.name = name
@@ -205,7 +208,7 @@ class GymnasiumEnvironment(Environment):
 
 
 def is_atari(name: str) -> bool:
-    """Return whether `name` is a plain name, of an Atari game, and no Gymnasium id."""
+    """Return whether `name` is an Atari game's plain name rather than a Gymnasium id."""
     return name in GAMES or ("/" not in name and "-v" not in name)
 
 
@@ -219,10 +222,10 @@ def make(
 ) -> Environment:
     """Return `num_envs` copies of a game: one of the ten by plain name, or a Gymnasium id.
 
-    `num_threads` 0 lets the emulator choose. `screen=True` shows the whole picture, uint8
-    `[E, 1, 210, 160, 3]`, instead of what a network sees: the same seed and actions give the same
-    game. `frames_per_step` 1 steps an Atari game frame by frame; see `console`. Raises ValueError
-    for a name that is neither, with the nearest right one.
+    `num_threads` 0 lets the emulator choose. With `screen=True` observations are the game's own
+    pictures, uint8 `[E, 1, 210, 160, 3]`; the same seed and actions lead to the same game either
+    way. `frames_per_step` 1 steps an Atari game frame by frame; see `console`. Raises ValueError
+    for an unknown name and suggests the nearest known one.
     """
     if is_atari(name):
         return AtariEnvironment(name, num_envs, num_threads, screen, frames_per_step)

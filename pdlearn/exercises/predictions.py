@@ -1,4 +1,4 @@
-"""Guesses made before running: there is no wrong one, but there is a surprise to look at."""
+"""Checker of predictions: a number guessed before running, beside the measured one."""
 
 from pdlearn.exercises.verdicts import Verdict, is_blank
 
