@@ -1,8 +1,8 @@
-"""The ten games of the paper: their names, actions and reference scores.
+"""The ten games of the paper: names, actions, reference scores, and scores relative to them.
 
-Scores come from tables that other papers print; nothing here was measured by us. The no-op columns
-are Nature DQN's (Mnih et al. 2015); the human-start columns are those that policy distillation
-compares with (Nair et al. 2015). The two protocols give different numbers for the same agent.
+All scores come from published tables. Those from no-op starts are from Mnih et al. 2015; those from
+human starts are the DQN scores that policy distillation divides by (Nair et al. 2015). The two
+protocols give different numbers for the same agent.
 """
 
 from dataclasses import dataclass
@@ -60,12 +60,12 @@ GAMES = {
 
 
 def nearest(name: str, names) -> str:
-    """Return the one of `names` spelled most like `name`."""
+    """Return the entry of `names` whose spelling is most similar to `name`."""
     return get_close_matches(name, list(names), n=1, cutoff=0.0)[0]
 
 
 def game_by_name(name: str) -> Game:
-    """Return the game called `name`; raise ValueError with the nearest right name otherwise."""
+    """Return the game called `name`; raise ValueError with the most similar name otherwise."""
     if name in GAMES:
         return GAMES[name]
     raise ValueError(
@@ -73,22 +73,25 @@ def game_by_name(name: str) -> Game:
     )
 
 
-def share_of_way(score: float, start: float, end: float) -> float:
-    """Return how far `score` has come from the score `start` to the score `end`: 0 to 1."""
-    return (score - start) / (end - start)
+def percent_of_range(score: float, lowest: float, highest: float) -> float:
+    """Return `score` on the linear scale on which `lowest` is 0 and `highest` is 100."""
+    return 100.0 * (score - lowest) / (highest - lowest)
 
 
 def normalise(game: str, score: float) -> float:
-    """Return the human-normalised score in percent: 0 is random play, 100 the human tester."""
+    """Return the human-normalised score in percent: random play is 0, the human tester 100.
+
+    Raises ValueError for a game that is not among the ten. Source: Mnih et al. 2015.
+    """
     facts = game_by_name(game)
-    return 100.0 * share_of_way(score, facts.random, facts.human)
+    return percent_of_range(score, facts.random, facts.human)
 
 
 def joint_score(scores: dict[str, float]) -> float:
-    """Return one number for the scores of a network's games: of one game, its raw score.
+    """Return one number for a network's mean scores by game, to compare checkpoints by.
 
-    Of several it is the mean over games of the human-normalised score in percent; a game that is
-    not among the ten counts as it is.
+    For one game it is the raw score. For several it is the mean of the human-normalised scores in
+    percent; the raw score stands in for a game that is not among the ten.
     """
     if len(scores) == 1:
         return next(iter(scores.values()))

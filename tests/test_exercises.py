@@ -68,7 +68,7 @@ CHECKERS = [
     (exercises.check_given_away, c.given_away, c.GIVEN_AWAY_MISTAKES),
     (exercises.check_turns, h.turns, h.TURNS_MISTAKES),
     (exercises.check_outputs, h.outputs, h.OUTPUTS_MISTAKES),
-    (exercises.check_share, games.share_of_way, c.SHARE_MISTAKES),
+    (exercises.check_share, c.share, c.SHARE_MISTAKES),
     (exercises.check_difference, c.difference, c.DIFFERENCE_MISTAKES),
 ]
 each_checker = pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""Training many teachers in slices of time, the one furthest below its goal first.
+"""Train many teachers in time slices.
 
-Each slice is a process of its own, `pdlearn train GAME --resume ...`, so that slices can run side
-by side and stopping them is stopping a single run: each saves itself. A game's goal is Nature DQN's
-score. Every game gets its slice before any gets the next one, lest a game that will not learn take
-all the time there is.
+Each slice is a process of its own, `pdlearn train GAME --resume ...`: slices can run in parallel,
+and stopping, saving and resuming work as for a single run. A game's goal is Nature DQN's score.
+All games get equally many slices, so that a game that does not learn cannot take all the time.
+Among games with equally many, the one furthest below its goal comes first.
 """
 
 import csv
@@ -16,14 +16,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdlearn.games import game_by_name, share_of_way
+from pdlearn.games import game_by_name, percent_of_range
 
-LEAST_SECONDS = 30.0  # a shorter slice would only fill its memory
+LEAST_SECONDS = 30.0  # a shorter slice would only fill the replay memory
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a game's run has come."""
+    """The progress of one game's run."""
 
     game: str
     agent_steps: int = 0
@@ -32,15 +32,15 @@ class Standing:
 
     @property
     def way(self) -> float:
-        """Percent of the way from random play (0) to the goal (100); 0 before any evaluation."""
+        """The best evaluation in percent: random play is 0, the goal 100; 0 before the first."""
         facts = game_by_name(self.game)
         if math.isinf(self.best_evaluation):
             return 0.0
-        return 100 * share_of_way(self.best_evaluation, facts.random, facts.dqn)
+        return percent_of_range(self.best_evaluation, facts.random, facts.dqn)
 
 
 def standing(game: str, folder: Path) -> Standing:
-    """Return how far the run in `folder` has come, by its `metrics.csv` and `config.json`."""
+    """Return the progress of the run in `folder`, read from its `metrics.csv` and `config.json`."""
     metrics = folder / "metrics.csv"
     if not metrics.exists() or not (folder / "state.safetensors").exists():
         return Standing(game)
@@ -55,9 +55,9 @@ def standing(game: str, folder: Path) -> Standing:
 
 
 def next_game(standings: Sequence[Standing], slices: dict[str, int]) -> str | None:
-    """Return the game to train next; None if all are finished.
+    """Return the unfinished game to train next; None if all are finished.
 
-    Fewest `slices` so far first, and among those the one furthest below its goal.
+    It is the game with the fewest `slices` so far; among equals, the one furthest below its goal.
     """
     waiting = [s for s in standings if not s.finished]
     return min(waiting, key=lambda s: (slices[s.game], s.way)).game if waiting else None
@@ -73,9 +73,9 @@ def train_in_slices(
 ) -> Iterator[Standing]:
     """Train the games that `folders` names, `jobs` at a time; yield a standing after each slice.
 
-    `arguments` are those of `pdlearn train` for a game that has not begun; the others are resumed.
-    A slice's output is kept in its folder's `log.txt`. Closing the iterator stops what runs, and
-    waits until it has saved itself. Raises ValueError if a slice fails.
+    A game without a saved state starts with `arguments` of `pdlearn train`; the others resume.
+    A slice's output goes to `log.txt` in its folder. Closing the iterator stops the running slices
+    and waits until they have saved. Raises ValueError if a slice fails.
     """
     ends = time.monotonic() + 60 * minutes
     slices = dict.fromkeys(folders, 0)
@@ -111,7 +111,7 @@ def _start(game: str, folder: Path, arguments: Sequence[str], minutes: float) ->
     command = [sys.executable, "-m", "pdlearn.cli", "train", game, "--minutes", str(minutes)]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "a") as log:
-        # A session of its own: Ctrl-C stops the parent, which stops each slice once.
+        # In a session of its own, a slice gets Ctrl-C only once: from the parent.
         return subprocess.Popen(
             [*command, *where], stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
-from pdlearn.games import share_of_way
+from pdlearn.games import percent_of_range
 
 
 def given_away(output: Tensor, teacher_q: Tensor) -> Tensor:
@@ -60,6 +60,11 @@ def check_given_away(function: Callable) -> Verdict:
     )
 
 
+def share(score: float, random: float, teacher: float) -> float:
+    """Return the score on the scale on which random play is 0 and the teacher 1."""
+    return percent_of_range(score, random, teacher) / 100
+
+
 SHARE_MISTAKES = [
     Mistake(
         lambda s, r, t: s / t,
@@ -73,7 +78,7 @@ SHARE_MISTAKES = [
     Mistake(lambda s, r, t: s / (t - r), "Subtract the random score from the agent's score too."),
     Mistake(lambda s, r, t: (t - s) / (t - r), "This is the share that is still missing."),
     Mistake(
-        lambda s, r, t: 100 * share_of_way(s, r, t),
+        lambda s, r, t: percent_of_range(s, r, t),
         "This is in percent; return a share, 1 for the teacher.",
     ),
     Mistake(
@@ -84,11 +89,11 @@ SHARE_MISTAKES = [
 
 
 def check_share(function: Callable) -> Verdict:
-    """Check a function of `(score, random, teacher)`, mean scores; see `games.share_of_way`."""
+    """Check a function of `(score, random, teacher)`, mean scores; see `share`."""
     cases = [(0.0, -20.7, 18.6), (302.0, 148.0, 1450.0), (-21.0, -20.7, 18.6), (26.0, 0.5, 25.8)]
     return compare(
         function,
-        share_of_way,
+        share,
         cases,
         SHARE_MISTAKES,
         "Random play is at 0 and the teacher at 1, in any game.",
@@ -98,7 +103,7 @@ def check_share(function: Callable) -> Verdict:
 def difference(a: tuple, b: tuple) -> tuple[float, float]:
     """Return the 95 % interval of `a`'s mean minus `b`'s, each given as (mean, low, high).
 
-    Both were judged on games of their own, so that their errors add as squares.
+    The two were evaluated on different games, so their errors are independent and add as squares.
     """
     return _around(a, b, hypot(a[2] - a[1], b[2] - b[1]) / 2)
 

@@ -52,7 +52,7 @@ UPDATE_MISTAKES = [
 def check_update(function: Callable) -> Verdict:
     """Check a function of `(student, optimizer, observation, teacher_q)` that takes one KL update.
 
-    It is given a small network twice in a row, and the weights must be where two updates lead.
+    It updates a small network twice; the weights must then equal those after two right updates.
     """
     verdict = compare(
         function,
@@ -124,9 +124,9 @@ AGREEMENT_MISTAKES = [
 
 
 def check_agreement(function: Callable) -> Verdict:
-    """Check a function of `(student_output [B, A], teacher_q [B, A])`: the share that choose alike.
+    """Check a function of `(student_output [B, A], teacher_q [B, A])`: the agreement.
 
-    Both choose the action with the highest value.
+    It is the share of states in which both have the same best action.
     """
 
     def right(s, q):
@@ -160,7 +160,7 @@ VARIETY_MISTAKES = [
 
 
 def check_variety(function: Callable) -> Verdict:
-    """Check a function of policies `[B, A]`: how much they differ between states, a single number.
+    """Check a function of policies `[B, A]`: their variety, a single number.
 
     It is the standard deviation over states, averaged over actions.
     """

@@ -11,9 +11,9 @@ from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 
 def teacher_at(evaluations: np.ndarray) -> np.ndarray:
-    """Return, for evaluations `[T]` in order, the index `[T]` of the best so far; a tie: the newer.
+    """Return the index `[T]` of the best so far of `evaluations` `[T]`; of equal ones the newer.
 
-    It is whom `OnlineDistillation` lets its students follow after each evaluation.
+    `OnlineDistillation` chooses its students' teacher by the same rule.
     """
     highest = np.maximum.accumulate(evaluations)
     new = np.where(evaluations >= highest, np.arange(len(evaluations)), 0)

@@ -16,7 +16,8 @@ RESAMPLES = 10_000
 def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> float:
     """Return the mean score of the first `episodes` to end among copies that play side by side.
 
-    `scores` and `lengths` are `[E, G]`: copy, and game after game. It is no way to judge an agent.
+    `scores` and `lengths` are `[E, G]`: copy and game, in order. This mean is biased, because short
+    games end first.
     """
     first = lengths.cumsum(1).argsort(axis=None, kind="stable")[:episodes]
     return float(scores.flatten()[first].mean())

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pdlearn import losses
-from pdlearn.exercises.losses import values
+from pdlearn.exercises.losses import check_gradients, values
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 REWARD, DISCOUNT = torch.tensor([0.0, 1.0, 0.0, -1.0, 0.5]), torch.tensor([0.9, 0.0, 0.9, 0.9, 0.0])
@@ -62,7 +62,7 @@ def check_td_target(function: Callable) -> Verdict:
 
 def n_step(reward: Tensor, discount: Tensor) -> Tensor:
     """Return the discounted sum of `reward` `[n]` and the product of `discount` `[n]`, as `[2]`."""
-    before = torch.cat([torch.ones(1), discount.cumprod(0)])  # what each reward is worth now
+    before = torch.cat([torch.ones(1), discount.cumprod(0)])  # the discount of each reward
     return torch.stack([(before[:-1] * reward).sum(), before[-1]])
 
 
@@ -179,17 +179,10 @@ def check_td_loss(function: Callable) -> Verdict:
     cases = [(values(seed, 2.0), action, 2 * REWARD + seed) for seed in (0, 1)]
     praise = "It agrees with `losses.td_loss`."
     verdict = compare(function, losses.td_loss, cases, TD_LOSS_MISTAKES, praise)
-    if verdict.state != "right":
-        return verdict
-    q, target = values(3).requires_grad_(), (2 * REWARD).requires_grad_()
-    loss = function(q, action, target)
-    if not (isinstance(loss, Tensor) and loss.requires_grad):
-        return Verdict("not yet", "The number is right, but no gradient leads back to the values.")
-    loss.backward()
-    if target.grad is not None and bool(target.grad.any()):
-        return Verdict(
-            "not yet",
-            "The number is right, but a gradient flows into the target too and would move it "
-            "towards the prediction. Use `target.detach()`.",
-        )
-    return verdict
+    leak = (
+        "The number is right, but a gradient flows into the target too and would move it towards "
+        "the prediction. Use `target.detach()`."
+    )
+    return check_gradients(
+        verdict, lambda q, target: function(q, action, target), values(3), 2 * REWARD, leak
+    )

@@ -124,7 +124,7 @@ def check_kl_loss(function: Callable) -> Verdict:
     cases.append((*EXTREME, TEMPERATURE))
     praise = "It agrees with `losses.kl_loss`, for values of a thousand too."
     verdict = compare(function, losses.kl_loss, cases, KL_MISTAKES, praise)
-    return _taught_alone(verdict, lambda s, q: function(s, q, TEMPERATURE))
+    return _check_student_gradients(verdict, lambda s, q: function(s, q, TEMPERATURE))
 
 
 def _log_of_best(s, q):
@@ -161,11 +161,10 @@ NLL_MISTAKES = [
 
 def check_nll_loss(function: Callable) -> Verdict:
     """Check a function of `(student_logits [B, A], teacher_q [B, A])`."""
-
     cases = [*PAIRS, EXTREME]
     praise = "It agrees with `losses.nll_loss`, for values of a thousand too."
     verdict = compare(function, losses.nll_loss, cases, NLL_MISTAKES, praise)
-    return _taught_alone(verdict, function)
+    return _check_student_gradients(verdict, function)
 
 
 def _squares(s, q):
@@ -198,32 +197,39 @@ MSE_MISTAKES = [
 
 def check_mse_loss(function: Callable) -> Verdict:
     """Check a function of `(student_q [B, A], teacher_q [B, A])`."""
-
     praise = "It agrees with `losses.mse_loss`."
     verdict = compare(function, losses.mse_loss, PAIRS, MSE_MISTAKES, praise)
-    return _taught_alone(verdict, function)
+    return _check_student_gradients(verdict, function)
 
 
-def _taught_alone(verdict: Verdict, loss: Callable) -> Verdict:
-    """Return the verdict, unless the loss is right but would not teach, or would teach the teacher.
+def check_gradients(
+    verdict: Verdict, loss: Callable, prediction: torch.Tensor, target: torch.Tensor, leak: str
+) -> Verdict:
+    """Return the verdict, unless a right loss has wrong gradients.
 
-    A loss must send a gradient to the student, and none to the teacher's values.
+    `loss(prediction, target)` must give the prediction a gradient and the target none; `leak` is
+    the hint for the latter.
     """
     if verdict.state != "right":
         return verdict
-    student, teacher = values(6).requires_grad_(), values(7).requires_grad_()
-    result = loss(student, teacher)
+    prediction.requires_grad_()
+    target.requires_grad_()
+    result = loss(prediction, target)
     if not (isinstance(result, torch.Tensor) and result.requires_grad):
         return Verdict(
             "not yet",
-            "The number is right, but no gradient leads back from it to the student (`.item()`, "
-            "`.detach()` and numpy cut it off): nothing would be learnt.",
+            "The number is right, but no gradient leads back from it (`.item()`, `.detach()` and "
+            "numpy cut it off): nothing would be learnt.",
         )
     result.backward()
-    if teacher.grad is not None and bool(teacher.grad.any()):
-        return Verdict(
-            "not yet",
-            "The number is right, but a gradient flows into the teacher's values too, and would "
-            "move the teacher towards the student. Stop it with `teacher_q.detach()`.",
-        )
+    if target.grad is not None and bool(target.grad.any()):
+        return Verdict("not yet", leak)
     return verdict
+
+
+def _check_student_gradients(verdict: Verdict, loss: Callable) -> Verdict:
+    leak = (
+        "The number is right, but a gradient flows into the teacher's values too, and would move "
+        "the teacher towards the student. Stop it with `teacher_q.detach()`."
+    )
+    return check_gradients(verdict, loss, values(6), values(7), leak)

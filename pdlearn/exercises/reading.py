@@ -48,7 +48,7 @@ def check_normalised(function: Callable) -> Verdict:
 def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """Return the 95 % interval of a recipe's mean score, for scores `[S, N]` of S seeds' students.
 
-    Seeds are what is drawn again: N games of one student say nothing of the next seed's.
+    Seeds are resampled, because N games of one student tell nothing of another seed's student.
     """
     return statistics.interval(scores.mean(1), rng)
 
@@ -96,7 +96,7 @@ def percent_interval(
 ) -> tuple[float, float]:
     """Return the 95 % interval of a student's percent of its teacher's mean score.
 
-    `student` `[N]` and `teacher` `[M]` are scores of games of their own; both are resampled.
+    `student` `[N]` and `teacher` `[M]` are scores of different games; both are resampled.
     """
     return _ends(100 * resampled_means(student, rng) / resampled_means(teacher, rng))
 
@@ -175,10 +175,10 @@ TOO_MUCH = {
 
 
 def check_sentence(sentence: str, facts: Mapping) -> Verdict:
-    """Check a sentence about a number: it names all that a reader needs, and claims no more.
+    """Check a sentence on a result: it states all that a reader needs, and claims no more.
 
     `facts` has game, student, percent, low, high (percent too), episodes and seed. A number may be
-    rounded to whole ones.
+    rounded to an integer.
     """
     if is_blank(sentence):
         return Verdict("missing", "Write one sentence, between quotation marks.")
@@ -193,7 +193,7 @@ def check_sentence(sentence: str, facts: Mapping) -> Verdict:
     def gives(number: float) -> bool:
         return any(abs(number - told) <= 0.5 for told in numbers)
 
-    missing = {
+    states = {
         f"which student it was: `{facts['student']}`": facts["student"].lower() in said,
         f"the game: {facts['game']}": facts["game"].lower() in said,
         "the percentage": gives(facts["percent"]),
@@ -203,7 +203,7 @@ def check_sentence(sentence: str, facts: Mapping) -> Verdict:
         "how many seeds trained it: a single one": "seed" in said,
         "from which starts: no-ops": "no-op" in said,
     }
-    for what, there in missing.items():
-        if not there:
+    for what, is_stated in states.items():
+        if not is_stated:
             return Verdict("not yet", f"A reader still has to ask {what}.")
     return Verdict("right", "A reader knows what was measured, on what, and how surely.")

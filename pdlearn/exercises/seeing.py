@@ -131,8 +131,8 @@ AGENT_STEP_MISTAKES = [
 def check_agent_step(function: Callable) -> Verdict:
     """Check a function of `(emulator, action)` that acts for four frames.
 
-    It returns the brighter of the last two frames, pixel by pixel, and the sum of the points. Its
-    emulator here is a tape: made-up frames, made-up points, and a note of every action.
+    It returns the pixelwise maximum of the last two frames and the sum of the rewards. It is
+    called with a `Tape`.
     """
     cases = [
         (frame_of(seed, 6, 3, 2), np.array(rewards), action)
@@ -151,7 +151,7 @@ def check_agent_step(function: Callable) -> Verdict:
 
 def _on_tape(agent_step: Callable) -> Callable:
     def on_tape(frames: np.ndarray, rewards: np.ndarray, action: int) -> Tensor | None:
-        """Return the frame, the reward and the actions taken, in one row; None if it is blank."""
+        """Return the frame, the reward and the actions taken as one row; None for no answer."""
         tape = Tape(frames, rewards)
         answer = agent_step(tape, action)
         if answer is None or answer is ...:
@@ -192,7 +192,7 @@ def check_push(function: Callable) -> Verdict:
 
 
 def episode_lengths(ended: np.ndarray) -> list[int]:
-    """Return the agent steps of each finished episode; the step after an end is void."""
+    """Return the agent steps of each finished episode; the step after an end does not count."""
     lengths, steps, void = [], 0, False
     for end in ended:
         if not void:
