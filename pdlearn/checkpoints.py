@@ -42,13 +42,18 @@ def _pack(tensors: dict[str, Tensor], card: dict) -> bytes:
 
 def write_file(path: str | Path, tensors: dict[str, Tensor], card: dict) -> None:
     """Write `tensors` and `card` to `path`, atomically: a crash leaves the old file whole."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, _pack(tensors, card))
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path`, atomically; make its folder where there is none."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:
-            file.write(_pack(tensors, card))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -119,6 +124,11 @@ class Agent:
     def games(self) -> tuple[str, ...]:
         """The games it plays, one or several."""
         return tuple(self.card["games"]) if "games" in self.card else (self.game,)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the network's weights."""
+        return next(self.network.parameters()).device
 
     def for_game(self, game: str) -> "Agent":
         """Return the agent of `game` alone; raise CheckpointError if it does not play that game."""

@@ -214,7 +214,7 @@ def _play_once(play: Iterator[Step], numbers: np.ndarray) -> Iterator[list[Episo
 
 
 def _policy(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
-    device = next(agent.network.parameters()).device
+    device = agent.device
     stream = int(_streams(seed)[1].generate_state(1)[0])
     generator = torch.Generator(device).manual_seed(stream)
     return EpsilonGreedy(agent.network, config.epsilon, generator)

@@ -1,18 +1,26 @@
-"""Tables of rows in, matplotlib Axes out."""
+"""Figures of training and of results: functions of rows that return matplotlib Axes or Figures.
+
+Convention: an agent has one colour everywhere, that of `COLOURS`.
+"""
 
 import itertools
 import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pdlearn.games import GAMES, game_by_name
 
-# A teacher's colour, a student's, and that of what others reported: here, on pages, in widgets.
-TEACHER, STUDENT, REFERENCE = "#0173b2", "#de8f05", "#767676"
+# Seaborn's colour-blind palette, and a grey. `web/player.css` repeats the agents' colours.
+BLUE, ORANGE, GREEN, VERMILION, PINK = "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc"
+GREY = "#767676"
+TEACHER, STUDENT, REFERENCE = BLUE, ORANGE, GREY  # REFERENCE: scores that others reported
+COLOURS = {"teacher": TEACHER, "student": STUDENT, "third": GREEN, "fourth": PINK}
+LIGHT_COLOURS = {"teacher": "#3d9fdc", "student": "#e8a02c"}  # on a dark picture
 
 
 def learning_curve(game: str, rows: Sequence[Mapping], axes: Axes | None = None) -> Axes:
@@ -22,11 +30,9 @@ def learning_curve(game: str, rows: Sequence[Mapping], axes: Axes | None = None)
     """
     axes = plt.subplots(figsize=(4, 3))[1] if axes is None else axes
     facts = game_by_name(game)
-    for key, style in (("score", {"alpha": 0.35}), ("evaluation", {"marker": "o", "ms": 3})):
-        points = [(float(row["agent_steps"]) / 1e6, float(row[key])) for row in rows]
-        points = [point for point in points if not math.isnan(point[1])]
-        axes.plot(*zip(*points, strict=True), color=TEACHER, label=key, **style)
-    # A curve begins low and ends high: the names stand where it is not.
+    _plot_column(axes, rows, "score", label="score", color=TEACHER, alpha=0.35)
+    _plot_column(axes, rows, "evaluation", label="evaluation", color=TEACHER, marker="o", ms=3)
+    # A curve begins low and ends high: the low line is named at its end, the high one at the start.
     for name, score, x, side in (
         ("random", facts.random, 1, "right"),
         ("Nature DQN", facts.dqn, 0, "left"),
@@ -42,44 +48,57 @@ def learning_curve(game: str, rows: Sequence[Mapping], axes: Axes | None = None)
 
 
 def learning_curves(curves: Mapping[str, Sequence[Mapping]]) -> Figure:
-    """Draw the `learning_curve` of each game, three beside each other."""
-    columns = min(3, len(curves))
-    lines = math.ceil(len(curves) / columns)
-    figure, grid = plt.subplots(
-        lines, columns, figsize=(4 * columns, 3 * lines), layout="constrained", squeeze=False
-    )
-    for axes in grid.flat[len(curves) :]:
-        axes.set_axis_off()
+    """Draw the `learning_curve` of each game, three in a row."""
+    figure, grid = _grid(len(curves), 3, panel=(4, 3))
     for (game, rows), axes in zip(curves.items(), grid.flat, strict=False):
         learning_curve(game, rows, axes)
     grid.flat[0].legend(frameon=False, fontsize=8)
     return figure
 
 
+def _grid(
+    count: int, most_columns: int, panel: tuple[float, float], margin: float = 0, **options
+) -> tuple[Figure, np.ndarray]:
+    """Return a figure with axes for `count` panels of `panel` inches, and `margin` to the side."""
+    columns = min(most_columns, count)
+    lines = math.ceil(count / columns)
+    size = (margin + panel[0] * columns, panel[1] * lines)
+    figure, grid = plt.subplots(
+        lines, columns, figsize=size, layout="constrained", squeeze=False, **options
+    )
+    for axes in grid.flat[count:]:
+        axes.set_axis_off()
+    return figure, grid
+
+
+def _plot_column(axes: Axes, rows: Sequence[Mapping], key: str, **style) -> None:
+    """Draw the column `key` of `rows` over millions of agent steps, leaving NaN out."""
+    points = [(float(row["agent_steps"]) / 1e6, float(row[key])) for row in rows]
+    points = [point for point in points if not math.isnan(point[1])]
+    axes.plot(*zip(*points, strict=True), **style)
+
+
 def online_curves(rows: Sequence[Mapping]) -> Figure:
-    """Draw online distillation, a panel a game: the DQN, its best so far and each student.
+    """Draw online distillation, a panel per game: the DQN, its best so far and each student.
 
     `rows` have game, seed (a student's), agent_steps, dqn, best_so_far and student (figure 5).
     """
     games = list(dict.fromkeys(row["game"] for row in rows))
-    figure, grid = plt.subplots(
-        1, len(games), figsize=(4.5 * len(games), 3.4), layout="constrained", squeeze=False
-    )
+    figure, grid = _grid(len(games), len(games), panel=(4.5, 3.4))
     for game, axes in zip(games, grid.flat, strict=True):
         seeds: dict[str, list[Mapping]] = {}
         for row in rows:
             if row["game"] == game:
                 seeds.setdefault(row["seed"], []).append(row)
-
-        def draw(rows, key, label, axes=axes, **style) -> None:
-            points = [(float(row["agent_steps"]) / 1e6, float(row[key])) for row in rows]
-            axes.plot(*zip(*points, strict=True), label=label, **style)
-
         first = next(iter(seeds.values()))
-        draw(first, "dqn", "DQN", color=TEACHER, alpha=0.4)
-        draw(first, "best_so_far", "its best so far", color=TEACHER, drawstyle="steps-post")
-        for (seed, points), style in zip(seeds.items(), itertools.cycle(("-", "--", ":", "-."))):
-            draw(points, "student", f"student, seed {seed}", color=STUDENT, ls=style)
+        _plot_column(axes, first, "dqn", label="DQN", color=TEACHER, alpha=0.4)
+        _plot_column(
+            axes, first, "best_so_far", label="its best so far", color=TEACHER,
+            drawstyle="steps-post",
+        )  # fmt: skip
+        for (seed, points), dash in zip(seeds.items(), itertools.cycle(("-", "--", ":", "-."))):
+            label = f"student, seed {seed}"
+            _plot_column(axes, points, "student", label=label, color=STUDENT, ls=dash)
         axes.set(title=title_of(game), xlabel="million agent steps of the DQN", ylabel="score")
         axes.spines[["top", "right"]].set_visible(False)
     grid.flat[0].legend(frameon=False, fontsize=8)
@@ -87,7 +106,7 @@ def online_curves(rows: Sequence[Mapping]) -> Figure:
 
 
 def title_of(game: str) -> str:
-    """Return a game's title, or the name of what is not among the ten."""
+    """Return the title of one of the ten games, or the name of another environment."""
     return GAMES[game].title if game in GAMES else game
 
 
@@ -96,27 +115,20 @@ def percent_points(
     paper: Mapping[str, Mapping[str, float]],
     title: str,
 ) -> Figure:
-    """Draw percent of the teacher's score, a panel a game: our students beside the paper's.
+    """Draw percent of the teacher's score, a panel per game: our students beside the paper's.
 
-    `ours[game][label]` has, for each seed of that student, the percent and the low and high end of
-    its interval; `paper[game][label]` is the paper's. Seeds are dots with a line from end to end,
-    their mean a bar; the paper's value is a diamond.
+    `ours[game][label]` holds (percent, low, high) for each seed of a student, low and high the ends
+    of its interval. `paper[game][label]` holds the paper's percent. A seed is a dot on the line of
+    its interval, the mean over seeds a bar, the paper's value a diamond.
     """
-    columns = min(5, len(ours))
-    lines = math.ceil(len(ours) / columns)
-    figure, grid = plt.subplots(
-        lines, columns, figsize=(max(6, 1.2 + 2.4 * columns), 3 * lines),  # room for the names
-        layout="constrained",
-        squeeze=False, sharey=True,
-    )  # fmt: skip
-    for axes in grid.flat[len(ours) :]:
-        axes.set_axis_off()
+    figure, grid = _grid(len(ours), 5, panel=(2.4, 3), margin=1.2, sharey=True)
+    figure.set_figwidth(max(6, figure.get_figwidth()))  # room for the legend
     for (game, students), axes in zip(ours.items(), grid.flat, strict=False):
         for x, (label, points) in enumerate(students.items()):
             mean = sum(percent for percent, _, _ in points) / len(points)
             axes.plot([x - 0.25, x + 0.25], [mean, mean], color=STUDENT)
             for seed, (percent, low, high) in enumerate(points):
-                at = x + 0.1 * (seed - (len(points) - 1) / 2)  # beside each other
+                at = x + 0.1 * (seed - (len(points) - 1) / 2)  # seeds side by side
                 axes.plot([at, at], [low, high], color=STUDENT, lw=1, alpha=0.6)
                 axes.plot(at, percent, "o", ms=4, color=STUDENT, alpha=0.6)
             if label in paper.get(game, {}):
@@ -127,15 +139,9 @@ def percent_points(
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel("% of the teacher's score")
+    label = "our students: seeds with 95 % intervals, mean"
     handles = [
-        Line2D(
-            [],
-            [],
-            color=STUDENT,
-            marker="o",
-            ms=4,
-            label="our students: seeds with 95 % intervals, mean",
-        ),
+        Line2D([], [], color=STUDENT, marker="o", ms=4, label=label),
         Line2D([], [], color=TEACHER, ls=":", label="teacher"),
     ]
     if paper:

@@ -5,7 +5,7 @@ The loop runs one step ahead: while the caller learns from step t, the emulators
 On a GPU this hides the time of emulation; on a CPU it costs nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -113,6 +113,21 @@ class Mixture(EpsilonGreedy):
         coin = torch.rand(len(q), device=self.device, generator=self.generator)
         students = self.student(observation).argmax(1)
         return torch.where(coin < self.student_share, students, choice), q
+
+
+class Scripted:
+    """Take `actions` one after another in every copy, then action 0; all values are 0."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, actions: Iterable[int], num_actions: int):
+        self._actions = iter(actions)
+        self.num_actions = num_actions
+
+    def __call__(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions `[E]` and values `[E, A]` for observations `[E, ...]`."""
+        action = torch.full((len(observation),), int(next(self._actions, 0)))
+        return action, torch.zeros(len(observation), self.num_actions)
 
 
 @contextmanager

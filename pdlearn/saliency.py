@@ -1,9 +1,9 @@
-"""What in a picture a decision hangs on: blur it spot by spot and see what the network makes of it.
+"""Perturbation saliency: which parts of a picture change a network's outputs when blurred.
 
-Perturbation saliency (Greydanus et al. 2018, "Visualizing and Understanding Atari Agents"): a spot
-is faded into a blurred copy of the picture under a small Gaussian mask, and its saliency is half
-the squared change of the outputs. From these their mean is taken first: what all actions gain alike
-decides nothing, so of Q-values the gaps between actions remain, and logits are left as they are.
+Source: Greydanus et al. 2018, "Visualizing and Understanding Atari Agents". A Gaussian mask blends
+a spot of the picture with a blurred copy. The spot's saliency is half the squared change of the
+outputs. The mean over actions is subtracted from the outputs first, because a change that all
+actions share does not change the choice.
 """
 
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-# The paper's, for pictures of 80 x 80.
+# The paper's values, for pictures of 80 x 80.
 SPACING = 5  # pixels between spots
 MASK_SIGMA = 5.0  # pixels
 BLUR_SIGMA = 3.0  # pixels
 
 
 class Saliency(NamedTuple):
-    """One state's saliency at a grid of spots; the grid's first spot is at pixel (2, 2)."""
+    """Saliency of one state on a grid of spots; the first spot is at pixel (2, 2)."""
 
     strength: Tensor  # float32 [R, C], half the squared change
     choice: Tensor  # int64 [R, C], the best action when the spot is blurred
@@ -26,9 +26,9 @@ class Saliency(NamedTuple):
 
 @torch.no_grad()
 def perturbation_saliency(network: nn.Module, observation: Tensor) -> Saliency:
-    """Return the saliency of `observation`, uint8 `[S, H, W]`, for the choice of `network`.
+    """Return the saliency of `observation`, uint8 `[S, H, W]`, for `network`.
 
-    A spot is blurred in all S frames at once. Takes R x C + 1 forward passes: 290 for 84 x 84.
+    A spot is blurred in all S frames at once. It takes R x C + 1 forward passes: 290 for 84 x 84.
     """
     frames = observation.float()
     height, width = frames.shape[1:]
@@ -37,7 +37,7 @@ def perturbation_saliency(network: nn.Module, observation: Tensor) -> Saliency:
     rows, columns = (_masks(size, device) for size in (height, width))
     strengths, choices = [], []
     before = _centred(network(frames[None]))
-    for row in rows:  # a row of spots at a time: all of them would be a large batch
+    for row in rows:  # one row of spots at a time, to keep the batch small
         mask = row[None, :, None] * columns[:, None, :]  # [C, H, W]
         fading = frames + mask[:, None] * (blurred - frames)  # [C, S, H, W]
         after = _centred(network(fading))
@@ -51,14 +51,14 @@ def _centred(outputs: Tensor) -> Tensor:
 
 
 def _gaussian(size: int, device: torch.device) -> Tensor:
-    """Return `[size, size]`: each row blurs a line of pixels around its own."""
+    """Return `[size, size]`, a Gaussian blur of a line of pixels as a matrix."""
     at = torch.arange(size, device=device, dtype=torch.float32)
     weights = torch.exp(-((at[:, None] - at) ** 2) / (2 * BLUR_SIGMA**2))
     return weights / weights.sum(1, keepdim=True)
 
 
 def _masks(size: int, device: torch.device) -> Tensor:
-    """Return `[spots, size]`: one axis of the mask of each spot, 1 at its centre."""
+    """Return `[spots, size]`: each spot's mask along one axis, 1 at its centre."""
     at = torch.arange(size, device=device, dtype=torch.float32)
     centres = at[SPACING // 2 :: SPACING]
     return torch.exp(-((centres[:, None] - at) ** 2) / (2 * MASK_SIGMA**2))

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from pdlearn.checkpoints import Agent
+from pdlearn.envs.console import Colours
 from pdlearn.networks import QNetwork
-from pdlearn.web.clips import _to_palette, record_clip
+from pdlearn.web.clips import record_clip
 
 
 @pytest.fixture(scope="module")
@@ -35,5 +36,13 @@ def test_the_score_only_counts_points_already_won(clip):
 
 def test_a_palette_gives_back_every_colour():
     pictures = np.random.default_rng(0).integers(0, 4, (2, 5, 4, 3)).astype(np.uint8) * 80
-    indices, palette = _to_palette(pictures)
-    assert (palette[indices] == pictures).all()
+    colours = Colours()
+    indices = np.stack([colours.index(picture) for picture in pictures])
+    assert (colours.palette[indices] == pictures).all()
+
+
+def test_more_colours_than_a_byte_can_number_are_refused():
+    picture = np.zeros((16, 16, 3), np.uint8)
+    picture[..., 0] = np.arange(256).reshape(16, 16)
+    with pytest.raises(ValueError, match="at most 255 colours"):
+        Colours().index(picture)

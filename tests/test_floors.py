@@ -28,7 +28,7 @@ TRAINING_IMPORTS = {
     *("torch", "numpy", "gymnasium", "ale_py", "safetensors", "tqdm", "pdlearn"),
 }
 
-STEPPERS = {"envs", "rollout", "web/clips.py", "bench"}  # bench times the bare emulators
+STEPPERS = {"envs", "rollout", "bench"}  # bench times the bare emulators
 GENERATORS = {"default_rng", "Generator", "RandomState", "SeedSequence"}
 
 
@@ -88,7 +88,7 @@ def heavy_imports(source: Source) -> list[str]:
 
 def stray_steps(source: Source) -> list[str]:
     """Say where an environment is stepped outside the files that may."""
-    if source.module in STEPPERS or source.path in STEPPERS:
+    if source.module in STEPPERS:
         return []
     return [
         f"{source.path}:{line} calls {name}"

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import zlib
 from dataclasses import replace
@@ -10,8 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from pdlearn.tour.page import write_report
-from pdlearn.web import pages
+from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import Clip
 
 ACTIONS = ("NOOP", "UP", "DOWN")
@@ -63,7 +63,7 @@ def make_curve() -> list[dict]:
 
 def make_page(folder, *, result=None, curve=None, clips=None, moment=MOMENT, values=STUDENT_VALUES):
     path = folder / "report.html"
-    write_report(
+    write_tour_page(
         path,
         make_result() if result is None else result,
         make_curve() if curve is None else curve,
@@ -220,7 +220,7 @@ def test_a_failed_write_leaves_the_old_page_whole(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(pages.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="no space"):
         make_page(tmp_path, result=make_result(title="Breakout"))
     assert path.read_bytes() == before

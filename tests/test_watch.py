@@ -53,7 +53,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_newest_point():
     assert line["y"][-1] == rows[-1]["loss"]
 
 
-def test_watching_yields_every_row_and_the_twin_is_of_the_end():
+def test_watching_yields_every_row_and_the_fallback_is_of_the_end():
     widget = watch(TEACHING)
     before = widget.png
     assert list(widget) == TEACHING

@@ -11,10 +11,11 @@ from shown import STATE, STUDENT, TEACHER
 
 from pdlearn.checkpoints import CheckpointError
 from pdlearn.losses import teacher_policy
+from pdlearn.plots import COLOURS, LIGHT_COLOURS
 from pdlearn.web import pages
 from pdlearn.widgets import compare, temperature
 from pdlearn.widgets.comparison import _draw
-from pdlearn.widgets.face import COLOURS, Face, outputs_of
+from pdlearn.widgets.face import Face, outputs_of
 
 
 def decode(packed: dict) -> np.ndarray:
@@ -184,3 +185,5 @@ def test_python_and_the_style_sheet_agree_on_colours():
     style = pages.source("web/player.css")
     for kind, colour in COLOURS.items():
         assert f"--{kind}: light-dark({colour}," in style
+    for kind, colour in LIGHT_COLOURS.items():
+        assert f"--{kind}: light-dark({COLOURS[kind]}, {colour})" in style

@@ -174,7 +174,7 @@ def judged(network):
 def learn(network, order):
     """Teach a network a minibatch of each game in `order`; return rows of metrics.
 
-    The step size rises for 100 updates, lest the first silence hidden units.
+    The learning rate rises for 100 updates, which avoids dead ReLUs.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     generator, rows = torch.Generator().manual_seed(1), []

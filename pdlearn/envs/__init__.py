@@ -1,8 +1,9 @@
-"""The one door to environments: vectors of a game's copies, by plain name.
+"""Vectors of copies of a game, made by its plain name. All of pdlearn makes environments here.
 
-Convention: everything is raw. Rewards are the game's own, a lost life is reported but ends
-nothing, and `autoreset` follows Gymnasium's NEXT_STEP rule: the step after an episode's end ignores
-its action and returns the first observation of the next episode. `rollout.steps` tells them apart.
+Convention: environments stay raw. Rewards are the game's own, and a lost life is reported but does
+not end the episode. Autoreset follows Gymnasium's NEXT_STEP rule: the step after an episode's end
+ignores its action and returns the first observation of the next episode. `rollout.steps` marks
+these steps.
 """
 
 from typing import NamedTuple
@@ -17,10 +18,12 @@ from pdlearn.games import GAMES, game_by_name, nearest
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
 
-MAX_EPISODE_FRAMES = 108_000  # 30 minutes at 60 frames a second (paper, section 4)
+FRAMES_PER_SECOND = 60
 FRAMES_PER_STEP = 4
+STEPS_PER_SECOND = FRAMES_PER_SECOND / FRAMES_PER_STEP
+MAX_EPISODE_FRAMES = 30 * 60 * FRAMES_PER_SECOND  # 30 minutes (paper, section 4)
 
-# What a network was trained to see; part of every checkpoint's card.
+# How observations are made; part of every checkpoint's card.
 PREPROCESSING = {
     "height": 84,
     "width": 84,
@@ -34,7 +37,7 @@ PREPROCESSING = {
     "sticky_action_probability": 0.0,
 }
 
-# Seeds for one purpose are never drawn for another: the purpose is the seed's residue modulo 4.
+# An emulator seed's residue modulo 4 is its purpose, so an evaluation shares no seed with training.
 PURPOSES = ("train", "collect", "evaluate", "show")
 
 # Emulator seeds of purpose "evaluate": entry n makes an Atari game wait n frames, n from 0 to 29.
@@ -49,7 +52,7 @@ NO_OP_SEEDS = np.array([
 
 
 class Outcome(NamedTuple):
-    """What one vector step returned; every array has the leading axis `[E]` of the copies."""
+    """The result of one vector step; the leading axis `[E]` of every array is the copies."""
 
     observation: np.ndarray  # uint8 [E, 4, 84, 84], or float32 [E, D]
     reward: np.ndarray  # float32 [E], raw
@@ -59,7 +62,7 @@ class Outcome(NamedTuple):
 
 
 def env_seeds(seed: int, purpose: str, num_envs: int) -> np.ndarray:
-    """Return `[num_envs]` emulator seeds that no other purpose can draw."""
+    """Return `[num_envs]` emulator seeds that belong to `purpose` alone."""
     index = PURPOSES.index(purpose)
     words = np.random.SeedSequence([seed, index]).generate_state(num_envs)
     return (words.astype(np.int64) % (2**29)) * len(PURPOSES) + index
@@ -87,11 +90,11 @@ class Environment:
         raise NotImplementedError
 
     def send(self, action: np.ndarray) -> None:
-        """Begin one step with `action` int64 `[E]`; the emulators work while the caller does."""
+        """Begin one step with `action` int64 `[E]`; it runs on other threads."""
         raise NotImplementedError
 
     def recv(self) -> Outcome:
-        """Wait for the step begun by `send` and return its outcome."""
+        """Wait for the step that `send` began; return its outcome."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -99,7 +102,7 @@ class Environment:
 
 
 class AtariEnvironment(Environment):
-    """Nature DQN's preprocessing on ale-py's threads (Mnih et al. 2015, methods)."""
+    """Atari games with Nature DQN's preprocessing, on ale-py's threads (Mnih et al. 2015)."""
 
     def __init__(
         self, name: str, num_envs: int, *, num_threads: int, screen: bool, frames_per_step: int
@@ -131,7 +134,7 @@ class AtariEnvironment(Environment):
 
     def recv(self) -> Outcome:
         observation, reward, terminated, truncated, info = self._env.recv()
-        # ale-py hands out its own buffers and fills them again a few steps later.
+        # Copies: ale-py returns its own buffers, which it overwrites a few steps later.
         return Outcome(
             observation.copy(),
             reward.astype(np.float32),
@@ -145,7 +148,7 @@ class AtariEnvironment(Environment):
 
 
 class GymnasiumEnvironment(Environment):
-    """Any Gymnasium environment with discrete actions, its copies stepped one after another."""
+    """A Gymnasium environment with discrete actions; its copies are stepped one after another."""
 
     def __init__(self, name: str, num_envs: int):
         self.name = name
@@ -190,7 +193,7 @@ class GymnasiumEnvironment(Environment):
 
 
 def is_atari(name: str) -> bool:
-    """Return whether `name` is a plain name, of an Atari game, and no Gymnasium id."""
+    """Return whether `name` is an Atari game's plain name rather than a Gymnasium id."""
     return name in GAMES or ("/" not in name and "-v" not in name)
 
 
@@ -204,10 +207,10 @@ def make(
 ) -> Environment:
     """Return `num_envs` copies of a game: one of the ten by plain name, or a Gymnasium id.
 
-    `num_threads` 0 lets the emulator choose. `screen=True` shows the whole picture, uint8
-    `[E, 1, 210, 160, 3]`, instead of what a network sees: the same seed and actions give the same
-    game. `frames_per_step` 1 steps an Atari game frame by frame; see `console`. Raises ValueError
-    for a name that is neither, with the nearest right one.
+    `num_threads` 0 lets the emulator choose. With `screen=True` observations are the game's own
+    pictures, uint8 `[E, 1, 210, 160, 3]`; the same seed and actions lead to the same game either
+    way. `frames_per_step` 1 steps an Atari game frame by frame; see `console`. Raises ValueError
+    for an unknown name and suggests the nearest known one.
     """
     if is_atari(name):
         return AtariEnvironment(

@@ -1,7 +1,7 @@
-"""Catch: a ball falls, a paddle catches it; a pixel game learnt in seconds on a CPU.
+"""Catch: a ball falls and a paddle catches it. A network learns this game in seconds on a CPU.
 
-It has Atari's shapes (uint8 `[4, 84, 84]`, the last frame newest, zeros before the first), so that
-every part of the library can be tried on it. Registered as `pdlearn/Catch-v0`.
+Observations have Atari's shape (uint8 `[4, 84, 84]`, newest frame last, zeros before the first), so
+every part of the library also runs on Catch. Registered as `pdlearn/Catch-v0`.
 """
 
 import gymnasium
@@ -14,7 +14,7 @@ CELL = 84 // ROWS  # pixels
 class Catch(gymnasium.Env):
     """Move the paddle left (1) or right (2), or stay (0); +1 for a caught ball, -1 for a miss.
 
-    The ball falls one row a step; an episode is `balls` balls long.
+    The ball falls one row per step; an episode has `balls` balls.
     """
 
     observation_space = gymnasium.spaces.Box(0, 255, (4, 84, 84), np.uint8)

@@ -1,12 +1,11 @@
-"""A game on demand: one copy, advanced by emulator frames, shown as people and networks see it.
+"""One copy of a game, stepped frame by frame, with a person's picture and a network's observation.
 
-An agent decides every four frames; a person may at every one. What is shown is the brighter, pixel
-by pixel, of the last two frames, so that nothing flickers; every fourth of these pictures, in grey
-and small, is what an agent sees. That is the environments' own view, but for a grey level in a few
-pixels in a million.
+`rollout` steps four frames at a time and one step ahead of its reader. A person needs the picture
+that follows a key press, at every frame if they like, so `Console` steps single frames. A picture
+is the pixelwise maximum of the last two frames, which removes flicker. Every fourth picture, in
+grey and shrunk, is a frame of the observation. It equals the environments' own up to a grey level
+in a few pixels in a million; a test compares the two.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +14,11 @@ from pdlearn.envs import FRAMES_PER_STEP
 
 
 class Colours:
-    """The colours seen so far: each has an index from 1 on. The emulator knows 128 of them."""
+    """The colours seen so far, with indices from 1. The emulator has 128 colours."""
 
     def __init__(self):
-        self.palette = np.zeros((1, 3), np.uint8)  # RGB [K, 3]; 0 stands for nothing yet
-        self.grey = np.zeros(1, np.uint8)  # [K], as the emulator's own grey screen has them
+        self.palette = np.zeros((1, 3), np.uint8)  # RGB [K, 3]; index 0 is no colour
+        self.grey = np.zeros(1, np.uint8)  # [K], equal to the emulator's own grey screen
         self._index_of = np.zeros(1 << 24, np.uint8)
 
     def index(self, picture: np.ndarray) -> np.ndarray:
@@ -28,9 +27,11 @@ class Colours:
         code = red << 16 | green << 8 | blue
         indices = self._index_of[code]
         if not indices.all():
-            fresh = np.unique(code[indices == 0])
-            self._index_of[fresh] = len(self.palette) + np.arange(len(fresh))
-            rgb = np.stack([fresh >> 16, fresh >> 8 & 255, fresh & 255], axis=1)
+            new = np.unique(code[indices == 0])
+            if len(self.palette) + len(new) > 256:
+                raise ValueError(f"expected at most 255 colours; got {len(new)} more")
+            self._index_of[new] = len(self.palette) + np.arange(len(new))
+            rgb = np.stack([new >> 16, new >> 8 & 255, new & 255], axis=1)
             self.palette = np.concatenate([self.palette, rgb.astype(np.uint8)])
             self.grey = np.rint(self.palette @ [0.2989, 0.587, 0.114]).astype(np.uint8)
             indices = self._index_of[code]
@@ -40,7 +41,7 @@ class Colours:
 class Console:
     """One copy of one of the ten games, started by `reset` and stepped by `advance`.
 
-    `score` is the raw score, `frames` how many were played, `over` whether the episode has ended.
+    `score` is the raw score, `frames` counts frames, `over` tells whether the episode has ended.
     """
 
     def __init__(self, game: str, colours: Colours):
@@ -49,15 +50,15 @@ class Console:
         self.colours = colours
 
     def reset(self, seed: int, purpose: str) -> None:
-        """Start afresh; the same seed starts the same game as everywhere else."""
+        """Start a new game, the one that `Environment.reset` starts for `seed` and `purpose`."""
         picture = self.colours.index(self._env.reset(seed, purpose)[0, 0])
         self._pictures = (picture, picture)  # the last two frames
         self.score, self.frames, self.over = 0.0, 0, False
-        self.observation = np.zeros((4, 84, 84), np.uint8)  # what a network sees
+        self.observation = np.zeros((4, 84, 84), np.uint8)
         self._look()
 
     def advance(self, action: int) -> None:
-        """Play one frame; a game that is over stands still."""
+        """Play one frame; do nothing in a game that is over."""
         if self.over:
             return
         self._env.send(np.array([action]))
@@ -79,29 +80,15 @@ class Console:
         self._env.close()
 
     def _look(self) -> None:
-        grey = self.colours.grey[self.screen()].astype(np.float32)
-        # Not a matrix product: numpy's would keep a second thread spinning until the next frame.
-        small = (grey[_ROWS.pixel] * _ROWS.share[:, :, None]).sum(1)  # [84, 160]
-        small = (small[:, _COLUMNS.pixel] * _COLUMNS.share).sum(2)  # [84, 84]
-        self.observation = np.concatenate(
-            [self.observation[1:], np.rint(small).astype(np.uint8)[None]]
-        )
+        small = area_means(self.colours.grey[self.screen()]).round().astype(np.uint8)
+        self.observation = np.concatenate([self.observation[1:], small[None]])
 
 
-class Cells(NamedTuple):
-    """A line of pixels as fewer cells of equal length: `[C, 3]`, which pixels, and their shares."""
+def area_means(frame: np.ndarray) -> np.ndarray:
+    """Return `[84, 84]`: each pixel the mean of the area of the picture `[210, 160]` it covers.
 
-    pixel: np.ndarray
-    share: np.ndarray
-
-
-def _cells(pixels: int, cells: int) -> Cells:
-    """Return how many pixels make fewer cells, of at most two and a half pixels each."""
-    edges = np.arange(cells + 1)[:, None] * pixels / cells
-    low, high = edges[:-1], edges[1:]
-    pixel = np.floor(low).astype(int) + np.arange(3)  # [C, 3]
-    share = (np.minimum(high, pixel + 1) - np.maximum(low, pixel)).clip(0) * cells / pixels
-    return Cells(pixel.clip(max=pixels - 1), share.astype(np.float32))
-
-
-_ROWS, _COLUMNS = _cells(210, 84), _cells(160, 84)
+    A pixel covers 2.5 rows: each row is repeated twice, and five of the result are averaged. It
+    covers 160 / 84 = 40 / 21 columns: each is repeated 21 times, and forty are averaged.
+    """
+    rows = frame.repeat(2, axis=0).reshape(84, 5, 160).mean(axis=1)  # [84, 160]
+    return rows.repeat(21, axis=1).reshape(84, 84, 40).mean(axis=2)

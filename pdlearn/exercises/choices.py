@@ -1,6 +1,6 @@
-"""Exercises with a few answers to choose from, and the hint for each answer, right or not.
+"""Multiple-choice exercises, with a hint for each answer, right or wrong.
 
-They stand here and not in the lessons, where whoever reads the check would read the answer.
+The answers are kept here, so that the check in a lesson does not give them away.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from pdlearn.exercises.verdicts import Verdict, is_blank
 
 
 class Question(NamedTuple):
-    """What is right, and a hint for every answer; that of the right one says why it is."""
+    """The right answer, and a hint for every answer; the right one's tells why it is right."""
 
     right: object
     hints: dict[object, str]
@@ -41,8 +41,8 @@ QUESTIONS = {
     "Cut by the clock": Question(
         "gamma",
         {
-            "zero": "That says that nothing can be won from there. The clock stopped, the game did "
-            "not: the ball would still have been caught.",
+            "zero": "That says that nothing can be won from there. The clock stopped but the game "
+            "did not: the ball would still have been caught.",
             "gamma": "The game would have gone on, and so the next state still has a value. Only a "
             "real end stores 0.",
         },
@@ -53,8 +53,8 @@ QUESTIONS = {
             ("flat", "flat"): "KL sees only differences between actions, and `flat` has none.",
             ("shifted", "shifted"): "Most gaps are far smaller than 0.2: compare what each student "
             "pays for its mistake, squared.",
-            ("flat", "shifted"): "MSE pays for the 0.2 and hardly for the lost choice; KL pays for "
-            "the choice alone.",
+            ("flat", "shifted"): "MSE counts the 0.2 and hardly the lost choice; KL counts the "
+            "choice alone.",
             ("shifted", "flat"): "It is the other way round: KL sees only differences between "
             "actions.",
         },
@@ -63,9 +63,10 @@ QUESTIONS = {
         "log_softmax",
         {
             "log_softmax": "It never forms the tiny probability whose logarithm is minus infinity.",
-            "smaller learning rate": "The very first minibatch can do it: it is arithmetic, not "
-            "speed.",
-            "clamp": "It stays finite, but where it clamps there is no gradient: a bug that hides.",
+            "smaller learning rate": "It can happen in the very first minibatch: the cause is "
+            "arithmetic, not speed.",
+            "clamp": "It stays finite, but where it clamps there is no gradient: the bug is "
+            "hidden, not fixed.",
         },
     ),
     "How would you have noticed?": Question(

@@ -1,4 +1,4 @@
-"""Checkers of two agents compared: points given away, a share of the way, a difference."""
+"""Checkers of comparing two agents: value given away, share of the way, difference of means."""
 
 from collections.abc import Callable
 from math import hypot
@@ -7,10 +7,11 @@ from torch import Tensor
 
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
+from pdlearn.games import percent_of_range
 
 
 def given_away(output: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return what choosing by `output` costs, by the teacher's values, `[B]` for two `[B, A]`."""
+    """Return the teacher's value lost by choosing by `output`, `[B]` for two `[B, A]`."""
     chosen = teacher_q.gather(1, output.argmax(1, keepdim=True)).squeeze(1)
     return teacher_q.max(1).values - chosen
 
@@ -18,28 +19,30 @@ def given_away(output: Tensor, teacher_q: Tensor) -> Tensor:
 GIVEN_AWAY_MISTAKES = [
     Mistake(
         lambda s, q: q.max(1).values - s.max(1).values,
-        "The student's own number is no Q-value. Ask what the teacher thinks of the student's "
+        "The student's outputs are not Q-values. Look up the teacher's value of the student's "
         "choice: `gather` from `teacher_q`.",
     ),
     Mistake(
         lambda s, q: q.max(1).values - s.gather(1, q.argmax(1, keepdim=True)).squeeze(1),
-        "The roles are changed over: the student chooses, the teacher says what that is worth.",
+        "The roles are swapped: the student chooses the action, the teacher's values tell what it "
+        "is worth.",
     ),
     Mistake(
         lambda s, q: -given_away(s, q),
-        "The sign is turned round: the teacher's best comes first, so that nothing is below 0.",
+        "The sign is wrong: subtract from the teacher's best value, so that no result is below 0.",
     ),
     Mistake(
         lambda s, q: q.gather(1, s.argmax(1, keepdim=True)).squeeze(1),
-        "This is what the choice is worth; what is given away is what the best is worth beyond it.",
+        "This is the value of the choice. Subtract it from the value of the best action.",
     ),
     Mistake(
         lambda s, q: given_away(s, q).mean(),
-        "Keep one number a state: where they are large is what we want to see.",
+        "Return one number per state, so that the states with large numbers can be seen.",
     ),
     Mistake(
         lambda s, q: (s.argmax(1) != q.argmax(1)).float(),
-        "This counts states in which they differ. Some differences cost a point, most nothing.",
+        "This marks the states in which they differ. A few differences cost a point, most cost "
+        "nothing.",
     ),
     Mistake(
         lambda s, q: q.sort(1).values[:, -1] - q.sort(1).values[:, -2],
@@ -58,28 +61,29 @@ def check_given_away(function: Callable) -> Verdict:
 
 
 def share(score: float, random: float, teacher: float) -> float:
-    """Return how much of the way from random play to the teacher's score an agent has gone."""
-    return (score - random) / (teacher - random)
+    """Return the score on the scale on which random play is 0 and the teacher 1."""
+    return percent_of_range(score, random, teacher) / 100
 
 
 SHARE_MISTAKES = [
     Mistake(
         lambda s, r, t: s / t,
-        "This is the share of the teacher's score. It begins at a score of 0, wherever the game "
-        "put that; begin at random play.",
+        "This is the share of the teacher's score, counted from a score of 0. Count both scores "
+        "from random play.",
     ),
     Mistake(
         lambda s, r, t: (s - r) / t,
-        "The way is as long as from random play to the teacher: divide by that difference.",
+        "Divide by the difference between the teacher's score and the random score.",
     ),
-    Mistake(lambda s, r, t: s / (t - r), "The agent's own way begins at random play too."),
-    Mistake(lambda s, r, t: (t - s) / (t - r), "This is the share that is still to go."),
+    Mistake(lambda s, r, t: s / (t - r), "Subtract the random score from the agent's score too."),
+    Mistake(lambda s, r, t: (t - s) / (t - r), "This is the share that is still missing."),
     Mistake(
-        lambda s, r, t: 100 * share(s, r, t), "These are percent; the share of 1 is asked for."
+        lambda s, r, t: percent_of_range(s, r, t),
+        "This is in percent; return a share, 1 for the teacher.",
     ),
     Mistake(
         lambda s, r, t: (s + r) / (t + r),
-        "Take the random score off, with its sign: minus -20 is plus 20.",
+        "Subtract the random score with its sign: minus -20 is plus 20.",
     ),
 ]
 
@@ -99,7 +103,7 @@ def check_share(function: Callable) -> Verdict:
 def difference(a: tuple, b: tuple) -> tuple[float, float]:
     """Return the 95 % interval of `a`'s mean minus `b`'s, each given as (mean, low, high).
 
-    Both were judged on games of their own, so that their errors add as squares.
+    The two were evaluated on different games, so their errors are independent and add as squares.
     """
     return _around(a, b, hypot(a[2] - a[1], b[2] - b[1]) / 2)
 
@@ -111,8 +115,8 @@ def _around(a, b, half):
 DIFFERENCE_MISTAKES = [
     Mistake(
         lambda a, b: (a[1] - b[2], a[2] - b[1]),
-        "This lets both be off by their most at once, in opposite directions. That is rare: "
-        "errors of their own add as squares.",
+        "This assumes that both means are off by the most at once, in opposite directions. That "
+        "is rare: independent errors add as squares.",
     ),
     Mistake(
         lambda a, b: _around(a, b, ((a[2] - a[1]) + (b[2] - b[1])) / 2),
@@ -120,16 +124,16 @@ DIFFERENCE_MISTAKES = [
     ),
     Mistake(
         lambda a, b: (a[1] - b[1], a[2] - b[2]),
-        "Low minus low and high minus high: two agents with intervals of one width would have a "
-        "difference that is known exactly.",
+        "This subtracts low from low and high from high. Two agents with intervals of equal width "
+        "would then have a difference without any error.",
     ),
     Mistake(
         lambda a, b: _around(a, b, hypot(a[2] - a[1], b[2] - b[1])),
-        "The interval reaches as far to each side as half its width.",
+        "The interval extends by half its width to each side.",
     ),
     Mistake(
         lambda a, b: _around(a, b, max(a[2] - a[1], b[2] - b[1]) / 2),
-        "The wider of the two is not all: a difference is less sure than either mean.",
+        "This takes the wider of the two. A difference is less certain than either mean.",
     ),
     Mistake(
         lambda a, b: _around(a, b, (a[2] - a[1]) ** 2 / 4 + (b[2] - b[1]) ** 2 / 4),

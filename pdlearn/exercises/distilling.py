@@ -1,4 +1,4 @@
-"""Checkers of the student's loop: an update, what it is judged by, how a collapse is seen."""
+"""Checkers of the student's loop: an update, agreement with the teacher, signs of a collapse."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ TEMPERATURE = 0.03
 
 
 def _update(temperature: float = TEMPERATURE, sign: int = 1, clears: bool = True) -> Callable:
-    """Return a function that takes one update: as it should, or with a mistake."""
+    """Return a function that takes one update, right or with a common mistake."""
 
     def update(student, optimizer, observation, teacher_q):
         if clears:
@@ -34,7 +34,7 @@ def _steps_too_soon(student, optimizer, observation, teacher_q):
 UPDATE_MISTAKES = [
     Mistake(
         _update(clears=False),
-        "The gradients of the last update are still there and are added to the new ones: call "
+        "The gradients of the last update remain, and the new ones are added to them: call "
         "`optimizer.zero_grad()` before `backward`.",
     ),
     Mistake(
@@ -45,14 +45,14 @@ UPDATE_MISTAKES = [
     Mistake(
         _update(temperature=1.0), f"The temperature is 1 here; this lesson's is {TEMPERATURE}."
     ),
-    Mistake(_update(sign=-1), "The loss grows: the sign is turned round."),
+    Mistake(_update(sign=-1), "The loss grows: its sign is wrong."),
 ]
 
 
 def check_update(function: Callable) -> Verdict:
     """Check a function of `(student, optimizer, observation, teacher_q)` that takes one KL update.
 
-    It is given a small network twice in a row, and the weights must be where two updates lead.
+    It updates a small network twice; the weights must then equal those after two right updates.
     """
     verdict = compare(
         function,
@@ -101,16 +101,16 @@ AGREEMENT_MISTAKES = [
     ),
     Mistake(
         lambda s, q: (s.argmax(0) == q.argmax(0)).float().mean(),
-        "The best is sought among states: `argmax(0)` runs down a column. An action is chosen "
-        "in a state: `argmax(1)`.",
+        "`argmax(0)` takes the best state of each action. Take the best action of each state: "
+        "`argmax(1)`.",
     ),
     Mistake(
         lambda s, q: (s.argmax() == q.argmax()).float(),
-        "`argmax()` without an axis seeks the largest number of the whole table.",
+        "`argmax()` without an axis takes the largest number of the whole tensor.",
     ),
     Mistake(
         lambda s, q: (s == q).float().mean(),
-        "This compares the values. Students may have other values and still choose alike.",
+        "This compares values. A student with other values can still choose the same actions.",
     ),
     Mistake(
         lambda s, q: (s.argmax(1) != q.argmax(1)).float().mean(),
@@ -124,9 +124,9 @@ AGREEMENT_MISTAKES = [
 
 
 def check_agreement(function: Callable) -> Verdict:
-    """Check a function of `(student_output [B, A], teacher_q [B, A])`: the share that choose alike.
+    """Check a function of `(student_output [B, A], teacher_q [B, A])`: the agreement.
 
-    Both choose the action with the highest value.
+    It is the share of states in which both have the same best action.
     """
 
     def right(s, q):
@@ -142,24 +142,25 @@ def check_agreement(function: Callable) -> Verdict:
 VARIETY_MISTAKES = [
     Mistake(
         lambda p: p.std(1).mean(),
-        "The deviation runs over actions: this says how sharp a policy is. A student that is "
-        "just as sure of the same action in every state would look healthy.",
+        "This is the deviation over actions, which measures how sharp a policy is. A collapsed "
+        "student that is sure of the same action in every state would look healthy.",
     ),
     Mistake(
         lambda p: p.std(),
         "This mixes states and actions: a collapsed student has probabilities that differ "
         "between actions, and would look healthy. Take `std(0)` first.",
     ),
-    Mistake(
-        lambda p: p.std(0), "This is one number an action; their mean is the number asked for."
-    ),
+    Mistake(lambda p: p.std(0), "This is one number per action; return their mean."),
     Mistake(lambda p: p.var(0).mean(), "This is the variance; its root is the deviation."),
-    Mistake(lambda p: p.mean(0).std(), "The mean over states comes first here: it hides them all."),
+    Mistake(
+        lambda p: p.mean(0).std(),
+        "The mean over states comes first here and hides how they differ.",
+    ),
 ]
 
 
 def check_variety(function: Callable) -> Verdict:
-    """Check a function of policies `[B, A]`: how much they differ between states, a single number.
+    """Check a function of policies `[B, A]`: their variety, a single number.
 
     It is the standard deviation over states, averaged over actions.
     """

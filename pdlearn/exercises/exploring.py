@@ -1,4 +1,4 @@
-"""Checkers of the teacher's loop: how exploration falls."""
+"""Checker of the teacher's exploration schedule."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,8 +10,8 @@ from pdlearn.presets import DQNConfig
 EPSILON_MISTAKES = [
     Mistake(
         lambda c, n: c.epsilon_start - n / c.epsilon_decay_steps * _fall(c),
-        "After the decay it goes on falling, below what is asked for and below 0. Let the part "
-        "that is done stop at 1, as `min` does.",
+        "It falls on after the decay, below the final value and below 0. Limit the finished part "
+        "of the decay to 1 with `min`.",
     ),
     Mistake(
         lambda c, n: c.epsilon_start * (1 - min(n / c.epsilon_decay_steps, 1.0)),
@@ -23,12 +23,12 @@ EPSILON_MISTAKES = [
     ),
     Mistake(
         lambda c, n: c.epsilon_final + min(n / c.epsilon_decay_steps, 1.0) * _fall(c),
-        "It rises: start and end are exchanged.",
+        "It rises: start and end are swapped.",
     ),
     Mistake(
         lambda c, n: max(c.epsilon_start - n / c.epsilon_decay_steps, c.epsilon_final),
-        "It falls by 1 over the decay, and so arrives early. The whole way is the difference "
-        "between start and end.",
+        "It falls by 1 over the decay and ends early. It must fall by the difference between "
+        "start and end.",
     ),
 ]
 

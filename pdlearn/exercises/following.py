@@ -1,4 +1,4 @@
-"""Checkers of online distillation: whom a student follows, and how much a curve swings."""
+"""Checkers of online distillation: which teacher a student follows, how much a curve swings."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,9 @@ from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 
 def teacher_at(evaluations: np.ndarray) -> np.ndarray:
-    """Return, for evaluations `[T]` in order, the index `[T]` of the best so far; a tie: the newer.
+    """Return the index `[T]` of the best so far of `evaluations` `[T]`; of equal ones the newer.
 
-    It is whom `OnlineDistillation` lets its students follow after each evaluation.
+    `OnlineDistillation` chooses its students' teacher by the same rule.
     """
     highest = np.maximum.accumulate(evaluations)
     new = np.where(evaluations >= highest, np.arange(len(evaluations)), 0)
@@ -28,25 +28,26 @@ def swing(scores: np.ndarray) -> float:
 TEACHER_MISTAKES = [
     Mistake(
         lambda e: np.arange(len(e)),
-        "This is the network of every evaluation itself: the student would follow each fall too. "
+        "This takes the network of every evaluation, so the student would follow each fall too. "
         "Keep the old one until a better one appears.",
     ),
     Mistake(
         lambda e: np.full(len(e), len(e) - 1 - e[::-1].argmax()),
-        "This looks ahead: at the first evaluation nobody knows which one will be the best of all.",
+        "This uses later evaluations. At each evaluation only those before it are known.",
     ),
     Mistake(
         lambda e: np.array([e[: t + 1].argmax() for t in range(len(e))]),
-        "Nearly. Of two that are equally high the newer one is taken: it has learnt longer. "
-        "`argmax` gives the older.",
+        "Nearly. Of two equal evaluations take the newer, which has learnt longer. `argmax` "
+        "returns the older.",
     ),
     Mistake(
         lambda e: np.maximum.accumulate(e),
-        "These are the high scores. The index says whose they are.",
+        "These are the highest scores so far. Return their indices.",
     ),
     Mistake(
         lambda e: np.cumsum(e) / np.arange(1, len(e) + 1),
-        "This is a running mean of scores, of nobody in particular. A student follows one network.",
+        "This is a running mean of scores, which belongs to no network. A student follows one "
+        "network.",
     ),
     Mistake(
         lambda e: np.maximum.accumulate(np.where(np.diff(e, prepend=-np.inf) >= 0, _all(e), 0)),
@@ -84,12 +85,12 @@ def check_teacher_at(function: Callable) -> Verdict:
 SWING_MISTAKES = [
     Mistake(
         lambda s: s.std(),
-        "This is the spread around the mean. A curve that only rises has a large one, and does "
-        "not swing: look at neighbours.",
+        "This is the spread around the mean. It is large for a curve that only rises and does not "
+        "swing: compare neighbours.",
     ),
     Mistake(
         lambda s: np.diff(s).mean(),
-        "Ups and downs cancel: what is left is the last less the first. Take `abs` before the "
+        "Ups and downs cancel, and only the last minus the first remains. Take `abs` before the "
         "mean.",
     ),
     Mistake(
@@ -98,18 +99,16 @@ SWING_MISTAKES = [
     ),
     Mistake(
         lambda s: s.max() - s.min(),
-        "This is the range. One bad moment sets it, however calm the rest is.",
+        "This is the range. A single bad evaluation determines it.",
     ),
     Mistake(
         lambda s: np.abs(np.diff(s)).sum(), "This grows with the number of points. Take the mean."
     ),
     Mistake(
         lambda s: np.square(np.diff(s)).mean(),
-        "These are squares. The change itself, in points, is asked for.",
+        "These are squares. Return the change itself, in points.",
     ),
-    Mistake(
-        lambda s: np.abs(np.diff(s)).max(), "This is the largest change; the mean is asked for."
-    ),
+    Mistake(lambda s: np.abs(np.diff(s)).max(), "This is the largest change; return the mean."),
 ]
 
 

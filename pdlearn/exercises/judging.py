@@ -1,4 +1,4 @@
-"""Checkers of judging: an interval by resampling, a biased stop, the mean over games."""
+"""Checkers of evaluation: an interval by resampling, a biased stop, a mean over games."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,8 @@ RESAMPLES = 10_000
 def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> float:
     """Return the mean score of the first `episodes` to end among copies that play side by side.
 
-    `scores` and `lengths` are `[E, G]`: copy, and game after game. It is no way to judge an agent.
+    `scores` and `lengths` are `[E, G]`: copy and game, in order. This mean is biased, because short
+    games end first.
     """
     first = lengths.cumsum(1).argsort(axis=None, kind="stable")[:episodes]
     return float(scores.flatten()[first].mean())
@@ -38,8 +39,8 @@ def _around(scores, deviation):
 INTERVAL_MISTAKES = [
     Mistake(
         lambda s, rng: np.quantile(s, [0.025, 0.975]),
-        "These are the ends between which single games lie. The interval is of the mean: resample "
-        "the games, take each resample's mean, and the quantiles of the means.",
+        "Single games lie between these ends. The interval is that of the mean: resample the "
+        "games, take each resample's mean, and the quantiles of the means.",
     ),
     Mistake(
         lambda s, rng: np.quantile(_shuffled_means(s, rng), [0.025, 0.975]),
@@ -67,8 +68,8 @@ def check_interval(function: Callable) -> Verdict:
 FIRST_MISTAKES = [
     Mistake(
         lambda s, n, e: s.flatten()[n.flatten().argsort(kind="stable")[:e]].mean(),
-        "This takes the shortest games. A copy's second game ends after its first and its own "
-        "length: add the lengths up along a copy with `cumsum(1)`.",
+        "This takes the shortest games. A copy's second game ends when both its games are over: "
+        "add the lengths up along a copy with `cumsum(1)`.",
     ),
     Mistake(
         lambda s, n, e: s.flatten()[n.cumsum(0).flatten().argsort(kind="stable")[:e]].mean(),
@@ -81,12 +82,12 @@ FIRST_MISTAKES = [
     ),
     Mistake(
         lambda s, n, e: s[:, : e // len(s)].mean(),
-        "This is a number of games a copy fixed beforehand: the right way to judge, but not the "
-        "one whose bias is to be seen.",
+        "This fixes the number of games per copy beforehand. That is the right way to evaluate, "
+        "but this exercise is about the biased one.",
     ),
     Mistake(
         lambda s, n, e: s.flatten()[n.cumsum(1).flatten().argsort(kind="stable")[:e]].sum(),
-        "This is the sum of the scores; the mean is asked for.",
+        "This is the sum of the scores; return the mean.",
     ),
 ]
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pdlearn import losses
-from pdlearn.exercises.losses import values
+from pdlearn.exercises.losses import check_gradients, values
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 REWARD, DISCOUNT = torch.tensor([0.0, 1.0, 0.0, -1.0, 0.5]), torch.tensor([0.9, 0.0, 0.9, 0.9, 0.0])
@@ -19,11 +19,11 @@ TARGET_MISTAKES = [
     ),
     Mistake(
         lambda r, d, q: r + q.max(1).values,
-        "The discount is missing: after an end the next state still counts.",
+        "The discount is missing, so the next state counts even after an end.",
     ),
     Mistake(
         lambda r, d, q: d * (r + q.max(1).values),
-        "The reward is discounted too; it comes now, only the value comes later.",
+        "The reward is discounted too. It is received now; only the value comes later.",
     ),
     Mistake(
         lambda r, d, q: r + d * q.max(),
@@ -31,7 +31,7 @@ TARGET_MISTAKES = [
     ),
     Mistake(
         lambda r, d, q: r + d * q.mean(1),
-        "The mean belongs to an agent that acts at random; this one takes its best action.",
+        "The mean is the value of acting at random. The agent takes its best action.",
     ),
     Mistake(
         lambda r, d, q: r + d * q.argmax(1),
@@ -39,7 +39,7 @@ TARGET_MISTAKES = [
     ),
     Mistake(
         lambda r, d, q: (r + d * q.max(1).values).mean(),
-        "This is one number; there is a target for each transition.",
+        "This is one number; return a target for each transition.",
     ),
 ]
 
@@ -62,7 +62,7 @@ def check_td_target(function: Callable) -> Verdict:
 
 def n_step(reward: Tensor, discount: Tensor) -> Tensor:
     """Return the discounted sum of `reward` `[n]` and the product of `discount` `[n]`, as `[2]`."""
-    before = torch.cat([torch.ones(1), discount.cumprod(0)])  # what each reward is worth now
+    before = torch.cat([torch.ones(1), discount.cumprod(0)])  # the discount of each reward
     return torch.stack([(before[:-1] * reward).sum(), before[-1]])
 
 
@@ -74,12 +74,12 @@ N_STEP_MISTAKES = [
     ),
     Mistake(
         lambda r, d: torch.stack([(r * d.cumprod(0)).sum(), d.prod()]),
-        "Each reward is discounted once too often: the first comes now and counts whole.",
+        "Each reward is discounted once too often: the first is received now and counts in full.",
     ),
     Mistake(
         lambda r, d: torch.stack([(r * d[0] ** torch.arange(len(r))).sum(), d[0] ** len(r)]),
-        "Powers of the first discount go on after an end. Multiply the discounts as they come: a 0 "
-        "then stays 0.",
+        "Powers of the first discount do not stop at an end. Multiply the discounts in order, so "
+        "that a 0 stays 0.",
     ),
     Mistake(
         lambda r, d: torch.stack([n_step(r, d)[0], d[-1]]),
@@ -109,22 +109,23 @@ def _value_of(chooser, judge):
 DOUBLE_MISTAKES = [
     Mistake(
         lambda r, d, target, online: r + d * target.max(1).values,
-        "The target network chooses and judges alone: this is the target without doubling.",
+        "The target network both chooses and evaluates: this is the target without double "
+        "Q-learning.",
     ),
     Mistake(
         lambda r, d, target, online: r + d * online.max(1).values,
-        "The online network chooses and judges alone; let the target network judge.",
+        "The online network both chooses and evaluates; the target network must evaluate.",
     ),
     Mistake(
         lambda r, d, target, online: r + d * _value_of(target, online),
-        "The roles are swapped: the online network chooses the action, the target network says "
-        "what it is worth.",
+        "The roles are swapped: the online network chooses the action, the target network gives "
+        "its value.",
     ),
     Mistake(
         lambda r, d, target, online: (
             r + d * torch.minimum(target.max(1).values, online.max(1).values)
         ),
-        "This is the smaller of two maxima, a trick of other algorithms.",
+        "This is the smaller of two maxima, which other algorithms use.",
     ),
 ]
 
@@ -143,8 +144,8 @@ def _chosen(q, action):
 TD_LOSS_MISTAKES = [
     Mistake(
         lambda q, a, y: F.huber_loss(q.max(1).values, y),
-        "The best action's value is compared with the target, but another one may have been taken. "
-        "Only the action taken was seen to lead there.",
+        "This compares the best action's value with the target. Compare the value of the action "
+        "that was taken: only that one led there.",
     ),
     Mistake(
         lambda q, a, y: F.huber_loss(q[a, a], y) if int(a.max()) < len(q) else q.sum(),
@@ -167,7 +168,7 @@ TD_LOSS_MISTAKES = [
     ),
     Mistake(
         lambda q, a, y: F.huber_loss(q, y.unsqueeze(1).expand_as(q)),
-        "All actions are moved to the target. Only the one that was taken was seen to lead there.",
+        "This moves all actions towards the target. Move only the action that was taken.",
     ),
 ]
 
@@ -178,17 +179,10 @@ def check_td_loss(function: Callable) -> Verdict:
     cases = [(values(seed, 2.0), action, 2 * REWARD + seed) for seed in (0, 1)]
     praise = "It agrees with `losses.td_loss`."
     verdict = compare(function, losses.td_loss, cases, TD_LOSS_MISTAKES, praise=praise)
-    if verdict.state != "right":
-        return verdict
-    q, target = values(3).requires_grad_(), (2 * REWARD).requires_grad_()
-    loss = function(q, action, target)
-    if not (isinstance(loss, Tensor) and loss.requires_grad):
-        return Verdict("not yet", "The number is right, but no gradient leads back to the values.")
-    loss.backward()
-    if target.grad is not None and bool(target.grad.any()):
-        return Verdict(
-            "not yet",
-            "The number is right, but a gradient flows into the target too: it would come to meet "
-            "the prediction. Use `target.detach()`.",
-        )
-    return verdict
+    leak = (
+        "The number is right, but a gradient flows into the target too and would move it towards "
+        "the prediction. Use `target.detach()`."
+    )
+    return check_gradients(
+        verdict, lambda q, target: function(q, action, target), values(3), 2 * REWARD, leak
+    )

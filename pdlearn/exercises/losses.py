@@ -1,4 +1,4 @@
-"""Checkers of the three losses and the target, with the mistakes that published code has made."""
+"""Checkers of the three losses and the target; many of the mistakes come from published code."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ TEMPERATURE = 0.1
 
 
 def values(seed: int, scale: float = 1.0, batch: int = 5, actions: int = 4) -> torch.Tensor:
-    """Return made-up values `[B, A]`, the same for the same seed."""
+    """Return random values `[B, A]`, the same for the same seed."""
     return scale * torch.randn(batch, actions, generator=torch.Generator().manual_seed(seed))
 
 
@@ -20,20 +20,20 @@ PAIRS = [(values(0), values(1)), (values(2, 3.0), values(3, 0.3))]
 EXTREME = (values(4, 1e3), values(5, 1e3))
 AXIS = "The softmax runs over the states: each column adds up to 1, not each row. Use `dim=1`."
 BATCH_SUM = (
-    "You add up over the minibatch: twice as many states give twice the loss, so the learning rate "
-    "would hang on the minibatch. Take the mean over states."
+    "You add up over the minibatch: twice as many states give twice the loss, so the learning "
+    "rate would depend on the minibatch. Take the mean over states."
 )
 ACTION_MEAN = (
-    "You divide by the number of actions. The sum over actions belongs to the formula; only the "
-    "mean over states is ours to take. With 18 actions the loss would be 18 times too small."
+    "You divide by the number of actions. The formula sums over actions; take the mean over "
+    "states only. With 18 actions the loss would be 18 times too small."
 )
-SIGN = "The sign is turned round: learning would drive the student away from its teacher."
+SIGN = "The sign is wrong: learning would move the student away from its teacher."
 
 
 POLICY_MISTAKES = [
     Mistake(
         lambda q, t: torch.softmax(q * t, 1),
-        "You multiply by the temperature. Dividing by a small one is what sharpens.",
+        "You multiply by the temperature. Divide by it: a small one sharpens.",
     ),
     Mistake(lambda q, t: torch.softmax(q / t, 0), AXIS),
     Mistake(lambda q, t: torch.softmax(q, 1), "The temperature is not used."),
@@ -68,7 +68,7 @@ KL_MISTAKES = [
     Mistake(
         lambda s, q, t: _kl(torch.log_softmax(s / t, 1), torch.log_softmax(q / t, 1)),
         "The temperature divides the student's outputs too. In the paper it divides the teacher's "
-        "values only: the student must learn to be as sharp as the target by itself.",
+        "values only, so the student itself has to become as sharp as the target.",
     ),
     Mistake(
         lambda s, q, t: _kl(torch.log_softmax(s / t, 1), torch.log_softmax(q, 1)),
@@ -76,28 +76,29 @@ KL_MISTAKES = [
     ),
     Mistake(
         lambda s, q, t: _kl(torch.log_softmax(s, 1), torch.log_softmax(q, 1)),
-        "The temperature is not used: the target is as soft as the teacher's values are close.",
+        "The temperature is not used. The teacher's values are close, so the target is nearly "
+        "uniform.",
     ),
     Mistake(
         lambda s, q, t: _kl(torch.log_softmax(s, 1), torch.log_softmax(q * t, 1)),
-        "You multiply by the temperature. Dividing by a small one is what sharpens.",
+        "You multiply by the temperature. Divide by it: a small one sharpens.",
     ),
     Mistake(
         lambda s, q, t: _kl(torch.log_softmax(q / t, 1), torch.log_softmax(s, 1)),
-        "This is KL(student || teacher). In the paper's the teacher's policy comes first: it is "
-        "the one that weighs the logarithms.",
+        "This is KL(student || teacher). In the paper's KL the teacher's policy comes first and "
+        "weights the logarithms.",
     ),
     Mistake(lambda s, q, t: -_kl_per_entry(s, q, t).sum(1).mean(), SIGN),
     Mistake(lambda s, q, t: _kl_per_entry(s, q, t).sum(), BATCH_SUM),
     Mistake(lambda s, q, t: _kl_per_entry(s, q, t).mean(), ACTION_MEAN),
     Mistake(
         lambda s, q, t: _kl_per_entry(s, q, t).sum(1),
-        "This is one number a state. The loss is their mean.",
+        "This is one number per state. The loss is their mean.",
     ),
     Mistake(
         lambda s, q, t: -(torch.softmax(q / t, 1) * torch.log_softmax(s, 1)).sum(1).mean(),
-        "This is the cross-entropy: it teaches the same, but it is not 0 when the student agrees. "
-        "The logarithm of the target is still to be subtracted.",
+        "This is the cross-entropy. Its gradient is the same, but it is not 0 when the student "
+        "agrees: the term with the logarithm of the target is missing.",
     ),
     Mistake(
         lambda s, q, t: (
@@ -123,7 +124,7 @@ def check_kl_loss(function: Callable) -> Verdict:
     cases.append((*EXTREME, TEMPERATURE))
     praise = "It agrees with `losses.kl_loss`, for values of a thousand too."
     verdict = compare(function, losses.kl_loss, cases, KL_MISTAKES, praise=praise)
-    return _taught_alone(verdict, lambda s, q: function(s, q, TEMPERATURE))
+    return _check_student_gradients(verdict, lambda s, q: function(s, q, TEMPERATURE))
 
 
 def _log_of_best(s, q):
@@ -134,13 +135,13 @@ NLL_MISTAKES = [
     Mistake(lambda s, q: _log_of_best(s, q).mean(), SIGN),
     Mistake(lambda s, q: -_log_of_best(s, q).sum(), BATCH_SUM),
     Mistake(
-        lambda s, q: -_log_of_best(s, q), "This is one number a state. The loss is their mean."
+        lambda s, q: -_log_of_best(s, q), "This is one number per state. The loss is their mean."
     ),
     Mistake(lambda s, q: -_log_of_best(s, q).mean() / s.shape[1], ACTION_MEAN),
     Mistake(
         lambda s, q: -_log_of_best(s, q).exp().mean(),
-        "These are probabilities without a logarithm: an action that the student thinks "
-        "impossible would hardly be pulled up.",
+        "These are probabilities without a logarithm. Their gradient is nearly 0 for an action "
+        "that the student thinks impossible.",
     ),
     Mistake(
         lambda s, q: -s.gather(1, q.argmax(1, keepdim=True)).mean(),
@@ -153,18 +154,17 @@ NLL_MISTAKES = [
     ),
     Mistake(
         lambda s, q: F.cross_entropy(s, s.argmax(1)),
-        "The best action is the student's own. It is the teacher's that is to be learnt.",
+        "This takes the student's best action. Take the teacher's.",
     ),
 ]
 
 
 def check_nll_loss(function: Callable) -> Verdict:
     """Check a function of `(student_logits [B, A], teacher_q [B, A])`."""
-
     cases = [*PAIRS, EXTREME]
     praise = "It agrees with `losses.nll_loss`, for values of a thousand too."
     verdict = compare(function, losses.nll_loss, cases, NLL_MISTAKES, praise=praise)
-    return _taught_alone(verdict, function)
+    return _check_student_gradients(verdict, function)
 
 
 def _squares(s, q):
@@ -175,7 +175,7 @@ MSE_MISTAKES = [
     Mistake(lambda s, q: _squares(s, q).mean(), ACTION_MEAN),
     Mistake(lambda s, q: _squares(s, q).sum(), BATCH_SUM),
     Mistake(
-        lambda s, q: _squares(s, q).sum(1), "This is one number a state. The loss is their mean."
+        lambda s, q: _squares(s, q).sum(1), "This is one number per state. The loss is their mean."
     ),
     Mistake(lambda s, q: -_squares(s, q).sum(1).mean(), SIGN),
     Mistake(
@@ -197,32 +197,39 @@ MSE_MISTAKES = [
 
 def check_mse_loss(function: Callable) -> Verdict:
     """Check a function of `(student_q [B, A], teacher_q [B, A])`."""
-
     praise = "It agrees with `losses.mse_loss`."
     verdict = compare(function, losses.mse_loss, PAIRS, MSE_MISTAKES, praise=praise)
-    return _taught_alone(verdict, function)
+    return _check_student_gradients(verdict, function)
 
 
-def _taught_alone(verdict: Verdict, loss: Callable) -> Verdict:
-    """Return the verdict, unless the loss is right but would not teach, or would teach the teacher.
+def check_gradients(
+    verdict: Verdict, loss: Callable, prediction: torch.Tensor, target: torch.Tensor, *, leak: str
+) -> Verdict:
+    """Return the verdict, unless a right loss has wrong gradients.
 
-    A loss must send a gradient to the student, and none to the teacher's values.
+    `loss(prediction, target)` must give the prediction a gradient and the target none; `leak` is
+    the hint for the latter.
     """
     if verdict.state != "right":
         return verdict
-    student, teacher = values(6).requires_grad_(), values(7).requires_grad_()
-    result = loss(student, teacher)
+    prediction.requires_grad_()
+    target.requires_grad_()
+    result = loss(prediction, target)
     if not (isinstance(result, torch.Tensor) and result.requires_grad):
         return Verdict(
             "not yet",
-            "The number is right, but no gradient leads back from it to the student (`.item()`, "
-            "`.detach()` and numpy cut it off): nothing would be learnt.",
+            "The number is right, but no gradient leads back from it (`.item()`, `.detach()` and "
+            "numpy cut it off): nothing would be learnt.",
         )
     result.backward()
-    if teacher.grad is not None and bool(teacher.grad.any()):
-        return Verdict(
-            "not yet",
-            "The number is right, but a gradient flows into the teacher's values too, and would "
-            "move the teacher towards the student. Stop it with `teacher_q.detach()`.",
-        )
+    if target.grad is not None and bool(target.grad.any()):
+        return Verdict("not yet", leak)
     return verdict
+
+
+def _check_student_gradients(verdict: Verdict, loss: Callable) -> Verdict:
+    leak = (
+        "The number is right, but a gradient flows into the teacher's values too, and would move "
+        "the teacher towards the student. Stop it with `teacher_q.detach()`."
+    )
+    return check_gradients(verdict, loss, values(6), values(7), leak)

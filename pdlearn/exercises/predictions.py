@@ -1,12 +1,12 @@
-"""Guesses made before running: there is no wrong one, but there is a surprise to look at."""
+"""Checker of predictions: a number guessed before running, beside the measured one."""
 
 from pdlearn.exercises.verdicts import Verdict, is_blank
 
 
 def check_prediction(guess: float, measured: float, near: float, unit: str = "") -> Verdict:
-    """Return the verdict on a guessed number: within `near` of what was measured, or how far off.
+    """Return the verdict on a guessed number: "right" within `near` of the measured, else "apart".
 
-    A guess is never wrong; one that was far off says where to look closer.
+    A guess is never "not yet": a large difference shows where to look closer.
     """
     if is_blank(guess):
         return Verdict("missing", "Guess first, then look: put a number in place of the `...`.")

@@ -1,4 +1,4 @@
-"""Checkers of reading results: percent of what, an interval over what, what may be said."""
+"""Checkers of reading results: normalised scores, two intervals, a sentence on a result."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,25 +15,25 @@ from pdlearn.games import GAMES, normalise
 NORMALISE_MISTAKES = [
     Mistake(
         lambda g, s: 100 * s / GAMES[g].human,
-        "This is percent of the human's points, and 0 points are not where a game begins: random "
-        "play of Pong has fewer, of Ms. Pacman more. Measure both from random play.",
+        "This is percent of the human's points, counted from 0 points. Random play scores less "
+        "than 0 in Pong and more in Ms. Pacman. Measure both from random play.",
     ),
     Mistake(
         lambda g, s: 100 * (s - GAMES[g].random) / GAMES[g].human,
-        "Random play is subtracted above the line only. The human began there too: subtract it "
-        "below as well.",
+        "Random play is subtracted from the numerator only. Subtract it from the denominator as "
+        "well.",
     ),
     Mistake(
         lambda g, s: (s - GAMES[g].random) / (GAMES[g].human - GAMES[g].random),
-        "It is a share; percent are a hundred times as many.",
+        "This is a share; multiply by 100 for percent.",
     ),
     Mistake(
         lambda g, s: 100 * (s - GAMES[g].random) / (GAMES[g].dqn - GAMES[g].random),
-        "This measures by Nature DQN. A human's score is `pdlearn.GAMES[game].human`.",
+        "This compares with Nature DQN. A human's score is `pdlearn.GAMES[game].human`.",
     ),
     Mistake(
         lambda g, s: 100 * (GAMES[g].human - s) / (GAMES[g].human - GAMES[g].random),
-        "This is what is missing to the human: random play comes out as 100.",
+        "This is the distance to the human's score: random play gets 100.",
     ),
 ]
 
@@ -48,7 +48,7 @@ def check_normalised(function: Callable) -> Verdict:
 def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """Return the 95 % interval of a recipe's mean score, for scores `[S, N]` of S seeds' students.
 
-    Seeds are what is drawn again: N games of one student say nothing of the next seed's.
+    Seeds are resampled, because N games of one student tell nothing of another seed's student.
     """
     return statistics.interval(scores.mean(1), rng)
 
@@ -56,22 +56,22 @@ def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float
 RECIPE_MISTAKES = [
     Mistake(
         lambda s, rng: statistics.interval(s.flatten(), rng),
-        "All games are in one pot, as if each were played by a student of its own. Games of one "
+        "This pools all games, as if each were played by a different student. Games of one "
         "student are alike: take each student's mean, and resample the students.",
     ),
     Mistake(
         lambda s, rng: statistics.interval(s.mean(0), rng),
-        "The mean runs over seeds, so that nothing is left of how they differ. Take the mean over "
-        "games, `mean(1)`.",
+        "This averages over seeds and so removes their differences. Take the mean over games, "
+        "`mean(1)`.",
     ),
     Mistake(
         lambda s, rng: np.quantile(s.mean(1), [0.025, 0.975]),
-        "Between these ends single students lie. The interval is of the recipe's mean: resample "
-        "the students, and take the quantiles of the means.",
+        "Single students lie between these ends. The interval is that of the recipe's mean: "
+        "resample the students, and take the quantiles of the means.",
     ),
     Mistake(
         lambda s, rng: statistics.interval(s[0], rng),
-        "This is the interval of the first student. The recipe made all of them.",
+        "This is the interval of the first student alone. The recipe made all of them.",
     ),
 ]
 
@@ -96,7 +96,7 @@ def percent_interval(
 ) -> tuple[float, float]:
     """Return the 95 % interval of a student's percent of its teacher's mean score.
 
-    `student` `[N]` and `teacher` `[M]` are scores of games of their own; both are resampled.
+    `student` `[N]` and `teacher` `[M]` are scores of different games; both are resampled.
     """
     return _ends(100 * resampled_means(student, rng) / resampled_means(teacher, rng))
 
@@ -115,23 +115,23 @@ def _of_ends(s, t, rng, crossed):
 PERCENT_MISTAKES = [
     Mistake(
         lambda s, t, rng: _ends(100 * resampled_means(s, rng) / t.mean()),
-        "The teacher's mean stands still here, as if it were known. It is a mean of a few games "
-        "too: resample its scores as well.",
+        "This takes the teacher's mean as known exactly. It is a mean of a few games too: "
+        "resample its scores as well.",
     ),
     Mistake(
         _paired,
-        "Both are drawn with the same numbers, so that a lucky student always meets a lucky "
-        "teacher. They played games of their own: draw twice.",
+        "Both are resampled with the same indices, which pairs their games. They played different "
+        "games: draw twice.",
     ),
     Mistake(
         lambda s, t, rng: _of_ends(s, t, rng, crossed=True),
-        "This is the student's worst by the teacher's best, and the other way round. Both at once "
-        "are far rarer than 5 %: resample, divide, then take the quantiles.",
+        "This divides the student's low end by the teacher's high end, and the reverse. Both at "
+        "once are far rarer than 5 %: resample, divide, then take the quantiles.",
     ),
     Mistake(
         lambda s, t, rng: _of_ends(s, t, rng, crossed=False),
-        "Low divided by low is a student and a teacher that are unlucky together. Resample both, "
-        "divide, then take the quantiles.",
+        "This divides low by low, as if student and teacher were always unlucky together. "
+        "Resample both, divide, then take the quantiles.",
     ),
     Mistake(
         lambda s, t, rng: _ends(100 * resampled_means(s / t, rng)),
@@ -140,11 +140,11 @@ PERCENT_MISTAKES = [
     ),
     Mistake(
         lambda s, t, rng: _ends(resampled_means(s, rng) / resampled_means(t, rng)),
-        "It is a share; percent are a hundred times as many.",
+        "This is a share; multiply by 100 for percent.",
     ),
     Mistake(
         lambda s, t, rng: _ends(100 * resampled_means(t, rng) / resampled_means(s, rng)),
-        "The teacher belongs below the line.",
+        "The teacher's mean is the denominator.",
     ),
 ]
 
@@ -175,10 +175,10 @@ TOO_MUCH = {
 
 
 def check_sentence(sentence: str, facts: Mapping) -> Verdict:
-    """Check a sentence about a number: it names all that a reader needs, and claims no more.
+    """Check a sentence on a result: it states all that a reader needs, and claims no more.
 
     `facts` has game, student, percent, low, high (percent too), episodes and seed. A number may be
-    rounded to whole ones.
+    rounded to an integer.
     """
     if is_blank(sentence):
         return Verdict("missing", "Write one sentence, between quotation marks.")
@@ -193,7 +193,7 @@ def check_sentence(sentence: str, facts: Mapping) -> Verdict:
     def gives(number: float) -> bool:
         return any(abs(number - told) <= 0.5 for told in numbers)
 
-    missing = {
+    states = {
         f"which student it was: `{facts['student']}`": facts["student"].lower() in said,
         f"the game: {facts['game']}": facts["game"].lower() in said,
         "the percentage": gives(facts["percent"]),
@@ -203,7 +203,7 @@ def check_sentence(sentence: str, facts: Mapping) -> Verdict:
         "how many seeds trained it: a single one": "seed" in said,
         "from which starts: no-ops": "no-op" in said,
     }
-    for what, there in missing.items():
-        if not there:
+    for what, is_stated in states.items():
+        if not is_stated:
             return Verdict("not yet", f"A reader still has to ask {what}.")
     return Verdict("right", "A reader knows what was measured, on what, and how surely.")

@@ -43,7 +43,7 @@ REBUILD_MISTAKES = [
     ),
     Mistake(
         lambda frames, age, t: rebuild(frames, age, t).flip(0),
-        "The newest frame comes first here; the oldest is to be first.",
+        "The newest frame comes first here; the oldest must be first.",
     ),
     Mistake(
         _rebuild_short,
@@ -79,21 +79,21 @@ def discounts(terminated: Tensor, truncated: Tensor, life_lost: Tensor, gamma: f
 DISCOUNTS_MISTAKES = [
     Mistake(
         lambda over, cut, lost, gamma: torch.where(over | cut | lost, 0.0, gamma),
-        "A time limit counts as an end here. The game would have gone on, and so does its value: "
-        "a cut leaves `gamma`.",
+        "A time limit counts as an end here. The game would have gone on, so its value still "
+        "counts: a time limit stores `gamma`.",
     ),
     Mistake(
         lambda over, cut, lost, gamma: torch.where(over, 0.0, gamma),
-        "A lost life still has a future here. Deep Q-learning takes it for an end, to learn that "
-        "it is bad.",
+        "A lost life keeps its future here. Deep Q-learning stores it as an end, so that the "
+        "agent learns to avoid it.",
     ),
     Mistake(
         lambda over, cut, lost, gamma: torch.where(over | cut, 0.0, gamma),
-        "Time limits are taken for ends and lost lives are not: just the other way round.",
+        "Time limits count as ends and lost lives do not. It must be the reverse.",
     ),
     Mistake(
         lambda over, cut, lost, gamma: torch.where(over | lost, gamma, 0.0),
-        "Turned round: 0 where the future ends, `gamma` elsewhere.",
+        "Swapped: 0 where the future ends, `gamma` elsewhere.",
     ),
     Mistake(
         lambda over, cut, lost, gamma: torch.where(over | lost, 0.0, 1.0),

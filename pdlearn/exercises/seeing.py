@@ -1,4 +1,4 @@
-"""Checkers of what makes an observation: shrink, four frames, the stack; and of episodes' edges."""
+"""Checkers of observations (shrinking, four frames, the stack) and of episode lengths."""
 
 from collections.abc import Callable
 
@@ -6,20 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pdlearn.envs import FRAMES_PER_STEP
+from pdlearn.envs.console import area_means
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.lessons import emulator
 
-FRAMES_A_STEP = 4
-
 
 def frame_of(seed: int, *shape: int) -> np.ndarray:
-    """Return a made-up uint8 picture, the same for the same seed."""
+    """Return a random uint8 picture, the same for the same seed."""
     return np.random.default_rng(seed).integers(256, size=shape, dtype=np.uint8)
-
-
-def _areas(frame):
-    rows = frame.repeat(2, axis=0).reshape(84, 5, 160).mean(axis=1)
-    return rows.repeat(21, axis=1).reshape(84, 84, 40).mean(axis=2)
 
 
 def _overlapping(frame):
@@ -30,21 +25,21 @@ def _overlapping(frame):
 SHRINK_MISTAKES = [
     Mistake(
         lambda f: f[(np.arange(84) * 2.5).astype(int)][:, (np.arange(84) * 160 / 84).astype(int)],
-        "This picks one pixel of an area and forgets the others: a ball of two pixels comes and "
-        "goes. Take the mean of the area.",
+        "This takes one pixel of each area, so a ball of two pixels appears and disappears. Take "
+        "the mean of the area.",
     ),
     Mistake(
-        lambda f: _areas(f).astype(np.uint8),
-        "`astype` cuts the fraction off, so that the picture is darker. `round()` first.",
+        lambda f: area_means(f).astype(np.uint8),
+        "`astype` drops the fraction, so the picture gets darker. `round()` first.",
     ),
-    Mistake(_areas, "The means still have fractions; `round()` them to whole grey levels."),
+    Mistake(area_means, "The means still have fractions; `round()` them to whole grey levels."),
     Mistake(
-        lambda f: np.floor(_areas(f) + 0.5),
-        "Right but for areas whose mean lies half way between two grey levels: `round()` takes "
-        "those to the even one, as the emulator's code does.",
+        lambda f: np.floor(area_means(f) + 0.5),
+        "Right except for means half way between two grey levels: `round()` takes those to the "
+        "even level, as the emulator's code does.",
     ),
     Mistake(
-        lambda f: np.rot90(_areas(np.rot90(f).reshape(210, 160)), -1).round(),
+        lambda f: np.rot90(area_means(np.rot90(f).reshape(210, 160)), -1).round(),
         "Rows and columns are mixed up: the picture has 210 rows of 160.",
     ),
     Mistake(
@@ -67,7 +62,7 @@ def check_shrink(function: Callable) -> Verdict:
 
 
 class Tape:
-    """An emulator whose frames and rewards are written beforehand; it notes the actions."""
+    """An emulator with given frames and rewards; it records the actions."""
 
     def __init__(self, frames: np.ndarray, rewards: np.ndarray):
         self.frames, self.rewards, self.actions = frames, rewards, []
@@ -84,13 +79,13 @@ class Tape:
 def _agent_step(
     picture: Callable = lambda frames: np.maximum(frames[-2], frames[-1]),
     reward: Callable = sum,
-    held: int = FRAMES_A_STEP,
+    held: int = FRAMES_PER_STEP,
 ) -> Callable:
-    """Return a function that takes an agent step: as it should, or with a mistake."""
+    """Return a function that takes an agent step, right or with a common mistake."""
 
     def agent_step(tape, action):
         frames, rewards = [], []
-        for count in range(FRAMES_A_STEP):
+        for count in range(FRAMES_PER_STEP):
             rewards.append(tape.act(action if count < held else 0))
             frames.append(tape.grey)
         return picture(frames), reward(rewards)
@@ -105,13 +100,13 @@ def _adds_bytes(frames):
 AGENT_STEP_MISTAKES = [
     Mistake(
         _agent_step(lambda frames: frames[-1]),
-        "This shows the last frame alone. What the game draws in every second frame only would "
-        "be there or not by chance: take the brighter of the last two.",
+        "This returns the last frame alone. Objects that the game draws in every second frame "
+        "would be missing at times: take the brighter of the last two.",
     ),
     Mistake(
         _agent_step(lambda frames: np.max(frames, axis=0)),
-        "This is the brightest of all four frames: whatever moves leaves a trail. Two are enough "
-        "against flicker.",
+        "This is the brightest of all four frames, in which moving objects leave a trail. Two are "
+        "enough against flicker.",
     ),
     Mistake(
         _agent_step(lambda frames: np.maximum(frames[0], frames[1])),
@@ -119,11 +114,12 @@ AGENT_STEP_MISTAKES = [
     ),
     Mistake(
         _agent_step(_adds_bytes),
-        "The mean of two frames makes what flickers half as bright. Take the brighter one.",
+        "The mean of two frames makes flickering objects half as bright. Take the brighter one.",
     ),
     Mistake(
         _agent_step(reward=lambda rewards: rewards[-1]),
-        "Only the last frame's points are counted. A point may fall in any of the four: add up.",
+        "Only the last frame's points are counted. Points can come in any of the four: add them "
+        "up.",
     ),
     Mistake(
         _agent_step(held=1),
@@ -135,8 +131,8 @@ AGENT_STEP_MISTAKES = [
 def check_agent_step(function: Callable) -> Verdict:
     """Check a function of `(emulator, action)` that acts for four frames.
 
-    It returns the brighter of the last two frames, pixel by pixel, and the sum of the points. Its
-    emulator here is a tape: made-up frames, made-up points, and a note of every action.
+    It returns the pixelwise maximum of the last two frames and the sum of the rewards. It is
+    called with a `Tape`.
     """
     cases = [
         (frame_of(seed, 6, 3, 2), np.array(rewards), action)
@@ -155,7 +151,7 @@ def check_agent_step(function: Callable) -> Verdict:
 
 def _on_tape(agent_step: Callable) -> Callable:
     def on_tape(frames: np.ndarray, rewards: np.ndarray, action: int) -> Tensor | None:
-        """Return the frame, the reward and the actions taken, in one row; None if it is blank."""
+        """Return the frame, the reward and the actions taken as one row; None for no answer."""
         tape = Tape(frames, rewards)
         answer = agent_step(tape, action)
         if answer is None or answer is ...:
@@ -170,12 +166,12 @@ def _on_tape(agent_step: Callable) -> Callable:
 PUSH_MISTAKES = [
     Mistake(
         lambda s, f: np.concatenate([f[None], s[:-1]]),
-        "The newest frame comes first here. A network that was taught with the newest last would "
-        "see the game run backwards.",
+        "The newest frame comes first here. A network trained with the newest last would see the "
+        "game backwards.",
     ),
     Mistake(
         lambda s, f: np.concatenate([s[:-1], f[None]]),
-        "This takes the place of the newest frame; the oldest is the one to go.",
+        "This replaces the newest frame; drop the oldest.",
     ),
     Mistake(
         lambda s, f: np.repeat(f[None], len(s), axis=0),
@@ -183,7 +179,7 @@ PUSH_MISTAKES = [
     ),
     Mistake(
         lambda s, f: np.concatenate([s, f[None]]),
-        "The stack grows: five frames. The oldest must go, `stack[1:]`.",
+        "The stack grows to five frames. Drop the oldest, `stack[1:]`.",
     ),
 ]
 
@@ -196,10 +192,11 @@ def check_push(function: Callable) -> Verdict:
 
 
 def episode_lengths(ended: np.ndarray) -> list[int]:
-    """Return the agent steps of each finished episode; the step after an end is void."""
+    """Return the agent steps of each finished episode; the step after an end does not count."""
     lengths, steps, void = [], 0, False
     for end in ended:
-        steps += not void
+        if not void:
+            steps += 1
         void = bool(end)
         if end:
             lengths.append(steps)
@@ -219,11 +216,11 @@ EPISODE_LENGTHS_MISTAKES = [
     ),
     Mistake(
         lambda ended: [*episode_lengths(ended), len(ended) - np.flatnonzero(ended)[-1] - 2],
-        "The last episode has not ended yet; leave it out, or unlucky short ones are too many.",
+        "The last episode has not ended yet, so its length is not known; leave it out.",
     ),
     Mistake(
         lambda ended: np.diff(np.flatnonzero(ended), prepend=0),
-        "Every length is one out somewhere: the first step of all is a step of the first episode.",
+        "The lengths are off by one: the very first step is a step of the first episode.",
     ),
     Mistake(
         lambda ended: [length - 1 for length in episode_lengths(ended)],
@@ -231,7 +228,7 @@ EPISODE_LENGTHS_MISTAKES = [
     ),
     Mistake(
         lambda ended: len(episode_lengths(ended)),
-        "This is how many episodes ended; asked for is a list of their lengths.",
+        "This is the number of episodes that ended; return a list of their lengths.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Checkers of several games in one network: whose turn it is, whose controller answers."""
+"""Checkers of one network for several games: each minibatch's game, each game's controller."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ GAMES = ("breakout", "freeway", "pong")
 
 
 def turns(games: Sequence[str], updates: int, generator: torch.Generator) -> list[str]:
-    """Return the game of each of so many minibatches, drawn at random, all games alike."""
+    """Return the game of each of `updates` minibatches, drawn uniformly."""
     drawn = torch.randint(len(games), (updates,), generator=generator)
     return [games[number] for number in drawn.tolist()]
 
@@ -25,12 +25,12 @@ def _without_generator(games, updates, generator):
 TURNS_MISTAKES = [
     Mistake(
         lambda games, updates, generator: [games[i % len(games)] for i in range(updates)],
-        "The games come one after the other, always in this order. It is fair, but the draw is "
-        "to be random: `torch.randint`.",
+        "The games come one after the other, always in this order. It is fair, but the draw must "
+        "be random: `torch.randint`.",
     ),
     Mistake(
         lambda games, updates, generator: sorted(turns(games, updates, generator)),
-        "All of one game comes before all of the next: by the end, the first is forgotten.",
+        "All of one game comes before all of the next: by the end, the network forgets the first.",
     ),
     Mistake(
         lambda games, updates, generator: [games[0]] * updates,
@@ -38,7 +38,7 @@ TURNS_MISTAKES = [
     ),
     Mistake(
         lambda games, updates, generator: turns(games[:-1], updates, generator),
-        "The last game never has a turn: `torch.randint(n, …)` gives 0 to n - 1 already.",
+        "The last game is never drawn: `torch.randint(n, …)` gives 0 to n - 1 already.",
     ),
     Mistake(
         _without_generator,
@@ -48,11 +48,11 @@ TURNS_MISTAKES = [
         lambda games, updates, generator: torch.randint(
             len(games), (updates,), generator=generator
         ).tolist(),
-        "These are numbers; the names are asked for: `games[number]`.",
+        "These are numbers; return the names: `games[number]`.",
     ),
     Mistake(
         lambda games, updates, generator: turns(games, 1, generator),
-        "This is one turn; a list of `updates` is asked for.",
+        "This is one turn; return a list of `updates` turns.",
     ),
 ]
 
@@ -74,7 +74,7 @@ def check_turns(function: Callable) -> Verdict:
 
 
 def _facts_of(function: Callable) -> Callable:
-    """Return a function that says what is true of the turns which `function` gives."""
+    """Return a function that computes facts about the turns that `function` returns."""
 
     def facts(games, updates):
         drawn, again, other = (
@@ -101,21 +101,21 @@ def outputs(torso: nn.Module, controllers: dict, observation: Tensor, game: str)
 OUTPUTS_MISTAKES = [
     Mistake(
         lambda t, c, x, g: next(iter(c.values()))(t(x)),
-        "The first controller answers, whatever the game: choose it by `game`.",
+        "This always uses the first controller; choose it by `game`.",
     ),
     Mistake(
         lambda t, c, x, g: torch.cat([one(t(x)) for one in c.values()], 1),
-        "All games' outputs stand side by side: a softmax over them would give this game's "
+        "This concatenates the outputs of all games. A softmax over them would give this game's "
         "probability to other games' actions.",
     ),
     Mistake(
         lambda t, c, x, g: torch.softmax(c[g](t(x)), 1),
-        "The softmax belongs to the loss: here logits are asked for.",
+        "The softmax belongs to the loss: return logits.",
     ),
     Mistake(lambda t, c, x, g: t(x), "These are the torso's features; the controller is missing."),
     Mistake(
         lambda t, c, x, g: c[g](t(x).detach()),
-        "The gradient stops before the torso: it would never learn anything.",
+        "The gradient stops before the torso, so the torso would not learn.",
     ),
 ]
 
@@ -134,7 +134,7 @@ def check_outputs(function: Callable) -> Verdict:
 
 
 def _with_modules(function: Callable) -> Callable:
-    """Return `function` on a small torso: outputs and, behind them, the gradient of its weights."""
+    """Return a function that calls `function` with a small torso and adds whether that learns."""
 
     def on_modules(observation, game):
         torso = _linear(1, 4, 4)

@@ -1,4 +1,4 @@
-"""Checkers of a network's size: its parameters, and what a decision multiplies."""
+"""Checkers of a network's size: its parameters and the multiplications of a decision."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from pdlearn.networks import SIZES, QNetwork, Size, parameter_count
 
 
 class Layer(NamedTuple):
-    """A layer: each of its `outputs` is a sum over `inputs`, made anew at each of `places`."""
+    """A layer: each of its `outputs` is a weighted sum of `inputs`, taken at each of `places`."""
 
     name: str
     inputs: int
@@ -38,7 +38,7 @@ def layers(widths: Size, num_actions: int) -> list[Layer]:
 
 
 def multiplications(widths: Size, num_actions: int) -> int:
-    """Return the multiplications of one decision."""
+    """Return the number of multiplications of one decision."""
     return sum(layer.multiplications for layer in layers(widths, num_actions))
 
 
@@ -67,11 +67,11 @@ PARAMETER_MISTAKES = [
     ),
     Mistake(
         _summed(lambda layer: (_own_inputs(layer, {"fc1": 49}) + 1) * layer.outputs),
-        "`fc1` sees all 7 × 7 places of every channel, not one: its inputs are `conv3 * 7 * 7`.",
+        "`fc1` reads all 7 × 7 places of every channel, not one: its inputs are `conv3 * 7 * 7`.",
     ),
     Mistake(
         _summed(lambda layer: (_own_inputs(layer, {"conv1": 4}) + 1) * layer.outputs),
-        "An observation has four frames: `conv1` has 4 channels to look at.",
+        "An observation has four frames: `conv1` has 4 input channels.",
     ),
     Mistake(
         _summed(
@@ -83,7 +83,7 @@ PARAMETER_MISTAKES = [
     ),
     Mistake(
         _summed(lambda layer: layer.parameters, skip="out"),
-        "The last layer is missing, from `fc1` to one output an action.",
+        "The last layer is missing, from `fc1` to one output per action.",
     ),
     Mistake(
         _summed(lambda layer: layer.parameters * layer.places),
@@ -91,7 +91,7 @@ PARAMETER_MISTAKES = [
     ),
     Mistake(
         lambda widths, num_actions: 4 * _parameters(widths, num_actions),
-        "These are bytes, four a number; count the numbers.",
+        "These are bytes, four per number; count the numbers.",
     ),
 ]
 
@@ -116,7 +116,7 @@ MULTIPLICATION_MISTAKES = [
     ),
     Mistake(
         _summed(lambda layer: layer.parameters * layer.places),
-        "A bias is added, not multiplied with: leave the biases out.",
+        "A bias is added, not multiplied: leave the biases out.",
     ),
     Mistake(
         _summed(lambda layer: layer.inputs * layer.outputs * round(layer.places**0.5)),
@@ -130,8 +130,8 @@ MULTIPLICATION_MISTAKES = [
                 * {"conv1": 84 * 84, "conv2": 400, "conv3": 81}.get(layer.name, 1)
             )
         ),
-        "These are the places of what a layer looks at. Count those of what it puts out: a stride "
-        "leaves fewer.",
+        "These are the places of a layer's input. Count those of its output: a stride leaves "
+        "fewer.",
     ),
     Mistake(
         _summed(
@@ -139,11 +139,11 @@ MULTIPLICATION_MISTAKES = [
                 layer.inputs * layer.outputs * (49 if layer.name == "fc1" else layer.places)
             )
         ),
-        "`fc1` runs once a decision, over all places together: its inputs hold the 49 already.",
+        "`fc1` runs once per decision: its inputs include the 49 places already.",
     ),
     Mistake(
         lambda widths, num_actions: 2 * multiplications(widths, num_actions),
-        "This counts additions too, twice as many operations; multiplications are asked for.",
+        "This counts the additions too; count the multiplications alone.",
     ),
 ]
 

@@ -14,11 +14,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from pdlearn.plots import BLUE, GREEN, GREY, VERMILION
+
 LOOKS = {
-    "right": ("✓", "Right", "#029e73"),
-    "apart": ("≈", "Compare", "#0173b2"),
-    "not yet": ("✗", "Not yet", "#d55e00"),
-    "missing": ("…", "Not written yet", "#767676"),
+    "right": ("✓", "Right", GREEN),
+    "apart": ("≈", "Compare", BLUE),
+    "not yet": ("✗", "Not yet", VERMILION),
+    "missing": ("…", "Not written yet", GREY),
 }
 
 
@@ -102,9 +104,10 @@ def compare(
     if _all_same(answers, expected):
         return Verdict("right", praise)
     # Where the answer to an extreme case is not finite, the other cases identify the mistake.
-    judged = [i for i, answer in enumerate(answers) if _is_finite(answer)]
-    for mistake in mistakes if judged else ():
-        if _all_same([answers[i] for i in judged], [mistake.function(*cases[i]) for i in judged]):
+    finite = [i for i, answer in enumerate(answers) if _is_finite(answer)]
+    for mistake in mistakes:
+        wrong = [mistake.function(*cases[i]) for i in finite]
+        if finite and _all_same([answers[i] for i in finite], wrong):
             return Verdict("not yet", mistake.hint)
     return _difference(name, answers, expected, shape_hint, value_hint)
 

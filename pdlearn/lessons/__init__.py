@@ -1,6 +1,6 @@
-"""What the lessons in `notebooks/` need: budgets, recorded results, figures with captions.
+"""Functions for the lessons in `notebooks/`: budgets, recorded results, captioned figures.
 
-`places` finds and copies them, `sources` and `build` make them.
+`places` finds and copies the lessons; `pdlearn.publish.lessons` builds them.
 """
 
 from pdlearn.lessons import pictures

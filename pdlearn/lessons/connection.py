@@ -1,14 +1,17 @@
-"""A JupyterLab in which a game answers its keys at once."""
+"""A JupyterLab connection that sends a game's pictures without delay.
+
+`pdlearn lessons` starts JupyterLab with it. In another JupyterLab a key press waits a little longer
+for its picture.
+"""
 
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 
 class PromptConnection(ZMQChannelsWebsocketConnection):
-    """A kernel's websocket that holds no message back for the one before it.
+    """A kernel's websocket without Nagle's algorithm.
 
-    A kernel says that it is busy before it answers. By TCP's default the answer then waits until
-    the browser has acknowledged that, which on Linux takes up to 40 ms (Nagle's algorithm and
-    delayed acknowledgements).
+    A kernel sends "busy" before its answer. By TCP's default the answer then waits until the
+    browser has acknowledged the first message, up to 40 ms on Linux (delayed acknowledgements).
     """
 
     def connect(self):

@@ -1,7 +1,7 @@
-"""The Atari itself, one frame at a time, and from its pictures what an agent sees (lesson 01).
+"""The Atari emulator frame by frame, and observations made from its pictures (lesson 01).
 
-Learning never comes here: `pdlearn.envs` does the same on ale-py's threads, to the pixel, but for a
-grey level where an average lies half way between two. A test compares the two in all ten games.
+Training does not use this file. `pdlearn.envs` makes the same observations on ale-py's threads, up
+to one grey level where a mean lies half way between two. A test compares both in all ten games.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from itertools import islice
 
 import ale_py
 import numpy as np
-import torch
 from ale_py import roms
 
 from pdlearn import envs
+from pdlearn.envs.console import area_means
 from pdlearn.games import game_by_name
-from pdlearn.rollout import steps
+from pdlearn.rollout import Scripted, steps
 
 
 class Emulator:
@@ -32,17 +32,17 @@ class Emulator:
             self.act(0)
 
     def act(self, action: int) -> float:
-        """Hold the joystick for one frame; return the points that the frame brought."""
+        """Play one frame with `action`; return its reward."""
         return float(self._ale.act(self._actions[action]))
 
     @property
     def screen(self) -> np.ndarray:
-        """The picture in colour, uint8 `[210, 160, 3]`."""
+        """The RGB picture, uint8 `[210, 160, 3]`."""
         return self._ale.getScreenRGB()
 
     @property
     def grey(self) -> np.ndarray:
-        """The picture in grey, uint8 `[210, 160]`."""
+        """The grey picture, uint8 `[210, 160]`."""
         return self._ale.getScreenGrayscale()
 
     @property
@@ -55,18 +55,12 @@ class Emulator:
 
 
 def shrink(frame: np.ndarray) -> np.ndarray:
-    """Return uint8 `[84, 84]`: each pixel the mean of the area of `[210, 160]` that it covers.
-
-    A pixel covers 2.5 rows: every row is written twice, and then five make one. It covers
-    160 / 84 = 40 / 21 columns: every column is written 21 times, and then forty make one.
-    """
-    rows = frame.repeat(2, axis=0).reshape(84, 5, 160).mean(axis=1)  # [84, 160]
-    pixels = rows.repeat(21, axis=1).reshape(84, 84, 40).mean(axis=2)
-    return pixels.round().astype(np.uint8)
+    """Return uint8 `[84, 84]`: each pixel the mean of the area of `[210, 160]` that it covers."""
+    return area_means(frame).round().astype(np.uint8)
 
 
 def agent_step(emulator: Emulator, action: int) -> tuple[np.ndarray, float]:
-    """Act for four frames; return the brighter of the last two `[210, 160]` and all points."""
+    """Act for four frames; return the maximum of the last two `[210, 160]` and the reward."""
     reward = 0.0
     frames = []
     for _ in range(envs.FRAMES_PER_STEP):
@@ -76,7 +70,7 @@ def agent_step(emulator: Emulator, action: int) -> tuple[np.ndarray, float]:
 
 
 def push(stack: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """Return a stack `[4, 84, 84]` with `frame` `[84, 84]` as its newest, the oldest gone."""
+    """Return `stack` `[4, 84, 84]` without its oldest frame and with `frame` `[84, 84]` added."""
     return np.concatenate([stack[1:], frame[None]])
 
 
@@ -91,23 +85,12 @@ def play(emulator: Emulator, actions: Sequence[int]) -> tuple[np.ndarray, np.nda
     return np.stack(observations), np.array(rewards)
 
 
-class Plan:
-    """A policy that takes planned actions one after another, then 0, whatever it sees."""
-
-    device = torch.device("cpu")
-
-    def __init__(self, actions: Sequence[int]):
-        self._actions = iter(actions)
-
-    def __call__(self, observation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.tensor([int(next(self._actions, 0))]), torch.zeros(1, 1)
-
-
 def play_environment(
     game: str, actions: Sequence[int], seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `play` returns, from the environment that agents learn in."""
-    with closing(steps(envs.make(game, 1), Plan(actions), seed, "show")) as played:
+    """Return what `play` returns, from the environment that agents are trained in."""
+    env = envs.make(game, 1)
+    with closing(steps(env, Scripted(actions, env.num_actions), seed, "show")) as played:
         shown = list(islice(played, len(actions) + 1))
     observations = np.stack([step.observation[0].numpy() for step in shown])
     return observations, np.array([step.reward[0] for step in shown[:-1]])
@@ -116,8 +99,8 @@ def play_environment(
 def no_ops_of(seed: int) -> int:
     """Return how many frames the environment waits before its first observation of `seed`.
 
-    It is the same in every game. It is found in Pong, by waiting 0, 1, 2 … frames in the emulator
-    until both games go the same way.
+    It is the same in every game. It is found in Pong: wait 0, 1, 2 … frames in the emulator until
+    both games show the same pictures.
     """
     actions = np.random.default_rng(seed).integers(6, size=12)
     seen, _ = play_environment("pong", actions, seed)

@@ -1,4 +1,4 @@
-"""What a lesson puts on its page: figures with a caption, tables."""
+"""Budgets, recorded results, and captioned figures and tables for a lesson's cells."""
 
 import base64
 import csv
@@ -21,8 +21,8 @@ Value = TypeVar("Value")
 def by_budget(*, smoke: Value, fast: Value, full: Value | None = None) -> Value:
     """Return the value for the budget in the environment variable `PDLEARN_BUDGET`, fast if unset.
 
-    smoke proves that a lesson runs, fast teaches in minutes, full takes as long as it takes; where
-    `full` is not given it is `fast`. Raises ValueError for another budget.
+    smoke only checks that a lesson runs, fast takes minutes, full has no limit. `full` defaults to
+    `fast`. Raises ValueError for another budget.
     """
     budget = os.environ.get("PDLEARN_BUDGET", "fast")
     if budget not in BUDGETS:
@@ -32,7 +32,7 @@ def by_budget(*, smoke: Value, fast: Value, full: Value | None = None) -> Value:
 
 
 def results(name: str) -> list[dict[str, str]]:
-    """Return the rows of `docs/results/NAME.csv`, all of them text.
+    """Return the rows of `docs/results/NAME.csv`; all values are text.
 
     Raises FileNotFoundError if there is no such table.
     """
@@ -41,14 +41,14 @@ def results(name: str) -> list[dict[str, str]]:
 
 
 def show(figure: Figure | Axes, caption: str) -> None:
-    """Display a figure with a caption that says what is to be seen in it, its alternative text."""
+    """Display a figure with a caption, which is also its alternative text."""
     bundle, metadata = _picture(figure.figure if isinstance(figure, Axes) else figure, caption)
     display(bundle, metadata=metadata, raw=True)
     display(Markdown(f"*{caption}*"))
 
 
 def _picture(figure: Figure, caption: str) -> tuple[dict, dict]:
-    """Return a figure as a bundle of formats and their metadata, and close it."""
+    """Close a figure and return it as a bundle of MIME types and their metadata."""
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=90, bbox_inches="tight", facecolor="white")
     plt.close(figure)
@@ -57,7 +57,7 @@ def _picture(figure: Figure, caption: str) -> tuple[dict, dict]:
 
 
 def table(rows: Sequence[Mapping], *columns: str) -> Markdown:
-    """Return rows as a table; `columns` chooses and orders them, all in the first row's order."""
+    """Return rows as a Markdown table of `columns`, by default all in the first row's order."""
     columns = columns or tuple(rows[0])
     lines = [columns, ["---"] * len(columns)]
     lines += [[_text(row[column]) for column in columns] for row in rows]

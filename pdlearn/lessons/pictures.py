@@ -1,18 +1,18 @@
-"""Drawings that several lessons need; `show` of `pdlearn.lessons` puts them on the page."""
+"""Figures that several lessons use; `pdlearn.lessons.show` displays one with its caption."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from pdlearn.plots import REFERENCE, STUDENT, TEACHER
+from pdlearn.plots import GREEN, PINK, REFERENCE, STUDENT, TEACHER
 
-OTHERS = ("#029e73", "#cc78bc", REFERENCE)
+OTHERS = (GREEN, PINK, REFERENCE)
 
 
 def colour(name: str, others: Sequence[str] = ()) -> str:
-    """Return the colour of a series by its name: teacher and student have theirs everywhere."""
+    """Return the colour of a series: the teacher's, the student's, or one of its own."""
     if name.startswith("teacher"):
         return TEACHER
     if name.startswith("student"):
@@ -21,36 +21,33 @@ def colour(name: str, others: Sequence[str] = ()) -> str:
 
 
 def frames(observation, titles: Sequence[str] = ()) -> Figure:
-    """Draw the frames of an observation `[4, 84, 84]` beside each other, the oldest first."""
-    observation = np.asarray(observation)
+    """Draw the frames of an observation `[4, 84, 84]` side by side, the oldest first."""
     count = len(observation)
-    titles = titles or [f"{ago} steps ago" for ago in range(count - 1, 1, -1)] + [
-        "1 step ago",
-        "now",
-    ]
+    ages = [f"{ago} steps ago" for ago in range(count - 1, 1, -1)] + ["1 step ago", "now"]
     figure, grid = plt.subplots(1, count, figsize=(2 * count, 2.3), layout="constrained")
-    for axes, frame, title in zip(grid, observation, titles, strict=True):
-        axes.imshow(frame, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(title, fontsize=9)
-        axes.set_axis_off()
+    _fill(grid, np.asarray(observation), titles or ages)
     return figure
 
 
 def screens(images: Sequence, titles: Sequence[str], columns: int = 5) -> Figure:
-    """Draw pictures in rows of `columns`, grey `[H, W]` or in colour `[H, W, 3]`."""
+    """Draw pictures, grey `[H, W]` or RGB `[H, W, 3]`, in rows of `columns`."""
     rows = -(-len(images) // columns)
     figure, grid = plt.subplots(
         rows, columns, figsize=(1.9 * columns, 2.5 * rows), layout="constrained", squeeze=False
     )
-    for axes, image, title in zip(grid.flat, images, titles, strict=True):
-        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(title, fontsize=9)
-        axes.set_axis_off()
+    _fill(grid.flat, images, titles)
     return figure
 
 
+def _fill(grid: Iterable, images: Sequence, titles: Sequence[str]) -> None:
+    for axes, image, title in zip(grid, images, titles, strict=True):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=9)
+        axes.set_axis_off()
+
+
 def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str = "") -> Figure:
-    """Draw a group of bars for each name, a bar a series, as in `{"teacher": q.tolist()}`."""
+    """Draw a group of bars for each name, with one bar per series: `{"teacher": q.tolist()}`."""
     figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
     width = 0.8 / len(series)
     others = [label for label in series if not label.startswith(("teacher", "student"))]
@@ -69,9 +66,9 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str 
 def curves(
     runs: Mapping[str, Sequence[Mapping]], columns: Sequence[str], x: str = "updates"
 ) -> Figure:
-    """Draw a panel for each column of the rows of runs, a line a run, over the column `x`.
+    """Draw a panel for each of `columns`, with one line per run, over the column `x`.
 
-    The names of several runs stand below the panels, where they hide no line.
+    Several runs get a legend below the panels, where it covers no line.
     """
     figure, grid = plt.subplots(
         1, len(columns), figsize=(3.6 * len(columns), 2.8), layout="constrained", squeeze=False

@@ -1,6 +1,6 @@
-"""Where the lessons and the recorded results are, and how a learner gets a copy to work in.
+"""Find the lessons and the recorded results, and copy the lessons to a folder to work in.
 
-They lie beside the package in a clone. A wheel carries them as data files, which pip puts under
+In a clone they lie beside the package. A wheel has them as data files, which pip installs under
 `share/pdlearn`.
 """
 
@@ -15,9 +15,9 @@ COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md")
 
 
 def folder(name: str) -> Path:
-    """Return the folder `notebooks` or `docs/results`, in the clone or as pip installed it.
+    """Return the folder `notebooks` or `docs/results`, of the clone or as pip installed it.
 
-    Raises FileNotFoundError if it is in neither place.
+    Raises FileNotFoundError if there is neither.
     """
     if (CLONE / "pyproject.toml").exists() and (CLONE / name).is_dir():
         return CLONE / name
@@ -28,10 +28,10 @@ def folder(name: str) -> Path:
 
 
 def copy_lessons(target: Path) -> tuple[int, int]:
-    """Copy lessons, exercises and glossary to `target`; return how many were new and were kept.
+    """Copy lessons, exercises and glossary to `target`; return how many were copied and kept.
 
-    A file that is there already is kept, whatever is in it: it may hold somebody's answers. New
-    notebooks are signed, so that JupyterLab shows their stored widgets at once.
+    An existing file is kept, because it may hold a learner's answers. Copied notebooks are signed,
+    so that JupyterLab shows their stored widgets at once.
     """
     source = folder("notebooks")
     new = kept = 0

@@ -1,8 +1,8 @@
-"""Recorded starts: states to judge an agent from, each a seed and the actions that lead to it.
+"""Recorded starts: states from which an agent is evaluated, each a seed and a list of actions.
 
-The games are deterministic, so the same seed and actions lead to the same state; a digest of what
-is seen there is stored and checked at every replay. A set for each of the ten games ships beside
-this file (paper, section 4; how it was made: `starts.recorder`).
+The games are deterministic, so a seed and actions lead to the same state on every machine and take
+a few bytes. A digest of the observation there is stored and checked at every replay. Beside this
+file lies a set for each of the ten games (paper, section 4); `starts.recorder` made them.
 """
 
 import hashlib
@@ -25,16 +25,16 @@ DIGEST_BYTES = 8
 
 @dataclass(frozen=True)
 class Start:
-    """A state of a game: what leads to it, and what is seen there."""
+    """A state of a game: the seed and actions that lead to it, and a digest of what it shows."""
 
     seed: int  # the emulator's
     actions: np.ndarray  # uint8 [T], agent steps from the episode's first observation
-    digest: bytes  # of the observation to which they lead
+    digest: bytes  # of the observation in that state
 
 
 @dataclass(frozen=True)
 class Starts:
-    """A set of starts of one game; the card says how they were made."""
+    """A set of starts of one game; the card tells how they were made."""
 
     game: str
     entries: tuple[Start, ...]
@@ -44,19 +44,19 @@ class Starts:
         return len(self.entries)
 
     def first(self, count: int) -> "Starts":
-        """Return the set's first `count`; raise ValueError if there are not as many."""
+        """Return the first `count` starts; raise ValueError if there are fewer."""
         if not 1 <= count <= len(self):
             raise ValueError(f"expected 1 to {len(self)} episodes, one a start; got {count}")
         return Starts(self.game, self.entries[:count], self.card)
 
 
 def digest(observation: np.ndarray) -> bytes:
-    """Return eight bytes that tell one observation `[...]` from another."""
+    """Return eight bytes that identify an observation."""
     return hashlib.sha256(np.ascontiguousarray(observation)).digest()[:DIGEST_BYTES]
 
 
 def save_starts(path: str | Path, starts: Starts) -> None:
-    """Write a set of starts to `path`, sealed and atomically as every file of pdlearn."""
+    """Write a set of starts to `path`, with a checksum and atomically; see `checkpoints`."""
     tensors = {
         "seeds": torch.tensor([start.seed for start in starts.entries]),
         "lengths": torch.tensor([len(start.actions) for start in starts.entries]),
@@ -69,8 +69,8 @@ def save_starts(path: str | Path, starts: Starts) -> None:
 def load_starts(name: str | Path, game: str | None = None) -> Starts:
     """Return the shipped starts of a game by its name, or those in a file by its path.
 
-    Raises CheckpointError for a name that is neither, a file that is damaged or holds no starts,
-    and starts of another game than `game`.
+    Raises CheckpointError for an unknown name, for a file that is damaged or holds no starts, and
+    for starts of another game than `game`.
     """
     path = FOLDER / f"{name}.safetensors" if str(name) in shipped() else Path(name)
     if not path.exists() and path.suffix != ".safetensors":
@@ -99,14 +99,14 @@ def shipped() -> list[str]:
 
 
 class Replay:
-    """Take each copy's recorded actions, then `policy`'s; at the hand-over check what is seen.
+    """A policy that takes each copy's recorded actions first and then those of `policy`.
 
-    Copies have starts of different lengths, so some play on while others still replay:
+    Starts have different lengths, so some copies play while others still replay:
 
         copy 0   replay ─ replay ─ play ─ play ─ play ─ ...
         copy 1   replay ─ replay ─ replay ─ replay ─ play ─ ...
 
-    Raises ValueError at a hand-over where anything else is seen than was recorded.
+    Raises ValueError where a copy's first observation after its replay is not the recorded one.
     """
 
     def __init__(self, policy: Policy, starts: Sequence[Start]):
@@ -140,10 +140,10 @@ class Replay:
 
 
 def play_from(starts: Starts, entries: Sequence[Start], policy: Policy) -> Iterator[Step]:
-    """Play `policy` from `entries` of the set `starts`, a copy of the game each, for ever.
+    """Play `policy` for ever from `entries` of the set `starts`, one copy of the game for each.
 
-    The rewards of replayed steps are 0 in what is yielded: points before the hand-over are nobody's
-    (paper, section 4). Raises ValueError if the game has other actions than when it was recorded.
+    The yielded rewards of replayed steps are 0, so points count from the start on (paper, section
+    4). Raises ValueError if the game's actions are not those on the set's card.
     """
     env = envs.make(starts.game, len(entries))
     if list(env.action_names) != list(starts.card["actions"]):

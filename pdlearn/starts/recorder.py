@@ -1,9 +1,9 @@
-"""Making starts for any game: by persistent random play, or from actions that somebody took.
+"""Record starts of any game, by persistent random play or from given actions.
 
-The paper's starts came from professional humans and were never published. Those that ship come each
-from an episode of its own of an agent that draws an action at random, holds it for a random time,
-and draws again; that gets about in all ten games. The start is a moment drawn from the episode's
-first fifth.
+The paper's starts came from professional human players and were never published. Each shipped start
+comes from an episode of its own, played by an agent that draws an action at random, holds it for a
+random time and draws again. Holding an action reaches more states than single random actions do.
+The start is a step drawn from the first fifth of the episode.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pdlearn import envs
-from pdlearn.rollout import steps_from
+from pdlearn.rollout import Scripted, steps_from
 from pdlearn.starts import Start, Starts, digest, play_from
 
 LONGEST_HOLD_STEPS = 16  # about a second
@@ -23,7 +23,7 @@ SHARE = 5  # a start lies in the first fifth of its episode
 
 
 class PersistentRandom:
-    """Hold an action drawn uniformly for 1 to 16 agent steps, drawn uniformly too, then another."""
+    """Draw an action uniformly, hold it for 1 to 16 agent steps (uniform), then draw again."""
 
     device = torch.device("cpu")
 
@@ -44,9 +44,9 @@ class PersistentRandom:
 
 
 def record_starts(game: str, count: int, seed: int, num_envs: int = 20) -> Iterator[Start]:
-    """Yield `count` starts of `game`, each from an episode of its own, `num_envs` side by side.
+    """Yield `count` starts of `game`, each from its own episode, `num_envs` copies at a time.
 
-    Raises ValueError if fewer than one is asked for.
+    Raises ValueError if `count` is below 1.
     """
     if count < 1:
         raise ValueError(f"expected at least one start; got {count}")
@@ -57,7 +57,7 @@ def record_starts(game: str, count: int, seed: int, num_envs: int = 20) -> Itera
 
 
 def _record_round(game: str, seeds: np.ndarray, rng: np.random.Generator) -> Iterator[Start]:
-    """Play an episode from each seed to its end; yield a start of each, in the seeds' order."""
+    """Play an episode from each seed to its end; yield a start from each, in the seeds' order."""
     env = envs.make(game, len(seeds))
     play = steps_from(env, PersistentRandom(len(seeds), env.num_actions, rng), seeds)
     actions = [[] for _ in seeds]
@@ -78,27 +78,13 @@ def _record_round(game: str, seeds: np.ndarray, rng: np.random.Generator) -> Ite
         yield Start(int(emulator_seed), np.array(taken[:moment], np.uint8), seen[moment])
 
 
-class Dictated:
-    """Take `actions` in one copy of a game, one after another, and then the first action."""
-
-    device = torch.device("cpu")
-
-    def __init__(self, actions: Sequence[int], num_actions: int):
-        self.num_actions = num_actions
-        self._actions = iter(actions)
-
-    def __call__(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """Return actions `[1]`, and zeros `[1, A]` for values."""
-        return torch.tensor([next(self._actions, 0)]), torch.zeros(1, self.num_actions)
-
-
 def start_after(game: str, seed: int, actions: Sequence[int]) -> Start:
     """Return the start to which `actions` lead from the emulator's `seed`.
 
-    Raises ValueError if the episode ends on the way: nobody can go on from there.
+    Raises ValueError if the episode ends on the way.
     """
     env = envs.make(game, 1)
-    play = steps_from(env, Dictated(actions, env.num_actions), np.array([seed]))
+    play = steps_from(env, Scripted(actions, env.num_actions), np.array([seed]))
     try:
         for step in islice(play, len(actions)):
             if step.terminated[0] or step.truncated[0]:
@@ -110,7 +96,7 @@ def start_after(game: str, seed: int, actions: Sequence[int]) -> Start:
 
 
 def random_play(seed: int) -> dict:
-    """Return what a card says of how `record_starts` makes starts."""
+    """Return the card's entry on how `record_starts` makes starts."""
     return {
         "by": f"persistent random play, an action held 1 to {LONGEST_HOLD_STEPS} agent steps",
         "from": f"the first 1/{SHARE} of each episode's length, one start an episode",
@@ -119,7 +105,7 @@ def random_play(seed: int) -> dict:
 
 
 def card_of(game: str, made: dict) -> dict:
-    """Return the card of starts that were `made` so; raise ValueError for an unknown game."""
+    """Return the card of starts of `game`; `made` tells how. Raises ValueError if it is unknown."""
     env = envs.make(game, 1)
     card = {
         "actions": list(env.action_names),
@@ -131,11 +117,10 @@ def card_of(game: str, made: dict) -> dict:
 
 
 def verify(starts: Starts, num_envs: int = 20) -> None:
-    """Replay every start; raise ValueError if one leads to another picture than it did."""
+    """Replay every start; raise ValueError if one leads to another observation than recorded."""
     for begin in range(0, len(starts), num_envs):
         entries = starts.entries[begin : begin + num_envs]
-        still = PersistentRandom(len(entries), 1, np.random.default_rng(0))
-        play = play_from(starts, entries, still)
+        play = play_from(starts, entries, Scripted((), 1))
         for _ in range(max(len(start.actions) for start in entries) + 1):
             next(play)
         play.close()

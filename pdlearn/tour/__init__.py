@@ -1,7 +1,7 @@
-"""The guided tour: from the shipped teacher to a distilled student, judged and shown.
+"""The guided tour: distil a shipped teacher, evaluate teacher and student, and show both.
 
-Writes to a folder: `report.html` to look at, `result.json` for programs, `student.safetensors`,
-and the distillation's own `metrics.csv`.
+It writes to a folder: `report.html` for people, `result.json` for programs,
+`student.safetensors`, and the distillation's `metrics.csv`.
 """
 
 import csv
@@ -14,23 +14,23 @@ import numpy as np
 import torch
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, load_agent, save_agent
+from pdlearn.checkpoints import Agent, load_agent, save_agent, write_bytes
 from pdlearn.distill import Distillation
 from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.games import game_by_name
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.runs import hardware
-from pdlearn.tour.page import write_report
+from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import record_clip
 
 JUDGED = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
 CLIP_STEPS = {"smoke": 40, "fast": 900}
-GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, and wide
+GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, with wide intervals
 
 
 def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar, judge) -> dict:
-    """Distil `game`'s shipped teacher into net3, judge both, write the report; return the result.
+    """Distil `game`'s shipped teacher into net3, evaluate both, write the page; return the result.
 
     `make_bar(title, total, unit)` returns a progress bar with `update(done, **shown)` and
     `close()`; `judge(agent, config, seed, title)` evaluates with one.
@@ -41,7 +41,7 @@ def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar, judge
     teacher = zoo.load(f"{game}/teacher")
 
     curve = _learn(Distillation(teacher, config, seed=seed), folder, budget, make_bar)
-    # What is judged and shown is the file as it ships: float16 on disk.
+    # Evaluate and show the student as it ships: float16 on disk.
     student_path = folder / "student.safetensors"
     student = load_agent(student_path, game)
     judged = JUDGED[budget]
@@ -83,15 +83,15 @@ def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar, judge
     with torch.no_grad():
         state = torch.from_numpy(clips[0].observations[moment : moment + 1])
         student_values = student.network(state)[0].numpy()
-    write_report(
+    write_tour_page(
         folder / "report.html", result, curve, clips, moment=moment, student_values=student_values
     )
-    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    write_bytes(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())
     return result
 
 
 def _learn(run: Distillation, folder: Path, budget: str, make_bar) -> list[dict]:
-    """Drive the distillation; save the student and return the learning curve's rows."""
+    """Run the distillation with a bar per phase; save the student, return the curve's rows."""
     config = run.config
     curve = []
     with open(folder / "metrics.csv", "w", newline="") as file:
@@ -152,6 +152,6 @@ def _decision_milliseconds(agent: Agent, repeats: int = 200) -> float:
 
 
 def _telling_moment(values: np.ndarray) -> int:
-    """Return the frame at which the teacher's best action leads its second best the most."""
+    """Return the frame with the largest gap between the best and the second-best value."""
     ranked = np.sort(values, axis=1)
     return int(np.argmax(ranked[:, -1] - ranked[:, -2]))

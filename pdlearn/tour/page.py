@@ -1,7 +1,7 @@
-"""The tour's last page: one HTML file on which a teacher and its student can be compared.
+"""The tour's page: one HTML file that compares a teacher and its student.
 
-Convention: the page holds all it shows. Arrays travel as zlib in base64, the rest as JSON. What is
-said of the result is written here; each figure's sentence is written by the script that draws it.
+Convention: the page contains all it shows. Arrays are zlib in base64, the rest is JSON. The texts
+about the result are written here; the script that draws a figure writes the text beside it.
 """
 
 from pathlib import Path
@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from pdlearn import envs
+from pdlearn.checkpoints import write_bytes
 from pdlearn.web import pages
 from pdlearn.web.clips import Clip, pack, pack_array
 
 PAPER_TEMPERATURE = 0.01  # paper, section 3
 TEMPERATURES = (1.0, 0.1, PAPER_TEMPERATURE, 0.001)  # from soft to sharp
-FRAMES_PER_SECOND = 60  # of the emulator
 
 
-def write_report(
+def write_tour_page(
     path: Path,
     result: dict,
     curve: list[dict],
@@ -55,7 +55,7 @@ def write_report(
         "student_values": student_values.tolist(),
         "temperatures": TEMPERATURES,
         "paper_temperature": PAPER_TEMPERATURE,
-        "steps_per_second": FRAMES_PER_SECOND / envs.FRAMES_PER_STEP,
+        "steps_per_second": envs.STEPS_PER_SECOND,
         "frames_per_step": envs.FRAMES_PER_STEP,
         "noop_max": envs.PREPROCESSING["noop_max"],
         "max_episode_frames": envs.MAX_EPISODE_FRAMES,
@@ -68,7 +68,7 @@ def write_report(
         player=pages.source("web/player.js"),
         data=pages.embed(data),
     )
-    pages.write_page(path, page)
+    write_bytes(path, page.encode())
 
 
 def _number(value: float, digits: int = 1) -> str:
@@ -76,7 +76,7 @@ def _number(value: float, digits: int = 1) -> str:
 
 
 def _times(teacher: float, student: float, less: str, more: str) -> str:
-    """Say how many times `less` (smaller, faster) the student is, or `more`, or neither."""
+    """Return "3 times smaller" where `less` is "smaller" and the ratio 3; likewise with `more`."""
     ratio, word = (teacher / student, less) if teacher >= student else (student / teacher, more)
     text = _number(ratio, 0 if ratio >= 9.95 else 1)
     return f"no {less}" if text == "1.0" else f"{text} times {word}"
@@ -106,7 +106,7 @@ def _read_table(result: dict) -> str:
     speed = _times(teacher["milliseconds"], student["milliseconds"], "faster", "slower")
     overlap = teacher["low"] <= student["high"] and student["low"] <= teacher["high"]
     score = f"{_number(student['mean'])} against {_number(teacher['mean'])}"
-    if teacher["mean"] > 0:  # a share of a score below zero says nothing
+    if teacher["mean"] > 0:  # a share of a negative score is meaningless
         score += f", {_number(result['student_percent'], 0)} % of the teacher’s score"
     return (
         f"The student is {size} and decides {speed}. It scores {score}; "

@@ -1,1 +1,1 @@
-"""What a browser shows: clips of play, pages that hold all they show, and the player of both."""
+"""For the browser: recorded clips, self-contained HTML pages, and the player that both use."""

@@ -1,54 +1,40 @@
-"""Pages that hold all they show: shared browser code, data safe in a script, atomic writing.
+"""Build HTML pages that contain all they show: browser code, styles and data.
 
-`player.js` and `player.css`, beside this file, are what the tour's page and the widgets share.
+`player.js` and `player.css`, beside this file, are shared by the tour's page and the widgets.
 """
 
 import base64
 import json
 import math
-import os
 import re
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
 
 def source(*names: str) -> str:
-    """Return files of the package, one after another; names are relative to it."""
+    """Return the text of files of the package, joined; `names` are relative to the package."""
     folder = resources.files("pdlearn")
     return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
 
 
 def fill(template: str, **parts: str) -> str:
-    """Return the package's file `template` with each `/*NAME*/` replaced by the part of that name.
+    """Return the package's file `template` with each `/*NAME*/` replaced by the part `name`.
 
-    What stands in a part is not looked at again.
+    A mark inside a part is not replaced.
     """
     return re.sub(r"/\*([A-Z]+)\*/", lambda mark: parts[mark[1].lower()], source(template))
 
 
 def embed(data) -> str:
-    """Return `data` as JSON that may stand in a script element; bytes become base64."""
+    """Return `data` as JSON that is safe in a script element; bytes become base64."""
     # Without "<" the JSON can neither close the script element nor open a comment in it.
     text = json.dumps(_plain(data), allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
 
-def write_page(path: str | Path, text: str) -> None:
-    """Write `text` to `path`, atomically."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, "utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _plain(value):
-    """Return `value` as JSON can hold it: numpy's numbers become Python's, NaN becomes null."""
+    """Return `value` in JSON's types: numpy numbers become Python's, NaN becomes None."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):

@@ -1,8 +1,8 @@
-// Browser code that the tour's page and the widgets share; each puts it before its own.
+// Browser code shared by the tour's page and the widgets; each places it before its own code.
 
 // ---- Small things everything uses ----------------------------------------------------------
 
-// Asked of the browser, so that a page names no address at all.
+// Read from the browser, so that a page contains no address.
 const SVG = Object.assign(document.createElement("template"), { innerHTML: "<svg></svg>" })
   .content.firstChild.namespaceURI;
 
@@ -15,7 +15,7 @@ function add(parent, tag, attributes = {}, text = null) {
   return element;
 }
 
-const formats = {}; // making one takes longer than all the rest
+const formats = {}; // a cache: making a NumberFormat is slow
 
 function spell(value, options) {
   if (value === null || value === undefined) return "–";
@@ -31,7 +31,7 @@ const percent = (share, digits = 1) => `${number(100 * share, digits)} %`;
 const score = (value) => number(value, 1, 0);
 const indexOfMax = (values) => values.indexOf(Math.max(...values));
 
-/** Keep a number with its percent sign or its τ, on one line. */
+/** Put non-breaking spaces between a number and its percent sign or its τ. */
 const joined = (text) => text.replaceAll(" %", "\u00a0%").replaceAll("τ = ", "τ\u00a0=\u00a0");
 
 /** Undo the packing of one array: zlib (in base64 on a page), then bytes or little-endian floats. */
@@ -39,8 +39,8 @@ async function unpack({ dtype, shape, zlib }) {
   const bytes = typeof zlib === "string" ?
     Uint8Array.from(atob(zlib), (character) => character.charCodeAt(0)) : zlib;
   const stream = new DecompressionStream("deflate");
-  const writer = stream.writable.getWriter(); // a Blob would take a way through another process
-  for (const done of [writer.write(bytes), writer.close()]) done.catch(() => {}); // the reader tells
+  const writer = stream.writable.getWriter(); // faster than a Blob, which goes through another process
+  for (const done of [writer.write(bytes), writer.close()]) done.catch(() => {}); // the reader reports errors
   const buffer = await new Response(stream.readable).arrayBuffer();
   if (dtype === "u1") return { shape, values: new Uint8Array(buffer) };
   const view = new DataView(buffer);
@@ -91,7 +91,7 @@ function makeChoice(parent, legend, options, chosen, choose) {
   }
 }
 
-// ---- Bars: one row an action, drawn from zero -----------------------------------------------
+// ---- Bars: one row per action, drawn from zero -----------------------------------------------
 
 function makeBars(list, labels, { low = 0, high = 1, format = percent } = {}) {
   list.replaceChildren();
@@ -111,7 +111,7 @@ function makeBars(list, labels, { low = 0, high = 1, format = percent } = {}) {
       fill.style.left = `${at(Math.min(values[a], 0))}%`;
       fill.style.width = `${Math.abs(at(values[a]) - at(0))}%`;
       const text = format(values[a]);
-      if (value.textContent !== text) value.textContent = text; // the same again would be laid out anew
+      if (value.textContent !== text) value.textContent = text; // avoids a new layout
       item.classList.toggle("chosen", a === chosen);
       if (a === chosen) item.setAttribute("aria-current", "true");
       else item.removeAttribute("aria-current");
@@ -119,7 +119,7 @@ function makeBars(list, labels, { low = 0, high = 1, format = percent } = {}) {
   };
 }
 
-/** The scale and the decimals that suit Q-values: zero is always on the scale. */
+/** Return the scale and the number format for Q-values; the scale includes zero. */
 function scaleOf(values) {
   let low = 0;
   let high = 0;
@@ -141,7 +141,7 @@ async function loadClip(packed) {
   const [frames, palette, actions, values, scores, choices] = arrays.map((array) => array.values);
   const [length, height, width] = arrays[0].shape;
   const numActions = packed.action_names.length;
-  // One 32-bit colour an index, in the byte order of this machine: r, g, b, opaque.
+  // One 32-bit colour per index, in this machine's byte order: r, g, b, opaque.
   const rgba = new Uint8Array(1024).fill(255);
   for (let i = 0; i < palette.length; i++) rgba[4 * Math.floor(i / 3) + (i % 3)] = palette[i];
   const rivals = choices ? choices.length / length : 0;
@@ -151,13 +151,13 @@ async function loadClip(packed) {
     length, height, width, scores, actions, frames, colours: new Uint32Array(rgba.buffer),
     allValues: values,
     valuesAt: (t) => Array.from(values.subarray(t * numActions, (t + 1) * numActions)),
-    choicesAt: choices ? choicesAt : null, // what each agent would do in this clip's picture
+    choicesAt: choices ? choicesAt : null, // each agent's best action in this clip's picture
     disputed: choices ?
       Array.from({ length }, (_, t) => new Set(choicesAt(t)).size > 1) : null,
   };
 }
 
-/** A clip's panel. Returns a function that shows a frame and says in words what it shows. */
+/** Build a clip's panel. Returns `look`, and `show`, which draws a frame and describes it in words. */
 function makeScreen(parent, clip, clips, { title, stepsPerSecond }) {
   const panel = add(parent, "div", { class: `agent ${clip.kind}` });
   const top = add(panel, "header");
@@ -214,7 +214,7 @@ function makeScreen(parent, clip, clips, { title, stepsPerSecond }) {
   return { look, show };
 }
 
-/** Scores over time, as wide as the slider's track; below, marks where the agents disagree. */
+/** Draw scores over time, as wide as the slider's track, and marks where the agents disagree. */
 function drawTracks(svg, clips, longest) {
   svg.replaceChildren();
   const width = svg.clientWidth;
@@ -241,8 +241,8 @@ function drawTracks(svg, clips, longest) {
 }
 
 /**
- * Build a player of clips in `parent`. `temperature` is what Q-values may be sharpened by.
- * Returns `seek(frame)` and `stop()`, which ends all it has running.
+ * Build a player of clips in `parent`. `temperature` is the one offered for the softmax of Q-values.
+ * Returns `seek(frame)` and `stop()`, which stops the animation and the observers.
  */
 function makePlayer(parent, clips, { title, stepsPerSecond, temperature, autoplay }) {
   const longest = Math.max(...clips.map((clip) => clip.length));
@@ -315,7 +315,7 @@ function makePlayer(parent, clips, { title, stepsPerSecond, temperature, autopla
   }
   function tick(now) {
     if (!playing || stopped) return;
-    // A page in the background stops its ticks; the cap keeps it from leaping when they resume.
+    // A page in the background gets no ticks; the cap avoids a jump when they resume.
     if (last !== null && visible) position += Math.min((now - last) / 1000, 0.1) * stepsPerSecond * speed;
     last = now;
     if (position >= longest - 1) {

@@ -1,6 +1,6 @@
-"""Pictures to touch, for notebooks and pages: all but `play` live in the browser alone.
+"""Interactive widgets for notebooks and web pages. All but `play` and `watch` need no kernel.
 
-`widget.save(path)` writes a page that shows it on its own.
+`widget.save(path)` writes a page that shows the widget alone.
 """
 
 from pdlearn.widgets.attending import saliency

@@ -1,4 +1,4 @@
-const ZOOM = 4; // canvas pixels a picture's pixel
+const ZOOM = 4; // canvas pixels per picture pixel
 
 async function render({ model, el }) {
   const data = model.get("data");
@@ -21,8 +21,8 @@ async function render({ model, el }) {
   slider.hidden = count < 2;
   slider.value = at;
   add(root, "p", { class: "small note" },
-    "Bright is what the choice hangs on: blurring it changes the outputs, less their mean, most. " +
-    "The scale is each agent’s own, its brightest spot in all these pictures.");
+    "Blurring a bright spot changes the outputs, less their mean, most. " +
+    "The scale is each agent’s own: its brightest spot in all these pictures.");
   const status = add(root, "p", { class: "unseen", role: "status" });
   function show() {
     const start = at * height * width;
@@ -36,7 +36,7 @@ async function render({ model, el }) {
   show();
 }
 
-/** One agent's view. Returns a function that shows picture `t` and says in words what it shows. */
+/** Build one agent's view. Returns a function that draws picture `t` and describes it in words. */
 function makeLens(parent, agent, data, [height, width]) {
   const panel = add(parent, "div", { class: `agent ${agent.kind}` });
   const top = add(panel, "header");
@@ -50,7 +50,7 @@ function makeLens(parent, agent, data, [height, width]) {
   const tint = [1, 3, 5].map((i) => parseInt(agent.tint.slice(i, i + 2), 16));
   const [, rows, columns] = agent.strength.shape;
   const first = Math.floor(data.spacing / 2);
-  // Where a canvas line lies between the spots' lines: the one before, the one after, how far.
+  // For linear interpolation: the spot before each canvas line, and the share of the next one.
   const between = (size, spots) => Array.from({ length: size * ZOOM }, (_, i) => {
     const place = Math.min(Math.max(((i + 0.5) / ZOOM - 0.5 - first) / data.spacing, 0), spots - 1);
     const before = Math.min(Math.floor(place), spots - 2);
@@ -59,7 +59,7 @@ function makeLens(parent, agent, data, [height, width]) {
   const [down, across] = [between(height, rows), between(width, columns)];
 
   return (t, grey, veil) => {
-    const spots = agent.strength.values.subarray(t * rows * columns, (t + 1) * rows * columns).map(Math.sqrt); // faint ones show too
+    const spots = agent.strength.values.subarray(t * rows * columns, (t + 1) * rows * columns).map(Math.sqrt); // makes faint spots visible
     for (let y = 0, k = 0; y < canvas.height; y++) {
       const [row, below] = down[y];
       for (let x = 0; x < canvas.width; x++, k += 4) {

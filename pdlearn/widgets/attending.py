@@ -1,4 +1,4 @@
-"""Saliency: what in the picture a decision hangs on, a teacher's and a student's side by side."""
+"""`saliency`: where blurring the picture changes the outputs of an agent and of its student."""
 
 from pathlib import Path
 
@@ -7,27 +7,24 @@ import torch
 from matplotlib.figure import Figure
 
 from pdlearn.checkpoints import Agent
+from pdlearn.plots import LIGHT_COLOURS
 from pdlearn.saliency import SPACING, perturbation_saliency
 from pdlearn.web.clips import pack_array
 from pdlearn.widgets.face import Face, find_agent, refuse_other_states
 
-# On a grey picture; brighter than the colours on a page.
-TINTS = {"teacher": "#3d9fdc", "student": "#e8a02c"}
-
 
 class Attending(Face, script="attending"):
-    """States, each with what an agent's decision, or two agents', hangs on."""
+    """States, each with the saliency maps of one or two agents."""
 
 
 def saliency(agent: Agent | str | Path, state, student: Agent | str | Path | None = None):
-    """Show what in the picture the decisions of an agent and its student hang on.
+    """Show which parts of a picture change the outputs of an agent and its student when blurred.
 
-    `agent` and `student` are an `Agent`, a shipped agent's name or a path; `state` is what the
-    network sees, uint8 `[4, 84, 84]`, as in `clip.observations[t]`, or several of them,
-    `[T, 4, 84, 84]`, which get a slider; each takes 290 forward passes an agent (see
-    `pdlearn.saliency`). Bright is where blurring changes the agent's outputs most, on a scale of
-    the agent's own. Raises ValueError for states of another shape, for agents that see no pixels,
-    and for a student of another game.
+    `agent` and `student` are an `Agent`, a shipped agent's name or a path. `state` is one
+    observation, uint8 `[4, 84, 84]`, as in `clip.observations[t]`, or several, `[T, 4, 84, 84]`,
+    with a slider; each takes 290 forward passes per agent (see `pdlearn.saliency`). Brightness is
+    the change of the outputs, scaled to each agent's own maximum. Raises ValueError for states of
+    another shape, for agents whose observations are not pixels, and for a student of another game.
     """
     agents = {"teacher": find_agent(agent)}
     game = agents["teacher"].game
@@ -63,17 +60,18 @@ def saliency(agent: Agent | str | Path, state, student: Agent | str | Path | Non
 
 @torch.no_grad()
 def _look(kind: str, agent: Agent, states: np.ndarray) -> dict:
-    """Return `strength` `[T, R, C]` from 0 to 1, and what is chosen, and chosen if blurred."""
-    device = next(agent.network.parameters()).device
-    maps = [
-        perturbation_saliency(agent.network, torch.from_numpy(state).to(device)) for state in states
-    ]
+    """Return `strength` `[T, R, C]` in 0..1 and the actions `choice` and `blurred`, `[T]`.
+
+    `blurred` is the choice when the spot of the greatest strength is blurred.
+    """
+    observations = [torch.from_numpy(state).to(agent.device) for state in states]
+    maps = [perturbation_saliency(agent.network, observation) for observation in observations]
     strength = torch.stack([each.strength for each in maps]).cpu().numpy()
     blurred = [int(each.choice.flatten()[each.strength.argmax()]) for each in maps]
-    choice = [int(agent.network(torch.from_numpy(s[None]).to(device)).argmax()) for s in states]
+    choice = [int(agent.network(observation[None]).argmax()) for observation in observations]
     return {
         "kind": kind,
-        "tint": TINTS[kind],
+        "tint": LIGHT_COLOURS[kind],
         "strength": strength / max(strength.max(), 1e-12),
         "choice": np.array(choice),
         "blurred": np.array(blurred),

@@ -1,4 +1,4 @@
-"""Agents side by side: each plays its own game from the same start, shown in step."""
+"""`compare`: recorded games of several agents from the same start, played back in step."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,22 +7,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from pdlearn import envs
 from pdlearn.checkpoints import Agent
+from pdlearn.envs import STEPS_PER_SECOND
 from pdlearn.games import game_by_name
+from pdlearn.plots import COLOURS
 from pdlearn.web.clips import Clip, pack, pack_array, record_clip
-from pdlearn.widgets.face import (
-    COLOURS,
-    FRAMES_PER_SECOND,
-    TEMPERATURE,
-    Face,
-    find_agent,
-    kind_of,
-    name_of,
-    outputs_of,
-)  # fmt: skip
-
-STEPS_PER_SECOND = FRAMES_PER_SECOND / envs.FRAMES_PER_STEP
+from pdlearn.widgets.face import TEMPERATURE, Face, find_agent, kind_of, name_of, outputs_of
 
 
 class Comparison(Face, script="comparison"):
@@ -41,10 +31,10 @@ def compare(
 ) -> Comparison:
     """Record a game of each of two to four agents from the same start and show them in step.
 
-    An agent is an `Agent`, a shipped agent's name or a path; a mapping gives them names. `game` is
-    their own unless it is given. At most `agent_steps` are recorded, 15 a second; `epsilon` is the
-    share of random actions, the same ones for all. Raises ValueError for agents of another game,
-    for too few or too many, and for two of one name.
+    An agent is an `Agent`, a shipped agent's name or a path; a mapping names them. `game` defaults
+    to the first agent's. At most `agent_steps` are recorded, 15 a second. `epsilon` is the share of
+    random actions; they are the same for all agents. Raises ValueError for agents of another game,
+    for fewer than two or more than four, and for two of the same name.
     """
     named = _name(agents)
     game = next(iter(named.values())).game if game is None else game
@@ -93,23 +83,24 @@ def _name(agents) -> dict[str, Agent]:
 
 
 def _kinds(agents) -> list[str]:
-    """Return a colour's name an agent: a taught one is the teacher's, if it is free."""
+    """Return each agent's key in `COLOURS`: its own kind's if that is free, else the next free."""
     kinds = []
     for agent in agents:
-        taught = kind_of(agent) == "teacher"
-        wishes = ("teacher", *COLOURS) if taught else ("student", "third", "fourth", "teacher")
-        kinds.append(next(kind for kind in wishes if kind not in kinds))
+        is_teacher = kind_of(agent) == "teacher"
+        wanted = tuple(COLOURS) if is_teacher else ("student", "third", "fourth", "teacher")
+        kinds.append(next(kind for kind in wanted if kind not in kinds))
     return kinds
 
 
 @torch.no_grad()
 def _choices(agents, observations: np.ndarray) -> np.ndarray:
-    """Return what each agent thinks best in every picture, uint8 `[T, N]`."""
+    """Return each agent's greedy action in every picture, uint8 `[T, N]`."""
     columns = []
     for agent in agents:
-        device = next(agent.network.parameters()).device
         batches = torch.from_numpy(observations).split(128)
-        columns.append(torch.cat([agent.network(batch.to(device)).argmax(1) for batch in batches]))
+        columns.append(
+            torch.cat([agent.network(batch.to(agent.device)).argmax(1) for batch in batches])
+        )
     return torch.stack([column.cpu() for column in columns], 1).numpy().astype(np.uint8)
 
 
@@ -124,7 +115,7 @@ def _describe(title: str, clips: list[Clip], choices: list[np.ndarray]) -> str:
 
 
 def _draw(clips: list[Clip], kinds: list[str]) -> Figure:
-    """Draw the last picture that all clips have, over the scores."""
+    """Draw the last picture that all clips have, above the scores."""
     moment = min(len(clip.frames) for clip in clips) - 1
     figure = Figure(figsize=(max(2.4 * len(clips), 5), 4.6), dpi=110, layout="constrained")
     top, bottom = figure.subfigures(2, height_ratios=(3, 1.2))

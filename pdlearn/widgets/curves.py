@@ -1,26 +1,26 @@
-"""Rows of metrics as panels of curves: what `watch` shows and what stands in for it."""
+"""Turn rows of metrics into panels of curves, for `watch` and its static fallback."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from pdlearn.widgets.face import COLOURS
+from pdlearn.plots import COLOURS
 
 MOST_POINTS = 400  # of a curve; a longer one is thinned out
 
-# Columns that are counters or words, and no curves.
+# Columns that are not drawn.
 COUNTERS = ("agent_steps", "updates")
 OTHERS = {"phase", "game", "hour", "episodes", "seconds", "best_evaluation"}
-FIRST = ("score", "agreement", "loss")  # the panels that stand first
+FIRST = ("score", "agreement", "loss")  # the first panels, in order
 
 
 def panels_of(rows: Sequence[Mapping], kind: str) -> list[dict]:
     """Return panels: title, over (a counter's name), lines of name, kind, dash, x and y.
 
-    Rows are those of a run or of its CSV, or of any training: what they are drawn over is the
-    teacher's steps or the student's updates, else the first column. NaN is left out. `kind` is the
-    colour's name of the agent that learns.
+    Rows are those of a run, of its CSV, or of any training. The x axis counts the teacher's agent
+    steps or the student's updates, otherwise it is the first column. NaN is left out. `kind` is the
+    learning agent's key in `COLOURS`.
     """
     if not rows:
         return []
@@ -57,13 +57,13 @@ def _rank(title: str) -> int:
 
 
 def _thin(points: list) -> list:
-    """Return at most `MOST_POINTS` of the points, the newest among them."""
+    """Return at most `MOST_POINTS` of the points, including the last."""
     stride = max(1, -(-len(points) // MOST_POINTS))
     return points[::-1][::stride][::-1]
 
 
 def draw_panels(panels: Sequence[Mapping]) -> Figure:
-    """Draw the panels beside each other."""
+    """Draw the panels side by side."""
     figure = Figure(figsize=(3.2 * max(len(panels), 1), 2.6), dpi=110, layout="constrained")
     if not panels:
         figure.text(0.5, 0.5, "no rows yet", ha="center", va="center", color="grey")

@@ -1,6 +1,8 @@
-"""What every widget has: a static twin, a page of its own, keys and looks that fit a notebook.
+"""The base class of the widgets: data for the browser, a static fallback, a page of its own.
 
-Convention: all that a widget shows is in `data`, which travels to the browser once.
+Convention: all that a widget shows is in `data`, which is sent to the browser once. A saved
+notebook and a saved page therefore replay it without a kernel. `play` and `watch` also need the
+kernel while a game or a training goes on.
 """
 
 import base64
@@ -16,24 +18,20 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent
-from pdlearn.plots import STUDENT, TEACHER
+from pdlearn.checkpoints import Agent, write_bytes
 from pdlearn.web import pages
 
 TEMPERATURE = 0.01  # paper, section 3
-FRAMES_PER_SECOND = 60  # of the emulator
-
-COLOURS = {"teacher": TEACHER, "student": STUDENT, "third": "#029e73", "fourth": "#cc78bc"}
 
 
 class Face(anywidget.AnyWidget):
     """A widget of this package, drawn by `render` in the ES module `script`.
 
-    Where no browser is, the static twin `png`, with its `alt` text, stands for it.
+    The static fallback, the picture `png` with the text `alt`, is shown where no script runs.
     """
 
     data = traitlets.Dict().tag(sync=True)
-    identity = traitlets.Unicode().tag(sync=True)  # by which the script finds its whole model
+    identity = traitlets.Unicode().tag(sync=True)  # the model's id: `face.js` finds it by that
 
     def __init_subclass__(cls, script: str | None = None, **kwargs):
         if script is not None:
@@ -41,16 +39,16 @@ class Face(anywidget.AnyWidget):
             cls._css = pages.source("web/player.css", "widgets/face.css")
         super().__init_subclass__(**kwargs)
 
-    def __init__(self, call: str, data: dict, twin: Figure, alt: str):
+    def __init__(self, call: str, data: dict, fallback: Figure, alt: str):
         identity = uuid.uuid4().hex
         super().__init__(data=data, identity=identity, model_id=identity)
         self._call = call
-        self.set_twin(twin, alt)
+        self.set_fallback(fallback, alt)
 
-    def set_twin(self, twin: Figure, alt: str) -> None:
-        """Let a picture and its words stand where no browser is."""
+    def set_fallback(self, fallback: Figure, alt: str) -> None:
+        """Set the picture and the text that are shown where no script runs."""
         picture = io.BytesIO()
-        FigureCanvasAgg(twin).print_png(picture)
+        FigureCanvasAgg(fallback).print_png(picture)
         self.alt = alt
         self.png = picture.getvalue()
 
@@ -74,16 +72,16 @@ class Face(anywidget.AnyWidget):
             script=self._esm,
             data=pages.embed(self.data),
         )
-        pages.write_page(path, page)
+        write_bytes(path, page.encode())
 
 
 def find_agent(agent: Agent | str | Path) -> Agent:
-    """Return an agent as it is, or the one that a shipped agent's name or a path stands for."""
+    """Return an `Agent` as it is; load a shipped agent by its name, or one from a path."""
     return agent if isinstance(agent, Agent) else zoo.load(agent)
 
 
 def refuse_other_states(agent: Agent, state: np.ndarray) -> None:
-    """Raise ValueError unless `state` is one that the agent's network takes."""
+    """Raise ValueError unless the agent's network takes `state`."""
     expected = agent.network.observation_shape
     if state.shape != tuple(expected):
         raise ValueError(f"expected a state of shape {list(expected)}; got {list(state.shape)}")
@@ -92,16 +90,17 @@ def refuse_other_states(agent: Agent, state: np.ndarray) -> None:
 
 
 def name_of(given: Agent | str | Path) -> str:
-    """Return what an agent is called where it was given no name."""
+    """Return the default name of an agent: its size, or the last part of its name or path."""
     return given.card.get("size", "agent") if isinstance(given, Agent) else Path(given).stem
 
 
 def kind_of(agent: Agent) -> str:
-    """Return the name of an agent's colour: "teacher" if it was taught, or "student"."""
-    return "teacher" if agent.card.get("made", {}).get("by") == "teach" else "student"
+    """Return the key of an agent's colour: "teacher" if it was trained on rewards, or "student"."""
+    made_by = agent.card.get("made", {}).get("by")
+    return "teacher" if made_by in ("dqn", "pqn", "teach") else "student"  # "teach": older cards
 
 
 def outputs_of(agent: Agent) -> str:
-    """Say what an agent's network computes: "logits" if a loss of probabilities made it, or "q"."""
+    """Return what a network puts out: "logits" if it was trained with KL or NLL, otherwise "q"."""
     loss = agent.card.get("made", {}).get("config", {}).get("loss")
     return "logits" if loss in ("kl", "reverse_kl", "nll") else "q"

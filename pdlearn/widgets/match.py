@@ -1,7 +1,8 @@
 """A match: a person's game and an agent's, from the same start, advanced together.
 
-The agent decides every four frames in both games; in the person's its choice is advice, and its
-move while it has been handed the game. Everything of the person's game is kept, to be saved.
+The agent decides every four frames in both games. In the person's game its choice is shown as
+advice, and played while the person has handed the game over. The person's game is recorded, and can
+be saved.
 """
 
 from pathlib import Path
@@ -25,7 +26,7 @@ from pdlearn.widgets.face import outputs_of
 class Kept(NamedTuple):
     """An agent step of the person's game."""
 
-    frame: np.ndarray  # uint8 [84, 84], the newest that a network saw
+    frame: np.ndarray  # uint8 [84, 84], the observation's newest
     q: torch.Tensor  # float32 [A], the agent's output
     action: int
     by_person: bool
@@ -36,21 +37,20 @@ class Match:
 
     def __init__(self, agent: Agent, epsilon: float):
         self.agent = agent
-        self.device = next(agent.network.parameters()).device
         self.epsilon = epsilon
         colours = Colours()
-        self.own, self.rival = (Console(agent.game, colours) for _ in range(2))
+        self.own, self.rival = Console(agent.game, colours), Console(agent.game, colours)
         self.colours = colours
 
     def new_game(self, seed: int) -> None:
-        """Start both games from the start that is `seed`'s."""
+        """Start both games from `seed`."""
         self.seed = seed
         for console in (self.own, self.rival):
             console.reset(seed, "show")
-        generator = torch.Generator(self.device).manual_seed(seed)
+        generator = torch.Generator(self.agent.device).manual_seed(seed)
         self._policy = EpsilonGreedy(self.agent.network, self.epsilon, generator)
         self.frames = 0
-        self.action = 0  # the newest in the person's game
+        self.action = 0  # the last one in the person's game
         self.kept: list[Kept] = []
         self.in_agent_steps = True  # whether every action was held for an agent step
         self._decide()
@@ -60,7 +60,7 @@ class Match:
         return self.own.over and self.rival.over
 
     def advance(self, action: int | None, frames: int) -> None:
-        """Play `frames` frames of both games; `action` None leaves the person's to the agent."""
+        """Play `frames` frames of both games; if `action` is None, the agent plays both."""
         for _ in range(frames):
             if self.over:
                 return
@@ -74,9 +74,9 @@ class Match:
                 self._decide()
 
     def start(self) -> Starts:
-        """Return where the person's game stands as a recorded start, a set of one.
+        """Return the present state of the person's game as a set of one recorded start.
 
-        Raises ValueError if actions changed within an agent step, and if the game is over.
+        Raises ValueError if an action changed within an agent step, and if the game is over.
         """
         if not self.in_agent_steps:
             raise ValueError(
@@ -89,15 +89,15 @@ class Match:
         return Starts(game, (start,), card_of(game, self._made()))
 
     def save_start(self, path: str | Path) -> None:
-        """Write `start` to `path`; `evaluate` judges agents from it."""
+        """Write `start` to `path`, for `evaluate`."""
         save_starts(path, self.start())
 
     def save_demonstrations(self, path: str | Path) -> None:
-        """Write the states of the person's game, each with the agent's values and the action taken.
+        """Write a recording of the person's game, from which a student can learn.
 
-        The file is a recording, which a student can learn from. An action that changed within an
-        agent step stands as it began. Raises ValueError for a game that has hardly begun and for
-        an agent that puts out logits: a recording holds Q-values.
+        It holds each state with the agent's values and the action taken. Where the action changed
+        within an agent step, the first one is stored. Raises ValueError for fewer than 8 agent
+        steps, and for an agent that puts out logits, because a recording holds Q-values.
         """
         if outputs_of(self.agent) != "q":
             raise ValueError("the agent puts out logits; expected one whose outputs are Q-values")
@@ -112,7 +112,7 @@ class Match:
         save_recording(path, self._memory(), card)
 
     def _made(self) -> dict:
-        """Return what cards say of how the person's game was played."""
+        """Return the card's entries on how the person's game was played."""
         return {
             "seed": self.seed,
             "steps_by_person": sum(step.by_person for step in self.kept),
@@ -124,10 +124,10 @@ class Match:
         self.rival.close()
 
     def _decide(self) -> None:
-        """Ask the agent what to do in both games as they stand."""
+        """Compute the agent's values and actions in both games."""
         seen = np.stack([self.own.observation, self.rival.observation])
-        with torch_threads(1):  # a browser draws meanwhile, and waiting for a thread costs more
-            action, q = self._policy(torch.from_numpy(seen).to(self.device))
+        with torch_threads(1):  # the browser needs the processors, and waiting for threads is slow
+            action, q = self._policy(torch.from_numpy(seen).to(self.agent.device))
         self.q = q.cpu()  # [2, A]
         self.agent_action, self.rival_action = action.tolist()
 
@@ -139,16 +139,24 @@ class Match:
         self.action = move
 
     def _memory(self) -> Memory:
-        """Return what was kept as a memory; of a finished game, its last observation too."""
-        kept = self.kept + [Kept(self.own.observation[-1], self.q[0], 0, False)] * self.own.over
+        """Return the recorded steps as a memory, with the last observation of a finished game."""
+        kept = list(self.kept)
+        if self.own.over:
+            kept.append(Kept(self.own.observation[-1], self.q[0], 0, by_person=False))
         shape = (4, *kept[0].frame.shape)
         memory = Memory(len(kept), 1, shape, num_actions=len(self.own.action_names))
-        nothing, no = np.zeros(1, np.float32), np.zeros(1, bool)
+        zero, no = np.zeros(1, np.float32), np.zeros(1, bool)
         for t, (frame, q, action, _) in enumerate(kept):
-            observation = torch.from_numpy(frame)[None, None]  # a memory stores the newest frame
-            first, last = np.array([t == 0]), np.array([t == len(self.kept)])
             step = Step(
-                observation, torch.tensor([action]), q[None], first, last, nothing, no, no, no
+                torch.from_numpy(frame)[None, None],  # a memory stores the newest frame alone
+                torch.tensor([action]),
+                q[None],
+                first=np.array([t == 0]),
+                last=np.array([t == len(self.kept)]),
+                reward=zero,
+                terminated=no,
+                truncated=no,
+                life_lost=no,
             )
-            memory.add(step, nothing, nothing)
+            memory.add(step, zero, zero)
         return memory

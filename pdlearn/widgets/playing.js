@@ -1,5 +1,5 @@
-// Questions that may wait for an answer: more make a slow kernel's pictures late, fewer make 60 Hz
-// wait for each picture's way there and back.
+// How many steps may wait for an answer. With more, a slow kernel's pictures come late; with fewer,
+// 60 Hz waits for a message's round trip.
 const inFlight = (rate) => (rate === 60 ? 4 : 2);
 const PATIENCE_MS = 2000;
 const KEYS = {
@@ -56,13 +56,13 @@ async function render({ model, el }) {
       `${meaning(rate).split(", ").slice(1).join(", ")}. Arrow keys or W A S D, space to fire, P to pause, T to ${byAgent ? "take over" : "hand over"}.`;
   }
   function send(message) {
-    try { model.send?.({ ...message, view }); } catch { /* no kernel: its silence is told of below */ }
+    try { model.send?.({ ...message, view }); } catch { /* no kernel: `watchdog` reports it */ }
   }
   function ask(message) {
     send({ ...message, asked: asked++ });
   }
   function press(what, down) {
-    if (down === held.has(what)) return; // a key held long repeats itself
+    if (down === held.has(what)) return; // a held key repeats
     if (down) held.add(what);
     else held.delete(what);
     changed = true;
@@ -92,10 +92,10 @@ async function render({ model, el }) {
     if (!playing || stopped) return;
     const now = performance.now();
     const period = 1000 / rate;
-    const early = changed ? period / 2 : 1; // a key need not wait for its step's time; the next one's stays
+    const early = changed ? period / 2 : 1; // a key press is sent early; the next step keeps its time
     if (now >= due - early && asked - answered < inFlight(rate) && !document.hidden) {
       changed = false;
-      due = now - due > period ? now + period : due + period; // what was missed is not caught up
+      due = now - due > period ? now + period : due + period; // missed steps are skipped
       ask({ t: "step", rate, action: byAgent ? null : actionOf(held, data) });
     }
     clock = setTimeout(tick, Math.max(due - (changed ? period / 2 : 0) - now, 4));
@@ -105,7 +105,7 @@ async function render({ model, el }) {
     [own, rival].forEach((seat, i) => seat.tell(now, i));
     if (now.over.every(Boolean) && playing) setPlaying(false);
   }
-  /** Draw what came last. A browser that is slower than the kernel leaves pictures out and never lags. */
+  /** Draw the newest picture. A browser that is slower than the kernel skips pictures. */
   async function drawNewest() {
     if (drawing) return;
     drawing = true;
@@ -141,8 +141,8 @@ async function render({ model, el }) {
     newest = [message, buffers];
     drawNewest();
   }
-  const watchman = setInterval(() => {
-    // Asked again until it is answered: what is sent before a kernel listens is lost.
+  const watchdog = setInterval(() => {
+    // Repeat until it is answered: a message is lost if the kernel does not listen yet.
     if (!ready) send({ t: "ready" });
     const waiting = ready ? asked > answered : true;
     if (silent || !waiting || performance.now() - lastAnswer < PATIENCE_MS) return;
@@ -187,12 +187,12 @@ async function render({ model, el }) {
   send({ t: "ready" });
   return () => {
     stopped = true;
-    clearInterval(watchman);
+    clearInterval(watchdog);
     model.off?.("msg:custom", receive);
   };
 }
 
-/** A game's panel: its picture, its score, and what the agent thinks of it. */
+/** Build a game's panel: the picture, the score, and the agent's values. */
 function makeSeat(parent, data, name, kind, heading) {
   const panel = add(parent, "div", { class: `agent ${kind}` });
   const top = add(panel, "header");
@@ -230,7 +230,7 @@ function makeSeat(parent, data, name, kind, heading) {
   };
 }
 
-/** The action that the held directions make; where the game has no such one, the nearest. */
+/** Return the index of the action of the held keys, or of the nearest action that the game has. */
 function actionOf(held, { actions, aliases }) {
   const named = new Set([...held].map((key) => aliases[key] ?? key));
   const one = (a, b) => (named.has(a) === named.has(b) ? "" : named.has(a) ? a : b);
@@ -239,7 +239,7 @@ function actionOf(held, { actions, aliases }) {
   return Math.max(0, actions.indexOf(wishes.find((name) => name && actions.includes(name)) ?? "NOOP"));
 }
 
-/** On-screen buttons for what the game has, to be held as keys are. */
+/** Build on-screen buttons for the game's actions; they can be held like keys. */
 function makePad(parent, { actions, aliases }, press) {
   parent.setAttribute("role", "group");
   parent.setAttribute("aria-label", "Buttons to hold");

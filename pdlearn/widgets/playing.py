@@ -1,8 +1,9 @@
-"""Play: a person's game beside an agent's, from the same start, one taking over from the other.
+"""`play`: a person's game beside an agent's, from the same start; either can play for the person.
 
-The browser keeps the time: it asks for each step, so a game waits while its page is hidden or a
-cell runs (unless it awaits something), and nothing here waits for a browser. A step's answer is
-two pictures and what the agent thinks of each.
+The browser keeps the time and asks for each step; the kernel answers and has no thread of its own.
+So a game waits while its page is hidden or a cell runs (unless the cell awaits something), a slow
+machine shows fewer pictures but none late, and no Python code waits for a browser. The answer to a
+step is two pictures and the agent's values for each.
 """
 
 import threading
@@ -14,18 +15,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pdlearn.checkpoints import Agent
+from pdlearn.envs import FRAMES_PER_SECOND
 from pdlearn.games import game_by_name
+from pdlearn.plots import COLOURS
 from pdlearn.web.clips import pack_array
-from pdlearn.widgets.face import (
-    COLOURS,
-    FRAMES_PER_SECOND,
-    TEMPERATURE,
-    Face,
-    find_agent,
-    kind_of,
-    name_of,
-    outputs_of,
-)  # fmt: skip
+from pdlearn.widgets.face import TEMPERATURE, Face, find_agent, kind_of, name_of, outputs_of
 from pdlearn.widgets.match import Match
 
 RATES = (15, 30, 60)  # decisions a second
@@ -36,26 +30,26 @@ ALIASES = {"pong": {"UP": "RIGHT", "DOWN": "LEFT"}}
 
 
 class Playing(Face, script="playing"):
-    """A match in the browser; `match` holds it, to be saved from Python too."""
+    """A match in the browser; `match` can also be saved from Python."""
 
     match: Match
     folder: Path
 
     def _listen(self, match: Match, folder: Path) -> None:
         self.match, self.folder = match, folder
-        # Some front ends deliver messages on threads of their own.
+        # Some front ends deliver messages on several threads.
         self._lock = threading.Lock()
         self.on_msg(lambda _, message, buffers: self._answer(message))
 
     def _answer(self, message: dict) -> None:
         with self._lock:
-            wish = message["t"]
-            if wish == "step":
+            kind = message["t"]
+            if kind == "step":
                 frames = FRAMES_PER_SECOND // message["rate"]
                 self.match.advance(message["action"], frames)
-            elif wish == "new":
+            elif kind == "new":
                 self.match.new_game(self.match.seed + 1)
-            elif wish == "save":
+            elif kind == "save":
                 self.send({"t": "told", "text": self._save(message["what"])})
                 return
             pictures = np.stack([self.match.own.screen(), self.match.rival.screen()])
@@ -66,11 +60,15 @@ class Playing(Face, script="playing"):
             self.send({"t": "shown", **_echo(message), **_state(self.match)}, buffers)
 
     def _save(self, what: str) -> str:
-        suffix = {"start": "safetensors", "demonstrations": "rec"}[what]
+        saves = {
+            "start": (self.match.save_start, "safetensors"),
+            "demonstrations": (self.match.save_demonstrations, "rec"),
+        }
+        save, suffix = saves[what]
         paths = (self.folder / f"{self.match.agent.game}-{n}.{suffix}" for n in count(1))
         path = next(path for path in paths if not path.exists())
         try:
-            getattr(self.match, f"save_{what}")(path)
+            save(path)
         except (OSError, ValueError) as error:
             return f"Not saved: {error}."
         return f"Saved as {path}."
@@ -85,14 +83,15 @@ def play(
     rate: int = 15,
     folder: str | Path = FOLDER,
 ) -> Playing:
-    """Play one of the ten games, beside an agent that plays its own from the same start.
+    """Play one of the ten games beside an agent that plays its own from the same start.
 
     `against` is an `Agent`, a shipped agent's name or a path; by default the game's shipped
-    teacher. It shows what it would do in your place, and plays on for you when handed the game;
-    `epsilon` is its share of random actions. The game runs at 60 frames a second; `rate` is how
-    often in a second you decide and see a picture: 15 (every four frames, as the agent does), 30
+    teacher. The widget shows its choice in your game, and you can hand your game over to it.
+    `epsilon` is its share of random actions. The game runs at 60 frames a second. `rate` is how
+    many times a second you decide and see a picture: 15 (every four frames, as the agent does), 30
     or 60, which needs a fast machine. Games are saved in `folder`, as recorded starts or as
-    demonstrations (see `Match`). Raises ValueError for another game or agent's game, or rate.
+    demonstrations (see `Match`). Raises ValueError for an unknown game or rate, and for an agent of
+    another game.
     """
     title = game_by_name(game).title
     if rate not in RATES:
@@ -129,12 +128,12 @@ def play(
 
 
 def _echo(message: dict) -> dict:
-    """Return what tells the asking view which of its questions this answers."""
+    """Return the message's `view` and `asked`: a view recognises its answers by them."""
     return {key: message[key] for key in ("view", "asked") if key in message}
 
 
 def _state(match: Match) -> dict:
-    """Return what stands beside the two pictures."""
+    """Return the data shown beside the two pictures."""
     games = (match.own, match.rival)
     return {
         "scores": [game.score for game in games],

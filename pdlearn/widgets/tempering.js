@@ -45,7 +45,7 @@ async function render({ model, el }) {
       logits ? {} : scaleOf(shown))(shown, indexOfMax(shown));
   }
   const squares = (a, b) => a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0);
-  // A loss of probabilities says nothing of a student that puts out values, nor the other way round.
+  // KL and NLL need a student's logits, MSE its Q-values.
   const loss = (value) => ` The student’s loss: ${significant(value)}.`;
   nll.remark.textContent = "No temperature moves it, and how close the others were is lost." +
     (logits ? loss(-logSoftmax(logits)[best]) : "");

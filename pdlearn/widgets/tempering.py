@@ -1,13 +1,14 @@
-"""Temperature: one state's values, the target they become, and what each loss learns from it."""
+"""`temperature`: the Q-values of one state and the targets that each loss makes of them."""
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 
 from pdlearn.checkpoints import Agent
+from pdlearn.losses import teacher_policy
+from pdlearn.plots import COLOURS
 from pdlearn.web.clips import pack_array
 from pdlearn.widgets.face import (
-    COLOURS,
     TEMPERATURE,
     Face,
     find_agent,
@@ -19,17 +20,16 @@ TEMPERATURES = (0.001, 10.0)  # the slider's ends
 
 
 class Tempering(Face, script="tempering"):
-    """One state under a temperature that can be moved."""
+    """One state, with a slider for the temperature."""
 
 
 def temperature(agent, state, student=None) -> Tempering:
-    """Show what a temperature makes of an agent's Q-values in one state, and what losses learn.
+    """Show the softmax of an agent's Q-values at any temperature, and the target of each loss.
 
-    `agent` and `student` are an `Agent`, a shipped agent's name or a path; `state` is what the
-    network sees, uint8 `[4, 84, 84]` in an Atari game, as in `clip.observations[t]`. With a
-    student, what it computes stands beside the targets, with the losses that fit it. Raises
-    ValueError for a state of another shape, an agent whose outputs are not Q-values, and a student
-    of another game.
+    `agent` and `student` are an `Agent`, a shipped agent's name or a path. `state` is one
+    observation, uint8 `[4, 84, 84]` in an Atari game, as in `clip.observations[t]`. A student's
+    outputs are shown beside the targets, with its losses. Raises ValueError for a state of another
+    shape, an agent whose outputs are not Q-values, and a student of another game.
     """
     teacher = find_agent(agent)
     if outputs_of(teacher) != "q":
@@ -53,23 +53,21 @@ def temperature(agent, state, student=None) -> Tempering:
         data["student_outputs"] = outputs_of(student)
         call += ", with a student"
     best = int(q.argmax())
-    shares = ", ".join(f"{_softmax(q, tau)[best]:.0%} at τ = {tau:g}" for tau in (1, TEMPERATURE))
+    shares = ", ".join(f"{_policy(q, tau)[best]:.0%} at τ = {tau:g}" for tau in (1, TEMPERATURE))
     data["label"] = (
         f"Temperature: the softmax of Q / τ gives the best action, {names[best]}, {shares}."
     )
-    return Tempering(f"{call})", data, _draw(names, q), data["label"])
+    return Tempering(call + ")", data, _draw(names, q), data["label"])
 
 
 @torch.no_grad()
 def _values(agent: Agent, state: np.ndarray) -> np.ndarray:
     refuse_other_states(agent, state)
-    device = next(agent.network.parameters()).device
-    return agent.network(torch.from_numpy(state[None]).to(device))[0].cpu().double().numpy()
+    return agent.network(torch.from_numpy(state[None]).to(agent.device))[0].cpu().double().numpy()
 
 
-def _softmax(q: np.ndarray, tau: float) -> np.ndarray:
-    weights = np.exp((q - q.max()) / tau)
-    return weights / weights.sum()
+def _policy(q: np.ndarray, tau: float) -> np.ndarray:
+    return teacher_policy(torch.from_numpy(q)[None], tau)[0].numpy()
 
 
 def _draw(names: list[str], q: np.ndarray) -> Figure:
@@ -82,7 +80,7 @@ def _draw(names: list[str], q: np.ndarray) -> Figure:
     bars.invert_yaxis()
     bars.set_title("Q-values")
     taus = np.geomspace(*TEMPERATURES, 200)
-    shares = np.array([_softmax(q, tau) for tau in taus])
+    shares = np.array([_policy(q, tau) for tau in taus])
     for a, name in enumerate(names):
         width = 2.5 if a == best else 1
         curves.semilogx(taus, shares[:, a], color=colours[a], linewidth=width, label=name)

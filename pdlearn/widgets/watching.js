@@ -11,7 +11,7 @@ function render({ model, el }) {
   stop.addEventListener("click", () => {
     stop.disabled = true;
     words.textContent = "Stopping after the next row.";
-    try { model.send?.({ t: "stop" }); } catch { /* no kernel, so nothing runs */ }
+    try { model.send?.({ t: "stop" }); } catch { /* no kernel: nothing runs */ }
   });
 
   const spaced = (name) => name.replaceAll("_", " ");
@@ -31,7 +31,7 @@ function render({ model, el }) {
     bar.value = Math.min(done, bar.max);
     stop.hidden = !(data.stops && standing === "running");
     panels.replaceChildren();
-    // All panels are there before the first is drawn: how many there are decides how wide they are.
+    // Add all panels before drawing the first: their number determines their width.
     const holders = data.panels.map(() => add(panels, "div", { class: "panel" }));
     data.panels.forEach((panel, i) => drawPanel(holders[i], panel, spaced));
   }
@@ -43,13 +43,13 @@ function render({ model, el }) {
   if (first.poll_seconds) {
     timer = setInterval(() => {
       if (document.hidden) return;
-      try { model.send?.({ t: "more" }); } catch { /* no kernel: what is shown stays */ }
+      try { model.send?.({ t: "more" }); } catch { /* no kernel: the display stays */ }
     }, 1000 * first.poll_seconds);
   }
   return () => { clearInterval(timer); size.disconnect(); model.off?.("change:data", show); };
 }
 
-/** One panel: its lines over a counter, the newest values in words. */
+/** Draw one panel: its lines over a counter, and their newest values as text. */
 function drawPanel(holder, panel, spaced) {
   const head = add(holder, "header");
   add(head, "h3", {}, spaced(panel.title));
@@ -87,7 +87,7 @@ function drawPanel(holder, panel, spaced) {
   }
 }
 
-/** A curve, and dots where its values are few. */
+/** Draw a curve, with dots where its values are few. */
 function drawLine(svg, line, points, dots) {
   if (points.length > 1) {
     add(svg, "path", {
@@ -98,7 +98,7 @@ function drawLine(svg, line, points, dots) {
   if (line.dots) for (const [cx, cy] of dots) add(svg, "circle", { class: `point ${line.kind}`, cx, cy, r: 3.5 });
 }
 
-/** Round ticks, two to five of them, that hold all values from `from` to `to`. */
+/** Return two to five round ticks that span the values from `from` to `to`. */
 function roundScale(from, to) {
   const span = to - from || Math.abs(to) || 1;
   const power = 10 ** Math.floor(Math.log10(span / 2));

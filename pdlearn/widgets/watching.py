@@ -1,4 +1,7 @@
-"""Watch: the curves of a training while it runs, in this kernel or in another process."""
+"""`watch`: the curves of a training while it runs, in this kernel or in another process.
+
+The browser asks for new rows of a folder; the kernel answers and has no thread of its own.
+"""
 
 import asyncio
 import csv
@@ -16,11 +19,11 @@ from pdlearn.widgets.face import Face
 
 REDRAW_SECONDS = 0.5
 POLL_SECONDS = 2.0
-TURN_SECONDS = 0.02  # between two rows, in which the kernel hears the browser
+TURN_SECONDS = 0.02  # between two rows, for the kernel to handle the browser's messages
 
 
 class Watching(Face, script="watching"):
-    """Curves that grow with the rows in `rows`, over `total` of the counter they are drawn over."""
+    """Curves that grow with `rows`; `total` is the last value of the counter on the x axis."""
 
     def __init__(self, source: str, kind: str, total: int | None, rows: list[dict], **more):
         self.rows = rows
@@ -29,12 +32,12 @@ class Watching(Face, script="watching"):
         super().__init__(f"watch({source})", data, draw_panels(data["panels"]), data["label"])
 
     def show(self, standing: str) -> None:
-        """Send the curves as they are to the browser; `standing` says in words how things stand."""
+        """Send the curves to the browser; `standing` is the training's state in words."""
         self.data = self._data(standing)
 
     def freeze(self) -> None:
-        """Make the curves as they are the picture that stands where no browser is."""
-        self.set_twin(draw_panels(self.data["panels"]), self.data["label"])
+        """Make the curves, as they are now, the static fallback."""
+        self.set_fallback(draw_panels(self.data["panels"]), self.data["label"])
 
     def _data(self, standing: str) -> dict:
         panels = panels_of(self.rows, self._fixed["kind"])
@@ -55,8 +58,8 @@ class Watching(Face, script="watching"):
 class Driven(Watching):
     """A training in this kernel: iterate over it to train.
 
-    While a cell runs, a kernel hears nothing of the browser, unless the cell awaits something. So
-    `async for` has a Stop button, and `for` is stopped by interrupting the kernel.
+    A kernel handles no message of the browser while a cell runs, unless the cell awaits something.
+    So `async for` has a Stop button, and `for` is stopped by interrupting the kernel.
     """
 
     def __init__(self, training: Iterable[Mapping]):
@@ -75,14 +78,14 @@ class Driven(Watching):
             self._wants_stop = True
 
     def __iter__(self) -> Iterator[dict]:
-        """Train, showing the curves: yield each row. A run with a folder saves itself at its end.
+        """Train, show the curves and yield each row.
 
-        So it does when the kernel is interrupted.
+        A run with a folder saves itself at its end, and when the kernel is interrupted.
         """
         return self._train(stops=False)
 
     def __aiter__(self) -> AsyncIterator[dict]:
-        """Train as `for` does, until Stop is pressed: the row then under way is the last."""
+        """Train as `for` does until Stop is pressed; the row in progress is then the last."""
         return _Turns(self._train(stops=True))
 
     def _train(self, stops: bool) -> Iterator[dict]:
@@ -112,11 +115,11 @@ class Driven(Watching):
             self.show(ending + where)
             self.freeze()
             if handle is not None:
-                handle.update(self)  # the notebook keeps the last picture, not the first
+                handle.update(self)  # so that the notebook stores the last fallback
 
 
 class _Turns:
-    """Rows in turn with whatever else the kernel has to do."""
+    """Rows as an async iterator; between two rows the kernel handles other messages."""
 
     def __init__(self, rows: Iterator[dict]):
         self._rows = rows
@@ -126,13 +129,14 @@ class _Turns:
 
     async def __anext__(self) -> dict:
         await asyncio.sleep(TURN_SECONDS)
-        for row in self._rows:
-            return row
-        raise StopAsyncIteration
+        try:
+            return next(self._rows)
+        except StopIteration:
+            raise StopAsyncIteration from None
 
 
 class Followed(Watching):
-    """A run that another process trains: its folder's `metrics.csv`, read anew every 2 seconds."""
+    """A run that another process trains: reads its `metrics.csv` again every 2 seconds."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -163,10 +167,10 @@ class Followed(Watching):
 def watch(training: Iterable[Mapping] | str | Path) -> Watching:
     """Show the curves of a training as they grow.
 
-    A run, or any iterable of rows, is trained by iterating, and shows itself: `for row in
-    watch(run): pass`, or `async for`, which has a Stop button. A run that has a folder is saved.
-    The folder of a run that another process trains is followed for as long as it is on show. Raises
-    ValueError for a folder that is no run's.
+    `training` is a run, any iterable of rows, or the folder of a run that another process trains.
+    A run trains and displays itself while you iterate: `for row in watch(run): pass`, or
+    `async for`, which has a Stop button. A run that has a folder is saved. A folder is read while
+    the widget is displayed. Raises ValueError for a folder that is not a run's.
     """
     return Followed(Path(training)) if isinstance(training, str | Path) else Driven(training)
 
@@ -177,7 +181,7 @@ def _describe(facts: dict, kind: str) -> str:
 
 
 def _total(config: Mapping) -> int:
-    """Return how far the counter goes that the curves are drawn over."""
+    """Return the last value of the counter on the x axis: updates, or agent steps."""
     if "hours" in config:
         return config["hours"] * config["updates_per_hour"]
     return config["agent_steps"]
