@@ -1,4 +1,4 @@
-"""The bench on rates that are given, and on a clock that only the probe moves."""
+"""The benchmark with given rates, and with a clock that only the probe advances."""
 
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ def figures(given) -> dict[str, float]:
     return {name: value for name, value, _, _ in bench._figures(given, *["float32"] * 3)}
 
 
-def test_shares_are_of_the_ceilings_that_the_parts_imply():
+def test_shares_are_relative_to_the_ceilings_from_the_parts():
     shown = figures(rates())
     # A step takes 1/1000 s to play, 1/2000 s to choose and 2/4000 s to learn: 500 steps/s at best.
     assert shown["dqn loop share"] == pytest.approx(80.0)
@@ -32,7 +32,7 @@ def test_shares_are_of_the_ceilings_that_the_parts_imply():
     assert shown["evaluation share"] == pytest.approx(80.0)
 
 
-def test_a_slow_round_that_slows_all_alike_leaves_the_shares():
+def test_a_round_that_slows_all_parts_equally_does_not_change_the_shares():
     given = rates()
     before = figures(given)
     for rate in given.values():
@@ -50,7 +50,7 @@ def test_a_peer_is_compared_within_each_round():
     assert figures(given)["dqn loop over sb3"] == pytest.approx(2.5)
 
 
-def test_a_rate_is_what_was_done_over_the_time_it_took(monkeypatch):
+def test_a_rate_is_work_divided_by_time(monkeypatch):
     clock = {"now": 0.0}
     monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: clock["now"]))
 

@@ -1,4 +1,4 @@
-"""What the pages say is what the CSVs and the cards say; what they point at is there."""
+"""The pages agree with the CSV files and the cards, and their links exist."""
 
 import re
 from dataclasses import asdict
@@ -34,14 +34,14 @@ def parts(name):
 
 
 @pytest.mark.parametrize("name", zoo.names())
-def test_a_shipped_agents_rows_are_what_its_card_says(name):
+def test_a_shipped_agents_rows_equal_its_card(name):
     written = [r for r in agent_rows() if name_of_row(r) == name]
     on_card = [{key: str(value) for key, value in row_of(part).items()} for part in parts(name)]
     assert sorted(written, key=str) == sorted(on_card, key=str)
 
 
 @pytest.mark.parametrize("name", zoo.names())
-def test_a_shipped_agents_episodes_are_those_of_its_card(name):
+def test_a_shipped_agents_episodes_agree_with_its_card(name):
     for part in parts(name):
         score, game = part.card["score"], part.game
         episodes = [r for r in rows("episodes.csv") if (r["agent"], r["game"]) == (name, game)]
@@ -58,13 +58,13 @@ def test_a_shipped_agents_episodes_are_those_of_its_card(name):
         assert [int(r["emulator_seed"]) for r in episodes] == seeds.tolist()
 
 
-def test_no_results_row_is_without_its_agent():
+def test_every_results_row_has_a_shipped_agent():
     assert sorted({name_of_row(r) for r in agent_rows()}) == zoo.names()
     assert {r["agent"] for r in rows("episodes.csv")} <= set(zoo.names())
 
 
 @pytest.mark.parametrize("name", zoo.names())
-def test_a_shipped_agent_was_judged_on_at_least_30_episodes_none_of_which_chose_it(name):
+def test_a_shipped_agents_score_is_of_at_least_30_episodes_not_used_to_select_it(name):
     for part in parts(name):
         score = part.card["score"]
         assert score["episodes"] >= 30 and score["epsilon"] == 0.05
@@ -95,7 +95,7 @@ def test_every_shipped_teacher_has_its_learning_curve():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_pictures_of_a_page_are_there(page):
+def test_links_and_figures_of_a_page_exist(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
@@ -116,7 +116,7 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
     assert (tmp_path / "student.safetensors").exists()
 
 
-def test_the_bench_rows_are_ratios_to_ceilings_of_the_same_run():
+def test_shares_of_the_bench_are_plausible():
     figures = {row["figure"]: float(row["value"]) for row in rows("bench.csv")}
     for name in ("dqn loop share", "pqn loop share", "distillation share", "evaluation share"):
         assert 0 < figures[name] <= 130

@@ -1,4 +1,4 @@
-"""Judging: exactly N full episodes, none favoured, raw scores, other seeds than training."""
+"""Evaluation: exactly N full episodes, each start once, raw scores, seeds not used in training."""
 
 from collections import Counter
 
@@ -45,7 +45,7 @@ def tape_of(monkeypatch, length):
 
 
 @pytest.mark.parametrize("num_envs", [1, 2, 7, 30, 64])
-def test_every_start_is_played_once_however_long_its_episode_and_in_the_lists_order(
+def test_every_start_is_played_once_in_the_lists_order_whatever_the_episodes_length(
     monkeypatch, num_envs
 ):
     # Of the first to end there would be more of the short ones.
@@ -69,14 +69,14 @@ def test_scores_are_sums_of_raw_rewards(monkeypatch):
     assert result.truncated == 1
 
 
-def test_the_same_seed_gives_the_same_scores_and_another_seed_other_games():
+def test_scores_depend_only_on_the_seed():
     config = EvalConfig(episodes=8, num_envs=4, epsilon=0.5)
     first, again, other = (evaluate(untrained(), config, seed).scores for seed in (0, 0, 1))
     assert first == again
     assert first != other
 
 
-def test_evaluation_plays_games_that_training_never_does(monkeypatch):
+def test_evaluation_seeds_are_never_training_seeds(monkeypatch):
     purposes = []
     seeds = envs.env_seeds
 
@@ -89,7 +89,7 @@ def test_evaluation_plays_games_that_training_never_does(monkeypatch):
     assert set(purposes) == {"evaluate"}
 
 
-def test_the_interval_stands_beside_the_mean():
+def test_an_evaluation_has_a_mean_and_an_interval():
     result = evaluation.Evaluation("pong", [18.0, 20.0, 21.0, 19.0] * 5, [100] * 20, 0, 0.05, 0)
     low, high = result.interval
     assert low < result.mean == 19.5 < high
@@ -97,13 +97,13 @@ def test_the_interval_stands_beside_the_mean():
     assert (card["mean"], card["low"], card["high"]) == (19.5, low, high)
 
 
-def test_an_item_comes_every_turn_with_the_episodes_that_it_ended():
+def test_each_item_has_the_episodes_that_its_step_finished():
     # Two copies in two teams, then one of the first team. Catch lasts 11 steps.
     items = list(play_episodes(untrained(), EvalConfig(episodes=3, num_envs=2)))
     assert [len(item) for item in items] == [0] * 20 + [1, 1] + [0] * 10 + [1]
 
 
-def test_one_team_decides_while_the_other_ones_emulators_work(monkeypatch):
+def test_inference_of_one_half_batch_overlaps_emulation_of_the_other(monkeypatch):
     make, dealt = deal([[(3, "terminated", ())] * 9] * 4)
     monkeypatch.setattr(envs, "make", make)
     agent = untrained("tape", 2, (8,))
@@ -121,7 +121,7 @@ def test_one_team_decides_while_the_other_ones_emulators_work(monkeypatch):
     assert all(env.closed for env in dealt)
 
 
-def test_a_team_at_work_leaves_half_of_the_threads_and_gives_them_back(monkeypatch):
+def test_inference_uses_half_of_the_threads_and_restores_their_number(monkeypatch):
     numbers = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
     monkeypatch.setattr(torch, "set_num_threads", numbers.append)
@@ -134,7 +134,7 @@ def test_a_team_at_work_leaves_half_of_the_threads_and_gives_them_back(monkeypat
 # --- where episodes begin ---
 
 
-def test_a_seed_of_each_count_of_no_ops_makes_a_game_wait_so_many_frames():
+def test_the_seed_of_each_no_op_count_gives_that_many_no_ops():
     # In River Raid no two of the first frames look alike.
     seeds = envs.NO_OP_SEEDS
     env = envs.make("riverraid", len(seeds))
@@ -158,7 +158,7 @@ def test_the_seeds_of_no_ops_are_the_first_of_evaluation_on_which_two_libraries_
 
 
 @pytest.mark.parametrize("game", ["pong", "qbert"])
-def test_each_count_of_no_ops_comes_equally_often_and_in_thirty_episodes_once(game):
+def test_no_op_counts_are_equally_frequent_and_unique_in_thirty_episodes(game):
     starts, seeds = start_list(game, 100, 3)
     for begin in (0, 30, 60):
         assert sorted(starts[begin : begin + 30]) == list(range(30))
@@ -168,19 +168,19 @@ def test_each_count_of_no_ops_comes_equally_often_and_in_thirty_episodes_once(ga
     assert seeds.tolist() == envs.NO_OP_SEEDS[starts].tolist()
 
 
-def test_the_order_of_starts_is_the_seeds_and_the_same_for_every_agent_and_length():
+def test_the_order_of_starts_depends_only_on_the_seed():
     assert start_list("pong", 60, 1)[0].tolist() == start_list("qbert", 60, 1)[0].tolist()
     assert start_list("pong", 60, 1)[0].tolist() != start_list("pong", 60, 2)[0].tolist()
     assert start_list("pong", 20, 1)[0].tolist() == start_list("pong", 60, 1)[0][:20].tolist()
 
 
-def test_another_environment_has_a_seed_for_each_episode():
+def test_other_environments_have_a_seed_for_each_episode():
     starts, seeds = start_list(CATCH, 40, 5)
     assert starts.tolist() == list(range(40))
     assert seeds.tolist() == envs.env_seeds(5, "evaluate", 40).tolist()
 
 
-def test_exploration_and_the_order_of_starts_have_streams_of_their_own():
+def test_exploration_and_the_order_of_starts_have_separate_random_streams():
     order, exploration = (stream.generate_state(4).tolist() for stream in evaluation._streams(0))
     others = [
         np.random.SeedSequence([0, index]).generate_state(4).tolist()
@@ -192,7 +192,7 @@ def test_exploration_and_the_order_of_starts_have_streams_of_their_own():
     assert not set(envs.env_seeds(0, "evaluate", 4)) & {generator.initial_seed()}
 
 
-def test_agents_judged_with_one_seed_are_paired(monkeypatch):
+def test_agents_evaluated_with_one_seed_have_paired_episodes(monkeypatch):
     first, _ = tape_of(monkeypatch, lambda no_ops: 5)
     one = evaluate(first, EvalConfig(episodes=45, num_envs=12), 7)
     second, _ = tape_of(monkeypatch, lambda no_ops: 31 - no_ops)
@@ -201,7 +201,7 @@ def test_agents_judged_with_one_seed_are_paired(monkeypatch):
     assert other.lengths == [31 - no_ops for no_ops in other.starts]
 
 
-def test_a_game_of_the_emulator_is_played_from_the_starts_of_the_list():
+def test_atari_episodes_begin_at_the_starts_of_the_list():
     config = EvalConfig(episodes=2, epsilon=1.0, num_envs=1)
     agent = untrained("breakout", GAMES["breakout"].num_actions)
     result, again = evaluate(agent, config), evaluate(agent, config)
@@ -210,7 +210,7 @@ def test_a_game_of_the_emulator_is_played_from_the_starts_of_the_list():
     assert result.emulator_seeds == envs.NO_OP_SEEDS[result.starts].tolist()
 
 
-def test_the_protocol_is_named_with_its_version_wherever_there_are_no_recorded_starts():
+def test_the_protocol_without_recorded_starts_has_a_version():
     result = evaluate(untrained(), EvalConfig(episodes=1))
     assert result.protocol == result.card()["protocol"] == evaluation.protocol_of(0.05)
     assert result.protocol.startswith(PROTOCOL) and "epsilon 0.05" in result.protocol

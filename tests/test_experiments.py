@@ -1,4 +1,4 @@
-"""The paper's tables: its means follow from its cells, ours from the rows; a small table is run."""
+"""Tables of experiments: the paper's means, tables and figures of rows, and a small table run."""
 
 import math
 
@@ -8,6 +8,7 @@ import torch
 
 from pdlearn import paper, zoo
 from pdlearn.evaluation import Evaluation
+from pdlearn.experiments import driver
 from pdlearn.experiments.cells import cells, playable, reproduce
 from pdlearn.experiments.tables import (
     EXPERIMENTS,
@@ -19,7 +20,7 @@ from pdlearn.experiments.tables import (
 )
 from pdlearn.experiments.training import config_of, permute_values
 from pdlearn.replay.memory import Memory
-from pdlearn.rows import read_rows
+from pdlearn.rows import read_rows, write_rows
 from pdlearn.statistics import geometric_mean
 
 
@@ -62,7 +63,7 @@ def test_there_is_no_geometric_mean_with_a_score_below_zero():
     assert mean_over_games(ROWS, "mse") is None
 
 
-def test_a_table_has_ours_and_the_papers_in_brackets():
+def test_a_table_has_our_values_and_the_papers_in_brackets():
     lines = table("table1", ROWS).splitlines()
     assert lines[0] == "| | mse | nll | kl |"
     assert lines[2] == "| Pong | – (94.4) | 80.0 (94.9) | 100.0 (100.9) |"
@@ -77,17 +78,17 @@ def test_a_student_that_has_not_played_all_games_of_the_table_has_no_mean():
     assert lines[4] == "| **geometric mean, 2 games** | – | – | 150.0 |"
 
 
-def test_the_papers_mean_stands_beside_ours_once_all_games_ran():
+def test_the_papers_mean_is_shown_once_all_games_have_rows():
     rows = [row(game, "kl", 0, 100) for game in paper.TABLE_1]
     assert table("table1", rows).endswith("| – (79.0) | – (102.5) | 100.0 (111.3) |")
 
 
-def test_a_picture_has_a_panel_a_game():
+def test_a_figure_has_one_panel_per_game():
     figure = picture("table1", ROWS)
     assert [axes.get_title() for axes in figure.axes] == ["Pong", "Q*bert"]
 
 
-def test_a_seed_is_drawn_with_its_interval_in_percent_and_the_papers_value_beside_it():
+def test_a_figure_shows_each_seed_with_its_interval_and_the_papers_value():
     drawn = [list(line.get_ydata()) for line in picture("table1", ROWS).axes[0].lines]
     # nll: 80 % of a teacher's 50, from 37 to 41.
     assert [80.0, 80.0] in drawn and [80.0] in drawn and [94.9] in drawn
@@ -99,13 +100,13 @@ def test_only_games_with_a_shipped_teacher_are_run():
     assert playable(EXPERIMENTS["table1"], ["pong", "no_such_game"]) == ["pong"]
 
 
-def test_a_whole_table_of_one_seed_comes_before_the_next_seed():
+def test_all_cells_of_one_seed_precede_those_of_the_next():
     found = cells(EXPERIMENTS["table1"], ["pong", "qbert"], [3, 4])
     assert [cell.seed for cell in found] == [3] * 6 + [4] * 6
     assert [cell.student.label for cell in found[:3]] == ["mse", "nll", "kl"]
 
 
-def test_a_student_is_distilled_as_its_column_says():
+def test_a_columns_settings_are_used_for_its_student():
     config = config_of(Student("0.1", "net2", "kl", 0.1), "fast")
     assert (config.size, config.loss, config.temperature) == ("net2", "kl", 0.1)
 
@@ -121,14 +122,14 @@ def small(tmp_path_factory):
         for _ in run:
             pass
 
-    def judge(agent, config, seed, title):
+    def evaluate(agent, config, seed, title):
         assert config.episodes == 2
         return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
 
     def again():
         where = {"folder": folder / "runs", "results": folder / "results"}
         return list(
-            reproduce("temperature", "smoke", ["pong"], [5], **where, follow=follow, judge=judge)
+            reproduce("temperature", "smoke", ["pong"], [5], **where, follow=follow, judge=evaluate)
         )
 
     return folder, followed, again(), again()
@@ -145,7 +146,7 @@ def test_every_cell_becomes_a_row(small):
     assert rows[0]["samples"] == str(50 * 32) and rows[0]["mean"] == "9.0"
 
 
-def test_a_cell_whose_row_stands_is_not_run_again(small):
+def test_a_cell_with_a_row_is_not_run_again(small):
     _, followed, _, second = small
     assert second == []
     assert len(followed) == 4
@@ -156,7 +157,7 @@ def test_all_students_of_a_game_learn_from_one_recording(small):
     assert len(list((folder / "runs").glob("*.rec"))) == 1
 
 
-def test_an_hour_in_rounds_is_as_much_play_and_learning():
+def test_an_hour_in_rounds_has_the_same_play_and_updates():
     whole = config_of(Student("a", "net3"), "fast")
     rounds = config_of(Student("b", "net3", rounds_per_hour=10), "fast")
     for count in ("steps_per_hour", "updates_per_hour"):
@@ -164,7 +165,7 @@ def test_an_hour_in_rounds_is_as_much_play_and_learning():
     assert rounds.hours == 10 * whole.hours and rounds.memory_hours == 10 * whole.memory_hours
 
 
-def test_a_students_own_settings_count():
+def test_a_students_own_settings_are_used():
     shares = [config_of(s, "fast").student_share for s in EXPERIMENTS["states"].students]
     assert shares == [0.0, 0.5, 1.0]
 
@@ -178,17 +179,17 @@ def test_runs_of_different_students_have_different_folders():
             assert made.setdefault(key, student) == student, key
 
 
-def test_students_that_play_for_themselves_share_no_recording(tmp_path, monkeypatch):
+def test_students_that_record_their_own_play_share_no_recording(tmp_path, monkeypatch):
     made = []
 
     def follow(run, title):
         made.append(run)
 
-    def judge(agent, config, seed, title):
+    def evaluate(agent, config, seed, title):
         return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
 
     folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
-    hooks = {"follow": follow, "judge": judge}
+    hooks = {"follow": follow, "judge": evaluate}
     rows = list(reproduce("states", "smoke", ["pong"], [5], **folders, **hooks))
     assert [row["label"] for row in rows] == ["teacher", "mixture", "student"]
     assert [run.recordings for run in made] == [None] * 3
@@ -197,7 +198,7 @@ def test_students_that_play_for_themselves_share_no_recording(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_a_mistaken_teachers_values_are_all_there_but_for_other_actions(share):
+def test_permuted_values_are_the_same_values_for_other_actions(share):
     memory = Memory(4000, 1, (2,), num_actions=6)
     memory.teacher_q[:] = torch.arange(6.0) + torch.arange(4000.0).unsqueeze(1)
     right = memory.teacher_q.clone()
@@ -209,7 +210,7 @@ def test_a_mistaken_teachers_values_are_all_there_but_for_other_actions(share):
     assert (best >= 0.8 * len(right) * share / 6).all()
 
 
-def test_a_mistaken_teacher_is_wrong_in_the_same_states_when_a_run_goes_on():
+def test_a_resumed_run_has_the_same_permuted_values():
     first, again, other = (Memory(100, 1, (2,), num_actions=6) for _ in range(3))
     for memory, seed in ((first, 0), (again, 0), (other, 1)):
         memory.teacher_q[:] = torch.arange(6.0)
@@ -218,19 +219,40 @@ def test_a_mistaken_teacher_is_wrong_in_the_same_states_when_a_run_goes_on():
     assert not torch.equal(first.teacher_q, other.teacher_q)
 
 
-def test_each_student_of_a_mistaken_teacher_learns_from_its_share_of_mistakes(tmp_path):
+def test_each_student_learns_from_its_share_of_permuted_values(tmp_path):
     made = []
 
     def follow(run, title):
         made.append(run.recordings["pong"].teacher_q)
 
-    def judge(agent, config, seed, title):
+    def evaluate(agent, config, seed, title):
         return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
 
     folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
     rows = list(
-        reproduce("mistakes", "smoke", ["pong"], [5], **folders, follow=follow, judge=judge)
+        reproduce("mistakes", "smoke", ["pong"], [5], **folders, follow=follow, judge=evaluate)
     )
     assert [row["label"] for row in rows] == ["0%", "25%", "50%", "75%"]
     wrong = [(q != made[0]).any(1).float().mean().item() for q in made]
     np.testing.assert_allclose(wrong, [0, 0.25, 0.5, 0.75], atol=0.08)
+
+
+def test_a_partly_finished_task_is_run_again_and_its_rows_are_replaced(tmp_path):
+    path = tmp_path / "table.csv"
+    write_rows(path, [{"game": game, "score": "1"} for game in ("pong", "qbert")])
+    runs = []
+
+    def task(*games):
+        def run():
+            runs.append(games)
+            return [{"game": game, "score": "2"} for game in games]
+
+        return driver.Task([lambda row, game=game: row["game"] == game for game in games], run)
+
+    tasks = [task("qbert"), task("pong", "freeway")]
+    assert [row["game"] for row in driver.run_missing(path, tasks)] == ["pong", "freeway"]
+    assert runs == [("pong", "freeway")]
+    found = [(row["game"], row["score"]) for row in read_rows(path)]
+    assert found == [("qbert", "1"), ("pong", "2"), ("freeway", "2")]
+    assert driver.finished_rows(path, [task("freeway")]) == [{"game": "freeway", "score": "2"}]
+    assert list(driver.run_missing(path, tasks)) == []

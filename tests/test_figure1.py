@@ -1,4 +1,4 @@
-"""Figure 1: pairs chosen by rule, targets as the losses see them, and the command's files."""
+"""Figure 1: the selection of pairs, the targets of the losses, and the command's files."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def play(*states):
     return observations, values
 
 
-def test_pairs_are_alike_in_one_respect_and_apart_in_the_other(monkeypatch):
+def test_pairs_are_similar_in_one_respect_and_different_in_the_other(monkeypatch):
     monkeypatch.setattr(figure1, "EVERY_STEPS", 1)
     monkeypatch.setattr(figure1, "NEAR", 0.2)
     # The first four states lack pictures and are passed over, however far apart they are.
@@ -30,7 +30,7 @@ def test_pairs_are_alike_in_one_respect_and_apart_in_the_other(monkeypatch):
     assert chosen == {"alike": (4, 8), "apart": (4, 9)}
 
 
-def test_distances_are_exact_where_pictures_are_nearly_the_same():
+def test_distances_of_nearly_equal_frames_are_exact():
     observations, _ = play((20_000, 0.0), (20_001, 0.0), (20_001, 0.0))
     apart = figure1._distances(observations)
     assert apart[0, 1] == 255**2 and apart[1, 2] == 0
@@ -61,7 +61,7 @@ def test_the_command_writes_the_rows_and_the_picture(tmp_path, monkeypatch, caps
     assert "24 rows" in capsys.readouterr().out
 
 
-def test_without_a_teacher_there_is_no_figure(tmp_path, monkeypatch):
+def test_the_figure_needs_a_shipped_teacher(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "FOLDER", tmp_path)
     with pytest.raises(ValueError, match="none of these games has a shipped teacher"):
         figure1.reproduce_figure1((), 0, tmp_path)

@@ -1,10 +1,10 @@
-"""The ten games against ale-py's action sets and the score tables of the papers."""
+"""The ten games compared with ale-py's action sets and the score tables of the papers."""
 
 import ale_py
 import ale_py.roms
 import pytest
 
-from pdlearn.games import GAMES, game_by_name, nearest, normalise
+from pdlearn.games import GAMES, game_by_name, nearest, normalise, percent_of_range
 
 # No-op starts (Mnih et al. 2015): random, human, DQN, DQN's human-normalised percentage.
 NO_OP_STARTS = {
@@ -52,7 +52,7 @@ def test_there_are_the_papers_ten_games():
     assert sorted(GAMES) == sorted(TABLE_B1_DQN)
 
 
-def test_every_game_is_filed_under_its_name():
+def test_every_game_has_its_name_as_key():
     assert [game.name for game in GAMES.values()] == list(GAMES)
 
 
@@ -65,7 +65,7 @@ def test_actions_are_the_emulators_minimal_set_in_its_order(name):
 
 
 @pytest.mark.parametrize(("name", "count"), NUM_ACTIONS.items())
-def test_the_number_of_actions_is_the_one_in_print(name, count):
+def test_the_numbers_of_actions_equal_the_published_ones(name, count):
     assert GAMES[name].num_actions == count
 
 
@@ -91,7 +91,7 @@ def test_the_human_tester_is_normalised_to_100(name):
 
 
 @pytest.mark.parametrize(("name", "row"), NO_OP_STARTS.items())
-def test_nature_dqn_is_normalised_to_the_percentage_in_print(name, row):
+def test_nature_dqns_normalised_scores_equal_the_published_ones(name, row):
     # Pong: 100 * (18.9 + 20.7) / (9.3 + 20.7) = 132.0
     assert normalise(name, row[2]) == pytest.approx(row[3], abs=0.051)
 
@@ -126,5 +126,9 @@ def test_a_score_of_an_unknown_game_is_not_normalised():
         normalise("tetris", 1.0)
 
 
-def test_something_is_nearest_even_to_nonsense():
+def test_nearest_returns_a_name_for_any_input():
     assert nearest("zzzz", GAMES) in GAMES
+
+
+def test_percent_of_range_is_linear_and_also_outside_the_range():
+    assert [percent_of_range(score, -20.0, 20.0) for score in (-20, 0, 20, 30)] == [0, 50, 100, 125]

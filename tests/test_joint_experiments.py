@@ -1,4 +1,4 @@
-"""One network for several games, as the paper's tables and as a file of the zoo."""
+"""One network for several games: its experiments, and its file in the zoo."""
 
 import shutil
 from dataclasses import replace
@@ -34,13 +34,13 @@ MULTI3 = EXPERIMENTS["multi3"]
 
 
 @pytest.mark.parametrize("budget", ["smoke", "fast", "full"])
-def test_all_networks_of_a_table_see_as_many_agent_steps(budget):
+def test_all_networks_of_a_table_have_the_same_number_of_agent_steps(budget):
     found = {amounts(config_of(student, budget, 3), 3)[0] for student in MULTI3.students}
     alone = DISTILL_BUDGETS[budget]
     assert found == {3 * alone.hours * alone.steps_per_hour}
 
 
-def test_every_game_has_the_minibatches_of_a_student_of_its_own():
+def test_each_game_has_as_many_minibatches_as_a_student_of_that_game():
     config = config_of(Student("kl", "multi3"), "fast", 3)
     assert config.updates_per_hour == 3 * DISTILL_BUDGETS["fast"].updates_per_hour
     assert config_of(Student("kl", "net3"), "fast").updates_per_hour == 5_000
@@ -60,7 +60,7 @@ def test_a_network_of_several_games_needs_two(games):
         cells(MULTI3, games, [0])
 
 
-def test_another_teacher_of_any_game_makes_another_mark():
+def test_the_mark_depends_on_each_teacher_and_their_order():
     agents = [make_agent(seed, game) for seed, game in ((0, "pong"), (1, "freeway"))]
     other = make_agent(2, "freeway")
     assert mark(agents) != mark([agents[0], other]) and mark(agents) != mark(agents[::-1])
@@ -105,7 +105,7 @@ def small(workshop):
     def follow(run, title):
         followed.append((title, run.learner.updates if run.resume else None, len(list(run))))
 
-    def judge(agent, config, seed, title):
+    def evaluate(agent, config, seed, title):
         if stop[0] and "kl" in title and agent.game == "pong":
             raise Stopped
         score = {"freeway": 16.0, "pong": 9.0}[agent.game]
@@ -113,7 +113,7 @@ def small(workshop):
 
     def again():
         where = {"folder": workshop / "runs", "results": workshop / "results"}
-        return list(reproduce("multi3", "smoke", [], [0], **where, follow=follow, judge=judge))
+        return list(reproduce("multi3", "smoke", [], [0], **where, follow=follow, judge=evaluate))
 
     with pytest.raises(Stopped):
         again()
@@ -121,7 +121,7 @@ def small(workshop):
     return followed, again(), again()
 
 
-def test_every_network_becomes_a_row_a_game(small, workshop):
+def test_every_network_gives_one_row_per_game(small, workshop):
     rows = read_rows(workshop / "results" / "multi3.csv")
     found = [(row["label"], row["game"], row["percent"]) for row in rows]
     assert found == [
@@ -136,7 +136,7 @@ def test_every_network_becomes_a_row_a_game(small, workshop):
     assert len({row["parameters"] for row in rows}) == 1
 
 
-def test_only_the_network_that_was_stopped_is_followed_again_and_learns_no_more(small):
+def test_only_the_stopped_network_is_resumed_and_it_is_not_trained_further(small):
     followed, second, third = small
     titles = [title for title, *_ in followed]
     assert [title.split()[2] for title in titles] == ["dqn,", "nll,", "kl,", "kl,"]
@@ -144,7 +144,7 @@ def test_only_the_network_that_was_stopped_is_followed_again_and_learns_no_more(
     assert [row["label"] for row in second] == ["kl", "kl"] and third == []
 
 
-def test_the_table_stands_beside_the_papers(small, workshop):
+def test_the_table_shows_the_papers_values(small, workshop):
     rows = finished_rows("multi3", "smoke", [], [0], results=workshop / "results")
     lines = table("multi3", rows).splitlines()
     assert lines[0] == "| | dqn | nll | kl |"
@@ -152,7 +152,7 @@ def test_the_table_stands_beside_the_papers(small, workshop):
     assert lines[4] == "| **geometric mean, 2 games** | 92.2 | 92.2 | 92.2 |"
 
 
-def test_rows_of_other_teachers_are_not_taken_for_done(small, workshop):
+def test_rows_of_other_teachers_do_not_count_as_finished(small, workshop):
     file = zoo.path("pong/teacher")
     kept = file.read_bytes()
     agent = zoo.load("pong/teacher")
@@ -164,12 +164,12 @@ def test_rows_of_other_teachers_are_not_taken_for_done(small, workshop):
         file.write_bytes(kept)
 
 
-def test_the_command_leaves_a_csv_and_a_picture(workshop, tmp_path, monkeypatch, capsys):
-    def judge(agent, config, seed, title):
+def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypatch, capsys):
+    def evaluate(agent, config, seed, title):
         return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed)
 
     monkeypatch.setenv("PDLEARN_QUIET", "1")
-    monkeypatch.setattr("pdlearn.commands.reproduce.judge", judge)
+    monkeypatch.setattr("pdlearn.commands.reproduce.judge", evaluate)
     two = replace(MULTI3, students=MULTI3.students[:2])
     monkeypatch.setitem(EXPERIMENTS, "multi3", two)
     command = ["reproduce", "multi3", "--budget", "smoke", "--seeds", "1", "--folder"]
@@ -234,7 +234,7 @@ class Picture:
         pass
 
 
-def test_a_shipped_network_gives_each_game_and_all_of_them(shipped):
+def test_a_shipped_network_loads_for_one_game_and_for_all(shipped):
     assert zoo.names() == ["multi3/kl"]
     pong = zoo.load("multi3/kl", game="pong")
     assert pong.game == "pong" and pong.card["score"]["mean"] == 6.5  # four letters and 9
@@ -248,7 +248,7 @@ def test_a_shipped_network_gives_each_game_and_all_of_them(shipped):
         zoo.load("multi3/kl")
 
 
-def test_shipping_enters_a_row_a_game_and_names_the_network_on_the_page(shipped):
+def test_shipping_writes_a_row_per_game_and_lists_the_network_on_the_page(shipped):
     rows = read_rows(shipped / "docs" / "results" / "students.csv")
     assert [(r["game"], r["network"], r["mean"]) for r in rows] == [
         ("freeway", "multi3/kl", "8.0"), ("pong", "multi3/kl", "6.5"),
@@ -267,7 +267,7 @@ def test_shipping_again_replaces_the_rows(shipped):
     assert len(read_rows(shipped / "docs" / "results" / "episodes.csv")) == 4
 
 
-def test_shipping_keeps_a_row_an_episode_and_game(shipped):
+def test_shipping_writes_a_row_per_episode_and_game(shipped):
     rows = read_rows(shipped / "docs" / "results" / "episodes.csv")
     assert [(row["game"], row["start"], row["score"]) for row in rows] == [
         ("freeway", "4", "7.0"), ("freeway", "2", "9.0"),
@@ -279,7 +279,7 @@ def test_shipping_keeps_a_row_an_episode_and_game(shipped):
     }  # fmt: skip
 
 
-def test_scoring_again_changes_nothing_but_scores_of_another_protocol(shipped, monkeypatch):
+def test_scoring_again_changes_only_scores_of_another_protocol(shipped, monkeypatch):
     path = zoo.path("multi3/kl")
     tensors, card = read_file(path)
     card["score"]["pong"] |= {"mean": 1.0, "protocol": "up to 30 no-ops, raw score"}
@@ -308,7 +308,7 @@ def test_scoring_again_changes_nothing_but_scores_of_another_protocol(shipped, m
     assert means == ["8.0", "3.5"]
 
 
-def test_what_is_scored_but_not_written_is_scored_again(shipped, monkeypatch):
+def test_a_score_that_was_not_written_is_computed_again(shipped, monkeypatch):
     path = zoo.path("multi3/kl")
     tensors, card = read_file(path)
     write_file(path, tensors, {key: value for key, value in card.items() if key != "score"})
@@ -326,7 +326,7 @@ def test_what_is_scored_but_not_written_is_scored_again(shipped, monkeypatch):
     "arguments",
     [{}, {"commit": "a"}, {"file": "a"}, {"rescore": ("all",), "file": "a", "commit": "b"}],
 )
-def test_shipping_takes_a_file_and_a_commit_or_names_to_score_again(arguments):
+def test_shipping_needs_a_file_and_a_commit_or_names_to_score_again(arguments):
     with pytest.raises(SystemExit, match="expected a file and --commit, or --rescore"):
         ship.main(**arguments)
 
@@ -336,11 +336,11 @@ def test_the_zoo_lists_and_checks_a_network_on_each_of_its_games(shipped, monkey
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0] for line in lines[1:]] == ["multi3/kl freeway", "multi3/kl pong"]
 
-    def judge(agent, config, seed, title):
+    def evaluate(agent, config, seed, title):
         score = {"freeway": 8.0, "pong": 20.0}[agent.game]
         return Evaluation(agent.game, [score, score], [5, 5], 0, 0.05, seed)
 
-    monkeypatch.setattr("pdlearn.commands.zoo.judge", judge)
+    monkeypatch.setattr("pdlearn.commands.zoo.judge", evaluate)
     assert cli.main(["zoo", "check"]) == 2
     captured = capsys.readouterr()
     assert "outside their card: multi3/kl pong\n" in captured.err

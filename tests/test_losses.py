@@ -1,4 +1,4 @@
-"""The losses against numbers worked by hand, and against the mistakes other programs made."""
+"""The losses compared with numbers by hand, and tests for mistakes of other implementations."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_a_low_temperature_sharpens_the_teacher():
     torch.testing.assert_close(policy, torch.tensor([[0.75, 0.25]]))
 
 
-def test_kl_of_three_to_one_against_an_undecided_student():
+def test_kl_of_three_to_one_and_a_uniform_student():
     # 3/4 ln(3/4 : 1/2) + 1/4 ln(1/4 : 1/2) = 0.304099 - 0.173287 = 0.130812
     # The divergence the other way round would be 1/2 ln(4/3) = 0.143841.
     loss = kl_loss(torch.zeros(1, 2), torch.tensor([[LN3, 0.0]]), temperature=1.0)
@@ -128,7 +128,7 @@ def test_kl_is_cross_entropy_less_the_teachers_entropy():
     torch.testing.assert_close(kl_loss(student, teacher, 1.0), expected)
 
 
-def test_kl_becomes_nll_when_the_teacher_becomes_certain():
+def test_kl_equals_nll_for_a_deterministic_teacher():
     # Gaps of 1 at temperature 0.001 leave exp(-1000) = 0 for every action but the best.
     student = draw(32, 6, seed=1)
     teacher = torch.stack([torch.arange(6.0).roll(shift) for shift in range(32)])
@@ -148,7 +148,7 @@ def test_gradient_of_kl_is_finite_for_values_of_a_thousand_at_temperature_0_001(
     assert student.grad.isfinite().all()
 
 
-def test_a_student_certain_of_the_wrong_action_pays_its_logits_difference():
+def test_kl_of_a_confident_wrong_student_is_the_difference_of_its_logits():
     # The teacher is certain of action 0; the student gives it exp(-1000 - 1000) of action 1's.
     student, teacher = torch.tensor([[-1e3, 1e3]]), torch.tensor([[1e3, -1e3]])
     assert kl_loss(student, teacher, 0.001).item() == pytest.approx(2000.0)
@@ -185,11 +185,11 @@ def kl_given_probabilities(student_logits, teacher_q):
     return F.kl_div(probabilities, teacher_policy(teacher_q, 0.01), reduction="batchmean")
 
 
-def test_a_student_of_kl_answers_different_states_differently():
+def test_a_student_of_kl_learns_different_policies_for_different_states():
     assert variation_after_training(kl_loss) > 0.1
 
 
-def test_a_student_of_kl_given_probabilities_answers_all_states_alike():
+def test_a_student_of_kl_with_probabilities_as_logits_gives_one_policy_for_all_states():
     assert variation_after_training(kl_given_probabilities) < 0.01
 
 
@@ -210,7 +210,7 @@ def test_nll_is_the_mean_over_the_batch():
     assert loss.item() == pytest.approx(1.039721, abs=1e-6)
 
 
-def test_nll_asks_only_which_action_is_best():
+def test_nll_depends_only_on_the_best_action():
     student = draw(4, 3)
     teacher = torch.tensor([[1.0, 2.0, 0.0]]).expand(4, 3)
     assert nll_loss(student, teacher).item() == nll_loss(student, 1000 * teacher).item()
@@ -238,7 +238,7 @@ def test_mse_compares_with_the_teachers_values_and_not_with_its_policy():
 # --- reverse KL, by hand ---
 
 
-def test_reverse_kl_of_an_undecided_student_against_three_to_one():
+def test_reverse_kl_of_three_to_one_and_a_uniform_student():
     # 1/2 ln(1/2 : 3/4) + 1/2 ln(1/2 : 1/4) = 1/2 ln(4/3) = 0.143841
     # The divergence the other way round would be 0.130812.
     loss = reverse_kl_loss(torch.zeros(1, 2), torch.tensor([[LN3, 0.0]]), temperature=1.0)
@@ -260,14 +260,14 @@ def test_reverse_kl_is_summed_over_actions_and_averaged_over_the_batch():
     assert reverse_kl_loss(student, teacher, 1.0).item() == pytest.approx(0.071921, abs=1e-6)
 
 
-def test_gradient_of_reverse_kl_is_probability_times_what_an_action_costs_above_the_mean():
+def test_gradient_of_reverse_kl_is_probability_times_an_actions_cost_minus_the_mean_cost():
     # p (ln(p : teacher) - loss): 1/2 (ln(2/3) - 0.143841) and 1/2 (ln 2 - 0.143841), -+ 1/4 ln 3.
     student = torch.zeros(1, 2, requires_grad=True)
     reverse_kl_loss(student, torch.tensor([[LN3, 0.0]]), 1.0).backward()
     torch.testing.assert_close(student.grad, torch.tensor([[-LN3 / 4, LN3 / 4]]))
 
 
-def test_a_student_that_keeps_to_one_of_two_good_actions_pays_ln_2_by_reverse_kl_and_more_by_kl():
+def test_a_student_with_one_of_two_good_actions_has_reverse_kl_ln_2_and_a_larger_kl():
     student, teacher = torch.tensor([[0.0, -20.0, -20.0]]), torch.tensor([[1.0, 1.0, 0.0]])
     assert reverse_kl_loss(student, teacher, 0.01).item() == pytest.approx(math.log(2), abs=1e-5)
     # 1/2 ln(1/2 : 1) + 1/2 ln(1/2 : exp(-20)) = 10 - ln 2
@@ -318,7 +318,7 @@ def test_a_gradient_reaches_the_student(loss):
 
 @pytest.mark.parametrize("loss", STUDENT_LOSSES)
 @pytest.mark.parametrize("changed", ["student", "teacher"])
-def test_a_loss_leaves_its_inputs_as_they_were(loss, changed):
+def test_a_loss_does_not_modify_its_inputs(loss, changed):
     given = {"student": draw(8, 6, seed=1), "teacher": draw(8, 6, seed=2)}
     before = given[changed].clone()
     loss(given["student"], given["teacher"])
@@ -392,13 +392,13 @@ def test_every_transition_has_its_own_discount():
 
 
 @pytest.mark.parametrize("online", [False, True])
-def test_no_gradient_leaves_the_target(online):
+def test_the_target_has_no_gradient(online):
     target_q, online_q = draw(4, 3, seed=1).requires_grad_(), draw(4, 3, seed=2).requires_grad_()
     target = td_target(torch.ones(4), torch.ones(4), target_q, online_q if online else None)
     assert not target.requires_grad
 
 
-def test_the_target_leaves_its_inputs_as_they_were():
+def test_the_target_does_not_modify_its_inputs():
     given = [draw(4, seed=1), draw(4, seed=2), draw(4, 3, seed=3), draw(4, 3, seed=4)]
     before = [tensor.clone() for tensor in given]
     td_target(*given)
@@ -438,7 +438,7 @@ def test_no_gradient_of_td_reaches_the_target():
     assert target.grad is None
 
 
-def test_td_leaves_its_inputs_as_they_were():
+def test_td_does_not_modify_its_inputs():
     given = [draw(4, 3), torch.tensor([0, 1, 2, 0]), draw(4, seed=1)]
     before = [tensor.clone() for tensor in given]
     td_loss(*given)
@@ -527,19 +527,19 @@ def column(*numbers):
         ),
     ],
 )  # fmt: skip
-def test_lambda_returns_are_those_worked_by_hand(discount, last, expected):
+def test_lambda_returns_equal_those_computed_by_hand(discount, last, expected):
     returns = lambda_returns(R, discount, V, last, lambda_=0.5)
     assert returns.squeeze(1).tolist() == pytest.approx(list(expected))
 
 
-def test_lambda_returns_span_one_step_and_all_steps():
+def test_lambda_0_gives_one_step_targets_and_lambda_1_sums_all_rewards():
     one = lambda_returns(R, GAMMA, V, NEVER, lambda_=0.0).squeeze(1)
     assert one.tolist() == [1 + 5, 2 + 6, 3 + 7]
     whole = lambda_returns(R, GAMMA, V, NEVER, lambda_=1.0).squeeze(1)
     assert whole.tolist() == [1 + 0.5 * (2 + 0.5 * 10), 2 + 0.5 * 10, 10]
 
 
-def test_lambda_returns_keep_copies_apart():
+def test_lambda_returns_of_one_copy_do_not_depend_on_other_copies():
     other = lambda_returns(10 * R, GAMMA, 3 * V, ~NEVER, lambda_=0.5)
     both = lambda_returns(
         torch.cat([R, 10 * R], 1), torch.cat([GAMMA, GAMMA], 1), torch.cat([V, 3 * V], 1),

@@ -1,4 +1,4 @@
-"""The replay memory against a scripted tape: every sampled row is checked by its frames."""
+"""The replay memory with a scripted tape: each sampled row is identified by its frames."""
 
 from itertools import islice
 
@@ -47,7 +47,7 @@ def expected(env, episode, t, n_step):
 
 @pytest.mark.parametrize("n_step", [1, 3])
 @pytest.mark.parametrize("capacity_steps", [3 * 200, 3 * 40])  # before and after the ring wraps
-def test_no_transition_ever_crosses_the_edge_of_an_episode(n_step, capacity_steps):
+def test_no_transition_crosses_the_end_of_an_episode(n_step, capacity_steps):
     memory = filled(capacity_steps, 150)
     batch = memory.sample_transitions(3_000, n_step, torch.Generator().manual_seed(0))
     for k in range(3_000):
@@ -59,7 +59,7 @@ def test_no_transition_ever_crosses_the_edge_of_an_episode(n_step, capacity_step
         assert where(batch.observation_t[k, -1]) == (env, episode, arrival)
 
 
-def test_stacks_hold_the_frames_before_and_zeros_before_the_first():
+def test_stacks_contain_earlier_frames_and_zeros_before_the_first():
     memory = filled(3 * 40, 150)
     batch = memory.sample_transitions(2_000, 3, torch.Generator().manual_seed(0))
     for observation in (batch.observation_tm1, batch.observation_t):
@@ -71,7 +71,7 @@ def test_stacks_hold_the_frames_before_and_zeros_before_the_first():
                 assert where(older) == (env, episode, t - 1)
 
 
-def test_the_stored_stack_is_the_one_the_environment_showed():
+def test_stored_stacks_equal_the_environments_observations():
     env = TapeEnvironment(SCRIPT)
     memory = Memory(3 * 40, 3, env.observation_shape)
     for step in islice(steps(env, AlternatingPolicy(), 0, "train"), 100):
@@ -80,13 +80,13 @@ def test_the_stored_stack_is_the_one_the_environment_showed():
         assert torch.equal(memory.observation(slot, torch.arange(3)), step.observation)
 
 
-def test_states_come_with_the_values_the_teacher_had_there():
+def test_sampled_states_have_the_teachers_values():
     memory = filled(3 * 40, 150)
     batch = memory.sample_states(500, torch.Generator().manual_seed(0))
     assert torch.equal(batch.teacher_q, batch.observation[:, -1, 0].float())
 
 
-def test_every_step_is_drawn_about_equally_often():
+def test_steps_are_sampled_about_equally_often():
     memory = filled(3 * 200, 30)
     batch = memory.sample_states(60_000, torch.Generator().manual_seed(0))
     counts = {}
@@ -104,7 +104,7 @@ def test_540_000_pong_states_take_at_most_4_gigabytes():
     assert sum(tensor.numel() * tensor.element_size() for tensor in held) <= 4.0e9
 
 
-def test_vectors_are_kept_as_they_are():
+def test_vector_observations_are_stored_unchanged():
     memory = Memory(60, 1, (3,))
     for k in range(10):
         step = type("S", (), {})()
@@ -117,7 +117,7 @@ def test_vectors_are_kept_as_they_are():
     assert torch.allclose(batch.reward_t, torch.tensor(1.5))
 
 
-def test_an_empty_memory_says_that_it_cannot_be_sampled():
+def test_sampling_from_an_empty_memory_raises_an_error():
     memory = Memory(60, 1, (4, 84, 84))
     with pytest.raises(ValueError, match="cannot sample from 0 slots"):
         memory.sample_states(1, torch.Generator())

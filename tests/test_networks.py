@@ -1,4 +1,4 @@
-"""The networks against the paper's parameter counts and a forward pass written out."""
+"""The networks compared with the paper's parameter counts and an explicit forward pass."""
 
 import pytest
 import torch
@@ -57,7 +57,9 @@ def reference(weights: dict, observation: torch.Tensor) -> torch.Tensor:
         ("teacher", 6, 1_687_206),
     ],
 )
-def test_parameter_counts_are_the_papers_and_what_the_widths_give(size, num_actions, parameters):
+def test_parameter_counts_equal_the_papers_and_follow_from_the_widths(
+    size, num_actions, parameters
+):
     assert parameter_count(QNetwork(num_actions, size)) == parameters
 
 
@@ -79,7 +81,7 @@ def test_there_are_the_papers_four_sizes_and_two_smaller_ones():
 
 
 @pytest.mark.parametrize("num_actions", [3, 18])
-def test_the_output_is_one_value_an_action(num_actions):
+def test_the_output_has_one_value_per_action(num_actions):
     assert network(num_actions)(frames(5)).shape == (5, num_actions)
 
 
@@ -105,7 +107,7 @@ def test_gradients_are_those_of_nature_dqn_on_frames_scaled_to_one(name):
     torch.testing.assert_close(got, weights[name].grad, atol=1e-5, rtol=1e-4)
 
 
-def test_observations_are_left_as_they_were():
+def test_the_network_does_not_modify_its_observations():
     observation = frames()
     network()(observation)
     assert torch.equal(observation, frames())
@@ -117,7 +119,7 @@ def test_observations_in_another_memory_layout_give_the_same_values():
     torch.testing.assert_close(net(rearranged), net(frames()), atol=1e-6, rtol=0)
 
 
-def test_every_observation_of_a_batch_is_judged_by_itself():
+def test_values_do_not_depend_on_other_observations_of_the_batch():
     net = network()
     torch.testing.assert_close(net(frames())[2:3], net(frames()[2:3]), atol=1e-6, rtol=0)
 
@@ -138,7 +140,7 @@ def test_the_features_are_the_last_hidden_layers_activations():
     torch.testing.assert_close(net(frames()), expected)
 
 
-def test_a_networks_weights_carry_its_values_into_another():
+def test_a_network_with_anothers_weights_has_its_values():
     net, other = network(seed=0), network(seed=1)
     other.load_state_dict(net.state_dict())
     torch.testing.assert_close(other(frames()), net(frames()))
@@ -201,13 +203,13 @@ def test_another_seed_gives_another_network(name):
         ("out.weight", 64),
     ],
 )
-def test_weights_begin_uniform_within_the_root_of_six_over_the_fan_in(name, fan_in):
+def test_initial_weights_are_uniform_within_the_root_of_six_over_the_fan_in(name, fan_in):
     bound = (6 / fan_in) ** 0.5
     largest = network(18).state_dict()[name].abs().max().item()
     assert 0.9 * bound < largest <= bound
 
 
-def test_biases_begin_at_zero():
+def test_initial_biases_are_zero():
     state = network(18).state_dict()
     assert not any(tensor.any() for name, tensor in state.items() if name.endswith("bias"))
 
@@ -278,7 +280,7 @@ def test_a_controller_is_a_relu_layer_and_a_linear_one_on_the_shared_features(ga
     torch.testing.assert_close(values, expected, atol=1e-5, rtol=0)
 
 
-def test_one_games_minibatch_moves_the_torso_and_its_own_controller_only():
+def test_a_minibatch_of_one_game_updates_only_the_torso_and_its_controller():
     net = for_several()
     net.for_game("pong")(frames()).square().sum().backward()
     moved = {name for name, parameter in net.named_parameters() if parameter.grad is not None}
@@ -302,7 +304,7 @@ def test_the_features_of_several_games_are_those_of_a_network_for_one():
     torch.testing.assert_close(net.features(frames()), one.features(frames()))
 
 
-def test_controllers_begin_as_other_layers_do():
+def test_controllers_are_initialised_like_other_layers():
     weight = for_several().state_dict()["controllers.pong.fc2.weight"]
     bound = (6 / 512) ** 0.5
     assert 0.9 * bound < weight.abs().max().item() <= bound
@@ -314,7 +316,7 @@ def test_under_autocast_a_controllers_last_layer_is_computed_in_float32():
     assert values.dtype == torch.float32 and (values != values.bfloat16().float()).any()
 
 
-def test_several_games_may_show_vectors():
+def test_several_games_with_vector_observations_have_a_network():
     assert for_several(shape=(5,)).for_game("freeway")(torch.ones(2, 5)).shape == (2, 3)
 
 
@@ -355,7 +357,7 @@ def test_an_unknown_size_is_refused_with_the_nearest_name():
         QNetwork(6, "net6")
 
 
-def test_a_misspelt_teacher_is_recognised():
+def test_a_misspelt_size_is_answered_with_the_right_one():
     with pytest.raises(ValueError, match="did you mean 'teacher'"):
         size_by_name("techer")
 

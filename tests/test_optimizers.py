@@ -1,4 +1,4 @@
-"""The optimisers by hand, and the choice of arithmetic on a clock that does not tick by itself."""
+"""The optimisers compared with steps by hand, and the choice of precision with a fake clock."""
 
 from types import SimpleNamespace
 
@@ -42,26 +42,26 @@ def test_two_steps_of_rmsprop():
     assert follow([2.0, -1.0]) == pytest.approx(0.753601, abs=1e-6)
 
 
-def test_epsilon_stands_inside_the_root():
+def test_epsilon_is_inside_the_root():
     # A gradient of 1e-6 is lost beside 0.01: 0.1 * 1e-6 / sqrt(0.01) = 1e-6.
     # Outside the root it would be 0.1 * 1e-6 / (2.2e-7 + 0.01) = 1e-5.
     assert follow([1e-6], start=0.0) == pytest.approx(-1e-6, rel=1e-4)
 
 
-def test_the_mean_is_taken_off_the_square():
+def test_the_squared_mean_is_subtracted_from_the_mean_square():
     # Alternating 1 and 3 settles near mean 2, square 5, root sqrt(5 - 4): steps of 0.01 and 0.03.
     # From 1 they lead to -3. Without the mean the root is sqrt(5): 1.8 down, to -0.8.
     assert follow([1.0, 3.0] * 100, lr=0.01, epsilon=1e-8) < -2.5
 
 
-def test_rmsprop_goes_only_where_there_is_a_gradient():
+def test_rmsprop_updates_only_parameters_with_a_gradient():
     still, moved = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
     moved.grad = torch.ones(2)
     CentredRMSprop([still, moved], lr=0.1, epsilon=0.01).step()
     assert still.tolist() == [1.0, 1.0] and (moved < 1.0).all()
 
 
-def test_rmsprop_leaves_gradients_as_they_were():
+def test_rmsprop_does_not_modify_gradients():
     parameter = torch.nn.Parameter(torch.ones(2))
     parameter.grad = torch.tensor([2.0, -1.0])
     CentredRMSprop([parameter], lr=0.1, epsilon=0.01).step()
@@ -131,7 +131,7 @@ def test_an_optimizer_is_made_by_its_name(name, kind):
         ("rmsprop", "epsilon", 1e-5),
     ],
 )
-def test_an_optimizer_takes_its_settings(name, setting, value):
+def test_an_optimizer_has_the_given_settings(name, setting, value):
     assert make_optimizer(name, torch.nn.Linear(2, 2), 1e-3, 1e-5).param_groups[0][setting] == value
 
 
@@ -159,7 +159,7 @@ def learn(network, optimizer, steps):
 
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop"])
-def test_an_optimizer_goes_on_from_its_tensors_as_if_never_stopped(name):
+def test_a_restored_optimizer_continues_exactly_like_one_that_was_not_stopped(name):
     network, optimizer = learner(name)
     learn(network, optimizer, 3)
     other, restored = learner(name)
@@ -175,7 +175,7 @@ def test_an_optimizer_goes_on_from_its_tensors_as_if_never_stopped(name):
 
 
 @pytest.mark.parametrize("fastest", [torch.float32, torch.bfloat16])
-def test_the_faster_arithmetic_is_found_by_timing(monkeypatch, fastest):
+def test_the_faster_dtype_is_chosen_by_timing(monkeypatch, fastest):
     clock = {"now": 0.0}
     monkeypatch.setattr(
         optimizers, "time", SimpleNamespace(perf_counter=lambda: clock["now"]), raising=True
@@ -188,7 +188,7 @@ def test_the_faster_arithmetic_is_found_by_timing(monkeypatch, fastest):
     assert learning_dtype(CPU, learn) is fastest
 
 
-def test_one_slow_time_does_not_decide_the_arithmetic(monkeypatch):
+def test_one_slow_measurement_does_not_change_the_chosen_dtype(monkeypatch):
     # Every other float32 step is held up; its best time still counts.
     clock = {"now": 0.0, "calls": 0}
     monkeypatch.setattr(optimizers, "time", SimpleNamespace(perf_counter=lambda: clock["now"]))

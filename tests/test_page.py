@@ -49,19 +49,19 @@ def said(rows, name="table1"):
 # --- what is counted ---
 
 
-def test_each_column_has_its_mean_beside_the_papers_on_the_same_games():
+def test_each_column_has_its_mean_and_the_papers_over_the_same_games():
     text = said([row("pong", "kl", 90), row("qbert", "kl", 40)])
     # The square root of 90 x 40, and of the paper's 100.9 x 155.0.
     assert "`kl`: 60.0 % over 2 games (in the paper, same games: 125.1 %)" in text
     assert "`mse`" not in text.replace("| mse", "")
 
 
-def test_students_that_keep_up_are_counted_by_their_intervals():
+def test_intervals_that_reach_the_teachers_score_are_counted():
     rows = [row("pong", "kl", 90, low=80, high=100), row("pong", "kl", 90, 1, low=80, high=99.9)]
     assert "1 of 2 intervals (95 %) reach the teacher's score" in said(rows)
 
 
-def test_the_papers_percentage_is_in_an_interval_or_it_is_not():
+def test_intervals_that_contain_the_papers_percentage_are_counted():
     rows = [row("pong", "kl", 95, low=90, high=100.9), row("pong", "kl", 95, 1, low=90, high=100.8)]
     assert "1 of 2 contain the paper's percentage" in said(rows)
     assert "contain the paper's" not in said([row("pong", "0.1", 95)], "temperature")
@@ -79,12 +79,12 @@ def test_a_swing_is_the_mean_change_in_the_second_half_of_an_online_run():
     assert "| Pong | 500 | 1 | 2.0 | 9.0 | 4.0 | 3.5 | 0.5 |" in text
 
 
-def test_an_interval_is_of_the_teachers_score():
+def test_intervals_are_in_percent_of_the_teachers_score():
     rows = [row("pong", "kl", 19, low=18, high=20, teacher_mean=20.0, percent=95)]
     assert "1 of 1 interval (95 %) reach" in said(rows)
 
 
-def test_the_best_of_a_row_is_counted_over_games_where_all_have_run():
+def test_the_best_column_is_counted_over_games_with_results_in_all_columns():
     assert "Best column in 2 games: `nll` 1, `kl` 1; in the paper, same games: `kl` 2." in said(
         ROWS
     )
@@ -106,7 +106,7 @@ def test_rows_of_other_teachers_and_amounts_are_left_out_and_counted():
     assert "The table leaves out 1 row of" in said([*ROWS, row("pong", "kl", 5, samples=1)])
 
 
-def test_the_amount_shown_is_that_of_most_rows_and_of_two_the_larger():
+def test_the_most_frequent_amount_is_shown_and_the_larger_of_two_equally_frequent_ones():
     much, little = row("pong", "kl", 5, samples=900), row("pong", "kl", 5, samples=1_000)
     assert claims.comparable([much, little])[0] == [little]
     assert claims.comparable([much, little, much])[0] == [much, much]
@@ -115,7 +115,7 @@ def test_the_amount_shown_is_that_of_most_rows_and_of_two_the_larger():
     )
 
 
-def test_one_network_of_several_games_has_several_teachers_and_dqn_samples_of_its_own():
+def test_a_network_for_several_games_has_several_teachers_and_dqn_its_own_number_of_samples():
     both = {"games": "pong qbert", "teacher": "aaaa+bbbb"}
     kl = [row("pong", "kl", 5, **both), row("qbert", "kl", 5, **both)]
     dqn = row("pong", "dqn", 5, loss="td", samples=63_000, **both)
@@ -129,7 +129,7 @@ def test_one_network_of_several_games_has_several_teachers_and_dqn_samples_of_it
     )
 
 
-def test_a_mark_is_of_teachers_that_ship(monkeypatch):
+def test_only_shipped_teachers_have_a_mark(monkeypatch):
     monkeypatch.undo()
     mark = fingerprint(zoo.load("pong/teacher").network)
     assert claims._mark(("pong",)) == mark
@@ -152,7 +152,7 @@ def test_figure_1_has_a_line_for_each_state():
     assert "temperature 0.03" in text and "No rows yet of Space Invaders." in text
 
 
-def test_the_embedding_is_read_by_nearest_neighbours():
+def test_the_embedding_is_summarised_by_nearest_neighbours():
     points = [
         ("first", "pong", 0),
         ("first", "pong", 1),
@@ -172,14 +172,14 @@ def entry(body=lambda name, rows: f"{name} has {len(rows)}"):
     return Entry("table1", "KL is best.", "Three columns", body)
 
 
-def test_an_experiment_without_numbers_names_the_command_that_makes_them(tmp_path):
+def test_an_experiment_without_results_shows_its_command(tmp_path):
     text = section(entry(), tmp_path)
     assert f"## {TITLES['table1']}" in text and "KL is best." in text
     assert "None yet; run `pdlearn reproduce table1`." in text
     assert "![" not in text and "csv" not in text
 
 
-def test_an_experiment_that_ran_has_its_rows_picture_and_reading(tmp_path, monkeypatch):
+def test_an_experiment_with_results_has_rows_figure_and_reading(tmp_path, monkeypatch):
     results = tmp_path / "results"
     write_rows(results / "table1.csv", ROWS)
     monkeypatch.setitem(READINGS, "table1", "Read so.")
@@ -191,7 +191,7 @@ def test_an_experiment_that_ran_has_its_rows_picture_and_reading(tmp_path, monke
     assert "[table1.csv](results/table1.csv)" in text
 
 
-def test_the_page_has_every_experiment_run_or_not(tmp_path):
+def test_the_page_has_every_experiment(tmp_path):
     write_rows(tmp_path / "results" / "table1.csv", ROWS)
     text = build_page(tmp_path / "results")
     titles = re.findall(r"^## (.*)", text, re.M)

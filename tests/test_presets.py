@@ -1,10 +1,19 @@
-"""Settings know their ranges."""
+"""Settings: ranges, types and the learning rate by size."""
 
 from dataclasses import replace
 
 import pytest
 
-from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
+from pdlearn.commands.options import with_settings
+from pdlearn.presets import (
+    DISTILL_BUDGETS,
+    ONLINE_BUDGETS,
+    DistillConfig,
+    DQNConfig,
+    EvalConfig,
+    describe,
+    kinds,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,12 +30,38 @@ from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
         (lambda: replace(EvalConfig(), episodes=0), "expected episodes of at least 1; got 0"),
     ],
 )
-def test_a_setting_out_of_its_range_is_refused(make, sentence):
+def test_a_setting_outside_its_range_is_refused(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
 
 
-def test_an_integer_will_do_where_a_number_is_asked_for():
+def test_integers_are_accepted_for_float_settings():
     config = DQNConfig(priority_exponent=1, discount=1, epsilon_final=0)
     assert (config.priority_exponent, config.discount, config.epsilon_final) == (1, 1, 0)
     assert DQNConfig(learn_start_steps=0).learn_start_steps == 0
+
+
+def test_each_budget_has_a_learning_rate_once_it_is_settled():
+    for config in [*DISTILL_BUDGETS.values(), *ONLINE_BUDGETS.values()]:
+        assert config.settled().learning_rate > 0
+
+
+@pytest.mark.parametrize("unset", [None, 0.0])  # files written before None was allowed hold 0.0
+def test_an_unset_learning_rate_depends_on_the_size(unset):
+    small, large = (DistillConfig(size=size, learning_rate=unset) for size in ("net3", "multi3"))
+    assert (small.settled().learning_rate, large.settled().learning_rate) == (3e-3, 3e-4)
+
+
+def test_a_negative_learning_rate_of_a_student_is_refused():
+    with pytest.raises(ValueError, match="expected learning_rate of at least 0; got -1"):
+        DistillConfig(learning_rate=-1.0)
+
+
+def test_the_command_line_sets_a_learning_rate_that_is_unset_by_default():
+    assert with_settings(DistillConfig(), ("learning_rate=1e-3",)).learning_rate == 1e-3
+
+
+def test_kinds_are_the_types_of_the_settings():
+    found = kinds(DistillConfig())
+    assert (found["size"], found["hours"], found["learning_rate"]) == (str, int, float)
+    assert kinds(DQNConfig()) == {name: type(v) for name, v in describe(DQNConfig()).items()}

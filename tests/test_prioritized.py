@@ -1,4 +1,4 @@
-"""Prioritised replay against a scripted tape: who may be drawn, how often, with what weight."""
+"""Prioritised replay of a scripted tape: valid steps, sampling frequencies and weights."""
 
 from itertools import islice
 
@@ -8,6 +8,7 @@ import torch
 from fakes import AlternatingPolicy, TapeEnvironment
 from test_memory import GAMMA, SCRIPT, expected, where
 
+from pdlearn.replay.memory import Memory
 from pdlearn.replay.prioritized import PrioritizedMemory
 from pdlearn.rollout import steps
 
@@ -29,7 +30,7 @@ def add(memory, play, vector_steps):
 
 
 @pytest.mark.parametrize("capacity_steps", [3 * 200, 3 * 40])  # before and after the ring wraps
-def test_no_transition_ever_crosses_the_edge_of_an_episode(capacity_steps):
+def test_no_transition_crosses_the_end_of_an_episode(capacity_steps):
     memory = filled(capacity_steps, 150)
     batch = memory.sample_transitions(3_000, 3, torch.Generator().manual_seed(0))
     for k in range(3_000):
@@ -44,7 +45,7 @@ def test_no_transition_ever_crosses_the_edge_of_an_episode(capacity_steps):
 
 
 @pytest.mark.parametrize("capacity_steps", [3 * 200, 3 * 40])
-def test_all_that_may_be_drawn_is_drawn(capacity_steps):
+def test_exactly_the_valid_steps_are_sampled(capacity_steps):
     memory = filled(capacity_steps, 150)
     held = min(150, memory.slots)
     whole = held - 3 - (memory.stack if held == memory.slots else 0)  # slots with n rewards ahead
@@ -55,7 +56,7 @@ def test_all_that_may_be_drawn_is_drawn(capacity_steps):
     assert len(row.unique()) == steps_held
 
 
-def test_rows_are_drawn_as_often_as_their_priorities_say():
+def test_rows_are_sampled_in_proportion_to_their_priorities():
     memory = filled(3 * 200, 30)
     row = memory.sample_transitions(5_000, 3, torch.Generator().manual_seed(0)).row.unique()
     memory.set_errors(row, torch.zeros(len(row)))
@@ -65,7 +66,7 @@ def test_rows_are_drawn_as_often_as_their_priorities_say():
     assert shares == pytest.approx([1 / 6, 2 / 6, 3 / 6], abs=0.01)  # square roots of the errors
 
 
-def test_weights_undo_half_of_the_preference():
+def test_weights_correct_half_of_the_sampling_bias():
     memory = filled(3 * 200, 30)
     row = memory.sample_transitions(5_000, 3, torch.Generator().manual_seed(0)).row.unique()
     memory.set_errors(row, torch.ones(len(row)))
@@ -76,7 +77,7 @@ def test_weights_undo_half_of_the_preference():
     assert torch.allclose(batch.weight, expected_weight)
 
 
-def test_a_new_step_has_the_highest_priority_there_was():
+def test_a_new_step_has_the_highest_priority_so_far():
     play = played()
     memory = filled(3 * 200, 30, play=play)
     row = memory.sample_transitions(5_000, 3, torch.Generator().manual_seed(0)).row.unique()
@@ -89,9 +90,18 @@ def test_a_new_step_has_the_highest_priority_there_was():
     assert memory.priority[rows[memory.last[rows]]].tolist() == [0.0] * int(memory.last[rows].sum())
 
 
-def test_what_cannot_be_drawn_is_said():
+def test_sampling_too_far_ahead_or_from_too_few_slots_raises_an_error():
     memory = filled(3 * 40, 20)
     with pytest.raises(ValueError, match="cannot look 4 steps ahead; expected at most 3"):
         memory.sample_transitions(2, 4, torch.Generator())
     with pytest.raises(ValueError, match="cannot sample from 3 slots, 3 ahead"):
         filled(3 * 40, 3).sample_transitions(2, 3, torch.Generator())
+
+
+def test_only_a_prioritised_minibatch_has_rows_and_weights():
+    plain = Memory(3 * 200, 3, (2, 2, 2))
+    add(plain, played(), 30)
+    batch = plain.sample_transitions(4, 3, torch.Generator().manual_seed(0))
+    assert batch.row is None and batch.weight is None
+    batch = filled(3 * 200, 30).sample_transitions(4, 3, torch.Generator().manual_seed(0))
+    assert batch.row.shape == batch.weight.shape == (4,) and batch.weight.dtype == torch.float32

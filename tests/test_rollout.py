@@ -1,4 +1,4 @@
-"""The acting loop: what a step means at an episode's edge, checked against a scripted tape."""
+"""The acting loop: steps at the ends of episodes, compared with a scripted tape."""
 
 import itertools
 from itertools import islice
@@ -33,19 +33,19 @@ def test_a_reward_belongs_to_the_step_that_earned_it():
     assert [float(s.reward[0]) for s in tape] == [1, 2, 3, 0, 11, 12, 0, 21, 22]
 
 
-def test_terminated_and_truncated_are_told_apart():
+def test_terminated_and_truncated_are_distinguished():
     _, tape = play(9)
     assert [bool(s.terminated[0]) for s in tape] == [0, 0, True, 0, 0, 0, 0, 0, 0]
     assert [bool(s.truncated[0]) for s in tape] == [0, 0, 0, 0, 0, True, 0, 0, 0]
 
 
-def test_a_lost_life_is_reported_and_ends_nothing():
+def test_a_lost_life_is_reported_and_does_not_end_the_episode():
     _, tape = play(9)
     assert [bool(s.life_lost[1]) for s in tape] == [0, True, 0, 0, 0, 0, 0, 0, 0]
     assert not any(s.terminated[1] for s in tape[:5])
 
 
-def test_the_loop_runs_one_step_ahead_of_its_reader_and_closes_its_environment():
+def test_the_loop_runs_one_step_ahead_and_closes_its_environment():
     env = TapeEnvironment(SCRIPT)
     loop = steps(env, AlternatingPolicy(), 0, "train")
     next(loop)
@@ -76,7 +76,7 @@ def test_epsilon_one_is_uniform_and_epsilon_zero_is_greedy():
     assert np.abs(shares - 0.25).max() < 0.03
 
 
-def test_a_random_action_is_held_for_n_steps_as_often_as_one_over_n_squared():
+def test_the_hold_of_a_random_action_has_probability_proportional_to_one_over_n_squared():
     network = QNetwork(1_000, "net3", (5,), torch.Generator().manual_seed(0))
     policy = EpsilonGreedy(network, 1.0, torch.Generator().manual_seed(1), longest_hold_steps=3)
     played = torch.stack([policy(torch.ones(500, 5))[0] for _ in range(61)])  # [T, E]
@@ -88,7 +88,7 @@ def test_a_random_action_is_held_for_n_steps_as_often_as_one_over_n_squared():
     assert np.abs(shares - np.array([36, 9, 4]) / 49).max() < 0.02
 
 
-def test_held_actions_begin_with_probability_epsilon_and_leave_the_rest_greedy():
+def test_holds_begin_with_probability_epsilon_and_other_actions_are_greedy():
     network = QNetwork(1_000, "net3", (5,), torch.Generator().manual_seed(0))
     policy = EpsilonGreedy(network, 0.0, torch.Generator().manual_seed(1), longest_hold_steps=50)
     action, q = policy(torch.ones(2_000, 5))
@@ -114,7 +114,7 @@ def certain_of(action):
 
 
 @pytest.mark.parametrize(("student_share", "expected"), [(0.0, 0), (0.25, 1000), (1.0, 4000)])
-def test_a_mixture_is_the_student_on_its_share_of_steps(student_share, expected):
+def test_in_a_mixture_the_student_acts_in_its_share_of_steps(student_share, expected):
     generator = torch.Generator().manual_seed(0)
     policy = Mixture(
         certain_of(2), certain_of(5), student_share=student_share, epsilon=0.0, generator=generator
@@ -124,7 +124,7 @@ def test_a_mixture_is_the_student_on_its_share_of_steps(student_share, expected)
     assert int((action == 2).sum() + (action == 5).sum()) == 4000
 
 
-def test_a_mixture_reports_the_teachers_values_whoever_acts():
+def test_a_mixture_always_returns_the_teachers_values():
     policy = Mixture(
         certain_of(2), certain_of(5), student_share=1.0, epsilon=0.0,
         generator=torch.Generator().manual_seed(0),
@@ -133,7 +133,7 @@ def test_a_mixture_reports_the_teachers_values_whoever_acts():
     assert torch.equal(q, certain_of(2)(torch.zeros(3, 4)))
 
 
-def test_a_mixture_explores_in_the_students_turn_too():
+def test_a_mixture_explores_also_when_the_student_acts():
     policy = Mixture(
         certain_of(2), certain_of(5), student_share=1.0, epsilon=0.6,
         generator=torch.Generator().manual_seed(0),

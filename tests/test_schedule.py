@@ -1,4 +1,4 @@
-"""Many teachers in slices: whose turn it is, by hand; and the real command, stopped and gone on."""
+"""Training in time slices: the order of the games, and the command stopped and resumed."""
 
 import csv
 import json
@@ -16,14 +16,14 @@ from pdlearn.commands.schedule import Standing, next_game, standing, train_in_sl
 SMOKE = ["--budget", "smoke", "--seed", "0", "--device", "cpu"]
 
 
-def test_the_way_goes_from_random_play_to_nature_dqn():
+def test_the_standing_is_0_for_random_play_and_100_for_nature_dqn():
     # Pong: -20.7 at random, 18.9 by Nature DQN.
     assert Standing("pong", best_evaluation=-20.7).way == pytest.approx(0.0)
     assert Standing("pong", best_evaluation=-0.9).way == pytest.approx(50.0)
     assert Standing("pong", best_evaluation=18.9).way == pytest.approx(100.0)
 
 
-def test_a_game_without_an_evaluation_stands_at_the_start():
+def test_a_game_without_an_evaluation_has_standing_0():
     assert Standing("pong").way == 0.0
 
 
@@ -42,7 +42,7 @@ def test_every_game_gets_a_slice_before_any_gets_the_next():
     assert next_game(standings, Counter(freeway=1, pong=1)) == "freeway"
 
 
-def test_a_finished_game_is_left_alone():
+def test_a_finished_game_is_not_trained_again():
     done = Standing("freeway", best_evaluation=0.0, finished=True)
     assert next_game([done, Standing("pong")], Counter()) == "pong"
     assert next_game([done], Counter()) is None
@@ -58,11 +58,11 @@ def run_folder(tmp_path, agent_steps, best):
     return tmp_path
 
 
-def test_a_run_stands_where_its_last_row_says(tmp_path):
+def test_the_standing_is_read_from_the_last_row(tmp_path):
     assert standing("pong", run_folder(tmp_path, 992, -3.5)) == Standing("pong", 992, -3.5, False)
 
 
-def test_a_run_that_took_all_its_steps_is_finished(tmp_path):
+def test_a_run_with_all_its_steps_is_finished(tmp_path):
     assert standing("pong", run_folder(tmp_path, 1000, -3.5)).finished
 
 
@@ -71,7 +71,7 @@ def test_a_run_without_a_state_has_not_begun(tmp_path):
     assert standing("pong", tmp_path) == Standing("pong")
 
 
-def test_two_games_are_taught_side_by_side_to_their_end(tmp_path):
+def test_two_games_are_trained_in_parallel_to_the_end(tmp_path):
     folders = {game: tmp_path / game for game in ("pong", "freeway")}
     seen = list(train_in_slices(folders, SMOKE, jobs=2))
     assert {now.game for now in seen} == {"pong", "freeway"}
@@ -79,13 +79,13 @@ def test_two_games_are_taught_side_by_side_to_their_end(tmp_path):
     assert list(train_in_slices(folders, SMOKE)) == []  # nothing is left to do
 
 
-def test_a_slice_that_fails_is_an_error_that_names_its_log(tmp_path):
+def test_a_failed_slice_raises_an_error_with_the_path_of_its_log(tmp_path):
     with pytest.raises(ValueError, match="training pong ended with status 2; .*log.txt says why"):
         list(train_in_slices({"pong": tmp_path}, [*SMOKE, "--set", "size=huge"]))
     assert "unknown size 'huge'" in (tmp_path / "log.txt").read_text()
 
 
-def test_the_command_stopped_in_mid_slice_leaves_a_run_that_it_goes_on_from(tmp_path):
+def test_a_command_stopped_during_a_slice_resumes_the_run(tmp_path):
     command = [
         sys.executable, "-m", "pdlearn.cli", "train", "pong", "freeway", "--budget", "smoke",
         "--agent-steps", "200000", "--folder", str(tmp_path),

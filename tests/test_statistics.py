@@ -1,4 +1,4 @@
-"""Means and intervals by hand, against the paper's own means, and over many repetitions."""
+"""Means and intervals compared with results by hand, the paper's means, and simulations."""
 
 import numpy as np
 import pytest
@@ -38,13 +38,13 @@ def test_geometric_mean_of_half_and_double_is_one():
 
 
 @pytest.mark.parametrize(("column", "printed"), [(1, 108.3), (2, 101.7), (3, 83.9)])
-def test_geometric_mean_of_table_b1_is_the_one_in_print(column, printed):
+def test_geometric_means_of_table_b1_equal_the_papers(column, printed):
     ratios = TABLE_B1[:, column] / TABLE_B1[:, 0]
     assert 100 * geometric_mean(ratios) == pytest.approx(printed, abs=0.1)
 
 
 @pytest.mark.parametrize("ratios", [[], [1.0, 0.0], [1.0, -2.0]])
-def test_geometric_mean_refuses_what_has_no_logarithm(ratios):
+def test_geometric_mean_refuses_ratios_that_are_not_positive(ratios):
     with pytest.raises(ValueError, match="expected ratios above 0"):
         geometric_mean(ratios)
 
@@ -52,7 +52,7 @@ def test_geometric_mean_refuses_what_has_no_logarithm(ratios):
 # --- interquartile mean ---
 
 
-def test_interquartile_mean_cuts_a_quarter_off_each_end():
+def test_interquartile_mean_leaves_out_a_quarter_at_each_end():
     # 0 1 | 2 3 4 5 | 6 100: (2 + 3 + 4 + 5) / 4
     assert interquartile_mean([0, 1, 2, 3, 4, 5, 6, 100]) == 3.5
 
@@ -61,7 +61,7 @@ def test_interquartile_mean_sorts_first():
     assert interquartile_mean([100, 3, 0, 5, 2, 6, 4, 1]) == 3.5
 
 
-def test_interquartile_mean_of_five_cuts_one_off_each_end():
+def test_interquartile_mean_of_five_leaves_out_one_at_each_end():
     # 1 | 2 3 7 | 1000: 12 / 3
     assert interquartile_mean([1, 2, 3, 7, 1000]) == 4.0
 
@@ -70,7 +70,7 @@ def test_interquartile_mean_of_one_score_is_the_score():
     assert interquartile_mean([7.0]) == 7.0
 
 
-def test_interquartile_mean_leaves_the_scores_in_their_order():
+def test_interquartile_mean_does_not_reorder_its_argument():
     scores = np.array([3.0, 1.0, 2.0, 0.0])
     interquartile_mean(scores)
     assert scores.tolist() == [3.0, 1.0, 2.0, 0.0]

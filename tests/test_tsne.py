@@ -1,4 +1,4 @@
-"""Figure D2: states of each game, their activations, and a picture with every game in it."""
+"""Figure D2: states of each game, their activations, and a figure with all games."""
 
 import numpy as np
 import pytest
@@ -43,13 +43,13 @@ POINTS = [
 ]  # fmt: skip
 
 
-def test_points_next_to_their_own_game_are_counted_a_layer_at_a_time():
+def test_nearest_neighbours_of_the_same_game_are_counted_per_layer():
     assert tsne.same_game_percent(POINTS, "first") == 100
     # 0 (pong) has 1 (qbert) next to it, 1 has 0, and 3 has 1.
     assert tsne.same_game_percent(POINTS, "shared") == pytest.approx(100 / 3)
 
 
-def test_states_are_as_many_as_asked_and_of_the_agents_game():
+def test_states_have_the_given_number_and_are_of_the_agents_game():
     for game in GAMES:
         observations = tsne.states(fresh().for_game(game), 30, seed=0)
         assert observations.shape == (30, 4, 84, 84) and observations.dtype == torch.uint8
@@ -66,7 +66,7 @@ def test_activations_are_those_of_the_first_layer_and_of_the_shared_one():
     assert torch.allclose(found["first"].view(first.shape), first, atol=1e-4)
 
 
-def test_two_far_clouds_stay_apart():
+def test_two_distant_clusters_remain_separate():
     rng = np.random.default_rng(0)
     clouds = np.concatenate([rng.normal(0, 1, (40, 60)), rng.normal(30, 1, (40, 60))])
     embedded = tsne.embed(clouds, seed=0)
@@ -74,7 +74,7 @@ def test_two_far_clouds_stay_apart():
     assert tsne.same_game_percent(rows, "first") == 100
 
 
-def test_without_scikit_learn_the_sentence_says_what_to_install(monkeypatch):
+def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.manifold", None)
     with pytest.raises(ValueError, match=r'pip install "pdlearn\[tsne\]"'):
         tsne.embed(np.zeros((9, 2)), 0)
@@ -113,7 +113,7 @@ def test_the_picture_names_every_game_in_every_panel():
         assert [text.get_text() for text in axes.texts] == ["Pong", "Q*bert"]
 
 
-def test_a_games_name_stands_above_most_of_its_points_when_they_lie_in_two_places():
+def test_a_games_label_is_above_the_densest_half_of_its_points():
     few = [point("pong", "first", 0, y) for y in (40, 41)]
     most = [point("pong", "first", 50, y) for y in (0, 1, 2)]
     other = [point("pong", "shared", 0, 0)]

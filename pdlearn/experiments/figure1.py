@@ -109,11 +109,11 @@ def pair_rows(
     return [
         {
             "game": clip.name, "pair": rule, "moment": moment, "action": clip.action_names[action],
-            **{loss: round(float(target[action]), 4) for loss, target in told.items()},
+            **{loss: round(float(target[action]), 4) for loss, target in goals.items()},
             "temperature": temperature, **facts,
         }
         for moment in moments
-        for told in [targets(clip.values[moment], temperature)]
+        for goals in [targets(clip.values[moment], temperature)]
         for action in range(len(clip.action_names))
     ]  # fmt: skip
 
@@ -135,18 +135,18 @@ def picture(shown: Sequence[tuple[str, Clip, tuple[int, int]]], temperature: flo
 
 
 def _draw_moment(axes: Sequence, clip: Clip, moment: int, temperature: float) -> None:
-    screen, values, told = axes
+    screen, values, policies = axes
     screen.imshow(clip.palette[clip.frames[moment]], aspect="auto", interpolation="nearest")
     screen.set(xticks=[], yticks=[], xlabel=f"step {moment}")
     goals = targets(clip.values[moment], temperature)
     actions = np.arange(len(clip.action_names))
     values.plot(actions, goals["mse"], "o", color=TEACHER)
     values.set_xlabel("values: MSE's target", fontsize=8)
-    told.bar(actions, goals["kl"], 0.7, color=STUDENT, label=f"KL, temperature {temperature:g}")
-    told.bar(actions, goals["nll"], 0.9, fill=False, edgecolor=REFERENCE, ls="--", label="NLL")
-    told.set(ylim=(0, 1.35), yticks=[0, 0.5, 1])
-    told.set_xlabel("targets of KL and NLL", fontsize=8)
-    for panel in (values, told):
+    policies.bar(actions, goals["kl"], 0.7, color=STUDENT, label=f"KL, temperature {temperature:g}")
+    policies.bar(actions, goals["nll"], 0.9, fill=False, edgecolor=REFERENCE, ls="--", label="NLL")
+    policies.set(ylim=(0, 1.35), yticks=[0, 0.5, 1])
+    policies.set_xlabel("targets of KL and NLL", fontsize=8)
+    for panel in (values, policies):
         panel.set_xticks(actions, clip.action_names, rotation=90, fontsize=7)
         panel.tick_params(axis="y", labelsize=7)
         panel.spines[["top", "right"]].set_visible(False)

@@ -7,6 +7,7 @@ The second command evaluates all shipped agents whose score has another protocol
 and started again.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -78,11 +79,12 @@ def unscored(agent: Agent) -> list[str]:
     """Return the games for which the agent's card has no score by `PROTOCOL`."""
     scores = agent.card.get("score", {})
     each = scores if "games" in agent.card else {agent.game: scores}
-    return [
-        game
-        for game in agent.games
-        if not each.get(game, {}).get("protocol", "").startswith(PROTOCOL)
-    ]
+    return [game for game in agent.games if not _is_current(each.get(game, {}))]
+
+
+def _is_current(score: dict) -> bool:
+    """Return whether a card's `score` is by `PROTOCOL`; an empty one is not."""
+    return score.get("protocol", "").startswith(PROTOCOL)
 
 
 def episode_rows(name: str, result: Evaluation) -> list[dict]:
@@ -128,7 +130,7 @@ def row_of(agent: Agent) -> dict:
 
 def _protocol(score: dict) -> str:
     """Return the protocol of a score; older cards describe the unversioned protocol differently."""
-    if score["protocol"].startswith(PROTOCOL):
+    if _is_current(score):
         return score["protocol"]
     return f"no-op starts, epsilon {score['epsilon']}, 108000-frame cap, raw score"
 
@@ -138,7 +140,7 @@ def thinned(metrics: list[dict], period_steps: int = 10_000) -> list[dict]:
     kept, due = [], 0
     for row in metrics:
         steps = int(row["agent_steps"])
-        if row["evaluation"] != "nan" or steps >= due:
+        if not math.isnan(float(row["evaluation"])) or steps >= due:
             kept.append({key: row[key] for key in CURVE})
             due = (steps // period_steps + 1) * period_steps
     return kept
