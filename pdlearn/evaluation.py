@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,7 +108,7 @@ def play_episodes(
     agent: Agent,
     config: EvalConfig = EvalConfig(),
     seed: int = 0,
-) -> Iterator[list[Episode]]:
+) -> Generator[list[Episode], None, None]:
     """Play the episodes of `start_list`; yield, every turn, those that it ended.
 
     An episode's `env` is its index in the list. Each is played once, from a reset of its own,
@@ -125,7 +125,7 @@ def play_episodes(
 
 def play_starts(
     agent: Agent, starts: Starts, config: EvalConfig = EvalConfig(), seed: int = 0
-) -> Iterator[list[Episode]]:
+) -> Generator[list[Episode], None, None]:
     """Play an episode from each of `starts`; yield, every turn, those that it ended.
 
     An episode's `env` is the number of its start, its score and length are the agent's own, from
@@ -148,10 +148,12 @@ def play_starts(
         ]
 
 
-Play = Callable[[np.ndarray], Iterator[Step]]  # the episodes of these numbers, a copy each
+Play = Callable[
+    [np.ndarray], Generator[Step, None, None]
+]  # the episodes of these numbers, a copy each
 
 
-def _play_each(play: Play, episodes: int, num_envs: int) -> Iterator[list[Episode]]:
+def _play_each(play: Play, episodes: int, num_envs: int) -> Generator[list[Episode], None, None]:
     """Play episodes 0 to `episodes` - 1 once each, `num_envs` side by side.
 
     Every team plays its share of the first `num_envs` to the end, then of the next, ...
@@ -162,13 +164,15 @@ def _play_each(play: Play, episodes: int, num_envs: int) -> Iterator[list[Episod
     return _take_turns([_play_rounds(play, share) for share in shares if len(share[0])])
 
 
-def _play_rounds(play: Play, rounds: Iterable[np.ndarray]) -> Iterator[list[Episode]]:
+def _play_rounds(play: Play, rounds: Iterable[np.ndarray]) -> Generator[list[Episode], None, None]:
     for numbers in rounds:
         if len(numbers):
             yield from _play_once(play(numbers), numbers)
 
 
-def _take_turns(teams: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episode]]:
+def _take_turns(
+    teams: Iterable[Generator[list[Episode], None, None]],
+) -> Generator[list[Episode], None, None]:
     """Play each team a step in turn to its end: while one decides, the others' emulators work.
 
         team 0   decide ── emulators ── decide ── emulators
@@ -191,7 +195,9 @@ def _take_turns(teams: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episo
             team.close()
 
 
-def _play_once(play: Iterator[Step], numbers: np.ndarray) -> Iterator[list[Episode]]:
+def _play_once(
+    play: Generator[Step, None, None], numbers: np.ndarray
+) -> Generator[list[Episode], None, None]:
     """Play until every copy has ended an episode; yield, every step, those that it ended.
 
     An episode's `env` is that of `numbers` which belongs to its copy. What a copy plays after its

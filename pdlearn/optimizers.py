@@ -94,11 +94,11 @@ def learning_dtype(device: torch.device, learn: Callable[[], None]) -> torch.dty
     Some processors have bfloat16 instructions that are slower than float32's, so both are timed, in
     turn, and the best of several times of each counts.
     """
-    seconds = {}
+    seconds: dict[torch.dtype, float] = {}
     for dtype in (torch.float32, torch.bfloat16) * 6:
         with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
             learn()
             start = time.perf_counter()
             learn()
             seconds[dtype] = min(time.perf_counter() - start, seconds.get(dtype, float("inf")))
-    return min(seconds, key=seconds.get)
+    return min(seconds, key=seconds.__getitem__)

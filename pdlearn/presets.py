@@ -5,7 +5,7 @@ steps, `_episodes` episodes.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 SHARES = ("discount", "epsilon", "epsilon_start", "epsilon_final", "evaluation_epsilon",
@@ -13,6 +13,7 @@ SHARES = ("discount", "epsilon", "epsilon_start", "epsilon_final", "evaluation_e
 MAY_BE_ZERO = ("learn_start_steps", "updates_per_hour")  # of the counts
 
 
+@dataclass(frozen=True)
 class Settings:
     """What a run is told; raises ValueError for a number that is out of its setting's range."""
 
@@ -242,7 +243,10 @@ PQN_BUDGETS = {
     ),
 }  # fmt: skip
 
-BUDGETS = {"dqn": DQN_BUDGETS, "pqn": PQN_BUDGETS}
+BUDGETS: dict[str, Mapping[str, DQNConfig | PQNConfig]] = {
+    "dqn": DQN_BUDGETS,
+    "pqn": PQN_BUDGETS,
+}
 
 # Where PQN learns more than DQN in an hour of one thread; see docs/results/teacher_recipes.csv.
 PQN_GAMES = ("breakout",)

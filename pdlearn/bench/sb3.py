@@ -1,12 +1,12 @@
 """The peer of the bench: Stable-Baselines3's DQN at 8 samples learnt an agent step."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 LEARNING_STARTS = 1_000
 SLICE_STEPS = 40
 
 
-def sb3_steps(game: str, device: str) -> Iterator[int]:
+def sb3_steps(game: str, device: str) -> Generator[int, None, None]:
     """Play and learn with SB3's DQN and its Atari settings; yield the agent steps done each time.
 
     Raises ValueError if Stable-Baselines3 or the opencv that its Atari wrapper needs is missing.

@@ -12,7 +12,7 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def train_in_slices(
     jobs: int = 1,
     minutes: float = math.inf,
     slice_minutes: float = 30.0,
-) -> Iterator[Standing]:
+) -> Generator[Standing, None, None]:
     """Train the games that `folders` names, `jobs` at a time; yield a standing after each slice.
 
     `arguments` are those of `pdlearn train` for a game that has not begun; the others are resumed.

@@ -7,7 +7,7 @@ its action and returns the first observation of the next episode. `rollout.steps
 
 import itertools
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ale_py
 import gymnasium
@@ -22,6 +22,8 @@ ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
 MAX_EPISODE_FRAMES = 108_000  # 30 minutes at 60 frames a second (paper, section 4)
 FRAMES_PER_STEP = 4
 
+NOOP_COUNTS = 30  # how many counts of no-ops an episode may begin with
+
 # What a network was trained to see; part of every checkpoint's card.
 PREPROCESSING = {
     "height": 84,
@@ -31,7 +33,7 @@ PREPROCESSING = {
     "max_of_last_two_frames": True,
     "resize": "area",
     "padding": "zeros",
-    "noop_max": 30,
+    "noop_max": NOOP_COUNTS,
     "fire_on_reset": False,
     "sticky_action_probability": 0.0,
 }
@@ -67,15 +69,14 @@ def no_op_seeds() -> np.ndarray:
     30 * x / 2**32, LLVM's the last five bits of x. The seeds, all of purpose "evaluate", are the
     first for which the two agree.
     """
-    num_counts = PREPROCESSING["noop_max"]
     seeds: dict[int, int] = {}
     candidates = itertools.count(PURPOSES.index("evaluate"), len(PURPOSES))
-    while len(seeds) < num_counts:
+    while len(seeds) < NOOP_COUNTS:
         seed = next(candidates)
         word = int(np.random.RandomState(seed).randint(2**32, dtype=np.uint32))
-        if word * num_counts >> 32 == word & 31:
+        if word * NOOP_COUNTS >> 32 == word & 31:
             seeds.setdefault(word & 31, seed)
-    table = np.array([seeds[count] for count in range(num_counts)])
+    table = np.array([seeds[count] for count in range(NOOP_COUNTS)])
     table.setflags(write=False)
     return table
 
@@ -124,19 +125,21 @@ class AtariEnvironment(Environment):
         self.num_envs = num_envs
         self.action_names = game.actions
         self.preprocessing = PREPROCESSING
-        view = dict(img_height=210, img_width=160, grayscale=False, stack_num=1) if screen else {}
+        view: dict[str, Any] = (
+            dict(img_height=210, img_width=160, grayscale=False, stack_num=1) if screen else {}
+        )
         self._env = AtariVectorEnv(
             game.name,
             num_envs=num_envs,
             num_threads=num_threads,
             frameskip=frames_per_step,
             max_num_frames_per_episode=MAX_EPISODE_FRAMES,
-            noop_max=PREPROCESSING["noop_max"],
+            noop_max=NOOP_COUNTS,
             use_fire_reset=False,
             reward_clipping=False,
             **view,
         )
-        self.observation_shape = self._env.single_observation_space.shape
+        self.observation_shape = self._env.single_observation_space.shape or ()
 
     def reset_to(self, seeds: np.ndarray) -> np.ndarray:
         return self._env.reset(seed=seeds)[0].copy()
@@ -178,12 +181,12 @@ class GymnasiumEnvironment(Environment):
         if not isinstance(actions, gymnasium.spaces.Discrete):
             raise ValueError(f"{name} has actions {actions}; expected a Discrete action space")
         self.action_names = tuple(str(action) for action in range(actions.n))
-        self.observation_shape = self._env.single_observation_space.shape
+        self.observation_shape = self._env.single_observation_space.shape or ()
         self._start = actions.start
         self._action = None
 
     def reset_to(self, seeds: np.ndarray) -> np.ndarray:
-        return self._cast(self._env.reset(seed=[int(seed) for seed in seeds])[0])
+        return self._cast(self._env.reset(seed=[int(seed) for seed in seeds])[0])  # type: ignore[arg-type]
 
     def send(self, action: np.ndarray) -> None:
         self._action = action + self._start

@@ -103,7 +103,7 @@ def _not_a_function(answer) -> Verdict:
 def _difference(name: str, answers: Sequence, expected: Sequence) -> Verdict:
     for answer, wanted in zip(answers, expected, strict=True):
         got, want = _tensor(answer), _tensor(wanted)
-        if got is None:
+        if got is None or want is None:
             kind = type(answer).__name__
             return Verdict("not yet", f"`{name}` returns a {kind}; expected a tensor of numbers.")
         if got.shape != want.shape:

@@ -22,8 +22,8 @@ class Transitions(NamedTuple):
     reward_t: Tensor  # float32 [B], discounted sum of n rewards
     discount_t: Tensor  # float32 [B], gamma^n, or 0 after an end
     observation_t: Tensor  # [B, ...]
-
-    weight = None  # float32 [B], of each transition's loss, where they do not all count alike
+    weight: Tensor | None = None  # float32 [B], of each loss, where they do not count alike
+    row: Tensor | None = None  # int64 [B], of t-1 in a prioritised memory
 
 
 class States(NamedTuple):
@@ -91,9 +91,8 @@ class Memory:
         self.write(self.added_slots % self.slots, step.observation)
         self.action[rows] = step.action
         facts = np.stack([reward, discount, step.last, step.first]).astype(np.float32)
-        reward, discount, last, first = torch.from_numpy(facts).to(self.device, non_blocking=True)
-        self.reward[rows] = reward
-        self.discount[rows] = discount
+        learnt = torch.from_numpy(facts).to(self.device, non_blocking=True)
+        self.reward[rows], self.discount[rows], last, first = learnt
         self.last[rows] = last.bool()
         # Steps since the episode began, as far as a stack can look back.
         self.age[rows] = torch.where(first.bool(), 0, (self.age[before] + 1).clamp(max=self.stack))
@@ -142,7 +141,8 @@ class Memory:
         self, minibatch: int, n_step: int, generator: torch.Generator
     ) -> Transitions:
         """Draw `minibatch` n-step transitions; none crosses the edge of an episode."""
-        return self.transitions(*self._draw(minibatch, n_step, generator), n_step)
+        slot, env = self._draw(minibatch, n_step, generator)
+        return self.transitions(slot, env, n_step)
 
     def transitions(self, slot: Tensor, env: Tensor, n_step: int) -> Transitions:
         """Return the n-step transitions from ring positions `slot`, `env` `[B]`."""

@@ -16,13 +16,6 @@ IMPORTANCE_EXPONENT = 0.5  # 1 would undo the preference in the mean gradient, 0
 SMALLEST_ERROR = 1e-6  # nothing is forgotten for good
 
 
-class PrioritizedTransitions(Transitions):
-    """A minibatch and where in memory it is, `row` int64 `[B]` of t-1; a `weight` is at most 1."""
-
-    row: Tensor
-    weight: Tensor
-
-
 class PrioritizedMemory(Memory):
     """A `Memory` of n-step transitions, drawn in proportion to their priorities.
 
@@ -78,15 +71,16 @@ class PrioritizedMemory(Memory):
 
     def sample_transitions(
         self, minibatch: int, n_step: int, generator: torch.Generator
-    ) -> PrioritizedTransitions:
-        """Draw `minibatch` n-step transitions; none crosses the edge of an episode."""
+    ) -> Transitions:
+        """Draw `minibatch` n-step transitions, with `row` and a `weight` of at most 1.
+
+        None crosses the edge of an episode.
+        """
         slot, env = self._draw(minibatch, n_step, generator)
         row = slot * self.num_envs + env
         priority = self.priority[row]
         weight = (priority.min() / priority) ** IMPORTANCE_EXPONENT
-        batch = PrioritizedTransitions(*self.transitions(slot, env, n_step))
-        batch.row, batch.weight = row, weight.float()
-        return batch
+        return self.transitions(slot, env, n_step)._replace(row=row, weight=weight.float())
 
     def set_errors(self, row: Tensor, error: Tensor) -> None:
         """Give the rows `row` `[B]` of a minibatch the priorities of their TD errors `[B]`."""
