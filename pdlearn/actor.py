@@ -6,24 +6,22 @@ on, and every score here is the game's own.
 
 import math
 from collections import deque
-from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from pdlearn import envs
 from pdlearn.presets import DQNConfig, PQNConfig
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.prioritized import PrioritizedMemory
-from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, steps
+from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, Values, steps
 
 
 class Scores:
     """The scores of the newest training episodes, at least 20 and at least one a copy."""
 
     def __init__(self, num_envs: int):
-        self._scores = deque(maxlen=max(20, num_envs))
+        self._scores: deque[float] = deque(maxlen=max(20, num_envs))
 
     def add(self, tracker: EpisodeTracker, step: Step) -> int:
         """Count `step`; return how many episodes it ended."""
@@ -52,7 +50,7 @@ class ReplayActor:
     def __init__(
         self,
         game: str,
-        network: Callable[[Tensor], Tensor],
+        network: Values,
         config: DQNConfig,
         *,
         generator: torch.Generator,

@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from pdlearn.networks import MultiGameNetwork, OneGame, QNetwork
+from pdlearn.networks import MultiGameNetwork, OneGame, QNetwork, part_for
 
 FORMAT = "pdlearn/1"
 
@@ -141,7 +141,7 @@ class Agent:
         judged = {key: self.card[key][game] for key in each if game in self.card.get(key, {})}
         shared = {k: value for k, value in self.card.items() if k not in ("games", *each)}
         card = {"game": game, "actions": self.card["games"][game], **shared, **judged}
-        return Agent(self.network.for_game(game), card)
+        return Agent(part_for(self.network, game), card)
 
 
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
@@ -200,6 +200,7 @@ def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
     try:
         shape = tuple(card["observation_shape"])
         normalized = {"normalization": card.get("normalization", "none")}
+        network: QNetwork | MultiGameNetwork
         if several:
             counts = {name: len(actions) for name, actions in card["games"].items()}
             network = MultiGameNetwork(counts, card["size"], shape, **normalized)

@@ -6,6 +6,8 @@ show a progress bar on standard error and print the path of their result on stan
 
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import tyro
 
@@ -24,7 +26,7 @@ from pdlearn.commands.zoo import zoo
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit status: 0, 2 for an invalid input, 130 for Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    commands = {
+    commands: dict[str, Callable[..., Any]] = {
         "tour": tour, "train": train, "distill": distill, "record": record,
         "starts": starts, "evaluate": evaluate, "zoo": zoo, "reproduce": reproduce,
         "lessons": lessons, "bench": bench,

@@ -9,7 +9,7 @@ takes that share of the steps, and the teacher says what it would have done.
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pdlearn.checkpoints import Agent
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
-from pdlearn.networks import network_for
+from pdlearn.networks import network_for, part_for
 from pdlearn.presets import DistillConfig
 from pdlearn.replay.compressed import CompressedMemory, too_large
 from pdlearn.replay.memory import Memory, States
@@ -34,6 +34,8 @@ HELD_OUT_ENVS, HELD_OUT_STEPS = 4, 2_400  # states that are never learnt from
 
 class StudentLearner(Learner):
     """A network that learns its teachers' choices by the configured loss."""
+
+    config: DistillConfig
 
     def __init__(self, config: DistillConfig, network: nn.Module, precision: str = "float32"):
         super().__init__(config.settled(), network, precision)
@@ -150,9 +152,7 @@ class Distillation(Run):
             torch.Generator().manual_seed(self.seed), normalization=config.normalization,
         ).to(self.device)  # fmt: skip
         self.learner = StudentLearner(self.config, network, self.precision)
-        self.students = {
-            game: network.for_game(game) if self.several else network for game in self.teachers
-        }
+        self.students = {game: part_for(network, game) for game in self.teachers}
 
     @property
     def several(self) -> bool:
@@ -169,8 +169,8 @@ class Distillation(Run):
     def agent(self) -> Agent:
         actions = {game: teacher.card["actions"] for game, teacher in self.teachers.items()}
         game, teacher = next(iter(self.teachers.items()))
-        card = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
-        card |= {key: teacher.card[key] for key in SEEN}
+        played = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
+        card = played | {key: teacher.card[key] for key in SEEN}
         card |= {
             "size": self.config.size,
             "normalization": self.config.normalization,
@@ -178,7 +178,7 @@ class Distillation(Run):
         }
         return Agent(self.learner.network, card)
 
-    def rows(self) -> Iterator[dict]:
+    def rows(self) -> Generator[dict, None, None]:
         config = self.config
         hours = range(self.learner.updates // config.updates_per_hour, config.hours)
         held_out = {
@@ -191,7 +191,7 @@ class Distillation(Run):
             return
         hour_steps = -(-config.steps_per_hour // config.num_envs) * config.num_envs
         capacity_steps = min(config.hours, config.memory_hours) * hour_steps
-        shape = self.learner.network.observation_shape
+        shape = next(iter(held_out.values())).observation_shape
         large = too_large(len(self.teachers) * capacity_steps, shape, self.device)
         kind = CompressedMemory if large else Memory
         memories, plays = {}, {}

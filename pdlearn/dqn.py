@@ -9,7 +9,7 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 from torch import Tensor
@@ -17,14 +17,17 @@ from torch import Tensor
 from pdlearn.actor import ReplayActor
 from pdlearn.learner import Learner, load_part
 from pdlearn.losses import td_error, td_loss, td_target
-from pdlearn.networks import MultiGameNetwork, QNetwork
+from pdlearn.networks import MultiGameNetwork, QNetwork, part_for
 from pdlearn.presets import DQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
 from pdlearn.replay.memory import Transitions
+from pdlearn.replay.prioritized import PrioritizedMemory
 
 
 class DQNLearner(Learner):
     """A Q-network and the target network it bootstraps from."""
+
+    config: DQNConfig
 
     def __init__(
         self,
@@ -34,13 +37,11 @@ class DQNLearner(Learner):
     ):
         super().__init__(config, network, precision)
         self.target = copy.deepcopy(network).requires_grad_(False)
-        self.error = None  # float32 [B], the TD errors of the minibatch learnt last
+        self.error = torch.empty(0)  # float32 [B], the TD errors of the minibatch learnt last
 
     def loss(self, batch: Transitions, game: str | None = None) -> Tensor:
         """Return the TD loss of a minibatch; `game` names the part of a network for several."""
-        network, target = (
-            part if game is None else part.for_game(game) for part in (self.network, self.target)
-        )
+        network, target = part_for(self.network, game), part_for(self.target, game)
         with torch.no_grad():
             online_q_t = network(batch.observation_t) if self.config.double else None
             target_q_t = target(batch.observation_t)
@@ -85,24 +86,25 @@ class DQN(QLearning):
 
     kind = "dqn"
     config: DQNConfig
+    learner: DQNLearner
     row_steps = 2_000
 
     def make_learner(self, network: QNetwork | MultiGameNetwork) -> DQNLearner:
         return DQNLearner(self.config, network, self.precision)
 
-    def rows(self) -> Iterator[dict]:
+    def rows(self) -> Generator[dict, None, None]:
         config = self.config
         network = self.learner.network
         actors = {
             game: ReplayActor(
-                game, self.learner.acting(network.for_game(game) if self.several else network),
+                game, self.learner.acting(part_for(network, game)),
                 config, generator=self.generator, seed=self.env_seed,
             )
             for game in self.envs
         }  # fmt: skip
         learn_start_steps = self.agent_steps + config.learn_start_steps
         owed = 0.0  # samples that should have been learnt by now
-        losses = []
+        losses: list[Tensor] = []
         row_at = time.monotonic()
         turns = itertools.cycle(actors.values())
         try:
@@ -117,7 +119,7 @@ class DQN(QLearning):
                     owed -= config.minibatch
 
                 finished = self.agent_steps >= config.agent_steps
-                evaluation_due = losses and self.passed(
+                evaluation_due = bool(losses) and self.passed(
                     config.evaluation_period_steps, config.num_envs
                 )
                 if self.passed(self.row_steps, config.num_envs) or evaluation_due or finished:
@@ -135,10 +137,9 @@ class DQN(QLearning):
         """Learn a minibatch of the game whose turn it is, and return the loss."""
         config = self.config
         game = list(actors)[self.learner.updates % len(actors)]
-        batch = actors[game].memory.sample_transitions(
-            config.minibatch, config.n_step, self.generator
-        )
-        loss = self.learner.update(*([batch, game] if self.several else [batch]))
-        if config.priority_exponent:
-            actors[game].memory.set_errors(batch.row, self.learner.error)
+        memory = actors[game].memory
+        batch = memory.sample_transitions(config.minibatch, config.n_step, self.generator)
+        loss = self.learner.update(batch, game)
+        if isinstance(memory, PrioritizedMemory) and batch.row is not None:
+            memory.set_errors(batch.row, self.learner.error)
         return loss

@@ -7,7 +7,7 @@ function `evaluate`, because a module and a function of one name would hide each
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,7 +111,7 @@ def play_episodes(
     agent: Agent,
     config: EvalConfig = EvalConfig(),
     seed: int = 0,
-) -> Iterator[list[Episode]]:
+) -> Generator[list[Episode], None, None]:
     """Play the episodes of `start_list`; yield after every step the episodes that ended.
 
     An episode's `env` is its index in the list. Each episode is played exactly once, so that short
@@ -128,7 +128,7 @@ def play_episodes(
 
 def play_starts(
     agent: Agent, starts: Starts, config: EvalConfig = EvalConfig(), seed: int = 0
-) -> Iterator[list[Episode]]:
+) -> Generator[list[Episode], None, None]:
     """Play an episode from each of `starts`; yield after every step the episodes that ended.
 
     An episode's `env` is the number of its start. Score and length count from the hand-over to the
@@ -151,10 +151,12 @@ def play_starts(
         ]
 
 
-Play = Callable[[np.ndarray], Iterator[Step]]  # plays the episodes of these numbers, one per copy
+Play = Callable[
+    [np.ndarray], Generator[Step, None, None]
+]  # plays the episodes of these numbers, one per copy
 
 
-def _play_each(play: Play, episodes: int, num_envs: int) -> Iterator[list[Episode]]:
+def _play_each(play: Play, episodes: int, num_envs: int) -> Generator[list[Episode], None, None]:
     """Play episodes 0 to `episodes` - 1 once each, `num_envs` in parallel.
 
     Each half-batch plays its half of the first `num_envs` to the end, then of the next, and so on.
@@ -165,13 +167,15 @@ def _play_each(play: Play, episodes: int, num_envs: int) -> Iterator[list[Episod
     return _alternate([_play_rounds(play, half) for half in halves if len(half[0])])
 
 
-def _play_rounds(play: Play, rounds: Iterable[np.ndarray]) -> Iterator[list[Episode]]:
+def _play_rounds(play: Play, rounds: Iterable[np.ndarray]) -> Generator[list[Episode], None, None]:
     for numbers in rounds:
         if len(numbers):
             yield from _play_once(play(numbers), numbers)
 
 
-def _alternate(halves: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episode]]:
+def _alternate(
+    halves: Iterable[Generator[list[Episode], None, None]],
+) -> Generator[list[Episode], None, None]:
     """Advance each half-batch one step in turn, until all are finished.
 
         half 0   inference ── emulation ── inference ── emulation
@@ -195,7 +199,9 @@ def _alternate(halves: Iterable[Iterator[list[Episode]]]) -> Iterator[list[Episo
             half.close()
 
 
-def _play_once(play: Iterator[Step], numbers: np.ndarray) -> Iterator[list[Episode]]:
+def _play_once(
+    play: Generator[Step, None, None], numbers: np.ndarray
+) -> Generator[list[Episode], None, None]:
     """Play until every copy has finished an episode; yield after every step those that ended.
 
     An episode's `env` is its copy's entry of `numbers`. Only the first episode of each copy counts.

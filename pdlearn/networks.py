@@ -103,7 +103,8 @@ class Torso(nn.Module):
         for layer in layers:
             bound = (6 / layer.weight[0].numel()) ** 0.5
             layer.weight.uniform_(-bound, bound, generator=generator)
-            layer.bias.zero_()
+            if layer.bias is not None:
+                layer.bias.zero_()
 
     def first_features(self, observation: Tensor) -> Tensor:
         """Return the first layer's activations: `[B, C1, 20, 20]` of pixels, else `[B, fc1]`."""
@@ -215,10 +216,19 @@ class OneGame(nn.Module):
         super().__init__()
         self.network = network
         self.game = game
+        self.observation_shape = network.observation_shape
+        self.pixels = network.pixels
 
     def forward(self, observation: Tensor) -> Tensor:
         """Return float32 values `[B, A]`."""
         return self.network(observation, self.game)
+
+
+def part_for(network: nn.Module, game: str | None) -> nn.Module:
+    """Return the part of `network` that plays `game`: all of a network for one game."""
+    if isinstance(network, MultiGameNetwork) and game is not None:
+        return network.for_game(game)
+    return network
 
 
 def network_for(

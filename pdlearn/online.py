@@ -13,7 +13,7 @@ that was surpassed: a new one begins an empty memory.
 import copy
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig, describe
 from pdlearn.replay.recordings import begin_recording, record
+from pdlearn.rollout import Step
 from pdlearn.runs import Run
 
 
@@ -83,18 +84,23 @@ class OnlineDistillation(Run):
                 f"online, the teacher plays alone; got student_share {config.student_share}, "
                 "expected 0"
             )
-        options = {
-            "seed": seed, "device": device, "precision": precision, "folder": folder,
-            "resume": resume, "minutes": minutes,
-        }  # fmt: skip
-        super().__init__(dataclasses.replace(config.settled(), hours=rounds), **options)
-        self.teacher_run = DQN(game, teacher_config, **options)
+        super().__init__(
+            dataclasses.replace(config.settled(), hours=rounds),
+            seed=seed, device=device, precision=precision, folder=folder, resume=resume,
+            minutes=minutes,
+        )  # fmt: skip
+        self.teacher_run = DQN(
+            game, teacher_config,
+            seed=seed, device=device, precision=precision, folder=folder, resume=resume,
+            minutes=minutes,
+        )  # fmt: skip
         self.student_seeds = list(student_seeds) or [self.seed]
         self.students = {f"student_{seed}": self._student(seed) for seed in self.student_seeds}
         if len(self.students) < len(self.student_seeds):
             raise ValueError(f"expected students of different seeds; got {self.student_seeds}")
         self.learner = next(iter(self.students.values()))
         self.teacher: Agent | None = None
+        self.play: Generator[Step, None, None]  # the teacher's, from the first teacher on
         self.recorded_steps = 0
         self.skipped_rounds = 0  # that passed before there was a teacher
         self.dqn: float | None = None  # an evaluation that the students' has yet to join
@@ -174,7 +180,7 @@ class OnlineDistillation(Run):
 
     # What happens.
 
-    def rows(self) -> Iterator[dict]:
+    def rows(self) -> Generator[dict, None, None]:
         if self.resume:
             self._find_teacher()
         try:
@@ -201,8 +207,8 @@ class OnlineDistillation(Run):
 
     def _find_teacher(self) -> None:
         """Take up the best DQN of the run's earlier legs; the file may be newer than the state."""
-        path = self.folder / "best.safetensors"
-        if path.exists():
+        path = None if self.folder is None else self.folder / "best.safetensors"
+        if path is not None and path.exists():
             best = load_agent(path, self.identity()["game"], self.device)
             self.teacher_run.best_evaluation = best.card["chosen_by"]["mean"]
             self._follow(best)
@@ -231,8 +237,8 @@ class OnlineDistillation(Run):
             while self.learner.updates < rounds * self.config.updates_per_hour:
                 yield from self._record()
                 yield from self._learn()
-        if self.dqn is not None:
-            row = self._judge()
+        if self.teacher is not None and self.dqn is not None:
+            row = self._judge(self.teacher, self.dqn)
             self.dqn = None
             yield row
 
@@ -262,7 +268,7 @@ class OnlineDistillation(Run):
                 yield self._row("learn", loss=loss, agreement=sum(agreements) / len(agreements))
                 losses.clear()
 
-    def _judge(self) -> dict:
+    def _judge(self, teacher: Agent, dqn: float) -> dict:
         """Return the row of the DQN's newest evaluation, its best's and its students'."""
         taught = self.teacher_run.config
         config = EvalConfig(episodes=taught.evaluation_episodes, epsilon=taught.evaluation_epsilon)
@@ -272,8 +278,8 @@ class OnlineDistillation(Run):
 
         scores = {name: score(self.agent(name)) for name in self.students}
         return self._row(
-            "judge", dqn=self.dqn, best_so_far=self.teacher_run.best_evaluation,
-            teacher=score(self.teacher), student=sum(scores.values()) / len(scores),
+            "judge", dqn=dqn, best_so_far=self.teacher_run.best_evaluation,
+            teacher=score(teacher), student=sum(scores.values()) / len(scores),
             **(scores if len(scores) > 1 else {}),
         )  # fmt: skip
 

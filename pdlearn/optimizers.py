@@ -97,11 +97,11 @@ def learning_dtype(device: torch.device, learn: Callable[[], None]) -> torch.dty
 
     Both are timed alternately, several times; the shortest time of each counts.
     """
-    seconds = {}
+    seconds: dict[torch.dtype, float] = {}
     for dtype in (torch.float32, torch.bfloat16) * 6:
         with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
             learn()
             start = time.perf_counter()
             learn()
             seconds[dtype] = min(time.perf_counter() - start, seconds.get(dtype, float("inf")))
-    return min(seconds, key=seconds.get)
+    return min(seconds, key=seconds.__getitem__)

@@ -10,7 +10,7 @@ The values noted while acting serve as targets, and layer normalisation keeps th
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +21,10 @@ from pdlearn import envs
 from pdlearn.actor import Scores, learnt_outcome
 from pdlearn.learner import Learner
 from pdlearn.losses import lambda_returns, td_error
-from pdlearn.networks import MultiGameNetwork, QNetwork
+from pdlearn.networks import MultiGameNetwork, QNetwork, part_for
 from pdlearn.presets import PQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
-from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, steps_from
+from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, Values, steps_from
 
 TEAMS = 2  # of copies, that take turns: one team's emulators work while the other's values are due
 
@@ -40,6 +40,8 @@ class Targets(NamedTuple):
 
 class PQNLearner(Learner):
     """A Q-network that learns λ-returns; it needs no target network."""
+
+    config: PQNConfig
 
     def loss(self, batch: Targets, network: nn.Module | None = None) -> Tensor:
         """Return half the mean squared error of Q(s, a), a scalar; void actions count as 0.
@@ -71,7 +73,7 @@ class Rollout:
     def __init__(
         self,
         game: str,
-        network: Callable[[Tensor], Tensor],
+        network: Values,
         config: PQNConfig,
         *,
         generator: torch.Generator,
@@ -113,8 +115,8 @@ class Rollout:
             for team, play in enumerate(self._plays):
                 ended += self._store(time_, team)
                 self._newest[team] = next(play)
-        for team, step in zip(self._teams, self._newest, strict=True):
-            self.q[-1, team] = step.q
+        for copies, step in zip(self._teams, self._newest, strict=True):
+            self.q[-1, copies] = step.q
         return ended
 
     def _store(self, time_: int, team: int) -> int:
@@ -170,10 +172,10 @@ class PQN(QLearning):
             )
         return PQNLearner(self.config, network, self.precision)
 
-    def rows(self) -> Iterator[dict]:
+    def rows(self) -> Generator[dict, None, None]:
         config = self.config
         network = self.learner.network
-        parts = {game: network.for_game(game) if self.several else network for game in self.envs}
+        parts = {game: part_for(network, game) for game in self.envs}
         rollouts = {
             game: Rollout(
                 game, self.learner.acting(part), config,

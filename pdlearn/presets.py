@@ -5,7 +5,7 @@ optimiser steps, `_episodes` are episodes. A setting's type carries its range.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, get_args
 
@@ -29,6 +29,7 @@ Amount = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
 
 
+@dataclass(frozen=True)
 class Settings:
     """The base of all settings; raises ValueError for a number outside its setting's range."""
 
@@ -262,7 +263,10 @@ PQN_BUDGETS = {
     ),
 }  # fmt: skip
 
-BUDGETS = {"dqn": DQN_BUDGETS, "pqn": PQN_BUDGETS}
+BUDGETS: dict[str, Mapping[str, DQNConfig | PQNConfig]] = {
+    "dqn": DQN_BUDGETS,
+    "pqn": PQN_BUDGETS,
+}
 
 # Games that PQN learns faster than DQN in an hour of one thread (docs/results/teacher_recipes.csv).
 PQN_GAMES = ("breakout",)

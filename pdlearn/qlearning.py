@@ -92,8 +92,8 @@ class QLearning(Run):
     def agent(self) -> Agent:
         actions = {game: list(env.action_names) for game, env in self.envs.items()}
         game, env = next(iter(self.envs.items()))
-        card = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
-        card |= {
+        played = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
+        card = played | {
             "size": self.learner.network.size,
             "normalization": self.learner.network.normalization,
             "observation_shape": list(env.observation_shape),

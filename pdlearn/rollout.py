@@ -5,15 +5,17 @@ The loop runs one step ahead: while the caller learns from step t, the emulators
 On a GPU this hides the time of emulation; on a CPU it costs nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pdlearn.envs import Environment
+
+Values = Callable[[Tensor], Tensor]  # of observations [B, ...], float32 [B, A]
 
 
 class Step(NamedTuple):
@@ -50,7 +52,7 @@ class EpsilonGreedy:
     """
 
     def __init__(
-        self, network: nn.Module, epsilon: float, generator: torch.Generator,
+        self, network: Values, epsilon: float, generator: torch.Generator,
         longest_hold_steps: int = 1,
     ):  # fmt: skip
         self.network = network
@@ -58,8 +60,8 @@ class EpsilonGreedy:
         self.generator = generator
         durations = torch.arange(1, longest_hold_steps + 1, device=generator.device)
         self._hold_odds = durations.double() ** -2
-        self._held = None  # int64 [E], the random action that each copy repeats
-        self._left = None  # int64 [E], the steps for which it is still repeated
+        self._held: Tensor | None = None  # int64 [E], the random action that each copy repeats
+        self._left: Tensor | None = None  # int64 [E], the steps for which it is still repeated
 
     @property
     def device(self) -> torch.device:
@@ -76,7 +78,7 @@ class EpsilonGreedy:
         )
         if len(self._hold_odds) == 1:
             return torch.where(chance < self.epsilon, anything, greedy), q
-        if self._left is None:
+        if self._held is None or self._left is None:
             self._held, self._left = anything, torch.zeros_like(anything)
         draws = torch.multinomial(self._hold_odds, num_envs, True, generator=self.generator)
         begins = (self._left == 0) & (chance < self.epsilon)
@@ -101,7 +103,7 @@ class Mixture(EpsilonGreedy):
     """
 
     def __init__(
-        self, teacher: nn.Module, student: nn.Module, *, student_share: float, epsilon: float,
+        self, teacher: Values, student: Values, *, student_share: float, epsilon: float,
         generator: torch.Generator,
     ):  # fmt: skip
         super().__init__(teacher, epsilon, generator)
@@ -141,10 +143,16 @@ def torch_threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-Policy = Callable[[Tensor], tuple[Tensor, Tensor]]
+class Policy(Protocol):
+    """What `steps` plays: observations `[E, ...]` to actions `[E]` and values `[E, A]`."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def __call__(self, observation: Tensor, /) -> tuple[Tensor, Tensor]: ...
 
 
-def steps(env: Environment, policy: Policy, seed: int, purpose: str) -> Iterator[Step]:
+def steps(env: Environment, policy: Policy, seed: int, purpose: str) -> Generator[Step, None, None]:
     """Play `policy` without end; yield each vector step after the next one has been sent.
 
     `seed` and `purpose` seed the emulators (see `envs`). The iterator owns `env`: closing or
@@ -156,7 +164,7 @@ def steps(env: Environment, policy: Policy, seed: int, purpose: str) -> Iterator
         env.close()
 
 
-def steps_from(env: Environment, policy: Policy, seeds: np.ndarray) -> Iterator[Step]:
+def steps_from(env: Environment, policy: Policy, seeds: np.ndarray) -> Generator[Step, None, None]:
     """Play as `steps` does, with the emulator seed of each copy given: `seeds` int64 `[E]`."""
     try:
         yield from _play(env, policy, env.reset_to(seeds))
@@ -164,7 +172,7 @@ def steps_from(env: Environment, policy: Policy, seeds: np.ndarray) -> Iterator[
         env.close()
 
 
-def _play(env: Environment, policy: Policy, shown: np.ndarray) -> Iterator[Step]:
+def _play(env: Environment, policy: Policy, shown: np.ndarray) -> Generator[Step, None, None]:
     first = np.ones(env.num_envs, bool)
     last = np.zeros(env.num_envs, bool)
     lives = np.zeros(env.num_envs, int)

@@ -10,7 +10,7 @@ import math
 import platform
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import torch
@@ -108,7 +108,7 @@ class Run:
         """Return the network as it stands, with its card."""
         raise NotImplementedError
 
-    def rows(self) -> Iterator[dict]:
+    def rows(self) -> Generator[dict, None, None]:
         """Train, and yield a row of metrics now and then."""
         raise NotImplementedError
 
@@ -135,7 +135,7 @@ class Run:
             "config": self.settings(),
         }
 
-    def __iter__(self) -> Iterator[dict]:
+    def __iter__(self) -> Generator[dict, None, None]:
         if self.resume:
             self._restore()
         if self.folder is not None:
@@ -177,6 +177,7 @@ class Run:
             warnings.warn(f"could not save to {self.folder} ({error}); going on", stacklevel=2)
 
     def _restore(self) -> None:
+        assert self.folder is not None  # or the options were refused
         path = self.folder / "state.safetensors"
         tensors, card = read_file(path)
         if card.get("kind") != self.kind:

@@ -8,9 +8,10 @@ rounds.
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,13 +26,21 @@ from pdlearn.learner import Learner
 from pdlearn.networks import QNetwork
 from pdlearn.optimizers import keep_freed_memory
 from pdlearn.pqn import PQN, PQNLearner, Targets
-from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS, EvalConfig
+from pdlearn.presets import (
+    DISTILL_BUDGETS,
+    DQN_BUDGETS,
+    PQN_BUDGETS,
+    DistillConfig,
+    DQNConfig,
+    EvalConfig,
+    PQNConfig,
+)
 from pdlearn.replay.memory import States, Transitions
 
 GAME = "pong"
 NUM_ACTIONS = 6
 ROUNDS = 5
-ENDLESS = dict(agent_steps=10**9, evaluation_period_steps=10**9)
+ENDLESS: dict[str, Any] = dict(agent_steps=10**9, evaluation_period_steps=10**9)
 DQN_CONFIG = replace(DQN_BUDGETS["fast"], memory_steps=50_000, learn_start_steps=2_000, **ENDLESS)
 PQN_CONFIG = replace(PQN_BUDGETS["fast"], **ENDLESS)
 PEER_CONFIG = replace(
@@ -42,7 +51,7 @@ EVALUATION = EvalConfig(episodes=10**5)
 HALF_BATCH = EVALUATION.num_envs // HALF_BATCHES
 
 # A probe prepares its measurement; then each item is the amount of work since the last item.
-Probe = Iterator[int]
+Probe = Generator[int, None, None]
 Figure = tuple[str, float, str, str]
 
 
@@ -112,9 +121,10 @@ def _figures(rates: dict[str, np.ndarray], *precisions: str) -> list[Figure]:
 
     `precisions` are those of DQN, PQN and the student, in this order.
     """
+    configs: tuple[DQNConfig | PQNConfig | DistillConfig, ...] = DQN_CONFIG, PQN_CONFIG, STUDENT
     dqn, pqn, student = (
         f"minibatch {config.minibatch}, {precision}"
-        for config, precision in zip((DQN_CONFIG, PQN_CONFIG, STUDENT), precisions, strict=True)
+        for config, precision in zip(configs, precisions, strict=True)
     )
     notes = {
         "dqn environment": ("steps/s", f"{DQN_CONFIG.num_envs} copies"),
@@ -219,7 +229,8 @@ def _learn(learner: Learner, *batch) -> Probe:
 
 def _loop(method: type[DQN | PQN], config, device: str, precision: str) -> Probe:
     run = method(GAME, config, device=device, precision=precision)
-    run.row_steps = 10 * config.num_envs
+    if isinstance(run, DQN):
+        run.row_steps = 10 * config.num_envs
     rows = (row["agent_steps"] for row in run if row["updates"] > 0)
     for before, now in itertools.pairwise(rows):
         yield now - before

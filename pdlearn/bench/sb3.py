@@ -1,12 +1,12 @@
 """The benchmark's peer: the DQN of Stable-Baselines3 with 8 samples per agent step."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 LEARNING_STARTS = 1_000
 SLICE_STEPS = 40
 
 
-def sb3_steps(game: str, device: str) -> Iterator[int]:
+def sb3_steps(game: str, device: str) -> Generator[int, None, None]:
     """Train SB3's DQN on `game` with its Atari settings; yield the agent steps of each slice.
 
     Raises ValueError without Stable-Baselines3 or without opencv, which its Atari wrapper needs.

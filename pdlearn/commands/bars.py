@@ -3,7 +3,6 @@
 import csv
 import os
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pdlearn.presets import EvalConfig
@@ -40,9 +39,11 @@ class Bar:
 
 def follow(run: "Run", bar: Bar, counter: str, shown: tuple[str, ...], *, again: str) -> None:
     """Drive a run to its end, writing its rows to metrics.csv and drawing them."""
+    if run.folder is None:
+        raise ValueError("expected a run with a folder, to keep its rows in; got none")
     path = run.folder / "metrics.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows: Iterable[dict] = iter(run)
+    rows = iter(run)
     try:
         with open(path, "a", newline="") as file:
             writer = None

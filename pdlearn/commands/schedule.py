@@ -12,7 +12,7 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def train_in_slices(
     jobs: int = 1,
     minutes: float = math.inf,
     slice_minutes: float = 30.0,
-) -> Iterator[Standing]:
+) -> Generator[Standing, None, None]:
     """Train the games that `folders` names, `jobs` at a time; yield a standing after each slice.
 
     A game without a saved state starts with `arguments` of `pdlearn train`; the others resume.

@@ -97,9 +97,9 @@ def train(
 
     if resume is not None:
         method = "pqn" if settings_of_run(resume).get("kind") == PQN.kind else "dqn"
-    method = method or method_for(games, budget)
-    loop = PQN if method == "pqn" else DQN
-    config = BUDGETS[method][budget]
+    chosen = method or method_for(games, budget)
+    loop: type[DQN | PQN] = PQN if chosen == "pqn" else DQN
+    config = BUDGETS[chosen][budget]
     if joint:
         config = dataclasses.replace(config, size="multi3")
     config = with_settings(config, settings)

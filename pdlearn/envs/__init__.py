@@ -6,7 +6,7 @@ ignores its action and returns the first observation of the next episode. `rollo
 these steps.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ale_py
 import gymnasium
@@ -23,6 +23,8 @@ FRAMES_PER_STEP = 4
 STEPS_PER_SECOND = FRAMES_PER_SECOND / FRAMES_PER_STEP
 MAX_EPISODE_FRAMES = 30 * 60 * FRAMES_PER_SECOND  # 30 minutes (paper, section 4)
 
+NOOP_COUNTS = 30  # numbers of no-ops that an episode may begin with
+
 # How observations are made; part of every checkpoint's card.
 PREPROCESSING = {
     "height": 84,
@@ -32,7 +34,7 @@ PREPROCESSING = {
     "max_of_last_two_frames": True,
     "resize": "area",
     "padding": "zeros",
-    "noop_max": 30,
+    "noop_max": NOOP_COUNTS,
     "fire_on_reset": False,
     "sticky_action_probability": 0.0,
 }
@@ -112,19 +114,21 @@ class AtariEnvironment(Environment):
         self.num_envs = num_envs
         self.action_names = game.actions
         self.preprocessing = PREPROCESSING
-        view = dict(img_height=210, img_width=160, grayscale=False, stack_num=1) if screen else {}
+        view: dict[str, Any] = (
+            dict(img_height=210, img_width=160, grayscale=False, stack_num=1) if screen else {}
+        )
         self._env = AtariVectorEnv(
             game.name,
             num_envs=num_envs,
             num_threads=num_threads,
             frameskip=frames_per_step,
             max_num_frames_per_episode=MAX_EPISODE_FRAMES,
-            noop_max=PREPROCESSING["noop_max"],
+            noop_max=NOOP_COUNTS,
             use_fire_reset=False,
             reward_clipping=False,
             **view,
         )
-        self.observation_shape = self._env.single_observation_space.shape
+        self.observation_shape = self._env.single_observation_space.shape or ()
 
     def reset_to(self, seeds: np.ndarray) -> np.ndarray:
         return self._env.reset(seed=seeds)[0].copy()
@@ -166,12 +170,12 @@ class GymnasiumEnvironment(Environment):
         if not isinstance(actions, gymnasium.spaces.Discrete):
             raise ValueError(f"{name} has actions {actions}; expected a Discrete action space")
         self.action_names = tuple(str(action) for action in range(actions.n))
-        self.observation_shape = self._env.single_observation_space.shape
+        self.observation_shape = self._env.single_observation_space.shape or ()
         self._start = actions.start
         self._action = None
 
     def reset_to(self, seeds: np.ndarray) -> np.ndarray:
-        return self._cast(self._env.reset(seed=[int(seed) for seed in seeds])[0])
+        return self._cast(self._env.reset(seed=[int(seed) for seed in seeds])[0])  # type: ignore[arg-type]
 
     def send(self, action: np.ndarray) -> None:
         self._action = action + self._start

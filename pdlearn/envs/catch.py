@@ -55,4 +55,4 @@ class Catch(gymnasium.Env):
         return self._stack.copy()
 
 
-gymnasium.register("pdlearn/Catch-v0", entry_point=Catch)
+gymnasium.register("pdlearn/Catch-v0", entry_point=Catch)  # type: ignore[arg-type]

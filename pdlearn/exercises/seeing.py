@@ -65,7 +65,8 @@ class Tape:
     """An emulator with given frames and rewards; it records the actions."""
 
     def __init__(self, frames: np.ndarray, rewards: np.ndarray):
-        self.frames, self.rewards, self.actions = frames, rewards, []
+        self.frames, self.rewards = frames, rewards
+        self.actions: list[int] = []
 
     def act(self, action: int) -> float:
         self.actions.append(action)
@@ -157,8 +158,8 @@ def _on_tape(agent_step: Callable) -> Callable:
         if answer is None or answer is ...:
             return None
         frame, reward = answer
-        numbers = [np.asarray(frame, float).ravel(), [float(reward)], tape.actions]
-        return torch.from_numpy(np.concatenate(numbers))
+        numbers = [*np.asarray(frame, float).ravel(), float(reward), *tape.actions]
+        return torch.tensor(numbers, dtype=torch.float64)
 
     return on_tape
 

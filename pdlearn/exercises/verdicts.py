@@ -123,7 +123,7 @@ def _difference(
 ) -> Verdict:
     for answer, wanted in zip(answers, expected, strict=True):
         got, want = _tensor(answer), _tensor(wanted)
-        if got is None:
+        if got is None or want is None:
             kind = type(answer).__name__
             return Verdict("not yet", f"`{name}` returns a {kind}; expected a tensor of numbers.")
         if got.shape != want.shape:

@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
+from pdlearn.distill import Distillation
+from pdlearn.dqn import DQN
 from pdlearn.evaluation import Evaluation
 from pdlearn.experiments import driver
 from pdlearn.experiments.tables import EXPERIMENTS, Experiment, Student
 from pdlearn.experiments.training import amounts, config_of, mark, run_of
 from pdlearn.networks import parameter_count
-from pdlearn.presets import EvalConfig
+from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
 from pdlearn.runs import Run
 
 EVALUATIONS = {
@@ -95,7 +97,7 @@ def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) ->
 
     Raises ValueError if a network for several games has fewer than two.
     """
-    groups = [(game,) for game in games]
+    groups: list[tuple[str, ...]] = [(game,) for game in games]
     if experiment.joint:
         if len(games) < 2:
             raise ValueError(
@@ -137,8 +139,15 @@ def _run(
     return rows
 
 
+def _temperature(config: DistillConfig | DQNConfig) -> float | str:
+    """Return what divided the teacher's values; nothing where the loss has no temperature."""
+    if isinstance(config, DistillConfig) and config.loss in ("kl", "reverse_kl"):
+        return config.temperature
+    return ""
+
+
 def _row(
-    cell: Cell, run: Run, agent: Agent, teachers: Sequence[Agent], teacher: Agent,
+    cell: Cell, run: Distillation | DQN, agent: Agent, teachers: Sequence[Agent], teacher: Agent,
     result: Evaluation,
 ) -> dict:  # fmt: skip
     made = agent.card["made"]
@@ -153,7 +162,7 @@ def _row(
         "network": student.size,
         "parameters": parameter_count(agent.network),
         "loss": student.loss,
-        "temperature": run.config.temperature if student.loss in ("kl", "reverse_kl") else "",
+        "temperature": _temperature(run.config),
         "seed": cell.seed,
         "agent_steps": amounts(run.config, len(cell.games))[0],
         "samples": made["updates"] * run.config.minibatch,

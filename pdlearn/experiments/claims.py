@@ -184,7 +184,7 @@ def of_figure1(name: str, rows: Sequence[dict]) -> str:
         "| its probability in KL's target |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    moments = {}
+    moments: dict = {}
     for row in rows:
         moments.setdefault((row["game"], row["pair"], row["moment"]), []).append(row)
     for (game, pair, moment), actions in moments.items():

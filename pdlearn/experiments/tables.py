@@ -161,7 +161,7 @@ def table(name: str, rows: Sequence[dict]) -> str:
     for game in games:
         theirs = experiment.paper.get(game, {})
         line = [
-            _cell(np.mean(ours[k][game]) if game in ours[k] else None, theirs.get(k))
+            _cell(float(np.mean(ours[k][game])) if game in ours[k] else None, theirs.get(k))
             for k in labels
         ]
         lines.append(f"| {GAMES[game].title} | " + " | ".join(line) + " |")

@@ -30,10 +30,10 @@ def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfi
     config = DISTILL_BUDGETS[budget]
     played_steps = config.hours * config.steps_per_hour
     if student.loss == "td":
-        config = DQN_BUDGETS[budget]
+        taught = DQN_BUDGETS[budget]
         return dataclasses.replace(
-            config, size=student.size, agent_steps=played_steps * num_games,
-            memory_steps=min(config.memory_steps, played_steps),
+            taught, size=student.size, agent_steps=played_steps * num_games,
+            memory_steps=min(taught.memory_steps, played_steps),
         )  # fmt: skip
     if student.temperature is not None:
         config = dataclasses.replace(config, temperature=student.temperature)
@@ -76,9 +76,8 @@ def run_of(
     name = f"{'-'.join(games)}-{mark(teachers)}-{agent_steps}-{seed}"
     folder_of_run = folder / f"{name}-{student.size}-{student.label}-{samples}"
     resume = (folder_of_run / "state.safetensors").exists()
-    keywords = {"seed": seed, "folder": folder_of_run, "resume": resume}
     if isinstance(config, DQNConfig):
-        return DQN(games, config, **keywords)
+        return DQN(games, config, seed=seed, folder=folder_of_run, resume=resume)
     recordings = None
     # Shared recordings need a memory that holds all play, and play without the student.
     if config.hours <= config.memory_hours and not student.rounds_per_hour:
@@ -87,7 +86,9 @@ def run_of(
         recordings = [keep(recording(teacher, config, folder, seed)) for teacher in teachers]
         for memory in recordings:
             permute_values(memory, student.mistaken_share, seed)
-    return Distillation(teachers, config, recordings, **keywords)
+    return Distillation(
+        teachers, config, recordings, seed=seed, folder=folder_of_run, resume=resume
+    )
 
 
 def permute_values(memory: Memory, share: float, seed: int) -> None:

@@ -68,7 +68,7 @@ def shipped_network() -> Path:
             "no network for several games is shipped; distil one with `pdlearn distill GAME GAME "
             "--size multi3` and name its file with --agent"
         )
-    return max(several, key=several.get)
+    return max(several, key=several.__getitem__)
 
 
 def load_several(path: Path) -> Agent:
@@ -97,10 +97,10 @@ def states(agent: Agent, count: int, seed: int) -> Tensor:
 @torch.no_grad()
 def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
     """Return by layer the activations `[N, D]` for observations `[N, ...]`."""
-    found = {layer: [] for layer in LAYERS}
+    found: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
     for part in observations.split(64):
-        found["first"].append(agent.network.first_features(part).flatten(1))
-        found["shared"].append(agent.network.features(part))
+        found["first"].append(agent.network.first_features(part).flatten(1))  # type: ignore[operator]
+        found["shared"].append(agent.network.features(part))  # type: ignore[operator]
     return {layer: torch.cat(parts) for layer, parts in found.items()}
 
 

@@ -25,7 +25,7 @@ class Emulator:
         self.action_names = game_by_name(game).actions
         self._ale = ale_py.ALEInterface()
         self._ale.setFloat("repeat_action_probability", 0.0)
-        self._ale.loadROM(roms.get_rom_path(game))
+        self._ale.loadROM(roms.get_rom_path(game))  # type: ignore[arg-type]
         self._ale.reset_game()
         self._actions = self._ale.getMinimalActionSet()
         for _ in range(no_ops):
@@ -102,10 +102,10 @@ def no_ops_of(seed: int) -> int:
     It is the same in every game. It is found in Pong: wait 0, 1, 2 … frames in the emulator until
     both games show the same pictures.
     """
-    actions = np.random.default_rng(seed).integers(6, size=12)
+    actions = np.random.default_rng(seed).integers(6, size=12).tolist()
     seen, _ = play_environment("pong", actions, seed)
     waiting = Emulator("pong")
-    for no_ops in range(envs.PREPROCESSING["noop_max"] + 1):
+    for no_ops in range(envs.NOOP_COUNTS + 1):
         if difference(shrink(waiting.grey), seen[0, -1]) <= 1:
             found, _ = play(Emulator("pong", no_ops), actions)
             if difference(found, seen) <= 1:

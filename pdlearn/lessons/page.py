@@ -42,7 +42,10 @@ def results(name: str) -> list[dict[str, str]]:
 
 def show(figure: Figure | Axes, caption: str) -> None:
     """Display a figure with a caption, which is also its alternative text."""
-    bundle, metadata = _picture(figure.figure if isinstance(figure, Axes) else figure, caption)
+    bundle, metadata = _picture(
+        figure.figure if isinstance(figure, Axes) else figure,  # type: ignore[arg-type]
+        caption,
+    )
     display(bundle, metadata=metadata, raw=True)
     display(Markdown(f"*{caption}*"))
 

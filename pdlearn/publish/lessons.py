@@ -6,7 +6,6 @@ python -m pdlearn.publish.lessons --check     # only list stale files
 A lesson is run again only if its code changed. If only its text changed, the outputs are kept.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -66,7 +65,7 @@ def build_lesson(path: Path, sources: list[Path], again: bool = False) -> bool:
     lesson = solved(path, sources)
     old = nbformat.read(target, 4) if target.exists() else None
     run = again or old is None or code_of(old) != code_of(lesson)
-    if run:
+    if run or old is None:
         execute(lesson, notebooks)
     else:
         before = [cell for cell in old.cells if cell.cell_type == "code"]
@@ -129,7 +128,7 @@ def build(
         wrong = stale(notebooks)
         raise SystemExit(f"stale: {', '.join(wrong)}" if wrong else 0)
     for path in sources:
-        if not lessons or re.match("[0-9]+", path.stem)[0] in lessons:
+        if not lessons or path.stem.split("-")[0] in lessons:
             run = build_lesson(path, sources, again)
             print(f"{path.stem}: {'run and stored' if run else 'prose renewed'}", flush=True)
     readme = notebooks / "README.md"

@@ -182,7 +182,7 @@ def main(
     """
     if (file is None) == (not rescore) or (file is None) != (commit is None):
         raise SystemExit("expected a file and --commit, or --rescore")
-    if file is not None:
+    if file is not None and commit is not None:
         ship(file, commit, episodes=episodes, seed=seed, root=root)
     for name in zoo.names() if rescore == ("all",) else rescore:
         score(name, episodes, seed, root)

@@ -48,7 +48,7 @@ class CompressedMemory(Memory):
                 data = zlib.decompress(self._stacks[rows[place]], RAW, stacks[0].nbytes)
                 stacks[place] = np.frombuffer(data, np.uint8).reshape(self.observation_shape)
 
-        shares = os.cpu_count()
+        shares = os.cpu_count() or 1
         list(self._threads.map(inflate, (range(k, len(rows), shares) for k in range(shares))))
         return torch.from_numpy(stacks).to(self.device)
 

@@ -94,9 +94,8 @@ class Memory:
         self.write(self.added_slots % self.slots, step.observation)
         self.action[rows] = step.action
         facts = np.stack([reward, discount, step.last, step.first]).astype(np.float32)
-        reward, discount, last, first = torch.from_numpy(facts).to(self.device, non_blocking=True)
-        self.reward[rows] = reward
-        self.discount[rows] = discount
+        learnt = torch.from_numpy(facts).to(self.device, non_blocking=True)
+        self.reward[rows], self.discount[rows], last, first = learnt
         self.last[rows] = last.bool()
         # Steps since the episode began, at most the length of a stack.
         self.age[rows] = torch.where(first.bool(), 0, (self.age[before] + 1).clamp(max=self.stack))
@@ -149,7 +148,8 @@ class Memory:
 
         Raises ValueError if the memory holds too few slots.
         """
-        return self.transitions(*self._draw(minibatch, n_step, generator), n_step)
+        slot, env = self._draw(minibatch, n_step, generator)
+        return self.transitions(slot, env, n_step)
 
     def transitions(self, slot: Tensor, env: Tensor, n_step: int) -> Transitions:
         """Return the n-step transitions from ring positions `slot`, `env` `[B]`."""

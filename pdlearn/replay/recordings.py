@@ -7,7 +7,7 @@ copy of the game, with a card that names the teacher and what it saw. One paper 
 
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -36,7 +36,7 @@ def begin_recording(
     student: nn.Module | None = None,
     student_share: float = 0.0,
     kind: type[Memory] = Memory,
-) -> tuple[Memory, Iterator[Step]]:
+) -> tuple[Memory, Generator[Step, None, None]]:
     """Return an empty memory on the generator's device, and the teacher's endless play.
 
     With a `student_share` above 0, the `student` takes so large a share of the steps. What is
@@ -48,7 +48,8 @@ def begin_recording(
         capacity_steps, num_envs, env.observation_shape, device, num_actions=env.num_actions
     )
     network = teacher.network.to(device)
-    if student_share > 0:
+    policy: EpsilonGreedy
+    if student is not None and student_share > 0:
         policy = Mixture(
             network, student, student_share=student_share, epsilon=epsilon, generator=generator
         )
@@ -156,14 +157,14 @@ def load_recording(
     dtype = np.uint8 if memory.pixels else np.float32
     positions = itertools.product(range(num_envs), range(0, held, BLOCK_FRAMES))
 
-    def expand(job) -> None:
-        (env, start), begin, end = job
-        block = np.frombuffer(zlib.decompress(data[begin:end]), dtype)
-        block = torch.from_numpy(block.copy()).view(-1, frames.shape[2])
+    def expand(position: tuple[int, int], begin: int, end: int) -> None:
+        env, start = position
+        numbers = np.frombuffer(zlib.decompress(data[begin:end]), dtype)
+        block = torch.from_numpy(numbers.copy()).view(-1, frames.shape[2])
         frames[start : start + len(block), env] = block.to(frames.device)
 
     with ThreadPoolExecutor() as pool:
-        list(pool.map(expand, zip(positions, [0, *ends[:-1]], ends, strict=True)))
+        list(pool.map(expand, positions, [0, *ends[:-1]], ends))
     rows = slice(0, held * num_envs)
     memory.teacher_q[rows] = tensors["teacher_q"].to(memory.device)
     memory.action[rows] = tensors["action"].to(memory.device, torch.int64)

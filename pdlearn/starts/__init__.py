@@ -6,7 +6,7 @@ file lies a set for each of the ten games (paper, section 4); `starts.recorder` 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +125,7 @@ class Replay:
     def __call__(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions `[E]` and the policy's values `[E, A]` for observations `[E, ...]`."""
         action, q = self.policy(observation)
-        for env in np.flatnonzero(self.lengths == self._time):
+        for env in np.flatnonzero(self.lengths == self._time).tolist():
             if digest(observation[env].cpu().numpy()) != self.starts[env].digest:
                 raise ValueError(
                     f"the start of seed {self.starts[env].seed} leads to another picture than it "
@@ -139,7 +139,9 @@ class Replay:
         return action, q
 
 
-def play_from(starts: Starts, entries: Sequence[Start], policy: Policy) -> Iterator[Step]:
+def play_from(
+    starts: Starts, entries: Sequence[Start], policy: Policy
+) -> Generator[Step, None, None]:
     """Play `policy` for ever from `entries` of the set `starts`, one copy of the game for each.
 
     The yielded rewards of replayed steps are 0, so points count from the start on (paper, section

@@ -60,8 +60,8 @@ def _record_round(game: str, seeds: np.ndarray, rng: np.random.Generator) -> Ite
     """Play an episode from each seed to its end; yield a start from each, in the seeds' order."""
     env = envs.make(game, len(seeds))
     play = steps_from(env, PersistentRandom(len(seeds), env.num_actions, rng), seeds)
-    actions = [[] for _ in seeds]
-    digests = [[] for _ in seeds]
+    actions: list[list[int]] = [[] for _ in seeds]
+    digests: list[list[bytes]] = [[] for _ in seeds]
     running = np.ones(len(seeds), bool)
     try:
         for step in play:

@@ -8,7 +8,9 @@ import csv
 import json
 import platform
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +31,9 @@ CLIP_STEPS = {"smoke": 40, "fast": 900}
 GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, with wide intervals
 
 
-def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar, judge) -> dict:
+def run_tour(
+    folder: Path, game: str, budget: str, seed: int, *, make_bar: Callable, judge: Callable
+) -> dict:
     """Distil `game`'s shipped teacher into net3, evaluate both, write the page; return the result.
 
     `make_bar(title, total, unit)` returns a progress bar with `update(done, **shown)` and
@@ -53,7 +57,7 @@ def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar, judge
         record_clip(name, agent, seed=seed, agent_steps=CLIP_STEPS[budget])
         for name, agent in (("teacher", teacher), (config.size, student))
     ]
-    result = {
+    result: dict[str, Any] = {
         "game": game,
         "title": game_by_name(game).title,
         "seconds": 0.0,
@@ -90,12 +94,13 @@ def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar, judge
     return result
 
 
-def _learn(run: Distillation, folder: Path, budget: str, make_bar) -> list[dict]:
+def _learn(run: Distillation, folder: Path, budget: str, make_bar: Callable) -> list[dict]:
     """Run the distillation with a bar per phase; save the student, return the curve's rows."""
     config = run.config
     curve = []
     with open(folder / "metrics.csv", "w", newline="") as file:
-        writer, bar, phase = None, None, None
+        writer, phase = None, None
+        bar: Any = None
         for row in run:
             if writer is None:
                 writer = csv.DictWriter(file, row)

@@ -118,7 +118,7 @@ def _draw(clips: list[Clip], kinds: list[str]) -> Figure:
     """Draw the last picture that all clips have, above the scores."""
     moment = min(len(clip.frames) for clip in clips) - 1
     figure = Figure(figsize=(max(2.4 * len(clips), 5), 4.6), dpi=110, layout="constrained")
-    top, bottom = figure.subfigures(2, height_ratios=(3, 1.2))
+    top, bottom = figure.subfigures(2, height_ratios=(3, 1.2))  # type: ignore[misc]
     scores = bottom.subplots()
     for axes, clip, kind in zip(top.subplots(1, len(clips)), clips, kinds, strict=True):
         axes.imshow(clip.palette[clip.frames[moment]])

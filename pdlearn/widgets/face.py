@@ -56,7 +56,7 @@ class Face(anywidget.AnyWidget):
         return self._call
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        bundle, metadata = super()._repr_mimebundle_(**kwargs)
+        bundle, metadata = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         bundle["text/plain"] = f"{self._call}\n{self.alt}"
         bundle["image/png"] = base64.b64encode(self.png).decode()
         return bundle, {**metadata, "image/png": {"alt": self.alt}}
@@ -82,7 +82,7 @@ def find_agent(agent: Agent | str | Path) -> Agent:
 
 def refuse_other_states(agent: Agent, state: np.ndarray) -> None:
     """Raise ValueError unless the agent's network takes `state`."""
-    expected = agent.network.observation_shape
+    expected: tuple[int, ...] = agent.network.observation_shape  # type: ignore[assignment]
     if state.shape != tuple(expected):
         raise ValueError(f"expected a state of shape {list(expected)}; got {list(state.shape)}")
     if agent.network.pixels and state.dtype != np.uint8:

@@ -62,7 +62,7 @@ class Driven(Watching):
     So `async for` has a Stop button, and `for` is stopped by interrupting the kernel.
     """
 
-    def __init__(self, training: Iterable[Mapping]):
+    def __init__(self, training: Iterable[dict]):
         run = training if isinstance(training, Run) else None
         self._training = training
         self._wants_stop = False
@@ -164,7 +164,7 @@ class Followed(Watching):
             return [row for row in csv.DictReader(file) if None not in row.values()]
 
 
-def watch(training: Iterable[Mapping] | str | Path) -> Watching:
+def watch(training: Iterable[dict] | str | Path) -> Watching:
     """Show the curves of a training as they grow.
 
     `training` is a run, any iterable of rows, or the folder of a run that another process trains.
