@@ -36,6 +36,7 @@ _MODULE_OF = {
     "PQN_BUDGETS": "presets",
     "QNetwork": "networks",
     "SIZES": "networks",
+    "collect": "replay.recordings",
     "evaluate": "evaluation",
     "kl_loss": "losses",
     "lambda_returns": "losses",

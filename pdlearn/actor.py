@@ -54,6 +54,7 @@ class ReplayActor:
         game: str,
         network: Callable[[Tensor], Tensor],
         config: DQNConfig,
+        *,
         generator: torch.Generator,
         seed: int,
     ):

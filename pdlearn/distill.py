@@ -10,6 +10,7 @@ import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from pdlearn.networks import network_for
 from pdlearn.presets import DistillConfig
 from pdlearn.replay.compressed import CompressedMemory, too_large
 from pdlearn.replay.memory import Memory, States
-from pdlearn.replay.recordings import begin_recording, record
+from pdlearn.replay.recordings import begin_recording, collect, record
 from pdlearn.runs import Run
 
 RECORD_ROW_STEPS = 2_000
@@ -54,7 +55,7 @@ class StudentLearner(Learner):
         return mse_loss(output, batch.teacher_q)
 
     def learning_rate(self) -> float:
-        """Return the next step size: linear to its last over the whole run, but for a warm-up."""
+        """Return the learning rate of the next update: a warm-up, then a line down to the last."""
         config = self.config
         whole = config.hours * config.updates_per_hour
         done = min(self.updates / whole, 1.0)
@@ -72,13 +73,10 @@ def agreement(network: nn.Module, memory: Memory, generator: torch.Generator) ->
 
 def unseen_states(teacher: Agent, epsilon: float, generator: torch.Generator, seed: int) -> Memory:
     """Return states of games that are never learnt from, played and labelled by `teacher`."""
-    memory, play = begin_recording(
-        teacher, HELD_OUT_ENVS, HELD_OUT_STEPS, epsilon, generator, seed, "show"
+    return collect(
+        teacher, HELD_OUT_STEPS, num_envs=HELD_OUT_ENVS, epsilon=epsilon, seed=seed,
+        purpose="show", generator=generator,
     )  # fmt: skip
-    for _ in record(play, memory, HELD_OUT_STEPS):
-        pass
-    play.close()
-    return memory
 
 
 def fingerprint(network: nn.Module) -> str:
@@ -90,7 +88,7 @@ def fingerprint(network: nn.Module) -> str:
 
 
 class Distillation(Run):
-    """Distil a teacher, or one a game, into a student of `config.size`; see `Run` for the keywords.
+    """Distil a teacher, or one a game, into a student of `config.size`; see `Run` for the options.
 
     Rows come while a teacher plays (`phase` "record", every 2,000 agent steps) and while the
     student learns ("learn", every 250 updates): phase, hour, agent_steps (of all teachers
@@ -110,15 +108,25 @@ class Distillation(Run):
     """
 
     kind = "distill"
+    config: DistillConfig
 
     def __init__(
         self,
         teacher: Agent | Sequence[Agent],
         config: DistillConfig,
         recording: Memory | Sequence[Memory] | None = None,
-        **keywords,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+        folder: str | Path | None = None,
+        resume: bool = False,
+        minutes: float = math.inf,
     ):
-        super().__init__(config.settled(), **keywords)
+        super().__init__(
+            config.settled(), seed=seed, device=device, precision=precision, folder=folder,
+            resume=resume, minutes=minutes,
+        )  # fmt: skip
         teachers = [teacher] if isinstance(teacher, Agent) else list(teacher)
         recordings = [recording] if isinstance(recording, Memory) else recording
         _refuse_ill_matched(teachers)
@@ -139,7 +147,7 @@ class Distillation(Run):
         network = network_for(
             {game: len(teacher.card["actions"]) for game, teacher in self.teachers.items()},
             config.size, tuple(teachers[0].card["observation_shape"]),
-            torch.Generator().manual_seed(self.seed), config.normalization,
+            torch.Generator().manual_seed(self.seed), normalization=config.normalization,
         ).to(self.device)  # fmt: skip
         self.learner = StudentLearner(self.config, network, self.precision)
         self.students = {
@@ -151,7 +159,7 @@ class Distillation(Run):
         """Whether there are several games."""
         return len(self.teachers) > 1
 
-    def facts(self) -> dict:
+    def identity(self) -> dict:
         games = list(self.teachers)
         teachers = [fingerprint(teacher.network) for teacher in self.teachers.values()]
         if self.several:
@@ -189,8 +197,9 @@ class Distillation(Run):
         memories, plays = {}, {}
         for game in self.teachers:
             memories[game], plays[game] = begin_recording(
-                self.teachers[game], config.num_envs, capacity_steps, config.collection_epsilon,
-                self.generator, self.env_seed, "collect",
+                self.teachers[game], config.num_envs, capacity_steps,
+                epsilon=config.collection_epsilon, generator=self.generator, seed=self.env_seed,
+                purpose="collect",
                 student=self.students[game], student_share=config.student_share, kind=kind,
             )  # fmt: skip
         try:

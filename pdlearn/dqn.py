@@ -50,7 +50,7 @@ class DQNLearner(Learner):
         return td_loss(q_tm1, batch.action_tm1, goal, batch.weight)
 
     def learning_rate(self) -> float:
-        """Return the step size of the next update: smaller in the run's last quarter."""
+        """Return the learning rate of the next update: lower in the run's last quarter."""
         config = self.config
         learnt = self.updates * config.minibatch
         late = learnt >= 0.75 * config.agent_steps * config.samples_per_step
@@ -63,17 +63,17 @@ class DQNLearner(Learner):
             self.target.load_state_dict(self.network.state_dict())
         return loss
 
-    def tensors(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         target = {f"target.{k}": v for k, v in self.target.state_dict().items()}
-        return super().tensors() | target
+        return super().state_dict() | target
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        super().restore(tensors)
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
+        super().load_state_dict(tensors)
         load_part(self.target, "target.", tensors)
 
 
 class DQN(QLearning):
-    """Train a DQN teacher; see `QLearning` for rows and `Run` for keywords.
+    """Train a DQN teacher; see `QLearning` for rows and `Run` for the options.
 
     A row every `row_steps` agent steps. Several games advance in turn, a vector step each, and
     minibatches are of each game in turn. All settings count the games together, but `memory_steps`
@@ -84,6 +84,7 @@ class DQN(QLearning):
     """
 
     kind = "dqn"
+    config: DQNConfig
     row_steps = 2_000
 
     def make_learner(self, network: QNetwork | MultiGameNetwork) -> DQNLearner:
@@ -95,7 +96,7 @@ class DQN(QLearning):
         actors = {
             game: ReplayActor(
                 game, self.learner.acting(network.for_game(game) if self.several else network),
-                config, self.generator, self.env_seed,
+                config, generator=self.generator, seed=self.env_seed,
             )
             for game in self.envs
         }  # fmt: skip

@@ -87,13 +87,13 @@ def start_list(game: str, episodes: int, seed: int) -> tuple[np.ndarray, np.ndar
 
     A start of an Atari game is a count of no-ops, in emulator frames: all counts that ale-py can
     give, 0 to 29, in a random order, then again all in another. One count is one emulator seed
-    (`envs.no_op_seeds`). Other environments have a seed of their own for each episode; the start is
+    (`envs.NO_OP_SEEDS`). Other environments have a seed of their own for each episode; the start is
     its index.
     """
     if not envs.is_atari(game):
         return np.arange(episodes), envs.env_seeds(seed, "evaluate", episodes)
     generator = np.random.default_rng(_streams(seed)[0])
-    seeds = envs.no_op_seeds()
+    seeds = envs.NO_OP_SEEDS
     turns = -(-episodes // len(seeds))
     starts = np.concatenate([generator.permutation(len(seeds)) for _ in range(turns)])[:episodes]
     return starts, seeds[starts]
@@ -231,7 +231,7 @@ def evaluate(
         play = play_episodes(agent, config, seed)
     else:
         play = play_starts(agent, starts, config, seed)
-    return summarise(agent, list(itertools.chain.from_iterable(play)), config, seed, starts)
+    return summarise(agent, list(itertools.chain.from_iterable(play)), config, seed, starts=starts)
 
 
 def summarise(
@@ -239,6 +239,7 @@ def summarise(
     episodes: list[Episode],
     config: EvalConfig,
     seed: int,
+    *,
     starts: Starts | None = None,
 ) -> Evaluation:
     """Return the evaluation that episodes of `play_episodes`, or of `play_starts`, make."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.optimizers import learning_dtype, make_optimizer, optimizer_tensors, restore_optimizer
+from pdlearn.presets import DistillConfig, DQNConfig, PQNConfig
 
 
 class Learner:
@@ -15,7 +16,12 @@ class Learner:
     (autocast), or auto, which times both on the first minibatch.
     """
 
-    def __init__(self, config, network: nn.Module, precision: str = "float32"):
+    def __init__(
+        self,
+        config: DQNConfig | PQNConfig | DistillConfig,
+        network: nn.Module,
+        precision: str = "float32",
+    ):
         if precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"unknown precision {precision!r}; expected auto, float32 or bfloat16")
         self.config = config
@@ -35,7 +41,7 @@ class Learner:
         raise NotImplementedError
 
     def learning_rate(self) -> float:
-        """Return the step size of the next update."""
+        """Return the learning rate of the next update."""
         return self.config.learning_rate
 
     def update(self, *batch) -> Tensor:
@@ -75,13 +81,13 @@ class Learner:
 
         return values
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return everything that `restore` needs to go on: weights and optimiser's moments."""
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the weights and the optimiser's moments, all that learning goes on from."""
         weights = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         return weights | optimizer_tensors(self.optimizer)
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what `tensors` returned."""
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `state_dict` returned."""
         load_part(self.network, "network.", tensors)
         restore_optimizer(self.optimizer, tensors)
 

@@ -92,7 +92,7 @@ def td_target(
 
 
 def lambda_returns(
-    reward_t: Tensor, discount_t: Tensor, value: Tensor, last: Tensor, lambda_: float
+    reward_t: Tensor, discount_t: Tensor, value: Tensor, last: Tensor, *, lambda_: float
 ) -> Tensor:
     """Return the λ-returns `[T, E]` of a roll-out of T steps of E copies (Peng's Q(λ)).
 

@@ -136,6 +136,7 @@ class QNetwork(Torso):
         size: str = "teacher",
         observation_shape: tuple[int, ...] = (4, 84, 84),
         generator: torch.Generator | None = None,
+        *,
         normalization: str = "none",
     ):
         widths = size_by_name(size)
@@ -165,6 +166,7 @@ class MultiGameNetwork(Torso):
         size: str = "multi3",
         observation_shape: tuple[int, ...] = (4, 84, 84),
         generator: torch.Generator | None = None,
+        *,
         normalization: str = "none",
     ):
         widths = size_by_name(size, several_games=True)
@@ -222,13 +224,16 @@ def network_for(
     size: str,
     observation_shape: tuple[int, ...],
     generator: torch.Generator | None = None,
+    *,
     normalization: str = "none",
 ) -> QNetwork | MultiGameNetwork:
     """Return a network for the games of `num_actions`: a `QNetwork` for one, else one for all."""
     if len(num_actions) == 1:
         (count,) = num_actions.values()
-        return QNetwork(count, size, observation_shape, generator, normalization)
-    return MultiGameNetwork(num_actions, size, observation_shape, generator, normalization)
+        return QNetwork(count, size, observation_shape, generator, normalization=normalization)
+    return MultiGameNetwork(
+        num_actions, size, observation_shape, generator, normalization=normalization
+    )
 
 
 def activation(x: Tensor, normalization: str) -> Tensor:

@@ -15,6 +15,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ from pdlearn.runs import Run
 
 
 class OnlineDistillation(Run):
-    """Train a DQN on `game` and distil the best of it so far; see `Run` for the keywords.
+    """Train a DQN on `game` and distil the best of it so far; see `Run` for the options.
 
     `student_seeds` gives each of several students of the same teachers its first weights; none
     means one student, of the run's own seed. They are judged together with the DQN, on the same
@@ -55,6 +56,7 @@ class OnlineDistillation(Run):
     """
 
     kind = "online"
+    config: DistillConfig
 
     def __init__(
         self,
@@ -62,7 +64,13 @@ class OnlineDistillation(Run):
         teacher_config: DQNConfig,
         config: DistillConfig,
         student_seeds: Sequence[int] = (),
-        **keywords,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+        folder: str | Path | None = None,
+        resume: bool = False,
+        minutes: float = math.inf,
     ):
         rounds = teacher_config.agent_steps // config.steps_per_hour
         if rounds < 1:
@@ -75,8 +83,12 @@ class OnlineDistillation(Run):
                 f"online, the teacher plays alone; got student_share {config.student_share}, "
                 "expected 0"
             )
-        super().__init__(dataclasses.replace(config.settled(), hours=rounds), **keywords)
-        self.teacher_run = DQN(game, teacher_config, **keywords)
+        options = {
+            "seed": seed, "device": device, "precision": precision, "folder": folder,
+            "resume": resume, "minutes": minutes,
+        }  # fmt: skip
+        super().__init__(dataclasses.replace(config.settled(), hours=rounds), **options)
+        self.teacher_run = DQN(game, teacher_config, **options)
         self.student_seeds = list(student_seeds) or [self.seed]
         self.students = {f"student_{seed}": self._student(seed) for seed in self.student_seeds}
         if len(self.students) < len(self.student_seeds):
@@ -92,51 +104,55 @@ class OnlineDistillation(Run):
         shape = tuple(card["observation_shape"])
         generator = torch.Generator().manual_seed(seed)
         network = QNetwork(
-            len(card["actions"]), self.config.size, shape, generator, self.config.normalization
-        )
+            len(card["actions"]), self.config.size, shape, generator,
+            normalization=self.config.normalization,
+        )  # fmt: skip
         return StudentLearner(self.config, network.to(self.device), self.precision)
 
     # What a run says of itself.
 
-    def facts(self) -> dict:
-        return self.teacher_run.facts() | {"student_seeds": self.student_seeds}
+    def identity(self) -> dict:
+        return self.teacher_run.identity() | {"student_seeds": self.student_seeds}
 
     def settings(self) -> dict:
         return super().settings() | {"teacher": describe(self.teacher_run.config)}
 
-    def counts(self) -> dict:
-        dqn = self.teacher_run.counts() | {"precision": self.teacher_run.learner.precision}
-        return super().counts() | {
+    def counters(self) -> dict:
+        dqn = self.teacher_run.counters() | {"precision": self.teacher_run.learner.precision}
+        return super().counters() | {
             "recorded_steps": self.recorded_steps,
             "skipped_rounds": self.skipped_rounds,
             "dqn": self.dqn,
             "teacher_run": dqn,
         }
 
-    def carry_on(self, counts: dict) -> None:
-        super().carry_on(counts)
-        self.recorded_steps = counts["recorded_steps"]
-        self.skipped_rounds = counts["skipped_rounds"]
-        self.dqn = counts["dqn"]
-        self.teacher_run.carry_on(counts["teacher_run"])
-        self.teacher_run.learner.precision = counts["teacher_run"]["precision"]
+    def load_counters(self, counters: dict) -> None:
+        super().load_counters(counters)
+        self.recorded_steps = counters["recorded_steps"]
+        self.skipped_rounds = counters["skipped_rounds"]
+        self.dqn = counters["dqn"]
+        self.teacher_run.load_counters(counters["teacher_run"])
+        self.teacher_run.learner.precision = counters["teacher_run"]["precision"]
         for student in self.students.values():
-            student.updates = counts["updates"]
+            student.updates = counters["updates"]
 
     @property
     def _parts(self) -> dict[str, DQN | StudentLearner]:
         return {"teacher_run": self.teacher_run, **self.students}
 
-    def tensors(self) -> dict[str, Tensor]:
-        parts = self._parts.items()
-        tensors = {f"{name}.{key}": t for name, part in parts for key, t in part.tensors().items()}
+    def state_dict(self) -> dict[str, Tensor]:
+        tensors = {
+            f"{name}.{key}": tensor
+            for name, part in self._parts.items()
+            for key, tensor in part.state_dict().items()
+        }
         return tensors | {"generator": self.generator.get_state()}
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
         self.generator.set_state(tensors["generator"])
         for name, part in self._parts.items():
             begin = f"{name}."
-            part.restore(
+            part.load_state_dict(
                 {k.removeprefix(begin): tensors[k] for k in tensors if k.startswith(begin)}
             )
 
@@ -187,7 +203,7 @@ class OnlineDistillation(Run):
         """Take up the best DQN of the run's earlier legs; the file may be newer than the state."""
         path = self.folder / "best.safetensors"
         if path.exists():
-            best = load_agent(path, self.facts()["game"], self.device)
+            best = load_agent(path, self.identity()["game"], self.device)
             self.teacher_run.best_evaluation = best.card["chosen_by"]["mean"]
             self._follow(best)
 
@@ -203,7 +219,8 @@ class OnlineDistillation(Run):
         self.teacher = teacher
         self.memory, self.play = begin_recording(
             teacher, config.num_envs, config.memory_hours * config.steps_per_hour,
-            config.collection_epsilon, self.generator, seed, "collect",
+            epsilon=config.collection_epsilon, generator=self.generator, seed=seed,
+            purpose="collect",
         )  # fmt: skip
         self.unseen = unseen_states(teacher, config.collection_epsilon, self.generator, seed)
 

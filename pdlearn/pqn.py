@@ -11,6 +11,7 @@ The values noted while acting serve as targets, and layer normalisation keeps th
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,17 +29,25 @@ from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, steps_from
 TEAMS = 2  # of copies, that take turns: one team's emulators work while the other's values are due
 
 
+class Targets(NamedTuple):
+    """A minibatch of steps and what to learn of them; the leading axis `[B]` is the minibatch."""
+
+    observation: Tensor  # [B, ...]
+    action: Tensor  # int64 [B]
+    target: Tensor  # float32 [B], the λ-return
+    valid: Tensor  # float32 [B], 0 where the action was void, else 1
+
+
 class PQNLearner(Learner):
     """A Q-network that learns λ-returns; it needs no target network."""
 
-    def loss(
-        self, observation: Tensor, action: Tensor, target: Tensor, valid: Tensor, network: nn.Module
-    ) -> Tensor:
-        """Return half the mean squared error of Q(s, a), `valid` 0 where the action was void.
+    def loss(self, batch: Targets, network: nn.Module | None = None) -> Tensor:
+        """Return half the mean squared error of Q(s, a), a scalar; void actions count as 0.
 
-        `network` is the part that plays the minibatch's game; the rest are `[B, ...]`.
+        `network` is the part that plays the minibatch's game; None means all of it.
         """
-        error = td_error(network(observation), action, target) * valid
+        q = (self.network if network is None else network)(batch.observation)
+        error = td_error(q, batch.action, batch.target) * batch.valid
         return 0.5 * error.square().mean()
 
     def learning_rate(self) -> float:
@@ -64,6 +73,7 @@ class Rollout:
         game: str,
         network: Callable[[Tensor], Tensor],
         config: PQNConfig,
+        *,
         generator: torch.Generator,
         seed: int,
     ):
@@ -116,11 +126,13 @@ class Rollout:
         self._outcome[:, time_, copies] = torch.from_numpy(outcome.astype(np.float32))
         return self.score.add(self._trackers[team], step)
 
-    def minibatches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """Draw every transition once an epoch; yield (observation, action, target, valid)."""
+    def minibatches(self, generator: torch.Generator) -> Iterator[Targets]:
+        """Draw every transition once an epoch."""
         config = self.config
         reward, discount, last = self._outcome.to(self.q.device, non_blocking=True)
-        target = lambda_returns(reward, discount, self.q.max(2).values, last.bool(), config.lambda_)
+        target = lambda_returns(
+            reward, discount, self.q.max(2).values, last.bool(), lambda_=config.lambda_
+        )
         columns = [x.flatten(0, 1) for x in (self.observation, self.action, target, 1 - last)]
         count = len(columns[0])
         for _ in range(config.epochs):
@@ -128,7 +140,7 @@ class Rollout:
             for chosen in order[: count // config.minibatch * config.minibatch].split(
                 config.minibatch
             ):
-                yield tuple(column[chosen] for column in columns)
+                yield Targets(*(column[chosen] for column in columns))
 
     def close(self) -> None:
         """Close the game's copies."""
@@ -137,7 +149,7 @@ class Rollout:
 
 
 class PQN(QLearning):
-    """Train a teacher by parallel Q-learning; see `QLearning` for rows and `Run` for keywords.
+    """Train a teacher by parallel Q-learning; see `QLearning` for rows and `Run` for the options.
 
     A row a roll-out. Several games play their roll-outs in turn, and minibatches are of each game
     in turn. `num_envs` and `rollout_steps` are of each game, all else counts them together.
@@ -147,16 +159,15 @@ class PQN(QLearning):
     """
 
     kind = "pqn"
+    config: PQNConfig
 
-    def __init__(self, game, config: PQNConfig, **keywords):
+    def make_learner(self, network: QNetwork | MultiGameNetwork) -> PQNLearner:
+        config = self.config
         if config.minibatch > config.num_envs * config.rollout_steps:
             raise ValueError(
                 f"expected a minibatch of at most num_envs x rollout_steps = "
                 f"{config.num_envs * config.rollout_steps}; got {config.minibatch}"
             )
-        super().__init__(game, config, **keywords)
-
-    def make_learner(self, network: QNetwork | MultiGameNetwork) -> PQNLearner:
         return PQNLearner(self.config, network, self.precision)
 
     def rows(self) -> Iterator[dict]:
@@ -164,9 +175,12 @@ class PQN(QLearning):
         network = self.learner.network
         parts = {game: network.for_game(game) if self.several else network for game in self.envs}
         rollouts = {
-            game: Rollout(game, self.learner.acting(part), config, self.generator, self.env_seed)
+            game: Rollout(
+                game, self.learner.acting(part), config,
+                generator=self.generator, seed=self.env_seed,
+            )
             for game, part in parts.items()
-        }
+        }  # fmt: skip
         rollout_steps = config.num_envs * config.rollout_steps
         try:
             while self.agent_steps < config.agent_steps:
@@ -179,7 +193,7 @@ class PQN(QLearning):
                     for game, rollout in rollouts.items()
                 ]
                 losses = [
-                    self.learner.update(*batch, part)
+                    self.learner.update(batch, part)
                     for turn in zip(*streams, strict=True)
                     for batch, part in turn
                 ]

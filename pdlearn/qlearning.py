@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
@@ -36,8 +37,24 @@ class QLearning(Run):
     for a size that does not suit the number of games.
     """
 
-    def __init__(self, game: str | Sequence[str], config: DQNConfig | PQNConfig, **keywords):
-        super().__init__(config, **keywords)
+    config: DQNConfig | PQNConfig
+
+    def __init__(
+        self,
+        game: str | Sequence[str],
+        config: DQNConfig | PQNConfig,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+        folder: str | Path | None = None,
+        resume: bool = False,
+        minutes: float = math.inf,
+    ):
+        super().__init__(
+            config, seed=seed, device=device, precision=precision, folder=folder, resume=resume,
+            minutes=minutes,
+        )  # fmt: skip
         games = [game] if isinstance(game, str) else list(game)
         if not games or len(set(games)) < len(games):
             raise ValueError(f"expected different games; got {', '.join(games) or 'none'}")
@@ -47,7 +64,7 @@ class QLearning(Run):
         network = network_for(
             {game: env.num_actions for game, env in self.envs.items()}, config.size,
             self.envs[games[0]].observation_shape, torch.Generator().manual_seed(self.seed),
-            config.normalization,
+            normalization=config.normalization,
         )  # fmt: skip
         self.learner = self.make_learner(network.to(self.device))
         self.episodes = 0
@@ -57,20 +74,20 @@ class QLearning(Run):
         """Return what learns `network`."""
         raise NotImplementedError
 
-    def facts(self) -> dict:
+    def identity(self) -> dict:
         games = list(self.envs)
         named = {"games": games} if self.several else {"game": games[0]}
         return named | {"seed": self.seed}
 
-    def counts(self) -> dict:
+    def counters(self) -> dict:
         samples = self.learner.updates * self.config.minibatch
         more = {"episodes": self.episodes, "best_evaluation": self.best_evaluation}
-        return super().counts() | more | {"samples": samples}
+        return super().counters() | more | {"samples": samples}
 
-    def carry_on(self, counts: dict) -> None:
-        super().carry_on(counts)
-        self.episodes = counts["episodes"]
-        self.best_evaluation = counts["best_evaluation"]
+    def load_counters(self, counters: dict) -> None:
+        super().load_counters(counters)
+        self.episodes = counters["episodes"]
+        self.best_evaluation = counters["best_evaluation"]
 
     def agent(self) -> Agent:
         actions = {game: list(env.action_names) for game, env in self.envs.items()}

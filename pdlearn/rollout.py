@@ -97,7 +97,7 @@ class Mixture(EpsilonGreedy):
     """
 
     def __init__(
-        self, teacher: nn.Module, student: nn.Module, student_share: float, epsilon: float,
+        self, teacher: nn.Module, student: nn.Module, *, student_share: float, epsilon: float,
         generator: torch.Generator,
     ):  # fmt: skip
         super().__init__(teacher, epsilon, generator)

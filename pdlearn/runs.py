@@ -19,7 +19,7 @@ from torch import Tensor
 from pdlearn.checkpoints import Agent, CheckpointError, read_file, save_agent, write_file
 from pdlearn.learner import Learner
 from pdlearn.optimizers import keep_freed_memory
-from pdlearn.presets import describe
+from pdlearn.presets import Settings, describe
 
 SAVE_SECONDS = 120.0
 
@@ -34,18 +34,20 @@ def hardware(device: torch.device) -> str:
 class Run:
     """Iterate over it to train: each item is a row of metrics, a dictionary.
 
-    `DQN`, `Distillation` and `OnlineDistillation` are runs. `folder` None keeps everything in
-    memory; `resume` goes on from the folder's state; `minutes` stops early. The generator and the
-    games' seeds follow from `seed`: on a CPU and with a fixed precision, the same seed gives the
-    same numbers.
+    `DQN`, `PQN`, `Distillation` and `OnlineDistillation` are runs and take the options of a run.
+    `seed` gives the first weights, the generator and the games: on a CPU and with a fixed
+    `precision` (float32, bfloat16, or auto: the faster one), the same seed gives the same numbers.
+    `folder` keeps the run; None keeps everything in memory. `resume` goes on from the folder's
+    state. `minutes` stops the run early. Raises ValueError for `resume` without a folder.
     """
 
     kind: str
+    config: Settings
     learner: Learner
 
     def __init__(
         self,
-        config,
+        config: Settings,
         *,
         seed: int = 0,
         device: torch.device | str = "cpu",
@@ -71,11 +73,11 @@ class Run:
 
     # What a subclass says of itself.
 
-    def facts(self) -> dict:
+    def identity(self) -> dict:
         """Return what a resumed run must share with the one it goes on from."""
         raise NotImplementedError
 
-    def counts(self) -> dict:
+    def counters(self) -> dict:
         """Return the counters that a resumed run carries on."""
         return {
             "agent_steps": self.agent_steps,
@@ -83,20 +85,20 @@ class Run:
             "seconds": round(self.seconds, 1),
         }
 
-    def carry_on(self, counts: dict) -> None:
-        """Take over what `counts` returned."""
-        self.agent_steps = counts["agent_steps"]
-        self.learner.updates = counts["updates"]
-        self.seconds_before = counts["seconds"]
+    def load_counters(self, counters: dict) -> None:
+        """Take over what `counters` returned."""
+        self.agent_steps = counters["agent_steps"]
+        self.learner.updates = counters["updates"]
+        self.seconds_before = counters["seconds"]
 
-    def tensors(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         """Return the tensors that a resumed run goes on from."""
-        return self.learner.tensors() | {"generator": self.generator.get_state()}
+        return self.learner.state_dict() | {"generator": self.generator.get_state()}
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what `tensors` returned."""
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `state_dict` returned."""
         self.generator.set_state(tensors["generator"])
-        self.learner.restore(tensors)
+        self.learner.load_state_dict(tensors)
 
     def settings(self) -> dict:
         """Return every setting, for the folder's `config.json` and the card."""
@@ -107,6 +109,7 @@ class Run:
         raise NotImplementedError
 
     def rows(self) -> Iterator[dict]:
+        """Train, and yield a row of metrics now and then."""
         raise NotImplementedError
 
     # What every run does.
@@ -125,8 +128,8 @@ class Run:
         """Return how the agent was made, for its card."""
         return {
             "by": self.kind,
-            **self.facts(),
-            **self.counts(),
+            **self.identity(),
+            **self.counters(),
             "precision": self.learner.precision,
             "hardware": hardware(self.device),
             "config": self.settings(),
@@ -137,7 +140,7 @@ class Run:
             self._restore()
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            settings = {"kind": self.kind, **self.facts(), **self.settings()}
+            settings = {"kind": self.kind, **self.identity(), **self.settings()}
             (self.folder / "config.json").write_text(json.dumps(settings, indent=1) + "\n")
         self.started = self.saved = time.monotonic()
         try:
@@ -156,12 +159,12 @@ class Run:
             return
         card = {
             "kind": self.kind,
-            **self.facts(),
-            "counts": self.counts(),
+            **self.identity(),
+            "counts": self.counters(),
             "precision": self.learner.precision,
             "config": self.settings(),
         }
-        write_file(self.folder / "state.safetensors", self.tensors(), card)
+        write_file(self.folder / "state.safetensors", self.state_dict(), card)
         save_agent(self.folder / "agent.safetensors", self.agent())
         self.saved = time.monotonic()
 
@@ -178,9 +181,9 @@ class Run:
         tensors, card = read_file(path)
         if card.get("kind") != self.kind:
             raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected {self.kind!r}")
-        for name, wanted in self.facts().items():
+        for name, wanted in self.identity().items():
             if card.get(name) != wanted:
                 raise ValueError(f"{path}: its {name} is {card.get(name)!r}; expected {wanted!r}")
-        self.restore(tensors)
+        self.load_state_dict(tensors)
         self.learner.precision = card["precision"]
-        self.carry_on(card["counts"])
+        self.load_counters(card["counts"])

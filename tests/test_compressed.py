@@ -11,7 +11,7 @@ from test_memory import GAMMA, SCRIPT
 
 from pdlearn.replay.compressed import CompressedMemory, compress, too_large
 from pdlearn.replay.memory import Memory
-from pdlearn.replay.recordings import begin_recording, record
+from pdlearn.replay.recordings import collect
 from pdlearn.rollout import steps
 
 
@@ -52,12 +52,7 @@ def test_frames_are_too_large_where_they_would_take_over_half_of_the_ram(monkeyp
 
 def test_states_of_a_game_take_a_small_part_of_the_room():
     # An untrained agent's play of Pong; ten games of 540,000 states fit 24 GB below 4,400 bytes.
-    generator = torch.Generator().manual_seed(0)
-    memory, play = begin_recording(
-        make_agent(), 3, 390, 0.5, generator, 0, "collect", kind=CompressedMemory
-    )
-    list(record(play, memory, 390))
-    play.close()
+    memory = collect(make_agent(), 390, num_envs=3, epsilon=0.5, kind=CompressedMemory)
     taken = sum(len(stack) for stack in memory._stacks) / len(memory)
     assert 0 < taken < 7056 / 5
 

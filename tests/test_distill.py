@@ -16,7 +16,7 @@ from pdlearn.losses import mse_loss
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.replay.memory import Memory
-from pdlearn.replay.recordings import begin_recording, record
+from pdlearn.replay.recordings import begin_recording, collect
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], hours=2, steps_per_hour=400, updates_per_hour=30, minibatch=16
@@ -57,11 +57,7 @@ def test_a_student_plays_as_well_as_its_teacher(taught, loss):
 
 def test_a_student_of_mse_learns_the_teachers_values(taught):
     # Values, not play: mse is the weakest of the losses at telling close actions apart.
-    memory, play = begin_recording(
-        taught, 4, 4_000, 0.2, torch.Generator().manual_seed(0), 0, "collect"
-    )
-    list(record(play, memory, 4_000))
-    play.close()
+    memory = collect(taught, 4_000, num_envs=4, epsilon=0.2)
     run = Distillation(taught, replace(COPYING, loss="mse"), memory, precision="float32")
     list(run)
     states = memory.sample_states(512, torch.Generator().manual_seed(0))
@@ -149,11 +145,7 @@ def test_resuming_with_another_teacher_is_refused(tmp_path):
 
 def test_a_recording_is_learnt_from_without_new_play(tmp_path):
     teacher = some_teacher()
-    memory, play = begin_recording(
-        teacher, 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect"
-    )
-    list(record(play, memory, 400))
-    play.close()
+    memory = collect(teacher, 400, num_envs=4)
     rows = list(Distillation(teacher, TINY, memory, precision="float32"))
     assert {row["phase"] for row in rows} == {"learn"}
     assert rows[-1]["updates"] == 60 and not math.isnan(rows[-1]["loss"])
@@ -161,19 +153,20 @@ def test_a_recording_is_learnt_from_without_new_play(tmp_path):
 
 @pytest.mark.parametrize("student_share", [0.0, 0.5])
 def test_the_student_that_learns_is_the_one_that_takes_its_share(monkeypatch, student_share):
-    watched = []
+    watched, wanted = [], ("student", "student_share", "kind")
 
     def spy(*arguments, **keywords):
-        watched.append((arguments[6], keywords))
+        watched.append([keywords[name] for name in ("purpose", *wanted)])
         return begin_recording(*arguments, **keywords)
 
     monkeypatch.setattr("pdlearn.distill.begin_recording", spy)
+    monkeypatch.setattr("pdlearn.replay.recordings.begin_recording", spy)
     run = Distillation(
         some_teacher(), replace(TINY, student_share=student_share), precision="float32"
     )
     list(run)
-    student = {"student": run.learner.network, "student_share": student_share, "kind": Memory}
-    assert watched == [("show", {}), ("collect", student)]
+    student = run.learner.network
+    assert watched == [["show", None, 0.0, Memory], ["collect", student, student_share, Memory]]
 
 
 def test_a_student_learns_from_its_own_play_what_its_teacher_would_do():
@@ -185,10 +178,7 @@ def test_a_student_learns_from_its_own_play_what_its_teacher_would_do():
 
 
 def test_a_recording_has_no_play_of_the_student():
-    memory, play = begin_recording(
-        some_teacher(), 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect"
-    )
-    play.close()
+    memory = collect(some_teacher(), 400, num_envs=4)
     with pytest.raises(ValueError, match="holds a teacher's play alone; got student_share 0.5"):
         Distillation(some_teacher(), replace(TINY, student_share=0.5), memory)
 

@@ -127,9 +127,9 @@ def test_everything_saved_comes_back_bit_for_bit(tmp_path):
     list(run)
     again = DQN(CATCH, TINY, seed=5, folder=tmp_path, resume=True)
     again._restore()
-    for name, tensor in run.learner.tensors().items():
-        assert torch.equal(tensor, again.learner.tensors()[name]), name
-    assert again.counts() | {"seconds": 0} == run.counts() | {"seconds": 0}
+    for name, tensor in run.learner.state_dict().items():
+        assert torch.equal(tensor, again.learner.state_dict()[name]), name
+    assert again.counters() | {"seconds": 0} == run.counters() | {"seconds": 0}
     assert torch.equal(again.generator.get_state(), run.generator.get_state())
 
 

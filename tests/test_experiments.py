@@ -126,8 +126,10 @@ def small(tmp_path_factory):
         return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
 
     def again():
-        where = (folder / "runs", folder / "results")
-        return list(reproduce("temperature", "smoke", ["pong"], [5], *where, follow, judge))
+        where = {"folder": folder / "runs", "results": folder / "results"}
+        return list(
+            reproduce("temperature", "smoke", ["pong"], [5], **where, follow=follow, judge=judge)
+        )
 
     return folder, followed, again(), again()
 
@@ -185,8 +187,9 @@ def test_students_that_play_for_themselves_share_no_recording(tmp_path, monkeypa
     def judge(agent, config, seed, title):
         return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
 
-    folders = (tmp_path / "runs", tmp_path / "results")
-    rows = list(reproduce("states", "smoke", ["pong"], [5], *folders, follow, judge))
+    folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
+    hooks = {"follow": follow, "judge": judge}
+    rows = list(reproduce("states", "smoke", ["pong"], [5], **folders, **hooks))
     assert [row["label"] for row in rows] == ["teacher", "mixture", "student"]
     assert [run.recordings for run in made] == [None] * 3
     assert [run.config.student_share for run in made] == [0.0, 0.5, 1.0]
@@ -195,7 +198,7 @@ def test_students_that_play_for_themselves_share_no_recording(tmp_path, monkeypa
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_a_mistaken_teachers_values_are_all_there_but_for_other_actions(share):
-    memory = Memory(4000, 1, (2,), "cpu", 6)
+    memory = Memory(4000, 1, (2,), num_actions=6)
     memory.teacher_q[:] = torch.arange(6.0) + torch.arange(4000.0).unsqueeze(1)
     right = memory.teacher_q.clone()
     mistake(memory, share, seed=3)
@@ -207,7 +210,7 @@ def test_a_mistaken_teachers_values_are_all_there_but_for_other_actions(share):
 
 
 def test_a_mistaken_teacher_is_wrong_in_the_same_states_when_a_run_goes_on():
-    first, again, other = (Memory(100, 1, (2,), "cpu", 6) for _ in range(3))
+    first, again, other = (Memory(100, 1, (2,), num_actions=6) for _ in range(3))
     for memory, seed in ((first, 0), (again, 0), (other, 1)):
         memory.teacher_q[:] = torch.arange(6.0)
         mistake(memory, 0.5, seed)
@@ -224,8 +227,10 @@ def test_each_student_of_a_mistaken_teacher_learns_from_its_share_of_mistakes(tm
     def judge(agent, config, seed, title):
         return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
 
-    folders = (tmp_path / "runs", tmp_path / "results")
-    rows = list(reproduce("mistakes", "smoke", ["pong"], [5], *folders, follow, judge))
+    folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
+    rows = list(
+        reproduce("mistakes", "smoke", ["pong"], [5], **folders, follow=follow, judge=judge)
+    )
     assert [row["label"] for row in rows] == ["0%", "25%", "50%", "75%"]
     wrong = [(q != made[0]).any(1).float().mean().item() for q in made]
     np.testing.assert_allclose(wrong, [0, 0.25, 0.5, 0.75], atol=0.08)

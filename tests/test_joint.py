@@ -190,7 +190,7 @@ def test_a_list_of_one_game_is_one_game():
     config = replace(TINY, size="net3")
     one, listed = (DQN(game, config, precision="float32") for game in (CATCH, [CATCH]))
     assert without_clocks(one) == without_clocks(listed)
-    assert list(one.facts()) == list(listed.facts()) == ["game", "seed"]
+    assert list(one.identity()) == list(listed.identity()) == ["game", "seed"]
 
 
 # --- the command ---

@@ -112,8 +112,8 @@ def small(workshop):
         return Evaluation(agent.game, [score, score + 2], [5, 5], 0, 0.05, seed)
 
     def again():
-        where = (workshop / "runs", workshop / "results")
-        return list(reproduce("multi3", "smoke", [], [0], *where, follow, judge))
+        where = {"folder": workshop / "runs", "results": workshop / "results"}
+        return list(reproduce("multi3", "smoke", [], [0], **where, follow=follow, judge=judge))
 
     with pytest.raises(Stopped):
         again()
@@ -145,7 +145,7 @@ def test_only_the_network_that_was_stopped_is_followed_again_and_learns_no_more(
 
 
 def test_the_table_stands_beside_the_papers(small, workshop):
-    rows = finished_rows("multi3", "smoke", [], [0], workshop / "results")
+    rows = finished_rows("multi3", "smoke", [], [0], results=workshop / "results")
     lines = table("multi3", rows).splitlines()
     assert lines[0] == "| | dqn | nll | kl |"
     assert lines[2] == "| Freeway | 85.0 (90.3) | 85.0 (102.7) | 85.0 (102.0) |"
@@ -159,7 +159,7 @@ def test_rows_of_other_teachers_are_not_taken_for_done(small, workshop):
     agent.network.out.bias += 1
     save_agent(file, agent)
     try:
-        assert finished_rows("multi3", "smoke", [], [0], workshop / "results") == []
+        assert finished_rows("multi3", "smoke", [], [0], results=workshop / "results") == []
     finally:
         file.write_bytes(kept)
 
@@ -284,6 +284,7 @@ def test_scoring_again_changes_nothing_but_scores_of_another_protocol(shipped, m
     tensors, card = read_file(path)
     card["score"]["pong"] |= {"mean": 1.0, "protocol": "up to 30 no-ops, raw score"}
     write_file(path, tensors, card)
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
     judged = []
 
     def evaluate(agent, config, seed):

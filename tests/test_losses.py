@@ -528,28 +528,28 @@ def column(*numbers):
     ],
 )  # fmt: skip
 def test_lambda_returns_are_those_worked_by_hand(discount, last, expected):
-    returns = lambda_returns(R, discount, V, last, 0.5)
+    returns = lambda_returns(R, discount, V, last, lambda_=0.5)
     assert returns.squeeze(1).tolist() == pytest.approx(list(expected))
 
 
 def test_lambda_returns_span_one_step_and_all_steps():
-    one = lambda_returns(R, GAMMA, V, NEVER, 0.0).squeeze(1)
+    one = lambda_returns(R, GAMMA, V, NEVER, lambda_=0.0).squeeze(1)
     assert one.tolist() == [1 + 5, 2 + 6, 3 + 7]
-    whole = lambda_returns(R, GAMMA, V, NEVER, 1.0).squeeze(1)
+    whole = lambda_returns(R, GAMMA, V, NEVER, lambda_=1.0).squeeze(1)
     assert whole.tolist() == [1 + 0.5 * (2 + 0.5 * 10), 2 + 0.5 * 10, 10]
 
 
 def test_lambda_returns_keep_copies_apart():
-    other = lambda_returns(10 * R, GAMMA, 3 * V, ~NEVER, 0.5)
+    other = lambda_returns(10 * R, GAMMA, 3 * V, ~NEVER, lambda_=0.5)
     both = lambda_returns(
         torch.cat([R, 10 * R], 1), torch.cat([GAMMA, GAMMA], 1), torch.cat([V, 3 * V], 1),
-        torch.cat([NEVER, ~NEVER], 1), 0.5,
+        torch.cat([NEVER, ~NEVER], 1), lambda_=0.5,
     )  # fmt: skip
-    assert torch.equal(both, torch.cat([lambda_returns(R, GAMMA, V, NEVER, 0.5), other], 1))
+    assert torch.equal(both, torch.cat([lambda_returns(R, GAMMA, V, NEVER, lambda_=0.5), other], 1))
 
 
 def test_lambda_returns_refuse_other_shapes_and_lambdas():
     with pytest.raises(ValueError, match=r"values \[T \+ 1, E\].*\[3, 1\], \[3, 1\], \[3, 1\]"):
-        lambda_returns(R, GAMMA, V[1:], NEVER, 0.5)
+        lambda_returns(R, GAMMA, V[1:], NEVER, lambda_=0.5)
     with pytest.raises(ValueError, match="expected lambda_ in 0..1; got 1.5"):
-        lambda_returns(R, GAMMA, V, NEVER, 1.5)
+        lambda_returns(R, GAMMA, V, NEVER, lambda_=1.5)

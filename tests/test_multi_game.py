@@ -16,7 +16,7 @@ from pdlearn.evaluation import evaluate
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DistillConfig, EvalConfig
 from pdlearn.replay.memory import States
-from pdlearn.replay.recordings import begin_recording, record
+from pdlearn.replay.recordings import collect
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], size="multi3", hours=2, steps_per_hour=400, updates_per_hour=30,
@@ -167,14 +167,7 @@ def test_a_file_of_several_games_gives_an_agent_of_each(tmp_path):
 
 
 def test_recordings_are_learnt_from_without_new_play():
-    memories = []
-    for teacher in catch_experts():
-        memory, play = begin_recording(
-            teacher, 4, 400, 0.05, torch.Generator().manual_seed(0), 0, "collect"
-        )
-        list(record(play, memory, 400))
-        play.close()
-        memories.append(memory)
+    memories = [collect(teacher, 400, num_envs=4) for teacher in catch_experts()]
     rows = list(distillation(recording=memories))
     assert {row["phase"] for row in rows} == {"learn"} and rows[-1]["updates"] == 60
     with pytest.raises(ValueError, match="expected a recording of each of .*; got 1"):
@@ -221,7 +214,7 @@ def test_a_list_of_one_teacher_is_one_teacher():
         for teacher in (catch_experts()[0], catch_experts()[:1])
     )
     assert without_clocks(one) == without_clocks(listed)
-    assert list(one.facts()) == list(listed.facts()) == ["game", "seed", "teacher"]
+    assert list(one.identity()) == list(listed.identity()) == ["game", "seed", "teacher"]
 
 
 def test_a_size_for_one_game_is_refused_for_several():

@@ -160,10 +160,10 @@ def test_everything_saved_comes_back_bit_for_bit(tmp_path):
     list(run)
     again = make(student_seeds=(0, 1), folder=tmp_path, resume=True)
     again._restore()
-    assert len(run.tensors()) > 60
-    for name, tensor in run.tensors().items():
-        assert torch.equal(tensor, again.tensors()[name]), name
-    assert without_seconds(again.counts()) == without_seconds(run.counts())
+    assert len(run.state_dict()) > 60
+    for name, tensor in run.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+    assert without_seconds(again.counters()) == without_seconds(run.counters())
     assert {s.updates for s in again.students.values()} == {run.learner.updates}
 
 
@@ -264,11 +264,11 @@ def figure_5(tmp_path, monkeypatch):
         from pdlearn.commands.bars import Bar
         from pdlearn.commands.bars import follow as drive
 
-        drive(run, Bar(game, 1, "steps"), "agent_steps", ("student",), "")
+        drive(run, Bar(game, 1, "steps"), "agent_steps", ("student",), again="")
 
     def run_missing(seeds):
-        folders = (tmp_path / "runs", tmp_path)
-        return list(experiment.run_missing("smoke", [CATCH], seeds, *folders, follow))
+        folders = {"folder": tmp_path / "runs", "results": tmp_path}
+        return list(experiment.run_missing("smoke", [CATCH], seeds, **folders, follow=follow))
 
     return run_missing
 

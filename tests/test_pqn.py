@@ -10,7 +10,7 @@ from fakes import CATCH, MIRRORED, deal
 from pdlearn.checkpoints import load_agent, read_file
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
-from pdlearn.pqn import PQN, PQNLearner, Rollout
+from pdlearn.pqn import PQN, PQNLearner, Rollout, Targets
 from pdlearn.presets import PQN_BUDGETS, EvalConfig, PQNConfig
 
 TINY = replace(
@@ -53,7 +53,7 @@ def tape_rollout(monkeypatch, **settings):
         value = 100 * newest[:, 0, 1] + newest[:, 1, 0] - 1
         return torch.stack([value, value - 1], 1)
 
-    return Rollout("tape", values, config, torch.Generator().manual_seed(0), 0), made
+    return Rollout("tape", values, config, generator=torch.Generator().manual_seed(0), seed=0), made
 
 
 def test_a_rollout_holds_each_copys_steps_in_order(monkeypatch):
@@ -103,9 +103,9 @@ def test_void_steps_move_no_weight():
     before = learner.network.out.weight.clone()
     observation, action = torch.randn(8, 5), torch.zeros(8, dtype=torch.int64)
     target = torch.full((8,), 9.0)
-    loss = learner.update(observation, action, target, torch.zeros(8), learner.network)
+    loss = learner.update(Targets(observation, action, target, torch.zeros(8)))
     assert loss == 0 and torch.equal(learner.network.out.weight, before)
-    loss = learner.update(observation, action, target, torch.ones(8), learner.network)
+    loss = learner.update(Targets(observation, action, target, torch.ones(8)))
     assert loss > 1 and not torch.equal(learner.network.out.weight, before)
 
 
@@ -113,9 +113,8 @@ def test_the_loss_is_half_the_mean_square():
     learner = PQNLearner(TINY, QNetwork(2, "net3", (5,), torch.Generator().manual_seed(0)))
     observation, action = torch.randn(2, 5), torch.tensor([0, 1])
     chosen = learner.network(observation)[[0, 1], [0, 1]].detach()
-    loss = learner.loss(
-        observation, action, chosen + torch.tensor([1.0, 3.0]), torch.ones(2), learner.network
-    )
+    target = chosen + torch.tensor([1.0, 3.0])
+    loss = learner.loss(Targets(observation, action, target, torch.ones(2)))
     assert loss.item() == pytest.approx(0.5 * (1 + 9) / 2, rel=1e-5)
 
 
@@ -123,7 +122,7 @@ def test_a_long_gradient_is_cut_to_its_largest_norm():
     config = replace(TINY, max_gradient_norm=0.5)
     learner = PQNLearner(config, QNetwork(2, "net3", (5,), torch.Generator().manual_seed(0)))
     observation, action = torch.randn(8, 5), torch.zeros(8, dtype=torch.int64)
-    learner.update(observation, action, torch.full((8,), 1e3), torch.ones(8), learner.network)
+    learner.update(Targets(observation, action, torch.full((8,), 1e3), torch.ones(8)))
     squares = [p.grad.square().sum() for p in learner.network.parameters()]
     assert sum(squares).sqrt().item() == pytest.approx(0.5, rel=1e-3)
 
@@ -179,8 +178,8 @@ def test_everything_saved_comes_back_bit_for_bit(tmp_path):
     list(run)
     again = PQN(CATCH, TINY, seed=5, folder=tmp_path, resume=True)
     again._restore()
-    for name, tensor in run.learner.tensors().items():
-        assert torch.equal(tensor, again.learner.tensors()[name]), name
+    for name, tensor in run.learner.state_dict().items():
+        assert torch.equal(tensor, again.learner.state_dict()[name]), name
     assert torch.equal(again.generator.get_state(), run.generator.get_state())
 
 

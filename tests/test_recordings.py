@@ -3,9 +3,16 @@
 import pytest
 import torch
 
+from pdlearn import envs
 from pdlearn.checkpoints import Agent, CheckpointError
 from pdlearn.networks import QNetwork
-from pdlearn.replay.recordings import begin_recording, load_recording, record, save_recording
+from pdlearn.replay.recordings import (
+    begin_recording,
+    collect,
+    load_recording,
+    record,
+    save_recording,
+)
 
 CATCH = "pdlearn/Catch-v0"
 
@@ -14,7 +21,9 @@ def recorded(steps=600, capacity=600, num_envs=4):
     network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
     agent = Agent(network, {"game": CATCH})
     generator = torch.Generator().manual_seed(0)
-    memory, play = begin_recording(agent, num_envs, capacity, 0.3, generator, 0, "collect")
+    memory, play = begin_recording(
+        agent, num_envs, capacity, epsilon=0.3, generator=generator, seed=0, purpose="collect"
+    )
     counts = list(record(play, memory, steps))
     play.close()
     assert counts[-1] == steps
@@ -78,12 +87,8 @@ def test_a_student_plays_and_its_teacher_labels():
         QNetwork(3, "net3", generator=torch.Generator().manual_seed(seed)).requires_grad_(False)
         for seed in (0, 1)
     )
-    memory, play = begin_recording(
-        Agent(teacher, {"game": CATCH}), 4, 400, 0.0, torch.Generator().manual_seed(0), 0,
-        "collect", student=student, student_share=1.0,
-    )  # fmt: skip
-    list(record(play, memory, 400))
-    play.close()
+    agent = Agent(teacher, {"game": CATCH})
+    memory = collect(agent, 400, num_envs=4, epsilon=0.0, student=student, student_share=1.0)
     slot, env = torch.arange(400) // 4, torch.arange(400) % 4
     observation = memory.observation(slot, env)
     choice = teacher(observation).argmax(1)
@@ -91,3 +96,33 @@ def test_a_student_plays_and_its_teacher_labels():
     assert (own != choice).float().mean() > 0.1  # or the test would say nothing
     assert torch.equal(memory.action, own)
     assert torch.allclose(memory.teacher_q, teacher(observation), atol=1e-4)
+
+
+def test_collecting_is_recording_in_one_call(monkeypatch):
+    make, made = envs.make, []
+
+    def spy(*arguments):
+        made.append(make(*arguments))
+        monkeypatch.setattr(made[-1], "close", lambda: closed.append(True))
+        return made[-1]
+
+    closed = []
+    monkeypatch.setattr("pdlearn.replay.recordings.envs.make", spy)
+    network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
+    agent = Agent(network, {"game": CATCH})
+    memory = collect(agent, 600, num_envs=4, epsilon=0.3)
+    assert closed == [True]
+    again, by_hand = collect(agent, 600, num_envs=4, epsilon=0.3), recorded()
+    for name in ("frames", "teacher_q", "action", "last", "age"):
+        assert torch.equal(getattr(memory, name), getattr(by_hand, name)), name
+        assert torch.equal(getattr(memory, name), getattr(again, name)), name
+
+
+@pytest.mark.parametrize(
+    "changed", [{"seed": 1}, {"purpose": "show"}, {"generator": torch.Generator().manual_seed(5)}]
+)
+def test_seed_purpose_and_generator_change_what_is_collected(changed):
+    network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
+    agent = Agent(network, {"game": CATCH})
+    usual, other = (collect(agent, 200, **options) for options in ({}, changed))
+    assert not torch.equal(usual.action, other.action)

@@ -68,8 +68,8 @@ def make_page(folder, *, result=None, curve=None, clips=None, moment=MOMENT, val
         make_result() if result is None else result,
         make_curve() if curve is None else curve,
         [make_clip("teacher", 0), make_clip("net3", 1, 30)] if clips is None else clips,
-        moment,
-        values,
+        moment=moment,
+        student_values=values,
     )
     return path
 

@@ -116,20 +116,28 @@ def certain_of(action):
 @pytest.mark.parametrize(("student_share", "expected"), [(0.0, 0), (0.25, 1000), (1.0, 4000)])
 def test_a_mixture_is_the_student_on_its_share_of_steps(student_share, expected):
     generator = torch.Generator().manual_seed(0)
-    policy = Mixture(certain_of(2), certain_of(5), student_share, 0.0, generator)
+    policy = Mixture(
+        certain_of(2), certain_of(5), student_share=student_share, epsilon=0.0, generator=generator
+    )
     action, _ = policy(torch.zeros(4000, 4))
     assert abs(int((action == 5).sum()) - expected) <= 100 * (0 < student_share < 1)
     assert int((action == 2).sum() + (action == 5).sum()) == 4000
 
 
 def test_a_mixture_reports_the_teachers_values_whoever_acts():
-    policy = Mixture(certain_of(2), certain_of(5), 1.0, 0.0, torch.Generator().manual_seed(0))
+    policy = Mixture(
+        certain_of(2), certain_of(5), student_share=1.0, epsilon=0.0,
+        generator=torch.Generator().manual_seed(0),
+    )  # fmt: skip
     _, q = policy(torch.zeros(3, 4))
     assert torch.equal(q, certain_of(2)(torch.zeros(3, 4)))
 
 
 def test_a_mixture_explores_in_the_students_turn_too():
-    policy = Mixture(certain_of(2), certain_of(5), 1.0, 0.6, torch.Generator().manual_seed(0))
+    policy = Mixture(
+        certain_of(2), certain_of(5), student_share=1.0, epsilon=0.6,
+        generator=torch.Generator().manual_seed(0),
+    )  # fmt: skip
     action, _ = policy(torch.zeros(6000, 4))
     # Six actions at random in 60 % of the steps: each of the five others in 10 %.
     assert all(abs(int((action == other).sum()) - 600) < 90 for other in range(5))

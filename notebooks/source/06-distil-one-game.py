@@ -32,7 +32,6 @@ from pdlearn.distill import StudentLearner
 from pdlearn.exercises import check_agreement, check_choice, check_prediction, check_variety
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.losses import kl_loss, teacher_policy
-from pdlearn.replay.recordings import begin_recording, record
 from pdlearn.widgets import watch
 
 teacher = pdlearn.zoo.load("pong/teacher")
@@ -62,19 +61,9 @@ check_prediction(my_guess, 54_000 * 84 * 84 / 1e6, near=25, unit=" MB")
 # %%
 STEPS = by_budget(smoke=1_600, fast=27_000, full=108_000)
 
-
-def played(agent_steps, seed, purpose):
-    """Return a memory of the teacher's play; games of another purpose are never the same games."""
-    generator = torch.Generator().manual_seed(seed)
-    memory, play = begin_recording(teacher, 16, agent_steps, 0.05, generator, seed, purpose)
-    for _ in record(play, memory, agent_steps):
-        pass
-    play.close()
-    return memory
-
-
-memory = played(STEPS, seed=0, purpose="collect")
-unseen = played(by_budget(smoke=1_600, fast=8_000), seed=1, purpose="show")
+memory = pdlearn.collect(teacher, STEPS)
+# Games of another purpose are never the same games.
+unseen = pdlearn.collect(teacher, by_budget(smoke=1_600, fast=8_000), seed=1, purpose="show")
 print(f"{len(memory):,} states to learn from, {len(unseen):,} of other games to look at")
 
 # %% [markdown]

@@ -44,7 +44,6 @@ from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.networks import SIZES, Controller, MultiGameNetwork, OneGame, Torso, parameter_count
 from pdlearn.paper import TABLE_2_MEAN, TABLE_B2, TABLE_B2_MEAN
-from pdlearn.replay.recordings import begin_recording, record
 
 games = ("freeway", "pong")
 teachers = {game: pdlearn.zoo.load(f"{game}/teacher") for game in games}
@@ -56,23 +55,16 @@ num_actions = {game: len(teachers[game].card["actions"]) for game in games}
 # Half an hour of Pong ships with the package; the Freeway teacher plays some minutes for us now. Each
 # game keeps a [replay memory](glossary.md#replay-memory) of its own.
 
-
 # %%
-def played(game, agent_steps, purpose):
-    """Return a memory of the teacher's play; games of another purpose are never the same games."""
-    generator = torch.Generator().manual_seed(0)
-    memory, play = begin_recording(teachers[game], 16, agent_steps, 0.05, generator, 0, purpose)
-    for _ in record(play, memory, agent_steps):
-        pass
-    play.close()
-    return memory
-
-
 steps = by_budget(smoke=800, fast=6_400, full=54_000)
-memories = {"freeway": played("freeway", steps, "collect"), "pong": pdlearn.zoo.recording("pong")}
+memories = {
+    "freeway": pdlearn.collect(teachers["freeway"], steps),
+    "pong": pdlearn.zoo.recording("pong"),
+}
 generator = torch.Generator().manual_seed(1)
-states = {
-    game: played(game, by_budget(smoke=800, fast=3_200), "show").sample_states(512, generator)
+unseen = by_budget(smoke=800, fast=3_200)
+states = {  # games of another purpose are never the same games
+    game: pdlearn.collect(teachers[game], unseen, purpose="show").sample_states(512, generator)
     for game in games
 }
 

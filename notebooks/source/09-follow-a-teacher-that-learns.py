@@ -42,7 +42,6 @@ from pdlearn.lessons.places import folder
 from pdlearn.losses import teacher_policy
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
-from pdlearn.replay.recordings import begin_recording, record
 from pdlearn.rows import read_rows
 
 # %% [markdown]
@@ -302,10 +301,7 @@ def follow_each(teachers):
     judged = pdlearn.EvalConfig(episodes=taught.evaluation_episodes, epsilon=0.0)
     scores = []
     for number, dqn in enumerate(teachers):
-        memory, play = begin_recording(dqn, 8, ROUND, 0.05, generator, 1_000 * number, "collect")
-        for _ in record(play, memory, ROUND):
-            pass
-        play.close()
+        memory = pdlearn.collect(dqn, ROUND, num_envs=8, seed=1_000 * number, generator=generator)
         for _ in range(online.updates_per_hour):
             student.update(memory.sample_states(online.minibatch, generator))
         agent = pdlearn.Agent(student.network, dqn.card)

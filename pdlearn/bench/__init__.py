@@ -24,7 +24,7 @@ from pdlearn.evaluation import TEAMS, play_episodes
 from pdlearn.learner import Learner
 from pdlearn.networks import QNetwork
 from pdlearn.optimizers import keep_freed_memory
-from pdlearn.pqn import PQN, PQNLearner
+from pdlearn.pqn import PQN, PQNLearner, Targets
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS, EvalConfig
 from pdlearn.replay.memory import States, Transitions
 
@@ -184,7 +184,9 @@ def _frames(minibatch: int, device: torch.device | str) -> torch.Tensor:
 
 def _network(config) -> QNetwork:
     generator = torch.Generator().manual_seed(0)
-    return QNetwork(NUM_ACTIONS, config.size, (4, 84, 84), generator, config.normalization)
+    return QNetwork(
+        NUM_ACTIONS, config.size, (4, 84, 84), generator, normalization=config.normalization
+    )
 
 
 def _dqn_step(learner: DQNLearner) -> Probe:
@@ -200,7 +202,7 @@ def _pqn_step(learner: PQNLearner) -> Probe:
     n, device = learner.config.minibatch, learner.device
     action = torch.zeros(n, dtype=torch.int64, device=device)
     target, valid = torch.zeros(n, device=device), torch.ones(n, device=device)
-    yield from _learn(learner, _frames(n, device), action, target, valid, learner.network)
+    yield from _learn(learner, Targets(_frames(n, device), action, target, valid))
 
 
 def _student_step(learner: StudentLearner) -> Probe:

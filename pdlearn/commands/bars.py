@@ -4,8 +4,15 @@ import csv
 import os
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pdlearn.presets import EvalConfig
+
+if TYPE_CHECKING:  # torch is imported when a command runs
+    from pdlearn.checkpoints import Agent
+    from pdlearn.evaluation import Evaluation
+    from pdlearn.runs import Run
+    from pdlearn.starts import Starts
 
 
 class Bar:
@@ -31,7 +38,7 @@ class Bar:
         self._bar.close()
 
 
-def follow(run, bar: Bar, counter: str, shown: tuple[str, ...], again: str) -> None:
+def follow(run: "Run", bar: Bar, counter: str, shown: tuple[str, ...], *, again: str) -> None:
     """Drive a run to its end, writing its rows to metrics.csv and drawing them."""
     path = run.folder / "metrics.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +63,9 @@ def follow(run, bar: Bar, counter: str, shown: tuple[str, ...], again: str) -> N
         bar.close()
 
 
-def judge(agent, config: EvalConfig, seed: int, title: str, starts=None):
+def judge(
+    agent: "Agent", config: EvalConfig, seed: int, title: str, *, starts: "Starts | None" = None
+) -> "Evaluation":
     """Evaluate with a progress bar, from no-op starts or from recorded ones.
 
     The games run side by side, so the bar stands for long before the first ends: the turns played
@@ -75,4 +84,4 @@ def judge(agent, config: EvalConfig, seed: int, title: str, starts=None):
         score = {"score": episodes[-1].score} if episodes else {}
         bar.update(len(episodes), turns=turns, **score)
     bar.close()
-    return summarise(agent, episodes, config, seed, starts)
+    return summarise(agent, episodes, config, seed, starts=starts)

@@ -27,6 +27,7 @@ from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, ONLINE_BUDGETS
 
 def distill(
     games: Games,
+    *,
     teacher: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     size: str | None = None,
     loss: Literal["kl", "reverse_kl", "nll", "mse"] = "kl",
@@ -102,7 +103,7 @@ def distill(
     again = ["pdlearn distill", *games, f"--resume {folder}"]
     follow(
         run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
-        " ".join([*again, *(f"--teacher {name}" for name in teacher)]),
+        again=" ".join([*again, *(f"--teacher {name}" for name in teacher)]),
     )  # fmt: skip
     print(f"{folder / 'agent.safetensors'}: judge it with")
     for game in games:
@@ -128,7 +129,7 @@ def _online(
     follow(
         run, Bar(f"online {game}", taught.agent_steps, "steps"), "agent_steps",
         ("phase", "agreement", "best_so_far", "student"),
-        f"pdlearn distill {game} --online --resume {folder}",
+        again=f"pdlearn distill {game} --online --resume {folder}",
     )  # fmt: skip
     print(f"{folder / 'agent.safetensors'}: judge it and its teacher with")
     for name in ("agent", "best"):

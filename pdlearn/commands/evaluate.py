@@ -15,6 +15,7 @@ EACH_EPISODE = ("scores", "lengths", "starts", "emulator_seeds")
 
 def evaluate(
     agent: Annotated[str, tyro.conf.Positional],
+    *,
     game: str | None = None,
     starts: str | None = None,
     episodes: int | None = None,
@@ -46,7 +47,7 @@ def evaluate(
         begun = begun if episodes is None else begun.first(episodes)
     count = EvalConfig.episodes if episodes is None else episodes
     config = EvalConfig(episodes=count, epsilon=epsilon)
-    result = judge(judged, config, seed, agent, begun)
+    result = judge(judged, config, seed, agent, starts=begun)
     facts = result.card()
     # The teacher's score on its card is from no-op starts, and not to be compared with another.
     teacher = zoo.score_of(f"{judged.game}/teacher") if begun is None else None

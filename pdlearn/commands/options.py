@@ -3,10 +3,11 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import tyro
 
+from pdlearn import presets
 from pdlearn.games import game_by_name
 from pdlearn.presets import describe
 
@@ -15,6 +16,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Game = Annotated[str, tyro.conf.Positional]
 Games = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="GAME [GAME ...]")]
 Settings = Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE")]
+Config = TypeVar("Config", bound=presets.Settings)
 TeacherSettings = Annotated[tuple[str, ...], tyro.conf.arg(name="teacher-set", metavar="KEY=VALUE")]
 
 
@@ -70,7 +72,7 @@ def device_by_name(name: str) -> str:
     return name
 
 
-def with_settings(config, settings: tuple[str, ...]):
+def with_settings(config: Config, settings: tuple[str, ...]) -> Config:
     """Return `config` with `KEY=VALUE` settings; raise ValueError for an unknown key or value."""
     known = describe(config)
     for setting in settings:
@@ -90,9 +92,9 @@ def with_settings(config, settings: tuple[str, ...]):
 
 
 def config_of_run(
-    folder: Path, config, seed: int, settings=(), agent_steps: int | None = None,
-    part: str | None = None,
-):  # fmt: skip
+    folder: Path, config: Config, seed: int, settings: tuple[str, ...] = (), *,
+    agent_steps: int | None = None, part: str | None = None,
+) -> tuple[Config, int]:  # fmt: skip
     """Return the settings and seed that the run in `folder` was begun with, then `settings`.
 
     `part` names settings within settings: the teacher's of an online run. A setting that the run

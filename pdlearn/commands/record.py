@@ -12,6 +12,7 @@ from pdlearn.commands.options import Game, teachers_of
 def record(
     game: Game,
     file: Annotated[Path, tyro.conf.Positional],
+    *,
     teacher: str | None = None,
     agent_steps: int = 54_000,
     epsilon: float = 0.05,
@@ -34,7 +35,9 @@ def record(
 
     (agent,) = teachers_of((game,), (teacher,) if teacher else ())
     generator = torch.Generator().manual_seed(seed)
-    memory, play = begin_recording(agent, 16, agent_steps, epsilon, generator, seed, "collect")
+    memory, play = begin_recording(
+        agent, 16, agent_steps, epsilon=epsilon, generator=generator, seed=seed, purpose="collect"
+    )
     bar = Bar(f"record {game}", agent_steps, "steps")
     for count in fill(play, memory, agent_steps):
         bar.update(count)

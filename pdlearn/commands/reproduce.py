@@ -16,6 +16,7 @@ Experiment = Literal[
 
 def reproduce(
     experiment: Annotated[Experiment, tyro.conf.Positional],
+    *,
     budget: Literal["smoke", "fast", "full"] = "fast",
     games: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (0, 1),
@@ -55,22 +56,25 @@ def reproduce(
         again = f"pdlearn reproduce {experiment}"
         if run.kind == "dqn":
             bar = Bar(f"train {title}", run.config.agent_steps, "steps")
-            follow(run, bar, "agent_steps", ("score", "loss"), again)
+            follow(run, bar, "agent_steps", ("score", "loss"), again=again)
             return
         bar = Bar(f"distill {title}", run.config.hours * run.config.updates_per_hour, "updates")
-        follow(run, bar, "updates", ("loss", "agreement"), again)
+        follow(run, bar, "updates", ("loss", "agreement"), again=again)
 
     games = tuple(known_game(game) for game in games)
     if experiment == "online":
         _online(budget, games or ("qbert",), seeds, folder, results)
         return
-    for row in run_missing(experiment, budget, games, seeds, folder, results, drive, judge):
+    for row in run_missing(
+        experiment, budget, games, seeds,
+        folder=folder, results=results, follow=drive, judge=judge,
+    ):  # fmt: skip
         print(
             f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
             f"[{row['low']:.1f}, {row['high']:.1f}], {row['percent']:.1f} % of the teacher",
             flush=True,
         )
-    rows = finished_rows(experiment, budget, games, seeds, results)
+    rows = finished_rows(experiment, budget, games, seeds, results=results)
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     # The picture is of what the page shows of the CSV, whichever games were asked for.
@@ -104,11 +108,11 @@ def _online(
     from pdlearn.rows import read_rows
 
     def drive(run, game: str) -> None:
-        bar = Bar(f"online {game}", run.dqn.config.agent_steps, "steps")
+        bar = Bar(f"online {game}", run.teacher_run.config.agent_steps, "steps")
         shown = ("phase", "agreement", "best_so_far", "student")
-        follow(run, bar, "agent_steps", shown, "pdlearn reproduce online")
+        follow(run, bar, "agent_steps", shown, again="pdlearn reproduce online")
 
-    for row in run_missing(budget, games, seeds, folder, results, drive):
+    for row in run_missing(budget, games, seeds, folder=folder, results=results, follow=drive):
         print(
             f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: DQN {row['dqn']}, "
             f"its best so far {row['best_so_far']}, student {row['student']}",

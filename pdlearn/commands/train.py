@@ -29,6 +29,7 @@ Method = Literal["dqn", "pqn"]
 
 def train(
     games: Games = (),
+    *,
     all_games: Annotated[bool, tyro.conf.arg(name="all")] = False,
     joint: bool = False,
     method: Method | None = None,
@@ -105,7 +106,7 @@ def train(
     if agent_steps is not None:
         config = dataclasses.replace(config, agent_steps=agent_steps)
     if resume is not None:
-        config, seed = config_of_run(resume, config, seed, settings, agent_steps)
+        config, seed = config_of_run(resume, config, seed, settings, agent_steps=agent_steps)
     size_by_name(config.size, several_games=joint)
     folder = resume or folder or Path("runs", f"train-{'-'.join(map(slug, games))}-{seed}")
     refuse_overwriting(folder, resume)
@@ -116,7 +117,11 @@ def train(
     bar = Bar(f"train {' '.join(games)}", config.agent_steps, "steps")
     again = ["pdlearn train", *games, *(["--joint"] if joint else []), f"--resume {folder}"]
     follow(
-        run, bar, "agent_steps", ("score", "best_evaluation", "loss", "epsilon"), " ".join(again)
+        run,
+        bar,
+        "agent_steps",
+        ("score", "best_evaluation", "loss", "epsilon"),
+        again=" ".join(again),
     )
     best = folder / "best.safetensors"
     made = best if best.exists() else folder / "agent.safetensors"

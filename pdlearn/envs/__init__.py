@@ -6,8 +6,6 @@ ignores its action and returns the first observation of the next episode. `rollo
 these steps.
 """
 
-import itertools
-from functools import cache
 from typing import NamedTuple
 
 import ale_py
@@ -42,6 +40,16 @@ PREPROCESSING = {
 # An emulator seed's residue modulo 4 is its purpose, so an evaluation shares no seed with training.
 PURPOSES = ("train", "collect", "evaluate", "show")
 
+# Emulator seeds of purpose "evaluate": entry n makes an Atari game wait n frames, n from 0 to 29.
+# ale-py draws the number, 0 to `noop_max` - 1, by C++'s `uniform_int_distribution` from a Mersenne
+# twister with the emulator seed, which has no other effect on a game. Of the twister's first word x
+# GNU's library makes 30 * x / 2**32 and LLVM's the last five bits of x; the seeds are the first for
+# which the two agree.
+NO_OP_SEEDS = np.array([
+    1590, 34, 966, 4966, 438, 814, 822, 1078, 4094, 418, 2102, 1478, 3174, 174, 4342,
+    3922, 790, 766, 7602, 4218, 3102, 22042, 4086, 538, 2590, 582, 2018, 2286, 16838, 3890,
+])  # fmt: skip
+
 
 class Outcome(NamedTuple):
     """The result of one vector step; the leading axis `[E]` of every array is the copies."""
@@ -58,29 +66,6 @@ def env_seeds(seed: int, purpose: str, num_envs: int) -> np.ndarray:
     index = PURPOSES.index(purpose)
     words = np.random.SeedSequence([seed, index]).generate_state(num_envs)
     return (words.astype(np.int64) % (2**29)) * len(PURPOSES) + index
-
-
-@cache
-def no_op_seeds() -> np.ndarray:
-    """Return emulator seeds int64 `[30]`, read-only: seed n makes an Atari game wait n frames.
-
-    ale-py draws the number of frames that an episode waits, 0 to `noop_max` - 1, with C++'s
-    `uniform_int_distribution` from a Mersenne twister that the emulator seed initialises. The seed
-    has no other effect on a game. From the twister's first word x, GNU's library (and Microsoft's)
-    computes 30 * x / 2**32, LLVM's takes the last five bits of x. These seeds, all of purpose
-    "evaluate", are the first for which the two agree.
-    """
-    num_counts = PREPROCESSING["noop_max"]
-    seeds: dict[int, int] = {}
-    candidates = itertools.count(PURPOSES.index("evaluate"), len(PURPOSES))
-    while len(seeds) < num_counts:
-        seed = next(candidates)
-        word = int(np.random.RandomState(seed).randint(2**32, dtype=np.uint32))
-        if word * num_counts >> 32 == word & 31:
-            seeds.setdefault(word & 31, seed)
-    table = np.array([seeds[count] for count in range(num_counts)])
-    table.setflags(write=False)
-    return table
 
 
 class Environment:
@@ -120,7 +105,7 @@ class AtariEnvironment(Environment):
     """Atari games with Nature DQN's preprocessing, on ale-py's threads (Mnih et al. 2015)."""
 
     def __init__(
-        self, name: str, num_envs: int, num_threads: int, screen: bool, frames_per_step: int
+        self, name: str, num_envs: int, *, num_threads: int, screen: bool, frames_per_step: int
     ):
         game = game_by_name(name)
         self.name = game.name
@@ -228,5 +213,7 @@ def make(
     for an unknown name and suggests the nearest known one.
     """
     if is_atari(name):
-        return AtariEnvironment(name, num_envs, num_threads, screen, frames_per_step)
+        return AtariEnvironment(
+            name, num_envs, num_threads=num_threads, screen=screen, frames_per_step=frames_per_step
+        )
     return GymnasiumEnvironment(name, num_envs)

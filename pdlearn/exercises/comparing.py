@@ -56,7 +56,7 @@ def check_given_away(function: Callable) -> Verdict:
     near = values(1, batch=9)
     cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near)]
     return compare(
-        function, given_away, cases, GIVEN_AWAY_MISTAKES, "It is 0 where both choose alike."
+        function, given_away, cases, GIVEN_AWAY_MISTAKES, praise="It is 0 where both choose alike."
     )
 
 
@@ -96,7 +96,7 @@ def check_share(function: Callable) -> Verdict:
         share,
         cases,
         SHARE_MISTAKES,
-        "Random play is at 0 and the teacher at 1, in any game.",
+        praise="Random play is at 0 and the teacher at 1, in any game.",
     )
 
 
@@ -159,5 +159,5 @@ def check_difference(function: Callable) -> Verdict:
         difference,
         cases,
         DIFFERENCE_MISTAKES,
-        "Where it leaves out 0, games tell them apart.",
+        praise="Where it leaves out 0, games tell them apart.",
     )

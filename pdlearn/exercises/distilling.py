@@ -59,7 +59,7 @@ def check_update(function: Callable) -> Verdict:
         _update(),
         [(values(0, actions=3), values(1, 0.1))],
         UPDATE_MISTAKES,
-        "Two updates lead to the same weights as the package's.",
+        praise="Two updates lead to the same weights as the package's.",
         adapt=_weights_after_two,
     )
     if callable(function) and verdict.state == "missing":
@@ -135,7 +135,7 @@ def check_agreement(function: Callable) -> Verdict:
     near = values(1, batch=9)
     cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near), (near + 1, near)]
     return compare(
-        function, right, cases, AGREEMENT_MISTAKES, "It counts as `distill.agreement` does."
+        function, right, cases, AGREEMENT_MISTAKES, praise="It counts as `distill.agreement` does."
     )
 
 
@@ -172,5 +172,5 @@ def check_variety(function: Callable) -> Verdict:
     peaked = torch.softmax(values(1, 5.0, batch=9), 1)
     cases = [(varied,), (peaked,), (varied[:1].repeat(9, 1),)]
     return compare(
-        function, right, cases, VARIETY_MISTAKES, "It is 0 for a student that has collapsed."
+        function, right, cases, VARIETY_MISTAKES, praise="It is 0 for a student that has collapsed."
     )

@@ -45,4 +45,4 @@ def check_epsilon(function: Callable) -> Verdict:
     )  # fmt: skip
     cases = [(config, agent_steps) for agent_steps in (0, 250, 950, 1_000, 3_000)]
     praise = "It agrees with `dqn.epsilon_at`."
-    return compare(function, dqn.epsilon_at, cases, EPSILON_MISTAKES, praise)
+    return compare(function, dqn.epsilon_at, cases, EPSILON_MISTAKES, praise=praise)

@@ -77,7 +77,7 @@ def check_teacher_at(function: Callable) -> Verdict:
         teacher_at,
         cases,
         TEACHER_MISTAKES,
-        "It is whom `OnlineDistillation` follows.",
+        praise="It is whom `OnlineDistillation` follows.",
         adapt=on_arrays,
     )
 
@@ -120,6 +120,6 @@ def check_swing(function: Callable) -> Verdict:
         swing,
         cases,
         SWING_MISTAKES,
-        "A calm curve has a small one, wherever it leads.",
+        praise="A calm curve has a small one, wherever it leads.",
         adapt=on_arrays,
     )

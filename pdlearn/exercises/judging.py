@@ -62,7 +62,7 @@ def check_interval(function: Callable) -> Verdict:
     """Check a function of `(scores [N], rng)` that returns `(low, high)`, the mean's 95 %."""
     cases = [(values(0, 3.0, 1, 20).flatten().exp(),), (values(1, 2.0, 1, 40).flatten(),)]
     praise = "It agrees with `statistics.interval`, as closely as chance allows."
-    return compare_intervals(function, statistics.interval, cases, INTERVAL_MISTAKES, praise)
+    return compare_intervals(function, statistics.interval, cases, INTERVAL_MISTAKES, praise=praise)
 
 
 FIRST_MISTAKES = [
@@ -103,7 +103,7 @@ def check_first_to_end(function: Callable) -> Verdict:
         first_to_end,
         cases,
         FIRST_MISTAKES,
-        "It takes the games that end first.",
+        praise="It takes the games that end first.",
         adapt=on_arrays,
     )
 
@@ -128,6 +128,6 @@ def check_geometric_mean(function: Callable) -> Verdict:
         statistics.geometric_mean,
         cases,
         GEOMETRIC_MISTAKES,
-        "It agrees with `statistics.geometric_mean`.",
+        praise="It agrees with `statistics.geometric_mean`.",
         adapt=on_arrays,
     )

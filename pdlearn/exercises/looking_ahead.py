@@ -48,7 +48,7 @@ def check_td_target(function: Callable) -> Verdict:
     """Check a function of `(reward [B], discount [B], target_q [B, A])` that returns `[B]`."""
     cases = [(REWARD, DISCOUNT, values(seed)) for seed in (0, 1)]
     praise = "It agrees with `losses.td_target`."
-    verdict = compare(function, losses.td_target, cases, TARGET_MISTAKES, praise)
+    verdict = compare(function, losses.td_target, cases, TARGET_MISTAKES, praise=praise)
     if verdict.state == "right":
         target = function(REWARD, DISCOUNT, values(2).requires_grad_())
         if isinstance(target, Tensor) and target.requires_grad:
@@ -99,7 +99,7 @@ def check_n_step(function: Callable) -> Verdict:
         ]
     ]
     praise = "What comes after an end counts nothing, and what comes first counts whole."
-    return compare(function, n_step, cases, N_STEP_MISTAKES, praise)
+    return compare(function, n_step, cases, N_STEP_MISTAKES, praise=praise)
 
 
 def _value_of(chooser, judge):
@@ -134,7 +134,7 @@ def check_double_target(function: Callable) -> Verdict:
     """Check a function of `(reward [B], discount [B], target_q [B, A], online_q [B, A])`."""
     cases = [(REWARD, DISCOUNT, values(seed), values(seed + 10)) for seed in (0, 1)]
     praise = "It agrees with `losses.td_target` given both networks' values."
-    return compare(function, losses.td_target, cases, DOUBLE_MISTAKES, praise)
+    return compare(function, losses.td_target, cases, DOUBLE_MISTAKES, praise=praise)
 
 
 def _chosen(q, action):
@@ -178,7 +178,7 @@ def check_td_loss(function: Callable) -> Verdict:
     action = torch.tensor([0, 3, 1, 1, 2])
     cases = [(values(seed, 2.0), action, 2 * REWARD + seed) for seed in (0, 1)]
     praise = "It agrees with `losses.td_loss`."
-    verdict = compare(function, losses.td_loss, cases, TD_LOSS_MISTAKES, praise)
+    verdict = compare(function, losses.td_loss, cases, TD_LOSS_MISTAKES, praise=praise)
     leak = (
         "The number is right, but a gradient flows into the target too and would move it towards "
         "the prediction. Use `target.detach()`."

@@ -52,7 +52,7 @@ def check_teacher_policy(function: Callable) -> Verdict:
     """Check a function of `(teacher_q [B, A], temperature)` that returns the target `[B, A]`."""
     cases = [(q, t) for q, _ in PAIRS for t in (TEMPERATURE, 2.0)] + [(EXTREME[0], TEMPERATURE)]
     praise = "Every row is a policy, and it agrees with `losses.teacher_policy`."
-    return compare(function, losses.teacher_policy, cases, POLICY_MISTAKES, praise)
+    return compare(function, losses.teacher_policy, cases, POLICY_MISTAKES, praise=praise)
 
 
 def _kl(student_log, target_log):
@@ -123,7 +123,7 @@ def check_kl_loss(function: Callable) -> Verdict:
     cases = [(student, q, t) for student, q in PAIRS for t in (TEMPERATURE, 0.5)]
     cases.append((*EXTREME, TEMPERATURE))
     praise = "It agrees with `losses.kl_loss`, for values of a thousand too."
-    verdict = compare(function, losses.kl_loss, cases, KL_MISTAKES, praise)
+    verdict = compare(function, losses.kl_loss, cases, KL_MISTAKES, praise=praise)
     return _check_student_gradients(verdict, lambda s, q: function(s, q, TEMPERATURE))
 
 
@@ -163,7 +163,7 @@ def check_nll_loss(function: Callable) -> Verdict:
     """Check a function of `(student_logits [B, A], teacher_q [B, A])`."""
     cases = [*PAIRS, EXTREME]
     praise = "It agrees with `losses.nll_loss`, for values of a thousand too."
-    verdict = compare(function, losses.nll_loss, cases, NLL_MISTAKES, praise)
+    verdict = compare(function, losses.nll_loss, cases, NLL_MISTAKES, praise=praise)
     return _check_student_gradients(verdict, function)
 
 
@@ -198,7 +198,7 @@ MSE_MISTAKES = [
 def check_mse_loss(function: Callable) -> Verdict:
     """Check a function of `(student_q [B, A], teacher_q [B, A])`."""
     praise = "It agrees with `losses.mse_loss`."
-    verdict = compare(function, losses.mse_loss, PAIRS, MSE_MISTAKES, praise)
+    verdict = compare(function, losses.mse_loss, PAIRS, MSE_MISTAKES, praise=praise)
     return _check_student_gradients(verdict, function)
 
 

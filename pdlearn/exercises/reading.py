@@ -42,7 +42,7 @@ def check_normalised(function: Callable) -> Verdict:
     """Check a function of `(game, score)`: percent of the way from random play to a human's."""
     cases = [("pong", -20.7), ("pong", 18.0), ("breakout", 120.0), ("ms_pacman", 2_000.0)]
     praise = "It agrees with `games.normalise`."
-    return compare(function, normalise, cases, NORMALISE_MISTAKES, praise)
+    return compare(function, normalise, cases, NORMALISE_MISTAKES, praise=praise)
 
 
 def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
@@ -83,7 +83,7 @@ def check_recipe_interval(function: Callable) -> Verdict:
         for seed, spread in ((0, 3.0), (1, 4.0))
     ]
     praise = "Seeds are drawn again, each with all its games."
-    return compare_intervals(function, recipe_interval, cases, RECIPE_MISTAKES, praise)
+    return compare_intervals(function, recipe_interval, cases, RECIPE_MISTAKES, praise=praise)
 
 
 def _ends(percents: np.ndarray) -> tuple[float, float]:
@@ -159,7 +159,7 @@ def check_percent_interval(function: Callable) -> Verdict:
         for seed, games, student, teacher in ((0, 20, 14.0, 15.0), (1, 40, 11.0, 10.0))
     ]
     praise = "Both means are guesses, and both are drawn again."
-    return compare_intervals(function, percent_interval, cases, PERCENT_MISTAKES, praise)
+    return compare_intervals(function, percent_interval, cases, PERCENT_MISTAKES, praise=praise)
 
 
 TOO_MUCH = {

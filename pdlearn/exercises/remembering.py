@@ -63,7 +63,11 @@ def check_rebuild(function: Callable) -> Verdict:
     age = torch.tensor([4, 4, 4, 4, 4, 0, 1, 2, 3, 4, 4, 0])
     cases = [(frames, age, t) for t in (4, 5, 6, 7, 8, 10, 11)]
     return compare(
-        function, rebuild, cases, REBUILD_MISTAKES, "Every stack is the one that the agent saw."
+        function,
+        rebuild,
+        cases,
+        REBUILD_MISTAKES,
+        praise="Every stack is the one that the agent saw.",
     )
 
 
@@ -109,4 +113,4 @@ def check_discounts(function: Callable) -> Verdict:
     ]
     cases = [(*facts, 0.9), (*facts, 0.99)]
     praise = "0 after an end, `gamma` elsewhere, after a time limit too."
-    return compare(function, discounts, cases, DISCOUNTS_MISTAKES, praise)
+    return compare(function, discounts, cases, DISCOUNTS_MISTAKES, praise=praise)

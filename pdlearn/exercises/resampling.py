@@ -22,6 +22,7 @@ def compare_intervals(
     right: Callable,
     cases: Sequence[tuple],
     mistakes: Sequence[Mistake],
+    *,
     praise: str,
 ) -> Verdict:
     """Return the verdict on a function of arrays and a random generator that gives `(low, high)`.
@@ -34,7 +35,7 @@ def compare_intervals(
     def adapt(given: Callable) -> Callable:
         return _seeded(given) if given in known else _snapped(given, known)
 
-    return compare(function, right, cases, mistakes, praise, adapt=adapt)
+    return compare(function, right, cases, mistakes, praise=praise, adapt=adapt)
 
 
 def _seeded(function: Callable) -> Callable:

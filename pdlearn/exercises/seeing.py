@@ -58,7 +58,7 @@ def check_shrink(function: Callable) -> Verdict:
     """Check a function of a grey picture uint8 `[210, 160]` that returns it as uint8 `[84, 84]`."""
     cases = [(frame_of(seed, 210, 160),) for seed in range(2)]
     praise = "Every pixel is the mean of its area, as in `emulator.shrink`."
-    return compare(function, emulator.shrink, cases, SHRINK_MISTAKES, praise)
+    return compare(function, emulator.shrink, cases, SHRINK_MISTAKES, praise=praise)
 
 
 class Tape:
@@ -143,7 +143,7 @@ def check_agent_step(function: Callable) -> Verdict:
         emulator.agent_step,
         cases,
         AGENT_STEP_MISTAKES,
-        "Four frames, one action, all points: as `emulator.agent_step` does.",
+        praise="Four frames, one action, all points: as `emulator.agent_step` does.",
         adapt=_on_tape,
         shape_hint="It does not act four times; it is one action for four frames.",
     )
@@ -188,7 +188,7 @@ def check_push(function: Callable) -> Verdict:
     """Check a function of `(stack [4, 84, 84], frame [84, 84])` that returns the next stack."""
     cases = [(frame_of(seed, 4, 84, 84), frame_of(seed + 9, 84, 84)) for seed in range(2)]
     praise = "The oldest frame goes, the newest is last: as `emulator.push` does."
-    return compare(function, emulator.push, cases, PUSH_MISTAKES, praise)
+    return compare(function, emulator.push, cases, PUSH_MISTAKES, praise=praise)
 
 
 def episode_lengths(ended: np.ndarray) -> list[int]:
@@ -239,4 +239,4 @@ def check_episode_lengths(function: Callable) -> Verdict:
         (np.isin(np.arange(length), ends),) for length, ends in [(12, [3, 8]), (20, [0, 5, 15])]
     ]
     praise = "The void step is no one's: as `rollout.EpisodeTracker` counts."
-    return compare(function, episode_lengths, cases, EPISODE_LENGTHS_MISTAKES, praise)
+    return compare(function, episode_lengths, cases, EPISODE_LENGTHS_MISTAKES, praise=praise)

@@ -67,7 +67,7 @@ def check_turns(function: Callable) -> Verdict:
         turns,
         [(GAMES, UPDATES)],
         TURNS_MISTAKES,
-        "Every game has its share, in no order, and the same seed gives the same turns.",
+        praise="Every game has its share, in no order, and the same seed gives the same turns.",
         adapt=_facts_of,
         value_hint="Some games come too often, too seldom or in a pattern.",
     )
@@ -128,7 +128,7 @@ def check_outputs(function: Callable) -> Verdict:
         outputs,
         cases,
         OUTPUTS_MISTAKES,
-        "One torso for all, one controller for each.",
+        praise="One torso for all, one controller for each.",
         adapt=_with_modules,
     )
 

@@ -100,7 +100,11 @@ def check_parameter_count(function: Callable) -> Verdict:
     """Check a function of `(widths, num_actions)`: a network's parameters, counted by hand."""
     cases = [(SIZES["net3"], 6), (SIZES["teacher"], 18), (SIZES["net4"], 3)]
     return compare(
-        function, _parameters, cases, PARAMETER_MISTAKES, "`pdlearn.parameter_count` says the same."
+        function,
+        _parameters,
+        cases,
+        PARAMETER_MISTAKES,
+        praise="`pdlearn.parameter_count` says the same.",
     )
 
 
@@ -152,5 +156,5 @@ def check_multiplications(function: Callable) -> Verdict:
         multiplications,
         cases,
         MULTIPLICATION_MISTAKES,
-        "It counts what a decision multiplies, layer by layer.",
+        praise="It counts what a decision multiplies, layer by layer.",
     )

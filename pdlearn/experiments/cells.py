@@ -45,6 +45,7 @@ def reproduce(
     budget: str,
     games: Sequence[str],
     seeds: Sequence[int],
+    *,
     folder: Path,
     results: Path,
     follow: Callable[[Run, str], None],
@@ -72,7 +73,7 @@ def reproduce(
 
 
 def finished_rows(
-    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], results: Path
+    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], *, results: Path
 ) -> list[dict]:
     """Return the rows of the cells that `reproduce` would run, as far as they have run."""
     rows = read_rows(results / f"{name}.csv")
@@ -122,7 +123,7 @@ def _run(
     follow: Callable, judge: Callable,
 ) -> list[dict]:  # fmt: skip
     config = config_of(cell.student, budget, len(cell.games))
-    run = run_of(cell.student, config, teachers, cell.seed, folder)
+    run = run_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
     follow(run, cell.title)
     agent = run.agent()
     results = [

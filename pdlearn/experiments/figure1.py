@@ -56,7 +56,7 @@ def reproduce_figure1(
         facts = {"teacher": fingerprint(teacher.network), "seed": seed}
         for rule, moments in choose_pairs(clip.observations, clip.values).items():
             shown.append((rule, clip, moments))
-            rows += pair_rows(rule, clip, moments, temperature, facts)
+            rows += pair_rows(rule, clip, moments, temperature=temperature, facts=facts)
     write_rows(results / "figure1.csv", rows)
     picture(shown, temperature).savefig(results / "figure1.png", dpi=120)
     return rows
@@ -103,7 +103,7 @@ def targets(values: np.ndarray, temperature: float) -> dict[str, np.ndarray]:
 
 
 def pair_rows(
-    rule: str, clip: Clip, moments: tuple[int, int], temperature: float, facts: dict
+    rule: str, clip: Clip, moments: tuple[int, int], *, temperature: float, facts: dict
 ) -> list[dict]:
     """Return a row for each action at each of two moments of `clip`."""
     return [

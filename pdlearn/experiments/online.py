@@ -20,6 +20,7 @@ def run_missing(
     budget: str,
     games: Sequence[str],
     seeds: Sequence[int],
+    *,
     folder: Path,
     results: Path,
     follow: Callable[[OnlineDistillation, str], None],

@@ -19,7 +19,7 @@ from pdlearn.experiments.tables import Student
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, DistillConfig, DQNConfig
 from pdlearn.replay.compressed import compress, too_large
 from pdlearn.replay.memory import Memory
-from pdlearn.replay.recordings import begin_recording, load_recording, record, save_recording
+from pdlearn.replay.recordings import collect, load_recording, save_recording
 
 
 def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | DQNConfig:
@@ -66,6 +66,7 @@ def run_of(
     student: Student,
     config: DistillConfig | DQNConfig,
     teachers: Sequence[Agent],
+    *,
     seed: int,
     folder: Path,
 ) -> Distillation | DQN:
@@ -107,14 +108,10 @@ def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) ->
     agent_steps, _ = amounts(config, 1)
     path = folder / f"{teacher.game}-{mark([teacher])}-{agent_steps}-{seed}.rec"
     if not path.exists():
-        generator = torch.Generator().manual_seed(seed)
-        memory, play = begin_recording(
-            teacher, config.num_envs, agent_steps, config.collection_epsilon, generator, seed,
-            "collect",
+        memory = collect(
+            teacher, agent_steps, num_envs=config.num_envs, epsilon=config.collection_epsilon,
+            seed=seed,
         )  # fmt: skip
-        for _ in record(play, memory, agent_steps):
-            pass
-        play.close()
         facts = {"game": teacher.game, "teacher": mark([teacher]), "seed": seed}
         save_recording(path, memory, facts)
     return load_recording(path, teacher.game)[0]

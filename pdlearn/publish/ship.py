@@ -28,7 +28,7 @@ TEACHER_EPISODES, OTHER_EPISODES = 120, 60
 
 
 def ship(
-    file: Path, commit: str, episodes: int | None = None, seed: int = 1, root: Path = Path(".")
+    file: Path, commit: str, *, episodes: int | None = None, seed: int = 1, root: Path = Path(".")
 ) -> None:
     """Copy the agent in `file` to the zoo as float16, evaluate that copy, write card and results.
 
@@ -161,6 +161,7 @@ def _enter_episodes(path: Path, rows: list[dict]) -> None:
 
 def main(
     file: Annotated[Path | None, tyro.conf.Positional] = None,
+    *,
     commit: str | None = None,
     rescore: tuple[str, ...] = (),
     episodes: int | None = None,
@@ -180,7 +181,7 @@ def main(
     if (file is None) == (not rescore) or (file is None) != (commit is None):
         raise SystemExit("expected a file and --commit, or --rescore")
     if file is not None:
-        ship(file, commit, episodes, seed, root)
+        ship(file, commit, episodes=episodes, seed=seed, root=root)
     for name in zoo.names() if rescore == ("all",) else rescore:
         score(name, episodes, seed, root)
 

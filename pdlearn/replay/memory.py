@@ -47,6 +47,7 @@ class Memory:
         num_envs: int,
         observation_shape: tuple[int, ...],
         device: torch.device | str = "cpu",
+        *,
         num_actions: int = 0,
     ):
         self.pixels = len(observation_shape) == 3

@@ -9,6 +9,7 @@ import itertools
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,11 @@ def begin_recording(
     teacher: Agent,
     num_envs: int,
     capacity_steps: int,
+    *,
     epsilon: float,
     generator: torch.Generator,
     seed: int,
     purpose: str,
-    *,
     student: nn.Module | None = None,
     student_share: float = 0.0,
     kind: type[Memory] = Memory,
@@ -43,10 +44,14 @@ def begin_recording(
     """
     env = envs.make(teacher.game, num_envs)
     device = generator.device
-    memory = kind(capacity_steps, num_envs, env.observation_shape, device, env.num_actions)
+    memory = kind(
+        capacity_steps, num_envs, env.observation_shape, device, num_actions=env.num_actions
+    )
     network = teacher.network.to(device)
     if student_share > 0:
-        policy = Mixture(network, student, student_share, epsilon, generator)
+        policy = Mixture(
+            network, student, student_share=student_share, epsilon=epsilon, generator=generator
+        )
     else:
         policy = EpsilonGreedy(network, epsilon, generator)
     return memory, steps(env, policy, seed, purpose)
@@ -59,6 +64,39 @@ def record(play: Iterator[Step], memory: Memory, agent_steps: int) -> Iterator[i
     for count, step in enumerate(itertools.islice(play, vector_steps), start=1):
         memory.add(step, nothing, nothing)
         yield count * memory.num_envs
+
+
+def collect(
+    teacher: Agent,
+    agent_steps: int,
+    *,
+    num_envs: int = 16,
+    epsilon: float = 0.05,
+    seed: int = 0,
+    purpose: str = "collect",
+    generator: torch.Generator | None = None,
+    student: nn.Module | None = None,
+    student_share: float = 0.0,
+    kind: type[Memory] = Memory,
+) -> Memory:
+    """Play `teacher` ε-greedily and return a memory of `agent_steps` of its play and values.
+
+    `num_envs` copies of the game are played side by side. `seed` gives the games and the
+    exploration; a `generator` draws the exploration instead, and its device holds the memory.
+    `purpose` is one of `envs.PURPOSES`: games of two purposes are never the same.
+    `student` and `student_share` are those of `begin_recording`; `kind` is the memory's class.
+    """
+    if generator is None:
+        device = next(teacher.network.parameters()).device
+        generator = torch.Generator(device).manual_seed(seed)
+    memory, play = begin_recording(
+        teacher, num_envs, agent_steps, epsilon=epsilon, generator=generator, seed=seed,
+        purpose=purpose, student=student, student_share=student_share, kind=kind,
+    )  # fmt: skip
+    with closing(play):
+        for _ in record(play, memory, agent_steps):
+            pass
+    return memory
 
 
 def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
@@ -109,7 +147,9 @@ def load_recording(
     num_actions = tensors["teacher_q"].shape[1]
     # Sampling needs more slots than a stack has frames.
     slots = max(held, card["observation_shape"][0] + 1)
-    memory = Memory(slots * num_envs, num_envs, card["observation_shape"], device, num_actions)
+    memory = Memory(
+        slots * num_envs, num_envs, card["observation_shape"], device, num_actions=num_actions
+    )
     data = tensors["frames"].numpy()
     ends = tensors["block_bytes"].cumsum(0).tolist()
     frames = memory.frames[:-1].view(slots, num_envs, -1)

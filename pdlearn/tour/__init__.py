@@ -29,7 +29,7 @@ CLIP_STEPS = {"smoke": 40, "fast": 900}
 GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, with wide intervals
 
 
-def run_tour(folder: Path, game: str, budget: str, seed: int, make_bar, judge) -> dict:
+def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar, judge) -> dict:
     """Distil `game`'s shipped teacher into net3, evaluate both, write the page; return the result.
 
     `make_bar(title, total, unit)` returns a progress bar with `update(done, **shown)` and
@@ -83,7 +83,9 @@ def run_tour(folder: Path, game: str, budget: str, seed: int, make_bar, judge) -
     with torch.no_grad():
         state = torch.from_numpy(clips[0].observations[moment : moment + 1])
         student_values = student.network(state)[0].numpy()
-    write_tour_page(folder / "report.html", result, curve, clips, moment, student_values)
+    write_tour_page(
+        folder / "report.html", result, curve, clips, moment=moment, student_values=student_values
+    )
     write_bytes(folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())
     return result
 

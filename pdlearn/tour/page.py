@@ -22,6 +22,7 @@ def write_tour_page(
     result: dict,
     curve: list[dict],
     clips: list[Clip],
+    *,
     moment: int,
     student_values: np.ndarray,
 ) -> None:

@@ -67,7 +67,7 @@ class Driven(Watching):
         self._training = training
         self._wants_stop = False
         self._folder = None if run is None else run.folder
-        source = type(training).__name__ if run is None else _describe(run.facts(), run.kind)
+        source = type(training).__name__ if run is None else _describe(run.identity(), run.kind)
         kind = "student" if run is not None and run.kind == "distill" else "teacher"
         total = None if run is None else _total(vars(run.config))
         super().__init__(source, kind, total, [], stops=False)
