@@ -29,7 +29,7 @@ TRAINING_IMPORTS = {
 }
 
 STEPPERS = {"envs", "rollout", "bench"}  # bench times the bare emulators
-GENERATORS = {"default_rng", "Generator", "RandomState", "SeedSequence"}
+GENERATORS = {"default_rng", "Generator", "SeedSequence"}
 
 
 class Source:

@@ -184,5 +184,5 @@ def check_td_loss(function: Callable) -> Verdict:
         "the prediction. Use `target.detach()`."
     )
     return check_gradients(
-        verdict, lambda q, target: function(q, action, target), values(3), 2 * REWARD, leak
+        verdict, lambda q, target: function(q, action, target), values(3), 2 * REWARD, leak=leak
     )

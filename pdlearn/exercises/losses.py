@@ -232,4 +232,4 @@ def _check_student_gradients(verdict: Verdict, loss: Callable) -> Verdict:
         "The number is right, but a gradient flows into the teacher's values too, and would move "
         "the teacher towards the student. Stop it with `teacher_q.detach()`."
     )
-    return check_gradients(verdict, loss, values(6), values(7), leak)
+    return check_gradients(verdict, loss, values(6), values(7), leak=leak)
