@@ -40,7 +40,7 @@ _MODULE_OF = {
     "evaluate": "evaluation",
     "kl_loss": "losses",
     "lambda_returns": "losses",
-    "load_agent": "checkpoints",
+    "load_agent": "zoo",
     "load_recording": "replay.recordings",
     "load_starts": "starts",
     "load_whole": "checkpoints",

@@ -167,7 +167,7 @@ def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float3
     write_file(path, weights, {**agent.card, "kind": "agent"})
 
 
-def load_agent(
+def read_agent(
     path: str | Path, game: str | None = None, device: torch.device | str = "cpu"
 ) -> Agent:
     """Read an agent, as float32, on `device`; of a file for several games, the one of `game`.
@@ -190,7 +190,7 @@ def load_agent(
 
 
 def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
-    """Read an agent as `load_agent` does, but with all the games that it plays, one or several."""
+    """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
     weights, card = read_file(path)
     if card.get("kind") != "agent":
         raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected an agent")

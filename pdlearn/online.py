@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pdlearn.checkpoints import Agent, load_agent, save_agent
+from pdlearn.checkpoints import Agent, read_agent, save_agent
 from pdlearn.distill import (
     LEARN_ROW_UPDATES,
     RECORD_ROW_STEPS,
@@ -209,7 +209,7 @@ class OnlineDistillation(Run):
         """Take up the best DQN of the run's earlier legs; the file may be newer than the state."""
         path = None if self.folder is None else self.folder / "best.safetensors"
         if path is not None and path.exists():
-            best = load_agent(path, self.identity()["game"], self.device)
+            best = read_agent(path, self.identity()["game"], self.device)
             self.teacher_run.best_evaluation = best.card["chosen_by"]["mean"]
             self._follow(best)
 

@@ -16,7 +16,7 @@ import torch
 from pdlearn.checkpoints import (
     Agent,
     CheckpointError,
-    load_agent,
+    read_agent,
     read_file,
     save_agent,
     write_file,
@@ -50,7 +50,7 @@ def saved(folder: Path, **changes) -> Path:
 def refusal(path, **wanted) -> str:
     """Return the sentence with which a file is refused; fail if it is not."""
     with pytest.raises(CheckpointError) as raised:
-        load_agent(path, **wanted)
+        read_agent(path, **wanted)
     return str(raised.value)
 
 
@@ -58,7 +58,7 @@ def refusal(path, **wanted) -> str:
 
 
 def test_float32_weights_come_back_exactly(tmp_path):
-    weights = load_agent(saved(tmp_path)).network.state_dict()
+    weights = read_agent(saved(tmp_path)).network.state_dict()
     assert all(
         torch.equal(weights[key], value) for key, value in agent().network.state_dict().items()
     )
@@ -66,7 +66,7 @@ def test_float32_weights_come_back_exactly(tmp_path):
 
 def test_float16_weights_come_back_rounded_once(tmp_path):
     save_agent(tmp_path / "half", agent(), torch.float16)
-    weights = load_agent(tmp_path / "half").network.state_dict()
+    weights = read_agent(tmp_path / "half").network.state_dict()
     expected = {key: value.half().float() for key, value in agent().network.state_dict().items()}
     assert all(torch.equal(weights[key], value) for key, value in expected.items())
 
@@ -83,12 +83,12 @@ def test_a_network_that_diverged_can_still_be_saved(tmp_path):
     mine = agent()
     mine.network.out.weight.data[0, 0] = float("nan")
     save_agent(tmp_path / "half", mine, torch.float16)
-    assert load_agent(tmp_path / "half").network.out.weight[0, 0].isnan()
+    assert read_agent(tmp_path / "half").network.out.weight[0, 0].isnan()
 
 
 def test_float16_weights_come_back_as_float32(tmp_path):
     save_agent(tmp_path / "half", agent(), torch.float16)
-    network = load_agent(tmp_path / "half").network
+    network = read_agent(tmp_path / "half").network
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
 
 
@@ -106,23 +106,23 @@ def test_saving_as_float16_leaves_the_agent_in_float32(tmp_path):
 
 
 def test_the_card_comes_back_as_it_was(tmp_path):
-    assert load_agent(saved(tmp_path)).card == agent().card
+    assert read_agent(saved(tmp_path)).card == agent().card
 
 
 def test_the_game_is_the_one_on_the_card(tmp_path):
-    assert load_agent(saved(tmp_path, game="freeway")).game == "freeway"
+    assert read_agent(saved(tmp_path, game="freeway")).game == "freeway"
 
 
 def test_a_pixel_agent_answers_as_before(tmp_path):
     shape = (4, 84, 84)
     generator = torch.Generator().manual_seed(1)
     frames = torch.randint(256, (2, *shape), dtype=torch.uint8, generator=generator)
-    loaded = load_agent(saved(tmp_path, shape=shape))
+    loaded = read_agent(saved(tmp_path, shape=shape))
     assert torch.equal(loaded.network(frames), agent(shape=shape).network(frames))
 
 
 def test_a_loaded_network_asks_for_no_gradients(tmp_path):
-    network = load_agent(saved(tmp_path)).network
+    network = read_agent(saved(tmp_path)).network
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
@@ -153,7 +153,7 @@ def test_an_agent_is_one_file(tmp_path):
 
 
 def test_folders_on_the_way_are_made(tmp_path):
-    assert load_agent(saved(tmp_path / "a" / "b")).game == "pong"
+    assert read_agent(saved(tmp_path / "a" / "b")).game == "pong"
 
 
 # --- a file is the old one or the new one ---
@@ -198,7 +198,7 @@ def test_a_file_is_whole_and_on_the_disk_before_it_takes_its_name(tmp_path, monk
         fsync(descriptor)
 
     def record_replace(source, destination):
-        tape.append(("replace", load_agent(source).game, Path(destination).name))
+        tape.append(("replace", read_agent(source).game, Path(destination).name))
         replace(source, destination)
 
     monkeypatch.setattr(os, "fsync", record_fsync)
@@ -242,7 +242,7 @@ def test_five_hundred_damaged_files_are_each_refused_in_one_line(tmp_path, part)
         done += 1
         path.write_bytes(damaged)
         try:
-            load_agent(path)
+            read_agent(path)
             unseen.append((kind, "was loaded"))
         except CheckpointError as error:
             if "\n" in str(error) or not str(error).startswith(f"{path}: "):
@@ -347,7 +347,7 @@ def test_a_missing_file_is_refused_with_its_path(tmp_path):
 
 
 def test_a_file_of_the_game_that_was_asked_for_is_loaded(tmp_path):
-    assert load_agent(saved(tmp_path), game="pong").game == "pong"
+    assert read_agent(saved(tmp_path), game="pong").game == "pong"
 
 
 def test_a_file_of_another_game_is_refused_with_both_names(tmp_path):
@@ -458,14 +458,14 @@ def saved_for_several(folder: Path, **changes) -> Path:
 @pytest.mark.parametrize("game", ["freeway", "pong"])
 def test_one_game_of_a_file_for_several_answers_as_before(tmp_path, game):
     observation = torch.tensor([[1.0, -2.0]])
-    loaded = load_agent(saved_for_several(tmp_path), game)
+    loaded = read_agent(saved_for_several(tmp_path), game)
     expected = for_several().network.for_game(game)(observation)
     assert loaded.game == game
     assert torch.equal(loaded.network(observation), expected)
 
 
 def test_the_card_of_one_game_is_that_of_an_agent_for_it_alone(tmp_path):
-    card = load_agent(saved_for_several(tmp_path), "pong").card
+    card = read_agent(saved_for_several(tmp_path), "pong").card
     assert card == {
         "game": "pong",
         "actions": list(GAMES["pong"].actions),
@@ -477,7 +477,7 @@ def test_the_card_of_one_game_is_that_of_an_agent_for_it_alone(tmp_path):
 
 
 def test_a_loaded_network_for_several_games_asks_for_no_gradients(tmp_path):
-    network = load_agent(saved_for_several(tmp_path), "pong").network
+    network = read_agent(saved_for_several(tmp_path), "pong").network
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
@@ -563,7 +563,7 @@ def test_loading_an_agent_unpickles_nothing(tmp_path, monkeypatch):
         (torch, "load"),
     ):
         monkeypatch.setattr(module, name, refuse)
-    assert load_agent(path).game == "pong"
+    assert read_agent(path).game == "pong"
 
 
 def test_the_trap_works(tmp_path):
@@ -583,7 +583,7 @@ def test_a_file_with_code_in_it_does_not_run_it(tmp_path, kind):
     path = tmp_path / "agent"
     path.write_bytes(trapped(kind, tmp_path / "sprung"))
     try:
-        load_agent(path)
+        read_agent(path)
     except Exception:
         pass
     assert not (tmp_path / "sprung").exists()

@@ -15,7 +15,7 @@ from fakes import CATCH, MIRRORED
 from matplotlib.figure import Figure
 
 from pdlearn import cli, networks, zoo
-from pdlearn.checkpoints import load_agent, read_file
+from pdlearn.checkpoints import read_agent, read_file
 from pdlearn.experiments import cells, online, tables, training
 from pdlearn.presets import EvalConfig
 
@@ -81,7 +81,7 @@ def test_the_whole_way_from_a_teacher_to_a_judged_student(at, capsys):
     common = [CATCH, "--teacher", teacher, "--budget", "smoke", "--device", "cpu"]
     assert cli.main(["distill", *common, "--folder", "a"]) == 0
     assert cli.main(["distill", *common, "--folder", "b", "--recording", "play.rec"]) == 0
-    assert load_agent(at / "b" / "agent.safetensors", CATCH).card["size"] == "net3"
+    assert read_agent(at / "b" / "agent.safetensors", CATCH).card["size"] == "net3"
     judge = ["evaluate", "a/agent.safetensors", "--episodes", "3", "--json", "a.json"]
     capsys.readouterr()
     assert cli.main(judge) == 0
@@ -208,7 +208,7 @@ def test_online_leaves_a_student_and_the_best_dqn_and_resume_goes_on(at, capsys)
     assert lines[0].startswith("phase,agent_steps")
     judged = [line.split(",")[1] for line in lines if line.startswith("judge")]
     assert judged == ["400", "800", "1200"]
-    assert load_agent(at / "r" / "agent.safetensors", CATCH).card["made"]["updates"] == 5 * 5
+    assert read_agent(at / "r" / "agent.safetensors", CATCH).card["made"]["updates"] == 5 * 5
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -300,7 +300,7 @@ def test_the_tour_leaves_its_page_and_its_figures(at):
     assert {"teacher_score", "student_score", "student_percent", "seconds"} <= set(result)
     assert result["student"]["kilobytes"] < 150
     assert (folder / "report.html").stat().st_size > 20_000
-    assert load_agent(folder / "student.safetensors", "pong").card["size"] == "net3"
+    assert read_agent(folder / "student.safetensors", "pong").card["size"] == "net3"
     assert (folder / "metrics.csv").read_text().startswith("phase,hour,agent_steps")
 
 

@@ -8,7 +8,7 @@ import torch
 from fakes import catch_experts
 from test_dqn import CATCH, LEARNING, without_clocks
 
-from pdlearn.checkpoints import Agent, load_agent, read_file
+from pdlearn.checkpoints import Agent, read_agent, read_file
 from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import DQN
 from pdlearn.evaluation import evaluate
@@ -128,7 +128,7 @@ def test_a_resumed_run_goes_on_with_the_next_hour(tmp_path):
 def test_the_card_names_the_teacher_and_how_the_student_was_made(tmp_path):
     teacher = some_teacher()
     list(Distillation(teacher, TINY, precision="float32", folder=tmp_path))
-    card = load_agent(tmp_path / "agent.safetensors", CATCH).card
+    card = read_agent(tmp_path / "agent.safetensors", CATCH).card
     assert card["size"] == "net3"
     assert card["made"]["teacher"] == fingerprint(teacher.network)
     assert card["made"]["config"]["temperature"] == 0.03

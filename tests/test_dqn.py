@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pdlearn.checkpoints import CheckpointError, load_agent, read_file
+from pdlearn.checkpoints import CheckpointError, read_agent, read_file
 from pdlearn.dqn import DQN, DQNLearner, epsilon_at
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
@@ -185,7 +185,7 @@ def test_the_best_agent_is_kept_with_the_evaluation_that_chose_it(tmp_path):
     rows = list(DQN(CATCH, config, precision="float32", folder=tmp_path))
     evaluations = [row["evaluation"] for row in rows if not math.isnan(row["evaluation"])]
     assert len(evaluations) == 2
-    best = load_agent(tmp_path / "best.safetensors", CATCH)
+    best = read_agent(tmp_path / "best.safetensors", CATCH)
     assert best.card["chosen_by"]["mean"] == max(evaluations) == rows[-1]["best_evaluation"]
     assert best.card["made"]["by"] == "dqn"
 

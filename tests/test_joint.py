@@ -12,7 +12,7 @@ from test_dqn import without_clocks
 
 from pdlearn import cli, networks
 from pdlearn.actor import ReplayActor
-from pdlearn.checkpoints import CheckpointError, load_agent, load_whole
+from pdlearn.checkpoints import CheckpointError, load_whole, read_agent
 from pdlearn.dqn import DQN, DQNLearner
 from pdlearn.envs.catch import CELL
 from pdlearn.evaluation import evaluate
@@ -144,7 +144,7 @@ def test_rows_tell_of_each_game_and_the_best_agent_is_kept(tmp_path):
     best = max(judged[::-1], key=lambda row: row["evaluation"])  # of equals, the last
     assert rows[-1]["best_evaluation"] == best["evaluation"]
     for game in GAMES:
-        card = load_agent(tmp_path / "best.safetensors", game).card
+        card = read_agent(tmp_path / "best.safetensors", game).card
         assert card["chosen_by"]["mean"] == best[f"evaluation_{game}"]
 
 
@@ -246,6 +246,6 @@ def test_a_whole_network_and_each_of_its_games_come_from_one_file(tmp_path):
     assert whole.games == tuple(GAMES)
     weights = run.learner.network.state_dict()
     assert all(torch.equal(weights[k], v) for k, v in whole.network.state_dict().items())
-    assert load_agent(file, MIRRORED).card["actions"] == ["0", "1", "2", "3"]
+    assert read_agent(file, MIRRORED).card["actions"] == ["0", "1", "2", "3"]
     with pytest.raises(CheckpointError, match="none was named"):
-        load_agent(file)
+        read_agent(file)

@@ -10,7 +10,7 @@ from fakes import CATCH, MIRRORED, catch_experts
 from test_dqn import without_clocks
 
 from pdlearn import networks
-from pdlearn.checkpoints import CheckpointError, load_agent
+from pdlearn.checkpoints import CheckpointError, read_agent
 from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import MultiGameNetwork
@@ -150,7 +150,7 @@ def test_a_run_resumes_though_a_controller_was_never_chosen(tmp_path):
     config = replace(TINY, hours=1, updates_per_hour=1)
     list(distillation(config, folder=tmp_path))
     list(distillation(replace(config, hours=2, updates_per_hour=20), folder=tmp_path, resume=True))
-    assert load_agent(tmp_path / "agent.safetensors", CATCH).card["made"]["updates"] == 40
+    assert read_agent(tmp_path / "agent.safetensors", CATCH).card["made"]["updates"] == 40
 
 
 def test_a_file_of_several_games_gives_an_agent_of_each(tmp_path):
@@ -158,12 +158,12 @@ def test_a_file_of_several_games_gives_an_agent_of_each(tmp_path):
     list(run)
     observation = torch.randint(256, (2, 4, 84, 84), dtype=torch.uint8)
     for game, actions in ((CATCH, 3), (MIRRORED, 4)):
-        loaded = load_agent(tmp_path / "agent.safetensors", game)
+        loaded = read_agent(tmp_path / "agent.safetensors", game)
         assert len(loaded.card["actions"]) == actions
         assert loaded.card["made"]["games"] == [CATCH, MIRRORED]
         assert torch.equal(loaded.network(observation), run.students[game](observation))
     with pytest.raises(CheckpointError, match="none was named"):
-        load_agent(tmp_path / "agent.safetensors")
+        read_agent(tmp_path / "agent.safetensors")
 
 
 def test_recordings_are_learnt_from_without_new_play():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_dqn import CATCH, without_clocks
 
-from pdlearn.checkpoints import Agent, load_agent, save_agent
+from pdlearn.checkpoints import Agent, read_agent, save_agent
 from pdlearn.distill import fingerprint
 from pdlearn.evaluation import evaluate
 from pdlearn.experiments import online as experiment
@@ -175,13 +175,13 @@ def without_seconds(counts):
 def test_a_run_leaves_its_students_and_its_best_dqn(tmp_path):
     run = make(student_seeds=(0, 1), folder=tmp_path)
     *_, row = run
-    best = load_agent(tmp_path / "best.safetensors", CATCH)
+    best = read_agent(tmp_path / "best.safetensors", CATCH)
     assert best.card["chosen_by"]["mean"] == row["best_so_far"]
     assert fingerprint(best.network) == fingerprint(run.teacher.network)
     for name in ("student_0", "student_1"):
-        student = load_agent(tmp_path / f"{name}.safetensors", CATCH)
+        student = read_agent(tmp_path / f"{name}.safetensors", CATCH)
         assert fingerprint(student.network) == fingerprint(run.students[name].network)
-    made = load_agent(tmp_path / "agent.safetensors", CATCH).card["made"]
+    made = read_agent(tmp_path / "agent.safetensors", CATCH).card["made"]
     assert made["by"] == "online" and made["config"]["teacher"]["agent_steps"] == 800
 
 
@@ -190,7 +190,7 @@ def test_a_run_stopped_while_its_students_learn_goes_on_with_that_teacher_and_ju
     rows = iter(make(config=config, folder=tmp_path))
     next(row for row in rows if row["updates"] == 250)
     rows.close()
-    best = load_agent(tmp_path / "best.safetensors", CATCH)
+    best = read_agent(tmp_path / "best.safetensors", CATCH)
     run = make(config=config, folder=tmp_path, resume=True)
     rows = []
     for row in run:
@@ -206,12 +206,12 @@ def test_a_run_stopped_while_its_students_learn_goes_on_with_that_teacher_and_ju
 def test_a_best_dqn_that_is_newer_than_the_state_keeps_its_high_score(tmp_path):
     list(make(replace(TAUGHT, agent_steps=400), folder=tmp_path))
     path = tmp_path / "best.safetensors"
-    best = load_agent(path, CATCH)
+    best = read_agent(path, CATCH)
     newer = best.card | {"chosen_by": best.card["chosen_by"] | {"mean": 99.0}}
     save_agent(path, Agent(best.network, newer))  # as a run killed before it was saved leaves it
     *_, row = make(folder=tmp_path, resume=True)
     assert row["phase"] == "judge" and row["best_so_far"] == 99
-    assert load_agent(path, CATCH).card["chosen_by"]["mean"] == 99
+    assert read_agent(path, CATCH).card["chosen_by"]["mean"] == 99
 
 
 def test_a_resumed_run_goes_on_with_dqn_and_students(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from fakes import CATCH, MIRRORED, deal
 
-from pdlearn.checkpoints import load_agent, read_file
+from pdlearn.checkpoints import read_agent, read_file
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
 from pdlearn.pqn import PQN, PQNLearner, Rollout, Targets
@@ -202,12 +202,12 @@ def test_its_card_says_how_it_was_made_and_loads(tmp_path):
     run = PQN(CATCH, TINY, precision="float32", folder=tmp_path)
     list(run)
     for name in ("agent", "best"):
-        agent = load_agent(tmp_path / f"{name}.safetensors", CATCH)
+        agent = read_agent(tmp_path / f"{name}.safetensors", CATCH)
         assert agent.card["normalization"] == agent.network.normalization == "layer"
         assert agent.card["made"]["by"] == "pqn"
         assert agent.card["made"]["config"]["lambda_"] == TINY.lambda_
     observation = torch.randint(0, 256, (2, 4, 84, 84), dtype=torch.uint8)
-    loaded = load_agent(tmp_path / "agent.safetensors")
+    loaded = read_agent(tmp_path / "agent.safetensors")
     torch.testing.assert_close(loaded.network(observation), run.learner.network(observation))
 
 

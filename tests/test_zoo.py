@@ -6,8 +6,9 @@ import shutil
 import pytest
 import torch
 
+import pdlearn
 from pdlearn import cli, zoo
-from pdlearn.checkpoints import Agent, load_agent, save_agent
+from pdlearn.checkpoints import Agent, CheckpointError, read_agent, save_agent
 from pdlearn.evaluation import Evaluation
 from pdlearn.publish import agents as tables
 from pdlearn.publish import ship
@@ -95,7 +96,7 @@ def test_shipping_rounds_scores_and_enters_an_agent(tmp_path, monkeypatch):
     tables.write_rows(file.with_name("metrics.csv"), metrics((2_000, "1.5"), (4_000, "nan")))
     monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
     ship.ship(file, "abc1234", episodes=1, root=tmp_path)
-    shipped = load_agent(tmp_path / "zoo" / "pong" / "teacher.safetensors")
+    shipped = read_agent(tmp_path / "zoo" / "pong" / "teacher.safetensors")
     assert shipped.card["score"]["episodes"] == 1
     assert shipped.card["made"]["commit"] == "abc1234"
     with open(tmp_path / "docs" / "results" / "teachers.csv", newline="") as rows:
@@ -105,3 +106,15 @@ def test_shipping_rounds_scores_and_enters_an_agent(tmp_path, monkeypatch):
     assert (tmp_path / "docs" / "images" / "curves.png").stat().st_size > 5_000
     assert "`pong/teacher`" in (tmp_path / "README.md").read_text()
     assert "Pong | -20.7 | 9.3 | 18.9 | **" in (tmp_path / "docs" / "zoo.md").read_text()
+
+
+def test_one_function_loads_a_shipped_agent_and_a_file(tmp_path):
+    shipped = pdlearn.load_agent("pong/net3")
+    save_agent(tmp_path / "mine", shipped)
+    mine = pdlearn.load_agent(tmp_path / "mine", "pong", "cpu")
+    assert zoo.load is pdlearn.load_agent
+    assert mine.card == shipped.card
+    for name, tensor in shipped.network.state_dict().items():
+        assert torch.equal(mine.network.state_dict()[name], tensor), name
+    with pytest.raises(CheckpointError, match="plays 'pong'; expected 'freeway'"):
+        pdlearn.load_agent("pong/net3", "freeway")

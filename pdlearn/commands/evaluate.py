@@ -40,7 +40,7 @@ def evaluate(
     from pdlearn import zoo
     from pdlearn.starts import load_starts
 
-    judged = zoo.load(agent, device_by_name(device), game)
+    judged = zoo.load_agent(agent, game, device_by_name(device))
     begun = None
     if starts is not None:
         begun = load_starts(judged.game if starts == "zoo" else starts, judged.game)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, load_agent, save_agent, write_bytes
+from pdlearn.checkpoints import Agent, read_agent, save_agent, write_bytes
 from pdlearn.distill import Distillation
 from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.games import game_by_name
@@ -47,7 +47,7 @@ def run_tour(
     curve = _learn(Distillation(teacher, config, seed=seed), folder, budget, make_bar)
     # Evaluate and show the student as it ships: float16 on disk.
     student_path = folder / "student.safetensors"
-    student = load_agent(student_path, game)
+    student = read_agent(student_path, game)
     judged = JUDGED[budget]
     scores = {
         "teacher": judge(teacher, judged, seed, f"{game}/teacher"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from pdlearn.checkpoints import Agent, CheckpointError, load_agent, load_whole
+from pdlearn.checkpoints import Agent, CheckpointError, load_whole, read_agent
 from pdlearn.evaluation import Evaluation
 from pdlearn.games import nearest
 from pdlearn.networks import MULTI_SIZES
@@ -43,13 +43,18 @@ def name_of(agent: Agent) -> str:
     return f"{agent.game}/{size}"
 
 
-def load(name: str | Path, device: torch.device | str = "cpu", game: str | None = None) -> Agent:
-    """Return a shipped agent by its name, or the agent in a file by its path.
+def load_agent(
+    name: str | Path, game: str | None = None, device: torch.device | str = "cpu"
+) -> Agent:
+    """Return a shipped agent by its name, or the agent in a file by its path, on `device`.
 
-    `game` chooses one game of a file for several. Raises CheckpointError for a name that is
-    neither, with the nearest right one, and for an agent that does not play `game`.
+    `game` chooses one game of a network for several. Raises CheckpointError for a name that is
+    neither, with the nearest right one, and for a file as `checkpoints.read_agent` does.
     """
-    return load_agent(_file(name), game, device)
+    return read_agent(_file(name), game, device)
+
+
+load = load_agent  # as in `zoo.load("pong/teacher")`
 
 
 def load_all_games(name: str | Path, device: torch.device | str = "cpu") -> Agent:
