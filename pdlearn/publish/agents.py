@@ -14,6 +14,7 @@ from pdlearn.rows import read_rows
 README_MARKS = ("<!-- agents: built from docs/results -->", "<!-- /agents -->")
 RECIPE_MARKS = ("<!-- recipes: built from the cards -->", "<!-- /recipes -->")
 ZOO_MARKS = ("<!-- teachers: built from docs/results -->", "<!-- /teachers -->")
+RACE_MARKS = ("<!-- race: built from docs/results -->", "<!-- /race -->")
 
 
 def agent_table(results: Path) -> str:
@@ -50,6 +51,21 @@ def teacher_table(results: Path) -> str:
         lines.append(
             f"| {game.title} | {game.random} | {game.human} | {game.dqn} | {ours} "
             f"| {game.paper_dqn} |"
+        )
+    return "\n".join(lines)
+
+
+def race_table(results: Path) -> str:
+    """Return the table of the training methods, with their scores after equal processor time."""
+    lines = [
+        "| game | method | processor minutes | agent steps | training score |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    rows = [row for row in read_rows(results / "teacher_recipes.csv") if row["race"]]
+    for row in sorted(rows, key=lambda row: row["game"]):
+        lines.append(
+            f"| {GAMES[row['game']].title} | {row['race']} | {row['processor_minutes'] or 'shared'} "
+            f"| {int(row['agent_steps']):,} | {float(row['score']):,.1f} |"
         )
     return "\n".join(lines)
 
@@ -115,12 +131,14 @@ def built_pages(root: Path) -> dict[Path, str]:
     readme, page = root / "README.md", root / "docs" / "zoo.md"
     return {
         readme: between(readme.read_text("utf-8"), README_MARKS, agent_table(results)),
-        page: between(
-            between(page.read_text("utf-8"), ZOO_MARKS, teacher_table(results)),
-            RECIPE_MARKS,
-            recipe_list(),
-        ),
+        page: _zoo_page(page.read_text("utf-8"), results),
     }
+
+
+def _zoo_page(text: str, results: Path) -> str:
+    text = between(text, ZOO_MARKS, teacher_table(results))
+    text = between(text, RACE_MARKS, race_table(results))
+    return between(text, RECIPE_MARKS, recipe_list())
 
 
 def build(root: Path = Path(".")) -> None:
