@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -23,10 +24,10 @@ from pdlearn.experiments.training import amounts, config_of, mark
 from pdlearn.games import GAMES
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS
-from pdlearn.publish import agents as tables
 from pdlearn.publish import ship
-from pdlearn.rows import read_rows
+from pdlearn.rows import read_rows, write_rows
 
+ROOT = Path(__file__).resolve().parent.parent
 MULTI3 = EXPERIMENTS["multi3"]
 
 
@@ -211,7 +212,7 @@ def shipped(tmp_path, monkeypatch):
 
     for page in ("README.md", "docs/zoo.md"):
         (tmp_path / page).parent.mkdir(exist_ok=True)
-        shutil.copy(ship.__file__.replace("pdlearn/zoo/ship.py", page), tmp_path / page)
+        shutil.copy(ROOT / page, tmp_path / page)
     results = tmp_path / "docs" / "results"
     other = {"mean": "20.0", "low": "19.0", "high": "21.0", "episodes": "100"}
     teachers = [
@@ -219,7 +220,7 @@ def shipped(tmp_path, monkeypatch):
          "hours": "1"}
         for game in ("freeway", "pong")
     ]  # fmt: skip
-    tables.write_rows(results / "teachers.csv", teachers)
+    write_rows(results / "teachers.csv", teachers)
     monkeypatch.setitem(networks.MULTI_SIZES, "multi3", networks.SIZES["net3"])
     monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
     monkeypatch.setattr(ship, "evaluate", evaluate)
