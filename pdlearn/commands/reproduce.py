@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pdlearn.commands.bars import Bar, follow, judge
+from pdlearn.commands.bars import follow, judge
 from pdlearn.commands.options import known_game
+from pdlearn.progress import Bar
 
 Experiment = Literal[
     "table1", "compression", "multi3", "multi10", "online", "tsne", "figure1", "temperature",
