@@ -16,6 +16,7 @@ import torch
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.presets import EvalConfig
+from pdlearn.progress import Bar
 from pdlearn.rollout import (
     Episode,
     EpisodeTracker,
@@ -227,20 +228,47 @@ def _policy(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
 
 
 def evaluate(
-    agent: Agent, config: EvalConfig = EvalConfig(), seed: int = 0, starts: Starts | None = None
+    agent: Agent,
+    config: EvalConfig = EvalConfig(),
+    seed: int = 0,
+    starts: Starts | None = None,
+    *,
+    progress: bool | str = False,
 ) -> Evaluation:
     """Play full episodes of the agent's game and return their scores.
 
     Without `starts`, `config.episodes` episodes begin with the no-op starts of `start_list`; their
     emulator seeds are never used in training or recording. With `starts`, one episode begins at
     each of them, in order (`starts.first(30)` selects fewer), and `seed` seeds the exploration
-    only. Scores are raw. Raises ValueError as `play_starts` does.
+    only. Scores are raw. With `progress`, True or a title, a bar counts
+    finished episodes and steps; PDLEARN_QUIET turns it off. Raises ValueError as `play_starts` does.
     """
     if starts is None:
-        play = play_episodes(agent, config, seed)
+        total, play = config.episodes, play_episodes(agent, config, seed)
     else:
-        play = play_starts(agent, starts, config, seed)
+        total, play = len(starts), play_starts(agent, starts, config, seed)
+    if progress:
+        title = agent.game if progress is True else progress
+        play = _shown(play, Bar(f"evaluate {title}", total, "episodes"))
     return summarise(agent, list(itertools.chain.from_iterable(play)), config, seed, starts=starts)
+
+
+def _shown(play: Iterable[list[Episode]], bar: Bar) -> Generator[list[Episode], None, None]:
+    """Pass on what `play` yields, and draw it: the episodes that ended, and the newest score.
+
+    The games run side by side, so the bar stands for long before the first ends: the turns played
+    count on beside it.
+    """
+    done = 0
+    score: dict[str, float] = {}
+    try:
+        for turns, ended in enumerate(play, 1):
+            done += len(ended)
+            score = {"score": ended[-1].score} if ended else score
+            bar.update(done, turns=turns, **score)
+            yield ended
+    finally:
+        bar.close()
 
 
 def summarise(

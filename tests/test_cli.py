@@ -263,7 +263,7 @@ def test_a_stopped_run_goes_on_where_it_was_saved(at, how):
 
 
 def test_a_bar_that_stands_still_shows_that_the_games_go_on(monkeypatch, capsys):
-    from pdlearn.commands.bars import judge
+    from pdlearn.evaluation import evaluate
     from pdlearn.presets import EvalConfig
     from pdlearn.rollout import Episode
 
@@ -277,11 +277,16 @@ def test_a_bar_that_stands_still_shows_that_the_games_go_on(monkeypatch, capsys)
     monkeypatch.delenv("PDLEARN_QUIET", raising=False)
     monkeypatch.setattr("pdlearn.evaluation.play_episodes", play)
     agent = SimpleNamespace(game="pong")
-    assert judge(agent, EvalConfig(episodes=2), 0, "pong").scores == [19.0, 21.0]
+    assert evaluate(agent, EvalConfig(episodes=2), progress=True).scores == [19.0, 21.0]
     drawn = capsys.readouterr().err
+    assert "evaluate pong" in drawn
     assert re.search(r"0/2 [^\r]*turns=[5-8]", drawn)
     assert re.search(r"1/2 [^\r]*turns=1[3-7], score=19", drawn)
     assert re.search(r"2/2 [^\r]*turns=18, score=21", drawn)
+    assert evaluate(agent, EvalConfig(episodes=2)).scores == [19.0, 21.0]
+    monkeypatch.setenv("PDLEARN_QUIET", "1")
+    assert evaluate(agent, EvalConfig(episodes=2), progress=True).scores == [19.0, 21.0]
+    assert capsys.readouterr().err == ""
 
 
 def test_the_zoo_lists_every_shipped_agent_with_its_score(capsys):

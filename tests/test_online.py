@@ -261,8 +261,8 @@ def figure_5(tmp_path, monkeypatch):
     monkeypatch.setitem(experiment.ONLINE_BUDGETS, "smoke", TINY)
 
     def follow(run, game):
-        from pdlearn.commands.bars import Bar
         from pdlearn.commands.bars import follow as drive
+        from pdlearn.progress import Bar
 
         drive(run, Bar(game, 1, "steps"), "agent_steps", ("student",), again="")
 

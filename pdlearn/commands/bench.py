@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pdlearn.commands.bars import Bar
 from pdlearn.commands.options import Device, device_by_name
+from pdlearn.progress import Bar
 
 
 def bench(

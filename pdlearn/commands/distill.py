@@ -7,7 +7,7 @@ from typing import Literal
 
 import tyro
 
-from pdlearn.commands.bars import Bar, follow
+from pdlearn.commands.bars import follow
 from pdlearn.commands.options import (
     Budget,
     Device,
@@ -23,6 +23,7 @@ from pdlearn.commands.options import (
     with_settings,
 )
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, ONLINE_BUDGETS
+from pdlearn.progress import Bar
 
 
 def distill(

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import tyro
 
-from pdlearn.commands.bars import judge
 from pdlearn.commands.options import Device, device_by_name
 from pdlearn.presets import EvalConfig
 
@@ -38,6 +37,7 @@ def evaluate(
         json_file: also write the result to this file
     """
     from pdlearn import zoo
+    from pdlearn.evaluation import evaluate as judge
     from pdlearn.starts import load_starts
 
     judged = zoo.load_agent(agent, game, device_by_name(device))
@@ -47,7 +47,7 @@ def evaluate(
         begun = begun if episodes is None else begun.first(episodes)
     count = EvalConfig.episodes if episodes is None else episodes
     config = EvalConfig(episodes=count, epsilon=epsilon)
-    result = judge(judged, config, seed, agent, starts=begun)
+    result = judge(judged, config, seed, begun, progress=agent)
     facts = result.card()
     # The teacher's score on its card is from no-op starts, and not to be compared with another.
     teacher = zoo.score_of(f"{judged.game}/teacher") if begun is None else None

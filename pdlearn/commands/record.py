@@ -5,8 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from pdlearn.commands.bars import Bar
 from pdlearn.commands.options import Game, teachers_of
+from pdlearn.progress import Bar
 
 
 def record(

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pdlearn.commands.bars import Bar, follow, judge
+from pdlearn.commands.bars import follow, judge
 from pdlearn.commands.options import known_game
 from pdlearn.experiments import TITLES
+from pdlearn.progress import Bar
 
 Experiment = Literal[*TITLES]
 

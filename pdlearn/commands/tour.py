@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from pdlearn.commands.bars import Bar, judge
+from pdlearn.commands.bars import judge
 from pdlearn.commands.options import known_game
+from pdlearn.progress import Bar
 
 
 def tour(

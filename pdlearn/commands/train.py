@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pdlearn.commands.bars import Bar, follow
+from pdlearn.commands.bars import follow
 from pdlearn.commands.options import (
     Budget,
     Device,
@@ -23,6 +23,7 @@ from pdlearn.commands.options import (
 )
 from pdlearn.games import GAMES
 from pdlearn.presets import BUDGETS, method_for
+from pdlearn.progress import Bar
 
 Method = Literal["dqn", "pqn"]
 
