@@ -240,8 +240,8 @@ def evaluate(
     Without `starts`, `config.episodes` episodes begin with the no-op starts of `start_list`; their
     emulator seeds are never used in training or recording. With `starts`, one episode begins at
     each of them, in order (`starts.first(30)` selects fewer), and `seed` seeds the exploration
-    only. Scores are raw. With `progress`, True or a title, a bar counts
-    finished episodes and steps; PDLEARN_QUIET turns it off. Raises ValueError as `play_starts` does.
+    only. Scores are raw. With `progress`, True or a title, a bar counts finished episodes and
+    steps; PDLEARN_QUIET turns it off. Raises ValueError as `play_starts` does.
     """
     if starts is None:
         total, play = config.episodes, play_episodes(agent, config, seed)

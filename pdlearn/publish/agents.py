@@ -63,9 +63,10 @@ def race_table(results: Path) -> str:
     ]
     rows = [row for row in read_rows(results / "teacher_recipes.csv") if row["race"]]
     for row in sorted(rows, key=lambda row: row["game"]):
+        game, minutes = GAMES[row["game"]].title, row["processor_minutes"] or "shared"
         lines.append(
-            f"| {GAMES[row['game']].title} | {row['race']} | {row['processor_minutes'] or 'shared'} "
-            f"| {int(row['agent_steps']):,} | {float(row['score']):,.1f} |"
+            f"| {game} | {row['race']} | {minutes} | {int(row['agent_steps']):,} "
+            f"| {float(row['score']):,.1f} |"
         )
     return "\n".join(lines)
 
