@@ -80,8 +80,8 @@ READINGS: dict[str, str] = {
     "online": (
         "The student's score rises with the DQN's, as in the paper. This run does not show that "
         "the student is more stable: when the DQN's score fell at the last point, the student's "
-        "fell too. A new recording is made only after a high score, and each point is the mean of few "
-        "episodes with widely different scores. One seed of one game is weak evidence for either "
-        "claim."
+        "fell too. A new recording is made only after a high score, and each point is the mean of "
+        "few episodes with widely different scores. One seed of one game is weak evidence for "
+        "either claim."
     ),
 }
