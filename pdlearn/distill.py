@@ -61,7 +61,8 @@ class StudentLearner(Learner):
         config = self.config
         whole = config.hours * config.updates_per_hour
         done = min(self.updates / whole, 1.0)
-        falling = config.learning_rate + done * (config.learning_rate_final - config.learning_rate)
+        first = self.first_learning_rate
+        falling = first + done * (config.learning_rate_final - first)
         return falling * min((self.updates + 1) / max(config.warmup_share * whole, 1.0), 1.0)
 
 

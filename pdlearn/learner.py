@@ -24,11 +24,14 @@ class Learner:
     ):
         if precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"unknown precision {precision!r}; expected auto, float32 or bfloat16")
+        if config.learning_rate is None:
+            raise ValueError("expected a learning rate; got None, which `settled` replaces")
         self.config = config
         self.network = network
         self.precision = precision
+        self.first_learning_rate = config.learning_rate
         self.optimizer = make_optimizer(
-            config.optimizer, network, config.learning_rate, config.optimizer_epsilon
+            config.optimizer, network, self.first_learning_rate, config.optimizer_epsilon
         )
         self.updates = 0
 
@@ -42,7 +45,7 @@ class Learner:
 
     def learning_rate(self) -> float:
         """Return the learning rate of the next update."""
-        return self.config.learning_rate
+        return self.first_learning_rate
 
     def update(self, *batch) -> Tensor:
         """Take one optimiser step on `loss(*batch)` and return the loss, still on the device.

@@ -80,6 +80,7 @@ def with_settings(config: Config, settings: tuple[str, ...]) -> Config:
         if key not in known:
             raise ValueError(f"unknown setting {setting!r}; settings: {', '.join(known)}")
         kind = known[key]
+        value: object
         try:
             if kind is bool:
                 value = {"true": True, "false": False}[text.lower()]

@@ -11,7 +11,7 @@ from pdlearn.commands.options import known_game
 from pdlearn.experiments import TITLES
 from pdlearn.progress import Bar
 
-Experiment = Literal[*TITLES]
+Experiment = Literal[*TITLES]  # type: ignore[valid-type]
 
 
 def reproduce(
@@ -59,7 +59,7 @@ def reproduce(
     drive = partial(_drive, f"pdlearn reproduce {experiment}")
     for row in run_missing(
         experiment, budget, games, seeds,
-        folder=folder, results=results, follow=drive, judge=judge,
+        folder=folder, results=results, follow=drive, evaluate=judge,
     ):  # fmt: skip
         print(
             f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "

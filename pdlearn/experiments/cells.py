@@ -73,7 +73,7 @@ def finished_rows(
 
 def _tasks(
     name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
-    follow: Callable | None = None, evaluate: Callable | None = None,
+    follow: Callable = driver.no_training, evaluate: Callable = driver.no_training,
 ) -> Iterator[driver.Task]:  # fmt: skip
     """Yield a task for each cell, with a part for each game; only running needs the callables."""
     experiment = EXPERIMENTS[name]

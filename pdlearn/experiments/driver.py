@@ -4,9 +4,9 @@ A task is trained as a whole. It is done when the file has a row for each of its
 or its seeds. A stopped experiment therefore continues with the first unfinished task.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from pdlearn.rows import read_rows, write_rows
 
@@ -14,7 +14,7 @@ from pdlearn.rows import read_rows, write_rows
 class Task(NamedTuple):
     """One training of an experiment; `parts` has for each part the test for its rows."""
 
-    parts: list[Callable[[dict], bool]]
+    parts: Sequence[Callable[[dict], bool]]
     run: Callable[[], list[dict]]  # trains, evaluates and returns the rows
 
     def owns(self, row: dict) -> bool:
@@ -24,6 +24,11 @@ class Task(NamedTuple):
     def is_done(self, rows: list[dict]) -> bool:
         """Return whether each part has a row."""
         return all(any(part(row) for row in rows) for part in self.parts)
+
+
+def no_training(*arguments: object) -> NoReturn:
+    """Raise RuntimeError: tasks made to look up finished rows are not run."""
+    raise RuntimeError("expected finished rows only; got a task to run")
 
 
 def run_missing(path: Path, tasks: Iterable[Task]) -> Iterator[dict]:

@@ -44,7 +44,7 @@ def finished_rows(
 
 def _tasks(
     budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
-    follow: Callable | None = None,
+    follow: Callable = driver.no_training,
 ) -> list[driver.Task]:  # fmt: skip
     """Return a task for each game with a part for each seed; only tasks that run need `follow`."""
     taught, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]

@@ -167,7 +167,7 @@ def table(name: str, rows: Sequence[dict]) -> str:
         lines.append(f"| {GAMES[game].title} | " + " | ".join(line) + " |")
     theirs = experiment.paper_mean if set(games) == set(experiment.games) else {}
     means = {k: mean_over_games(rows, k) for k in labels if len(ours[k]) == len(games)}
-    line = [_cell(means[k][0] if means.get(k) else None, theirs.get(k)) for k in labels]
+    line = [_cell(mean[0] if (mean := means.get(k)) else None, theirs.get(k)) for k in labels]
     title = f"**geometric mean, {counted(len(games), 'game')}**"
     lines.append(f"| {title} | " + " | ".join(line) + " |")
     return "\n".join(lines)

@@ -25,7 +25,7 @@ def frames(observation, titles: Sequence[str] = ()) -> Figure:
     count = len(observation)
     ages = [f"{ago} steps ago" for ago in range(count - 1, 1, -1)] + ["1 step ago", "now"]
     figure, grid = plt.subplots(1, count, figsize=(2 * count, 2.3), layout="constrained")
-    _fill(grid, np.asarray(observation), titles or ages)
+    _fill(grid, list(np.asarray(observation)), titles or ages)
     return figure
 
 
