@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pdlearn import envs
+from pdlearn import envs, paper
 from pdlearn.checkpoints import write_bytes
 from pdlearn.web import pages
 from pdlearn.web.clips import Clip, pack, pack_array
 
-PAPER_TEMPERATURE = 0.01  # paper, section 3
-TEMPERATURES = (1.0, 0.1, PAPER_TEMPERATURE, 0.001)  # from soft to sharp
+TEMPERATURES = (1.0, 0.1, paper.TEMPERATURE, 0.001)  # from soft to sharp
 
 
 def write_tour_page(
@@ -54,7 +53,7 @@ def write_tour_page(
         "observation": pack_array(teacher.observations[moment, -1], "u1"),
         "student_values": student_values.tolist(),
         "temperatures": TEMPERATURES,
-        "paper_temperature": PAPER_TEMPERATURE,
+        "paper_temperature": paper.TEMPERATURE,
         "steps_per_second": envs.STEPS_PER_SECOND,
         "frames_per_step": envs.FRAMES_PER_STEP,
         "noop_max": envs.PREPROCESSING["noop_max"],

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from pdlearn import paper
 from pdlearn.checkpoints import Agent
 from pdlearn.envs import STEPS_PER_SECOND
 from pdlearn.games import game_by_name
 from pdlearn.plots import COLOURS
 from pdlearn.web.clips import Clip, pack, pack_array, record_clip
-from pdlearn.widgets.face import TEMPERATURE, Face, find_agent, kind_of, name_of, outputs_of
+from pdlearn.widgets.face import Face, find_agent, kind_of, name_of, outputs_of
 
 
 class Comparison(Face, script="comparison"):
@@ -53,7 +54,7 @@ def compare(
         "title": title,
         "label": alt,
         "steps_per_second": STEPS_PER_SECOND,
-        "temperature": TEMPERATURE,
+        "temperature": paper.TEMPERATURE,
         "clips": [
             pack(clip)
             | {"kind": kind, "outputs": outputs_of(agent), "choices": pack_array(best, "u1")}

@@ -21,8 +21,6 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent, write_bytes
 from pdlearn.web import pages
 
-TEMPERATURE = 0.01  # paper, section 3
-
 
 class Face(anywidget.AnyWidget):
     """A widget of this package, drawn by `render` in the ES module `script`.

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from pdlearn import paper
 from pdlearn.checkpoints import Agent
 from pdlearn.envs import FRAMES_PER_SECOND
 from pdlearn.games import game_by_name
 from pdlearn.plots import COLOURS
 from pdlearn.web.clips import pack_array
-from pdlearn.widgets.face import TEMPERATURE, Face, find_agent, kind_of, name_of, outputs_of
+from pdlearn.widgets.face import Face, find_agent, kind_of, name_of, outputs_of
 from pdlearn.widgets.match import Match
 
 RATES = (15, 30, 60)  # decisions a second
@@ -113,7 +114,7 @@ def play(
         "actions": list(match.own.action_names),
         "aliases": ALIASES.get(game, {}),
         "outputs": outputs_of(agent),
-        "temperature": TEMPERATURE,
+        "temperature": paper.TEMPERATURE,
         "rates": list(RATES),
         "rate": rate,
         "frames_per_second": FRAMES_PER_SECOND,

@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from pdlearn import paper
 from pdlearn.checkpoints import Agent
 from pdlearn.losses import teacher_policy
 from pdlearn.plots import COLOURS
 from pdlearn.web.clips import pack_array
 from pdlearn.widgets.face import (
-    TEMPERATURE,
     Face,
     find_agent,
     outputs_of,
@@ -42,7 +42,7 @@ def temperature(agent, state, student=None) -> Tempering:
         "q": q.tolist(),
         "picture": pack_array(state[-1], "u1") if state.ndim == 3 else None,
         "temperatures": list(TEMPERATURES),
-        "paper": TEMPERATURE,
+        "paper": paper.TEMPERATURE,
     }
     call = f"temperature({teacher.game}"
     if student is not None:
@@ -53,7 +53,9 @@ def temperature(agent, state, student=None) -> Tempering:
         data["student_outputs"] = outputs_of(student)
         call += ", with a student"
     best = int(q.argmax())
-    shares = ", ".join(f"{_policy(q, tau)[best]:.0%} at τ = {tau:g}" for tau in (1, TEMPERATURE))
+    shares = ", ".join(
+        f"{_policy(q, tau)[best]:.0%} at τ = {tau:g}" for tau in (1, paper.TEMPERATURE)
+    )
     data["label"] = (
         f"Temperature: the softmax of Q / τ gives the best action, {names[best]}, {shares}."
     )
@@ -84,7 +86,7 @@ def _draw(names: list[str], q: np.ndarray) -> Figure:
     for a, name in enumerate(names):
         width = 2.5 if a == best else 1
         curves.semilogx(taus, shares[:, a], color=colours[a], linewidth=width, label=name)
-    curves.axvline(TEMPERATURE, color="grey", linestyle=":")
+    curves.axvline(paper.TEMPERATURE, color="grey", linestyle=":")
     curves.set(xlabel="τ (dotted: the paper's)", ylim=(0, 1), title="softmax(Q / τ)")
     curves.invert_xaxis()
     for axes in (bars, curves):
