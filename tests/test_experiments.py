@@ -129,7 +129,9 @@ def small(tmp_path_factory):
     def again():
         where = {"folder": folder / "runs", "results": folder / "results"}
         return list(
-            reproduce("temperature", "smoke", ["pong"], [5], **where, follow=follow, judge=evaluate)
+            reproduce(
+                "temperature", "smoke", ["pong"], [5], **where, follow=follow, evaluate=evaluate
+            )
         )
 
     return folder, followed, again(), again()
@@ -189,7 +191,7 @@ def test_students_that_record_their_own_play_share_no_recording(tmp_path, monkey
         return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
 
     folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
-    hooks = {"follow": follow, "judge": evaluate}
+    hooks = {"follow": follow, "evaluate": evaluate}
     rows = list(reproduce("states", "smoke", ["pong"], [5], **folders, **hooks))
     assert [row["label"] for row in rows] == ["teacher", "mixture", "student"]
     assert [run.recordings for run in made] == [None] * 3
@@ -230,7 +232,7 @@ def test_each_student_learns_from_its_share_of_permuted_values(tmp_path):
 
     folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
     rows = list(
-        reproduce("mistakes", "smoke", ["pong"], [5], **folders, follow=follow, judge=evaluate)
+        reproduce("mistakes", "smoke", ["pong"], [5], **folders, follow=follow, evaluate=evaluate)
     )
     assert [row["label"] for row in rows] == ["0%", "25%", "50%", "75%"]
     wrong = [(q != made[0]).any(1).float().mean().item() for q in made]

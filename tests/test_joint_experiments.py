@@ -114,7 +114,9 @@ def small(workshop):
 
     def again():
         where = {"folder": workshop / "runs", "results": workshop / "results"}
-        return list(reproduce("multi3", "smoke", [], [0], **where, follow=follow, judge=evaluate))
+        return list(
+            reproduce("multi3", "smoke", [], [0], **where, follow=follow, evaluate=evaluate)
+        )
 
     with pytest.raises(Stopped):
         again()
