@@ -88,7 +88,8 @@ def collect(
     `student` and `student_share` are those of `begin_recording`; `kind` is the memory's class.
     """
     if generator is None:
-        device = next(teacher.network.parameters()).device
+        weights = teacher.network.parameters()
+        device = next((weight.device for weight in weights), torch.device("cpu"))
         generator = torch.Generator(device).manual_seed(seed)
     memory, play = begin_recording(
         teacher, num_envs, agent_steps, epsilon=epsilon, generator=generator, seed=seed,
