@@ -135,8 +135,9 @@ print(f"{int(last[:-1].sum())} of {last[:-1].numel():,} pairs cross the edge of 
 
 # %%
 batch = breakout.sample_transitions(64, n_step=1, generator=torch.Generator().manual_seed(0))
-for name, value in zip(batch._fields, batch, strict=True):
-    print(f"{name:16s} {str(value.dtype).removeprefix('torch.'):8s} {list(value.shape)}")
+for name, value in batch._asdict().items():
+    if value is not None:
+        print(f"{name:16s} {str(value.dtype).removeprefix('torch.'):8s} {list(value.shape)}")
 
 # %% [markdown]
 # `sample_transitions` draws none of them. In the names, `tm1` is time t - 1 and `t` is the next.
