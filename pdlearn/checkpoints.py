@@ -1,8 +1,8 @@
 """One safetensors file = tensors + a card that says what they are. Nothing is ever unpickled.
 
-A file is sealed: the card holds a checksum of the tensors and of itself, and the file must be byte
-for byte what saving its contents gives, so no damage goes unseen. Writing is atomic: the file under
-its name is always whole, the old one or the new one.
+A file is checksummed: the card holds a checksum of the tensors and of itself, and a file must equal
+byte for byte what saving its contents gives. So all damage is found. Writing is atomic: a file of
+that name is always whole, either the old one or the new one.
 """
 
 import hashlib
@@ -36,8 +36,8 @@ def _checksum(tensors: dict[str, Tensor], card: dict) -> str:
 
 def _pack(tensors: dict[str, Tensor], card: dict) -> bytes:
     # A single metadata entry: safetensors keeps no order among several.
-    sealed = {"format": FORMAT, "sha256": _checksum(tensors, card), "card": card}
-    return safetensors.torch.save(tensors, {"pdlearn": json.dumps(sealed)})
+    entry = {"format": FORMAT, "sha256": _checksum(tensors, card), "card": card}
+    return safetensors.torch.save(tensors, {"pdlearn": json.dumps(entry)})
 
 
 def write_file(path: str | Path, tensors: dict[str, Tensor], card: dict) -> None:
@@ -83,8 +83,12 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     if "pdlearn" not in metadata:
         raise CheckpointError(f"{path}: a safetensors file, but without a pdlearn card")
     try:
-        sealed = json.loads(metadata["pdlearn"])
-        kind, checksum, card = sealed["format"], sealed["sha256"], dict(sealed["card"])
+        entry = json.loads(metadata["pdlearn"])
+        kind, checksum, card = (
+            entry["format"],
+            entry["sha256"],
+            dict(entry["card"]),
+        )
     except Exception as error:
         raise CheckpointError(f"{path}: its card is damaged ({_one_line(error)})") from error
     if kind != FORMAT:

@@ -1,11 +1,11 @@
 """Parallel Q-learning: no replay memory, no target network (Gallici et al. 2024, PQN).
 
-Many copies of the game play a roll-out of a few steps each; its transitions are learnt twice,
-in shuffled minibatches, towards λ-returns; then they are forgotten.
+Many copies of the game play a roll-out of a few steps each. Its transitions are learnt twice in
+shuffled minibatches, with λ-returns as targets, and then discarded.
 
     128 copies ──32 steps──▶ roll-out ──λ-returns──▶ 64 minibatches of 128 ──▶ next roll-out
 
-The values noted while acting serve as targets, and layer normalisation keeps them from diverging.
+The targets use the values computed while acting. Layer normalisation keeps them from diverging.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from pdlearn.presets import PQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
 from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, Values, steps_from
 
-TEAMS = 2  # of copies, that take turns: one team's emulators work while the other's values are due
+HALF_BATCHES = 2  # of the copies; inference on one overlaps emulation of the other
 
 
 class Targets(NamedTuple):
@@ -66,8 +66,8 @@ class PQNLearner(Learner):
 class Rollout:
     """The newest `rollout_steps` of all copies of one game, on the device that learns.
 
-    The copies are two teams that take turns, so that inference overlaps emulation. Step T is the
-    first of the next roll-out: its values bootstrap this one.
+    Two half-batches of copies alternate, so that inference overlaps emulation. Step T is the first
+    step of the next roll-out, and its values bootstrap this one.
     """
 
     def __init__(
@@ -82,17 +82,17 @@ class Rollout:
         self.config = config
         self.score = Scores(config.num_envs)
         seeds = envs.env_seeds(seed, "train", config.num_envs)
-        teams = np.array_split(np.arange(config.num_envs), min(TEAMS, config.num_envs))
-        self._teams = [slice(team[0], team[-1] + 1) for team in teams]
-        self._trackers = [EpisodeTracker(len(team)) for team in teams]
+        halves = np.array_split(np.arange(config.num_envs), min(HALF_BATCHES, config.num_envs))
+        self._halves = [slice(half[0], half[-1] + 1) for half in halves]
+        self._trackers = [EpisodeTracker(len(half)) for half in halves]
         self._policies = [
             EpsilonGreedy(network, config.epsilon_start, generator, config.longest_hold_steps)
-            for _ in teams
+            for _ in halves
         ]
-        games = [envs.make(game, len(team)) for team in teams]
+        games = [envs.make(game, len(half)) for half in halves]
         self._plays = [
-            steps_from(env, policy, seeds[team])
-            for env, policy, team in zip(games, self._policies, self._teams, strict=True)
+            steps_from(env, policy, seeds[half])
+            for env, policy, half in zip(games, self._policies, self._halves, strict=True)
         ]
         self._newest: list[Step] = []
         time_, copies, device = config.rollout_steps, config.num_envs, generator.device
@@ -112,21 +112,21 @@ class Rollout:
             self._newest = [next(play) for play in self._plays]
         ended = 0
         for time_ in range(self.config.rollout_steps):
-            for team, play in enumerate(self._plays):
-                ended += self._store(time_, team)
-                self._newest[team] = next(play)
-        for copies, step in zip(self._teams, self._newest, strict=True):
+            for half, play in enumerate(self._plays):
+                ended += self._store(time_, half)
+                self._newest[half] = next(play)
+        for copies, step in zip(self._halves, self._newest, strict=True):
             self.q[-1, copies] = step.q
         return ended
 
-    def _store(self, time_: int, team: int) -> int:
-        step, copies = self._newest[team], self._teams[team]
+    def _store(self, time_: int, half: int) -> int:
+        step, copies = self._newest[half], self._halves[half]
         self.observation[time_, copies] = step.observation
         self.action[time_, copies] = step.action
         self.q[time_, copies] = step.q
         outcome = np.stack([*learnt_outcome(step, self.config), step.last])
         self._outcome[:, time_, copies] = torch.from_numpy(outcome.astype(np.float32))
-        return self.score.add(self._trackers[team], step)
+        return self.score.add(self._trackers[half], step)
 
     def minibatches(self, generator: torch.Generator) -> Iterator[Targets]:
         """Draw every transition once an epoch."""

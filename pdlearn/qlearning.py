@@ -103,7 +103,7 @@ class QLearning(Run):
         return Agent(self.learner.network, card)
 
     def row(self, loss: float, scores: dict[str, float], evaluation_due: bool, rate: float) -> dict:
-        """Return the row of what happened since the last one; judge the agent if it is due."""
+        """Return the row of metrics since the last one; evaluate the agent if it is due."""
         evaluations = self._evaluate() if evaluation_due else dict.fromkeys(scores, math.nan)
         row = {
             "agent_steps": self.agent_steps,
