@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ import pdlearn
 from pdlearn import cli, zoo
 from pdlearn.checkpoints import Agent, CheckpointError, read_agent, save_agent
 from pdlearn.evaluation import Evaluation
-from pdlearn.publish import agents as tables
 from pdlearn.publish import ship
+from pdlearn.rows import write_rows
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def judged(scores) -> Evaluation:
@@ -89,11 +92,11 @@ def test_shipping_rounds_scores_and_enters_an_agent(tmp_path, monkeypatch):
     (tmp_path / "docs" / "results").mkdir(parents=True)
     (tmp_path / "docs" / "images").mkdir()
     for page in ("README.md", "docs/zoo.md"):
-        shutil.copy(ship.__file__.replace("pdlearn/zoo/ship.py", page), tmp_path / page)
+        shutil.copy(ROOT / page, tmp_path / page)
     file = tmp_path / "run" / "agent.safetensors"
     agent = zoo.load("pong/teacher")
     save_agent(file, Agent(agent.network, {k: v for k, v in agent.card.items() if k != "score"}))
-    tables.write_rows(file.with_name("metrics.csv"), metrics((2_000, "1.5"), (4_000, "nan")))
+    write_rows(file.with_name("metrics.csv"), metrics((2_000, "1.5"), (4_000, "nan")))
     monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
     ship.ship(file, "abc1234", episodes=1, root=tmp_path)
     shipped = read_agent(tmp_path / "zoo" / "pong" / "teacher.safetensors")
