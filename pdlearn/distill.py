@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
+from pdlearn.games import columns_by_game
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.networks import network_for, part_for
@@ -28,7 +29,7 @@ from pdlearn.runs import Run
 
 RECORD_ROW_STEPS = 2_000
 LEARN_ROW_UPDATES = 250
-SEEN = ("observation_shape", "preprocessing")  # what a card says of an agent's eyes
+OBSERVATION_KEYS = ("observation_shape", "preprocessing")  # of a card
 HELD_OUT_ENVS, HELD_OUT_STEPS = 4, 2_400  # states that are never learnt from
 
 
@@ -148,31 +149,22 @@ class Distillation(Run):
                 )
             self.recordings = dict(zip(self.teachers, recordings, strict=True))
         network = network_for(
-            {game: len(teacher.card["actions"]) for game, teacher in self.teachers.items()},
+            {game: len(teacher.actions) for game, teacher in self.teachers.items()},
             config.size, tuple(teachers[0].card["observation_shape"]),
             torch.Generator().manual_seed(self.seed), normalization=config.normalization,
         ).to(self.device)  # fmt: skip
         self.learner = StudentLearner(self.config, network, self.precision)
         self.students = {game: part_for(network, game) for game in self.teachers}
 
-    @property
-    def several(self) -> bool:
-        """Whether there are several games."""
-        return len(self.teachers) > 1
-
     def identity(self) -> dict:
-        games = list(self.teachers)
         teachers = [fingerprint(teacher.network) for teacher in self.teachers.values()]
-        if self.several:
-            return {"games": games, "seed": self.seed, "teachers": teachers}
-        return {"game": games[0], "seed": self.seed, "teacher": teachers[0]}
+        return {"games": list(self.teachers), "seed": self.seed, "teachers": teachers}
 
     def agent(self) -> Agent:
-        actions = {game: teacher.card["actions"] for game, teacher in self.teachers.items()}
-        game, teacher = next(iter(self.teachers.items()))
-        played = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
-        card = played | {key: teacher.card[key] for key in SEEN}
-        card |= {
+        first = next(iter(self.teachers.values()))
+        card = {
+            "games": {game: teacher.actions for game, teacher in self.teachers.items()},
+            **{key: first.card[key] for key in OBSERVATION_KEYS},
             "size": self.config.size,
             "normalization": self.config.normalization,
             "made": self.made(),
@@ -236,15 +228,17 @@ class Distillation(Run):
                     game: agreement(self.students[game], unseen, self.generator)
                     for game, unseen in held_out.items()
                 }
-                yield self._row("learn", hour, "", loss, shared, rate)
+                yield self._row(
+                    "learn", hour, "", loss=loss, agreements=shared, samples_per_second=rate
+                )
                 losses, since = [], time.monotonic()
 
     def _row(
-        self, phase: str, hour: int, game: str, loss=math.nan, agreements=None,
-        samples_per_second=math.nan,
+        self, phase: str, hour: int, game: str, *, loss: float = math.nan,
+        agreements: dict[str, float] | None = None, samples_per_second: float = math.nan,
     ) -> dict:  # fmt: skip
         agreements = agreements or dict.fromkeys(self.teachers, math.nan)
-        row = {
+        return {
             "phase": phase,
             "hour": hour,
             "agent_steps": self.agent_steps,
@@ -253,10 +247,9 @@ class Distillation(Run):
             "agreement": sum(agreements.values()) / len(agreements),
             "samples_per_second": samples_per_second,
             "seconds": self.seconds,
+            **({"game": game} if len(agreements) > 1 else {}),
+            **columns_by_game("agreement", agreements),
         }
-        if self.several:
-            row |= {"game": game} | {f"agreement_{g}": share for g, share in agreements.items()}
-        return row
 
 
 def _refuse_ill_matched(teachers: list[Agent]) -> None:
@@ -265,7 +258,7 @@ def _refuse_ill_matched(teachers: list[Agent]) -> None:
     if not games or len(set(games)) < len(games):
         raise ValueError(f"expected teachers of different games; got {', '.join(games) or 'none'}")
     for teacher in teachers[1:]:
-        for key in SEEN:
+        for key in OBSERVATION_KEYS:
             if teacher.card[key] != teachers[0].card[key]:
                 raise ValueError(
                     f"expected teachers that see alike; {key} is {teacher.card[key]} for "

@@ -12,15 +12,15 @@ import time
 from collections.abc import Generator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pdlearn.actor import ReplayActor
 from pdlearn.learner import Learner, load_part
 from pdlearn.losses import td_error, td_loss, td_target
-from pdlearn.networks import MultiGameNetwork, QNetwork, part_for
+from pdlearn.networks import MultiGameNetwork, QNetwork, part_for, same_part
 from pdlearn.presets import DQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
-from pdlearn.replay.memory import Transitions
+from pdlearn.replay.memory import Memory, Transitions
 from pdlearn.replay.prioritized import PrioritizedMemory
 
 
@@ -39,9 +39,13 @@ class DQNLearner(Learner):
         self.target = copy.deepcopy(network).requires_grad_(False)
         self.error = torch.empty(0)  # float32 [B], the TD errors of the minibatch learnt last
 
-    def loss(self, batch: Transitions, game: str | None = None) -> Tensor:
-        """Return the TD loss of a minibatch; `game` names the part of a network for several."""
-        network, target = part_for(self.network, game), part_for(self.target, game)
+    def loss(self, batch: Transitions, network: nn.Module | None = None) -> Tensor:
+        """Return the TD loss of a minibatch, a scalar.
+
+        `network` is the part that plays the minibatch's game; None means the whole network.
+        """
+        network = self.network if network is None else network
+        target = same_part(self.target, network)
         with torch.no_grad():
             online_q_t = network(batch.observation_t) if self.config.double else None
             target_q_t = target(batch.observation_t)
@@ -94,13 +98,13 @@ class DQN(QLearning):
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config
-        network = self.learner.network
+        parts = {game: part_for(self.learner.network, game) for game in self.envs}
         actors = {
             game: ReplayActor(
-                game, self.learner.acting(part_for(network, game)),
-                config, generator=self.generator, seed=self.env_seed,
+                game, self.learner.acting(part), config,
+                generator=self.generator, seed=self.env_seed,
             )
-            for game in self.envs
+            for game, part in parts.items()
         }  # fmt: skip
         learn_start_steps = self.agent_steps + config.learn_start_steps
         owed = 0.0  # samples that should have been learnt by now
@@ -115,7 +119,8 @@ class DQN(QLearning):
                 if self.agent_steps > learn_start_steps:
                     owed += config.num_envs * config.samples_per_step
                 while owed >= config.minibatch:
-                    losses.append(self._learn(actors))
+                    game = list(parts)[self.learner.updates % len(parts)]
+                    losses.append(self._learn(actors[game].memory, parts[game]))
                     owed -= config.minibatch
 
                 finished = self.agent_steps >= config.agent_steps
@@ -133,13 +138,11 @@ class DQN(QLearning):
             for actor in actors.values():
                 actor.close()
 
-    def _learn(self, actors: dict[str, ReplayActor]) -> Tensor:
-        """Learn a minibatch of the game whose turn it is, and return the loss."""
+    def _learn(self, memory: Memory, network: nn.Module) -> Tensor:
+        """Learn a minibatch of one game and return the loss."""
         config = self.config
-        game = list(actors)[self.learner.updates % len(actors)]
-        memory = actors[game].memory
         batch = memory.sample_transitions(config.minibatch, config.n_step, self.generator)
-        loss = self.learner.update(batch, game)
+        loss = self.learner.update(batch, network)
         if isinstance(memory, PrioritizedMemory) and batch.row is not None:
             memory.set_errors(batch.row, self.learner.error)
         return loss

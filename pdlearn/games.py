@@ -87,6 +87,11 @@ def normalise(game: str, score: float) -> float:
     return percent_of_range(score, facts.random, facts.human)
 
 
+def columns_by_game(name: str, values: dict[str, float]) -> dict[str, float]:
+    """Return the columns NAME_GAME of a row; none for one game, whose column is NAME."""
+    return {f"{name}_{game}": v for game, v in values.items()} if len(values) > 1 else {}
+
+
 def joint_score(scores: dict[str, float]) -> float:
     """Return one number for a network's mean scores by game, to compare checkpoints by.
 

@@ -106,11 +106,11 @@ class OnlineDistillation(Run):
         self.dqn: float | None = None  # an evaluation that the students' has yet to join
 
     def _student(self, seed: int) -> StudentLearner:
-        card = self.teacher_run.agent().card
-        shape = tuple(card["observation_shape"])
+        teacher = self.teacher_run.agent()
+        shape = tuple(teacher.card["observation_shape"])
         generator = torch.Generator().manual_seed(seed)
         network = QNetwork(
-            len(card["actions"]), self.config.size, shape, generator,
+            len(teacher.actions), self.config.size, shape, generator,
             normalization=self.config.normalization,
         )  # fmt: skip
         return StudentLearner(self.config, network.to(self.device), self.precision)
@@ -209,8 +209,8 @@ class OnlineDistillation(Run):
         """Take up the best DQN of the run's earlier legs; the file may be newer than the state."""
         path = None if self.folder is None else self.folder / "best.safetensors"
         if path is not None and path.exists():
-            best = read_agent(path, self.identity()["game"], self.device)
-            self.teacher_run.best_evaluation = best.card["chosen_by"]["mean"]
+            best = read_agent(path, device=self.device)
+            self.teacher_run.best_evaluation = best.card["chosen_by"][best.game]["mean"]
             self._follow(best)
 
     def _follow(self, teacher: Agent) -> None:

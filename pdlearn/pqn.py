@@ -46,7 +46,7 @@ class PQNLearner(Learner):
     def loss(self, batch: Targets, network: nn.Module | None = None) -> Tensor:
         """Return half the mean squared error of Q(s, a), a scalar; void actions count as 0.
 
-        `network` is the part that plays the minibatch's game; None means all of it.
+        `network` is the part that plays the minibatch's game; None means the whole network.
         """
         q = (self.network if network is None else network)(batch.observation)
         error = td_error(q, batch.action, batch.target) * batch.valid
@@ -174,8 +174,7 @@ class PQN(QLearning):
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config
-        network = self.learner.network
-        parts = {game: part_for(network, game) for game in self.envs}
+        parts = {game: part_for(self.learner.network, game) for game in self.envs}
         rollouts = {
             game: Rollout(
                 game, self.learner.acting(part), config,

@@ -9,7 +9,7 @@ import torch
 from pdlearn import envs
 from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.evaluation import evaluate
-from pdlearn.games import joint_score
+from pdlearn.games import columns_by_game, joint_score
 from pdlearn.learner import Learner
 from pdlearn.networks import MultiGameNetwork, QNetwork, network_for
 from pdlearn.presets import DQNConfig, EvalConfig, PQNConfig
@@ -60,7 +60,6 @@ class QLearning(Run):
             raise ValueError(f"expected different games; got {', '.join(games) or 'none'}")
         self.envs = {game: _closed_copy(game) for game in games}  # for what they say of the games
         _refuse_different_sights(self.envs)
-        self.several = len(games) > 1
         network = network_for(
             {game: env.num_actions for game, env in self.envs.items()}, config.size,
             self.envs[games[0]].observation_shape, torch.Generator().manual_seed(self.seed),
@@ -75,9 +74,7 @@ class QLearning(Run):
         raise NotImplementedError
 
     def identity(self) -> dict:
-        games = list(self.envs)
-        named = {"games": games} if self.several else {"game": games[0]}
-        return named | {"seed": self.seed}
+        return {"games": list(self.envs), "seed": self.seed}
 
     def counters(self) -> dict:
         samples = self.learner.updates * self.config.minibatch
@@ -90,10 +87,9 @@ class QLearning(Run):
         self.best_evaluation = counters["best_evaluation"]
 
     def agent(self) -> Agent:
-        actions = {game: list(env.action_names) for game, env in self.envs.items()}
-        game, env = next(iter(self.envs.items()))
-        played = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
-        card = played | {
+        env = next(iter(self.envs.values()))
+        card = {
+            "games": {game: list(each.action_names) for game, each in self.envs.items()},
             "size": self.learner.network.size,
             "normalization": self.learner.network.normalization,
             "observation_shape": list(env.observation_shape),
@@ -105,7 +101,7 @@ class QLearning(Run):
     def row(self, loss: float, scores: dict[str, float], evaluation_due: bool, rate: float) -> dict:
         """Return the row of metrics since the last one; evaluate the agent if it is due."""
         evaluations = self._evaluate() if evaluation_due else dict.fromkeys(scores, math.nan)
-        row = {
+        return {
             "agent_steps": self.agent_steps,
             "updates": self.learner.updates,
             "episodes": self.episodes,
@@ -116,11 +112,9 @@ class QLearning(Run):
             "best_evaluation": self.best_evaluation,
             "steps_per_second": rate,
             "seconds": self.seconds,
+            **columns_by_game("score", scores),
+            **columns_by_game("evaluation", evaluations),
         }
-        if self.several:
-            row |= {f"score_{game}": score for game, score in scores.items()}
-            row |= {f"evaluation_{game}": score for game, score in evaluations.items()}
-        return row
 
     def passed(self, period_steps: int, newest_steps: int) -> bool:
         """Return whether the `newest_steps` reached or passed a multiple of `period_steps`."""
@@ -139,8 +133,7 @@ class QLearning(Run):
         if joint_score(means) >= self.best_evaluation:
             self.best_evaluation = joint_score(means)
             if self.folder is not None:
-                cards = {game: result.card() for game, result in results.items()}
-                chosen_by = cards if self.several else next(iter(cards.values()))
+                chosen_by = {game: result.card() for game, result in results.items()}
                 best = Agent(agent.network, agent.card | {"chosen_by": chosen_by})
                 save_agent(self.folder / "best.safetensors", best)
         return means

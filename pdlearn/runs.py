@@ -16,7 +16,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pdlearn.checkpoints import Agent, CheckpointError, read_file, save_agent, write_file
+from pdlearn.checkpoints import (
+    Agent,
+    CheckpointError,
+    current_card,
+    read_file,
+    save_agent,
+    write_file,
+)
 from pdlearn.learner import Learner
 from pdlearn.optimizers import keep_freed_memory
 from pdlearn.presets import Settings, describe
@@ -180,6 +187,7 @@ class Run:
         assert self.folder is not None  # or the options were refused
         path = self.folder / "state.safetensors"
         tensors, card = read_file(path)
+        card = current_card(card)
         if card.get("kind") != self.kind:
             raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected {self.kind!r}")
         for name, wanted in self.identity().items():

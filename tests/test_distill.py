@@ -26,7 +26,7 @@ TINY = replace(
 def some_teacher():
     network = QNetwork(3, "net2", generator=torch.Generator().manual_seed(7)).requires_grad_(False)
     card = {
-        "game": CATCH, "actions": ["0", "1", "2"], "size": "net2",
+        "games": {CATCH: ["0", "1", "2"]}, "size": "net2",
         "observation_shape": [4, 84, 84], "preprocessing": {},
     }  # fmt: skip
     return Agent(network, card)

@@ -186,7 +186,7 @@ def test_the_best_agent_is_kept_with_the_evaluation_that_chose_it(tmp_path):
     evaluations = [row["evaluation"] for row in rows if not math.isnan(row["evaluation"])]
     assert len(evaluations) == 2
     best = read_agent(tmp_path / "best.safetensors", CATCH)
-    assert best.card["chosen_by"]["mean"] == max(evaluations) == rows[-1]["best_evaluation"]
+    assert best.card["chosen_by"][CATCH]["mean"] == max(evaluations) == rows[-1]["best_evaluation"]
     assert best.card["made"]["by"] == "dqn"
 
 

@@ -246,6 +246,6 @@ def test_a_whole_network_and_each_of_its_games_come_from_one_file(tmp_path):
     assert whole.games == tuple(GAMES)
     weights = run.learner.network.state_dict()
     assert all(torch.equal(weights[k], v) for k, v in whole.network.state_dict().items())
-    assert read_agent(file, MIRRORED).card["actions"] == ["0", "1", "2", "3"]
+    assert read_agent(file, MIRRORED).actions == ["0", "1", "2", "3"]
     with pytest.raises(CheckpointError, match="none was named"):
         read_agent(file)

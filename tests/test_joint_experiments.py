@@ -93,7 +93,7 @@ def workshop(tmp_path_factory):
         for seed, (game, score) in enumerate((("freeway", 20.0), ("pong", 10.0))):
             agent = make_agent(seed, game)
             seen = {"observation_shape": [4, 84, 84], "preprocessing": {}}
-            card = agent.card | seen | {"score": {"mean": score}}
+            card = agent.card | seen | {"score": {game: {"mean": score}}}
             save_agent(zoo.path(f"{game}/teacher"), Agent(agent.network, card))
         yield folder
 
@@ -240,7 +240,7 @@ class Picture:
 def test_a_shipped_network_loads_for_one_game_and_for_all(shipped):
     assert zoo.names() == ["multi3/kl"]
     pong = zoo.load("multi3/kl", game="pong")
-    assert pong.game == "pong" and pong.card["score"]["mean"] == 6.5  # four letters and 9
+    assert pong.game == "pong" and pong.score["mean"] == 6.5  # four letters and 9
     whole = zoo.load_all_games("multi3/kl")
     assert whole.games == ("freeway", "pong")
     assert whole.card["score"]["freeway"]["mean"] == 8.0

@@ -176,7 +176,7 @@ def test_a_run_leaves_its_students_and_its_best_dqn(tmp_path):
     run = make(student_seeds=(0, 1), folder=tmp_path)
     *_, row = run
     best = read_agent(tmp_path / "best.safetensors", CATCH)
-    assert best.card["chosen_by"]["mean"] == row["best_so_far"]
+    assert best.card["chosen_by"][CATCH]["mean"] == row["best_so_far"]
     assert fingerprint(best.network) == fingerprint(run.teacher.network)
     for name in ("student_0", "student_1"):
         student = read_agent(tmp_path / f"{name}.safetensors", CATCH)
@@ -198,20 +198,21 @@ def test_a_run_stopped_while_its_students_learn_goes_on_with_that_teacher_and_ju
         if row["phase"] == "judge":
             break
     assert [(r["phase"], r["updates"]) for r in rows] == [("learn", 400), ("judge", 400)]
-    assert rows[-1]["agent_steps"] == 400 and rows[-1]["dqn"] == best.card["chosen_by"]["mean"]
+    chosen_by = best.card["chosen_by"][CATCH]
+    assert rows[-1]["agent_steps"] == 400 and rows[-1]["dqn"] == chosen_by["mean"]
     assert fingerprint(run.teacher.network) == fingerprint(best.network)
-    assert run.teacher_run.best_evaluation == best.card["chosen_by"]["mean"]
+    assert run.teacher_run.best_evaluation == chosen_by["mean"]
 
 
 def test_a_best_dqn_that_is_newer_than_the_state_keeps_its_high_score(tmp_path):
     list(make(replace(TAUGHT, agent_steps=400), folder=tmp_path))
     path = tmp_path / "best.safetensors"
     best = read_agent(path, CATCH)
-    newer = best.card | {"chosen_by": best.card["chosen_by"] | {"mean": 99.0}}
+    newer = best.card | {"chosen_by": {CATCH: best.card["chosen_by"][CATCH] | {"mean": 99.0}}}
     save_agent(path, Agent(best.network, newer))  # as a run killed before it was saved leaves it
     *_, row = make(folder=tmp_path, resume=True)
     assert row["phase"] == "judge" and row["best_so_far"] == 99
-    assert read_agent(path, CATCH).card["chosen_by"]["mean"] == 99
+    assert read_agent(path, CATCH).card["chosen_by"][CATCH]["mean"] == 99
 
 
 def test_a_resumed_run_goes_on_with_dqn_and_students(tmp_path):

@@ -238,7 +238,7 @@ def _loop(method: type[DQN | PQN], config, device: str, precision: str) -> Probe
 
 def _untrained(size: str, device: str) -> Agent:
     network = QNetwork(NUM_ACTIONS, size, generator=torch.Generator().manual_seed(0)).to(device)
-    facts = {"game": GAME, "actions": ["NOOP"] * NUM_ACTIONS, "observation_shape": [4, 84, 84]}
+    facts = {"games": {GAME: ["NOOP"] * NUM_ACTIONS}, "observation_shape": [4, 84, 84]}
     return Agent(network, {**facts, "size": size, "preprocessing": envs.PREPROCESSING})
 
 

@@ -38,7 +38,7 @@ def saliency(agent: Agent | str | Path, state, student: Agent | str | Path | Non
         if len(each.network.observation_shape) != 3:  # type: ignore[arg-type]
             raise ValueError(f"the agent sees {each.network.observation_shape}; expected pixels")
         refuse_other_states(each, states[0] if states.ndim == 4 and len(states) else states)
-    names = list(agents["teacher"].card["actions"])
+    names = agents["teacher"].actions
     shown = [_look(kind, each, states) for kind, each in agents.items()]
     label = f"Saliency in {len(states)} of {game}’s pictures: " if len(states) > 1 else "Saliency: "
     middle = len(states) // 2

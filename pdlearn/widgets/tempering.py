@@ -36,7 +36,7 @@ def temperature(agent, state, student=None) -> Tempering:
         raise ValueError("the agent puts out logits; expected one whose outputs are Q-values")
     state = np.asarray(state)
     q = _values(teacher, state)
-    names = list(teacher.card["actions"])
+    names = teacher.actions
     data = {
         "actions": names,
         "q": q.tolist(),

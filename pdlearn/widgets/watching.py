@@ -13,6 +13,7 @@ from pathlib import Path
 from IPython import get_ipython
 from IPython.display import display
 
+from pdlearn.checkpoints import current_card
 from pdlearn.runs import Run
 from pdlearn.widgets.curves import draw_panels, panels_of
 from pdlearn.widgets.face import Face
@@ -143,7 +144,7 @@ class Followed(Watching):
         settings = folder / "config.json"
         if not settings.exists():
             raise ValueError(f"{folder}: expected a run's folder, with a config.json")
-        facts = json.loads(settings.read_text())
+        facts = current_card(json.loads(settings.read_text()))
         kind = "student" if "hours" in facts else "teacher"
         super().__init__(
             str(folder), kind, _total(facts), self._read(), stops=False, poll_seconds=POLL_SECONDS
@@ -175,9 +176,8 @@ def watch(training: Iterable[dict] | str | Path) -> Watching:
     return Followed(Path(training)) if isinstance(training, str | Path) else Driven(training)
 
 
-def _describe(facts: dict, kind: str) -> str:
-    games = facts.get("games", [facts.get("game")])
-    return f"{kind} {', '.join(games)}, seed {facts['seed']}"
+def _describe(identity: dict, kind: str) -> str:
+    return f"{kind} {', '.join(identity['games'])}, seed {identity['seed']}"
 
 
 def _total(config: Mapping) -> int:
