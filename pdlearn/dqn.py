@@ -1,8 +1,8 @@
-"""The teacher's loop: deep Q-learning (Mnih et al. 2015).
+"""Deep Q-learning with a replay memory (Mnih et al. 2015).
 
-The recipe is a `DQNConfig`: Nature's to the letter, or with double and n-step targets and
-larger minibatches. Several games are learnt by one network in turns, each from a memory of its own
-(Rusu et al. 2015, section 3.3: Multi-DQN); one game is the list of length one.
+A `DQNConfig` selects Nature DQN or later improvements: double and n-step targets, prioritised
+replay. One network can learn several games in turn, each from its own replay memory (Rusu et al.
+2015, section 3.3: Multi-DQN).
 """
 
 import copy
@@ -25,7 +25,7 @@ from pdlearn.replay.prioritized import PrioritizedMemory
 
 
 class DQNLearner(Learner):
-    """A Q-network and the target network it bootstraps from."""
+    """A Q-network and its target network."""
 
     config: DQNConfig
 
@@ -37,7 +37,7 @@ class DQNLearner(Learner):
     ):
         super().__init__(config, network, precision)
         self.target = copy.deepcopy(network).requires_grad_(False)
-        self.error = torch.empty(0)  # float32 [B], the TD errors of the minibatch learnt last
+        self.error = torch.empty(0)  # float32 [B], TD errors of the latest minibatch
 
     def loss(self, batch: Transitions, network: nn.Module | None = None) -> Tensor:
         """Return the TD loss of a minibatch, a scalar.
@@ -62,7 +62,7 @@ class DQNLearner(Learner):
         return config.learning_rate_final if late else config.learning_rate
 
     def update(self, *batch) -> Tensor:
-        """Take one optimiser step; every `target_period_updates` the target catches up."""
+        """Take one optimiser step; every `target_period_updates` copy the network to the target."""
         loss = super().update(*batch)
         if self.updates % self.config.target_period_updates == 0:
             self.target.load_state_dict(self.network.state_dict())
@@ -80,11 +80,11 @@ class DQNLearner(Learner):
 class DQN(QLearning):
     """Train a DQN teacher; see `QLearning` for rows and `Run` for the options.
 
-    A row every `row_steps` agent steps. Several games advance in turn, a vector step each, and
-    minibatches are of each game in turn. All settings count the games together, but `memory_steps`
-    and `num_envs` are of each.
+    There is a row every `row_steps` agent steps. Several games take turns: one vector step each,
+    and one minibatch each. `memory_steps` and `num_envs` are per game; all other settings count
+    the games together.
 
-    A resumed run fills its memories again before it learns, playing the network as it stands.
+    A resumed run fills its replay memories again with the current network before it learns.
     Raises ValueError as `QLearning` does.
     """
 
@@ -107,7 +107,7 @@ class DQN(QLearning):
             for game, part in parts.items()
         }  # fmt: skip
         learn_start_steps = self.agent_steps + config.learn_start_steps
-        owed = 0.0  # samples that should have been learnt by now
+        owed = 0.0  # samples that are due but not yet learnt
         losses: list[Tensor] = []
         row_at = time.monotonic()
         turns = itertools.cycle(actors.values())

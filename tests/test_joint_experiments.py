@@ -172,7 +172,7 @@ def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypa
         return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed)
 
     monkeypatch.setenv("PDLEARN_QUIET", "1")
-    monkeypatch.setattr("pdlearn.commands.reproduce.judge", evaluate)
+    monkeypatch.setattr("pdlearn.commands.reproduce.evaluate", evaluate)
     two = replace(MULTI3, students=MULTI3.students[:2])
     monkeypatch.setitem(EXPERIMENTS, "multi3", two)
     command = ["reproduce", "multi3", "--budget", "smoke", "--seeds", "1", "--folder"]
@@ -343,7 +343,7 @@ def test_the_zoo_lists_and_checks_a_network_on_each_of_its_games(shipped, monkey
         score = {"freeway": 8.0, "pong": 20.0}[agent.game]
         return Evaluation(agent.game, [score, score], [5, 5], 0, 0.05, seed)
 
-    monkeypatch.setattr("pdlearn.commands.zoo.judge", evaluate)
+    monkeypatch.setattr("pdlearn.commands.zoo.evaluate", evaluate)
     assert cli.main(["zoo", "check"]) == 2
     captured = capsys.readouterr()
     assert "outside their card: multi3/kl pong\n" in captured.err

@@ -240,7 +240,7 @@ online = replace(
 run = OnlineDistillation("pdlearn/Catch-v0", taught, online, seed=1, precision="float32")
 rows, snapshots = [], []
 for row in run:
-    if row["phase"] == "judge":
+    if row["phase"] == "evaluate":
         rows.append(row)
         dqn = run.teacher_run.agent()
         snapshots.append(pdlearn.Agent(deepcopy(dqn.network), dqn.card))

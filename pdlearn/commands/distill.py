@@ -106,7 +106,7 @@ def distill(
         run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
         again=" ".join([*again, *(f"--teacher {name}" for name in teacher)]),
     )  # fmt: skip
-    print(f"{folder / 'agent.safetensors'}: judge it with")
+    print(f"{folder / 'agent.safetensors'}: evaluate it with")
     for game in games:
         choice = f" --game {game}" if len(games) > 1 else ""
         print(f"  pdlearn evaluate {folder / 'agent.safetensors'}{choice}")
@@ -132,6 +132,6 @@ def _online(
         ("phase", "agreement", "best_so_far", "student"),
         again=f"pdlearn distill {game} --online --resume {folder}",
     )  # fmt: skip
-    print(f"{folder / 'agent.safetensors'}: judge it and its teacher with")
+    print(f"{folder / 'agent.safetensors'}: evaluate it and its teacher with")
     for name in ("agent", "best"):
         print(f"  pdlearn evaluate {folder / f'{name}.safetensors'}")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pdlearn.commands.bars import judge
+from pdlearn.commands.bars import evaluate
 from pdlearn.presets import EvalConfig
 
 
@@ -28,7 +28,7 @@ def zoo(
     if action == "check":
         outside = []
         for name, agent in _parts():
-            result = judge(agent, EvalConfig(episodes=episodes), seed, name)
+            result = evaluate(agent, EvalConfig(episodes=episodes), seed, name)
             (low, high), card = result.interval, agent.score
             fits = zoo.within_card(agent, result)
             print(

@@ -26,18 +26,16 @@ from pdlearn.runs import hardware
 from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import record_clip
 
-JUDGED = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
+EVALUATIONS = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
 CLIP_STEPS = {"smoke": 40, "fast": 900}
 GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, with wide intervals
 
 
-def run_tour(
-    folder: Path, game: str, budget: str, seed: int, *, make_bar: Callable, judge: Callable
-) -> dict:
+def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar: Callable) -> dict:
     """Distil `game`'s shipped teacher into net3, evaluate both, write the page; return the result.
 
     `make_bar(title, total, unit)` returns a progress bar with `update(done, **shown)` and
-    `close()`; `judge(agent, config, seed, title)` evaluates with one.
+    `close()`.
     """
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,10 +46,10 @@ def run_tour(
     # Evaluate and show the student as it ships: float16 on disk.
     student_path = folder / "student.safetensors"
     student = read_agent(student_path, game)
-    judged = JUDGED[budget]
+    evaluation = EVALUATIONS[budget]
     scores = {
-        "teacher": judge(teacher, judged, seed, f"{game}/teacher"),
-        "student": judge(student, judged, seed, f"{game}/{config.size}"),
+        "teacher": evaluate(teacher, evaluation, seed, progress=f"{game}/teacher"),
+        "student": evaluate(student, evaluation, seed, progress=f"{game}/{config.size}"),
     }
     clips = [
         record_clip(name, agent, seed=seed, agent_steps=CLIP_STEPS[budget])
@@ -63,7 +61,7 @@ def run_tour(
         "seconds": 0.0,
         "teacher": _facts("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
         "student": _facts(config.size, student, student_path, scores["student"]),
-        "epsilon": judged.epsilon,
+        "epsilon": evaluation.epsilon,
         "hours": config.hours,
         "states": config.hours * config.steps_per_hour,
         "updates": config.hours * config.updates_per_hour,
