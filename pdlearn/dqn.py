@@ -10,6 +10,7 @@ import itertools
 import math
 import time
 from collections.abc import Generator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +62,7 @@ class DQNLearner(Learner):
         late = learnt >= 0.75 * config.agent_steps * config.samples_per_step
         return config.learning_rate_final if late else config.learning_rate
 
-    def update(self, *batch) -> Tensor:
+    def update(self, *batch: Any) -> Tensor:
         """Take one optimiser step; every `target_period_updates` copy the network to the target."""
         loss = super().update(*batch)
         if self.updates % self.config.target_period_updates == 0:

@@ -1,6 +1,7 @@
 """The base of all learners: a network, its optimiser, and one `update` per minibatch."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,7 @@ class Learner:
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def loss(self, *batch) -> Tensor:
+    def loss(self, *batch: Any) -> Tensor:
         """Return the loss of a minibatch, a scalar."""
         raise NotImplementedError
 
@@ -44,7 +45,7 @@ class Learner:
         """Return the learning rate of the next update."""
         return self.first_learning_rate
 
-    def update(self, *batch) -> Tensor:
+    def update(self, *batch: Any) -> Tensor:
         """Take one optimiser step on `loss(*batch)` and return the loss, still on the device.
 
         Parameters that the loss does not depend on have no gradient; the optimiser skips them and

@@ -33,7 +33,7 @@ Share = Annotated[float, Range(0, 1)]
 class Settings:
     """The base of all settings; raises ValueError for a number outside its setting's range."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for setting in fields(self):
             value = getattr(self, setting.name)
             for limits in get_args(setting.type)[1:]:

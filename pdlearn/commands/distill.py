@@ -22,7 +22,13 @@ from pdlearn.commands.options import (
     teachers_of,
     with_settings,
 )
-from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, ONLINE_BUDGETS
+from pdlearn.presets import (
+    DISTILL_BUDGETS,
+    DQN_BUDGETS,
+    ONLINE_BUDGETS,
+    DistillConfig,
+    DQNConfig,
+)
 from pdlearn.progress import Bar
 
 
@@ -113,8 +119,8 @@ def distill(
 
 
 def _online(
-    game: str, taught, config, seed: int, device: str, folder: Path | None, resume: Path | None,
-    minutes: float,
+    game: str, taught: DQNConfig, config: DistillConfig, seed: int, device: str,
+    folder: Path | None, resume: Path | None, minutes: float,
 ) -> None:  # fmt: skip
     """Train a DQN and a student of its best."""
     from pdlearn.online import OnlineDistillation

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -75,7 +75,7 @@ def reproduce(
     print(table(experiment, rows))
 
 
-def _drive(again: str, run, title: str) -> None:
+def _drive(again: str, run: Any, title: str) -> None:
     """Drive a training to its end under a progress bar; `again` is the command that resumes it."""
     if run.kind == "dqn":
         bar = Bar(f"train {title}", run.config.agent_steps, "steps")

@@ -21,6 +21,7 @@ from pdlearn import envs, zoo
 from pdlearn.checkpoints import Agent, CheckpointError, load_whole
 from pdlearn.distill import fingerprint
 from pdlearn.games import GAMES
+from pdlearn.networks import Torso
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps
 from pdlearn.rows import write_rows
@@ -97,10 +98,11 @@ def states(agent: Agent, count: int, seed: int) -> Tensor:
 @torch.no_grad()
 def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
     """Return by layer the activations `[N, D]` for observations `[N, ...]`."""
+    assert isinstance(agent.network, Torso)  # a whole network, as `load_several` returns it
     found: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
     for part in observations.split(64):
-        found["first"].append(agent.network.first_features(part).flatten(1))  # type: ignore[operator]
-        found["shared"].append(agent.network.features(part))  # type: ignore[operator]
+        found["first"].append(agent.network.first_features(part).flatten(1))
+        found["shared"].append(agent.network.features(part))
     return {layer: torch.cat(parts) for layer, parts in found.items()}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from pdlearn.checkpoints import Agent
 from pdlearn.plots import LIGHT_COLOURS
@@ -17,7 +18,9 @@ class Attending(Face, script="attending"):
     """States, each with the saliency maps of one or two agents."""
 
 
-def saliency(agent: Agent | str | Path, state, student: Agent | str | Path | None = None):
+def saliency(
+    agent: Agent | str | Path, state: ArrayLike, student: Agent | str | Path | None = None
+) -> Attending:
     """Show which parts of a picture change the outputs of an agent and its student when blurred.
 
     `agent` and `student` are an `Agent`, a shipped agent's name or a path. `state` is one

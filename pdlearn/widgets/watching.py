@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from IPython import get_ipython
 from IPython.display import display
@@ -26,9 +27,9 @@ TURN_SECONDS = 0.02  # between two rows, for the kernel to handle the browser's 
 class Watching(Face, script="watching"):
     """Curves that grow with `rows`; `total` is the last value of the counter on the x axis."""
 
-    def __init__(self, source: str, kind: str, total: int | None, rows: list[dict], **more):
+    def __init__(self, source: str, kind: str, total: int | None, rows: list[dict], **more: Any):
         self.rows = rows
-        self._fixed = {"source": source, "kind": kind, "total": total} | more
+        self._fixed: dict[str, Any] = {"source": source, "kind": kind, "total": total} | more
         data = self._data("waiting" if not rows else "")
         super().__init__(f"watch({source})", data, draw_panels(data["panels"]), data["label"])
 
