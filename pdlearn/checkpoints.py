@@ -142,7 +142,7 @@ class Agent:
         """The game that it plays; raises ValueError if there are several."""
         if len(self.games) > 1:
             raise ValueError(
-                f"plays several games; choose one with for_game: {', '.join(self.games)}"
+                f"plays several games and none was named; expected one of {', '.join(self.games)}"
             )
         return self.games[0]
 
@@ -208,16 +208,9 @@ def read_agent(
     several games where none is named, or its weights do not fit the network its card names.
     """
     agent = load_whole(path, device)
-    if game is None:
-        if len(agent.games) > 1:
-            raise CheckpointError(
-                f"{path}: plays several games and none was named; expected one of "
-                f"{', '.join(agent.games)}"
-            )
-        return agent
     try:
-        return agent.for_game(game)
-    except CheckpointError as error:
+        return agent.for_game(agent.game if game is None else game)
+    except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pdlearn.actor import ReplayActor
 from pdlearn.learner import Learner, load_part
 from pdlearn.losses import td_error, td_loss, td_target
-from pdlearn.networks import MultiGameNetwork, QNetwork, part_for, same_part
+from pdlearn.networks import MultiGameNetwork, QNetwork, same_part
 from pdlearn.presets import DQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
 from pdlearn.replay.memory import Memory, Transitions
@@ -99,13 +99,12 @@ class DQN(QLearning):
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config
-        parts = {game: part_for(self.learner.network, game) for game in self.envs}
         actors = {
             game: ReplayActor(
                 game, self.learner.acting(part), config,
                 generator=self.generator, seed=self.env_seed,
             )
-            for game, part in parts.items()
+            for game, part in self.parts.items()
         }  # fmt: skip
         learn_start_steps = self.agent_steps + config.learn_start_steps
         owed = 0.0  # samples that are due but not yet learnt
@@ -120,8 +119,8 @@ class DQN(QLearning):
                 if self.agent_steps > learn_start_steps:
                     owed += config.num_envs * config.samples_per_step
                 while owed >= config.minibatch:
-                    game = list(parts)[self.learner.updates % len(parts)]
-                    losses.append(self._learn(actors[game].memory, parts[game]))
+                    game = list(self.parts)[self.learner.updates % len(self.parts)]
+                    losses.append(self._learn(actors[game].memory, self.parts[game]))
                     owed -= config.minibatch
 
                 finished = self.agent_steps >= config.agent_steps

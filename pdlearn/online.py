@@ -30,7 +30,7 @@ from pdlearn.distill import (
 from pdlearn.dqn import DQN
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
-from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig, describe
+from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
 from pdlearn.replay.recordings import begin_recording, record
 from pdlearn.rollout import Step
 from pdlearn.runs import Run
@@ -114,7 +114,7 @@ class OnlineDistillation(Run):
         return self.teacher_run.identity() | {"student_seeds": self.student_seeds}
 
     def settings(self) -> dict:
-        return super().settings() | {"teacher": describe(self.teacher_run.config)}
+        return super().settings() | {"teacher": dataclasses.asdict(self.teacher_run.config)}
 
     def counters(self) -> dict:
         dqn = self.teacher_run.counters() | {"precision": self.teacher_run.learner.precision}

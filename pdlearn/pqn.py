@@ -21,7 +21,7 @@ from pdlearn import envs
 from pdlearn.actor import Scores, learnt_outcome
 from pdlearn.learner import Learner
 from pdlearn.losses import lambda_returns, td_error
-from pdlearn.networks import MultiGameNetwork, QNetwork, part_for
+from pdlearn.networks import MultiGameNetwork, QNetwork
 from pdlearn.presets import PQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
 from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, Values, steps_from
@@ -174,13 +174,12 @@ class PQN(QLearning):
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config
-        parts = {game: part_for(self.learner.network, game) for game in self.envs}
         rollouts = {
             game: Rollout(
                 game, self.learner.acting(part), config,
                 generator=self.generator, seed=self.env_seed,
             )
-            for game, part in parts.items()
+            for game, part in self.parts.items()
         }  # fmt: skip
         rollout_steps = config.num_envs * config.rollout_steps
         try:
@@ -190,7 +189,7 @@ class PQN(QLearning):
                     self.episodes += rollout.play(epsilon_at(config, self.agent_steps))
                     self.agent_steps += rollout_steps
                 streams = [
-                    zip(rollout.minibatches(self.generator), itertools.repeat(parts[game]))
+                    zip(rollout.minibatches(self.generator), itertools.repeat(self.parts[game]))
                     for game, rollout in rollouts.items()
                 ]
                 losses = [

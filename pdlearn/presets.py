@@ -290,8 +290,3 @@ ONLINE_BUDGETS = {
     ),
     "paper": replace(DISTILL_BUDGETS["paper"], size="teacher"),
 }  # fmt: skip
-
-
-def describe(config: Settings) -> dict:
-    """Return the settings of `config` by name, in the order of their declaration."""
-    return {field.name: getattr(config, field.name) for field in fields(config)}

@@ -12,7 +12,7 @@ from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.evaluation import evaluate
 from pdlearn.games import columns_by_game, joint_score
 from pdlearn.learner import Learner
-from pdlearn.networks import MultiGameNetwork, QNetwork, network_for
+from pdlearn.networks import MultiGameNetwork, QNetwork, network_for, part_for
 from pdlearn.presets import EvalConfig, QLearningConfig
 from pdlearn.runs import Run
 
@@ -67,6 +67,7 @@ class QLearning(Run):
             normalization=config.normalization,
         )  # fmt: skip
         self.learner = self.make_learner(network.to(self.device))
+        self.parts = {game: part_for(network, game) for game in games}
         self.episodes = 0
         self.best_evaluation = -math.inf
         self.best: Agent | None = None

@@ -5,6 +5,7 @@ and the current agent in `agent.safetensors`. A run is saved every two minutes a
 after an error or Ctrl-C. A killed process loses at most two minutes.
 """
 
+import dataclasses
 import json
 import math
 import platform
@@ -26,7 +27,7 @@ from pdlearn.checkpoints import (
 )
 from pdlearn.learner import Learner
 from pdlearn.optimizers import keep_freed_memory
-from pdlearn.presets import Settings, describe
+from pdlearn.presets import Settings
 
 SAVE_SECONDS = 120.0
 
@@ -109,7 +110,7 @@ class Run:
 
     def settings(self) -> dict:
         """Return all settings, for `config.json` and the card."""
-        return describe(self.config)
+        return dataclasses.asdict(self.config)
 
     def agent(self) -> Agent:
         """Return the current network with its card."""

@@ -582,7 +582,7 @@ def test_a_card_for_several_games_that_does_not_fit_is_refused(tmp_path, changes
 
 
 def test_an_agent_for_several_games_is_asked_for_one_before_it_plays():
-    with pytest.raises(ValueError, match="choose one with for_game: freeway, pong"):
+    with pytest.raises(ValueError, match="none was named; expected one of freeway, pong"):
         _ = for_several().game
 
 

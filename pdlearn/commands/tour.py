@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Literal
 
 from pdlearn.commands.options import known_game
-from pdlearn.progress import Bar
 
 
 def tour(
@@ -23,7 +22,7 @@ def tour(
     """
     from pdlearn.tour import run_tour
 
-    result = run_tour(folder, known_game(game), budget, seed, make_bar=Bar)
+    result = run_tour(folder, known_game(game), budget, seed)
     print(
         f"teacher {result['teacher_score']:.2f}, student {result['student_score']:.2f}: "
         f"{result['student_percent']:.1f} % of the score with "

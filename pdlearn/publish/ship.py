@@ -8,6 +8,7 @@ and started again.
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -64,8 +65,10 @@ def score(name: str, episodes: int | None = None, seed: int = 1, root: Path = Pa
         scores = {**agent.card.get("score", {}), game: result.card()}
         agent = Agent(agent.network, {**agent.card, "score": scores})
         row = row_of(agent.for_game(game))
-        _enter(results / ("teachers.csv" if teaches else "students.csv"), row)
-        _enter_episodes(results / "episodes.csv", episode_rows(name, result))
+        table = results / ("teachers.csv" if teaches else "students.csv")
+        _enter(table, [row], ("game", "network"), lambda r: (r["game"], -int(r["parameters"])))
+        rows = episode_rows(name, result)
+        _enter(results / "episodes.csv", rows, ("agent", "game"), lambda r: (r["game"], r["agent"]))
         agents.build(root)
         tensors, card = read_file(zoo.path(name))
         write_file(zoo.path(name), tensors, {**current_card(card), "score": scores})
@@ -142,19 +145,13 @@ def thinned(metrics: list[dict], period_steps: int = 10_000) -> list[dict]:
     return kept
 
 
-def _enter(path: Path, row: dict) -> None:
-    """Write the row to the CSV file; replace the row of the same game and network."""
-    others = [
-        r for r in read_rows(path) if (r["game"], r["network"]) != (row["game"], row["network"])
-    ]
-    write_rows(path, sorted([*others, row], key=lambda r: (r["game"], -int(r["parameters"]))))
-
-
-def _enter_episodes(path: Path, rows: list[dict]) -> None:
-    """Write the rows to the CSV file; replace those of the same agent and game."""
-    mine = (rows[0]["agent"], rows[0]["game"])
-    others = [row for row in read_rows(path) if (row["agent"], row["game"]) != mine]
-    write_rows(path, sorted([*others, *rows], key=lambda row: (row["game"], row["agent"])))
+def _enter(
+    path: Path, rows: list[dict], keys: tuple[str, str], order: Callable[[dict], tuple]
+) -> None:
+    """Write `rows` to the CSV file in this order; replace those with the same values of `keys`."""
+    replaced = {tuple(row[key] for key in keys) for row in rows}
+    others = [row for row in read_rows(path) if tuple(row[key] for key in keys) not in replaced]
+    write_rows(path, sorted([*others, *rows], key=order))
 
 
 def main(

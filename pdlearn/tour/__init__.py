@@ -8,7 +8,6 @@ import csv
 import json
 import platform
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.games import game_by_name
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
+from pdlearn.progress import Bar
 from pdlearn.runs import hardware
 from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import record_clip
@@ -31,18 +31,14 @@ CLIP_STEPS = {"smoke": 40, "fast": 900}
 GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, with wide intervals
 
 
-def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar: Callable) -> dict:
-    """Distil `game`'s shipped teacher into net3, evaluate both, write the page; return the result.
-
-    `make_bar(title, total, unit)` returns a progress bar with `update(done, **shown)` and
-    `close()`.
-    """
+def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
+    """Distil the shipped teacher of `game` into net3, evaluate both, write the page."""
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     config = DISTILL_BUDGETS[budget]
     teacher = zoo.load(f"{game}/teacher")
 
-    curve = _learn(Distillation(teacher, config, seed=seed), folder, budget, make_bar)
+    curve = _learn(Distillation(teacher, config, seed=seed), folder, budget)
     # Evaluate and show the student as it ships: float16 on disk.
     student_path = folder / "student.safetensors"
     student = read_agent(student_path, game)
@@ -92,7 +88,7 @@ def run_tour(folder: Path, game: str, budget: str, seed: int, *, make_bar: Calla
     return result
 
 
-def _learn(run: Distillation, folder: Path, budget: str, make_bar: Callable) -> list[dict]:
+def _learn(run: Distillation, folder: Path, budget: str) -> list[dict]:
     """Run the distillation with a bar per phase; save the student, return the curve's rows."""
     config = run.config
     curve = []
@@ -111,10 +107,10 @@ def _learn(run: Distillation, folder: Path, budget: str, make_bar: Callable) -> 
                 title = f"hour {row['hour'] + 1} of {config.hours}: "
                 if phase == "record":
                     before = row["agent_steps"] // config.steps_per_hour * config.steps_per_hour
-                    bar = make_bar(title + "teacher plays", config.steps_per_hour, "steps")
+                    bar = Bar(title + "teacher plays", config.steps_per_hour, "steps")
                 else:
                     before = row["hour"] * config.updates_per_hour
-                    bar = make_bar(title + "student learns", config.updates_per_hour, "updates")
+                    bar = Bar(title + "student learns", config.updates_per_hour, "updates")
             if phase == "record":
                 bar.update(row["agent_steps"] - before)
                 continue
