@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from pdlearn import statistics
-from pdlearn.exercises.judging import RESAMPLES, resampled_means
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.resampling import compare_intervals
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare, is_blank
 from pdlearn.games import GAMES, normalise
+from pdlearn.statistics import middle, percent_interval, resampled_means
 
 NORMALISE_MISTAKES = [
     Mistake(
@@ -86,24 +86,9 @@ def check_recipe_interval(function: Callable) -> Verdict:
     return compare_intervals(function, recipe_interval, cases, RECIPE_MISTAKES, praise=praise)
 
 
-def _ends(percents: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(percents, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def percent_interval(
-    student: np.ndarray, teacher: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Return the 95 % interval of a student's percent of its teacher's mean score.
-
-    `student` `[N]` and `teacher` `[M]` are scores of different games; both are resampled.
-    """
-    return _ends(100 * resampled_means(student, rng) / resampled_means(teacher, rng))
-
-
 def _paired(s, t, rng):
-    drawn = rng.integers(len(s), size=(RESAMPLES, len(s)))
-    return _ends(100 * s[drawn].mean(1) / t[drawn].mean(1))
+    drawn = rng.integers(len(s), size=(10_000, len(s)))
+    return middle(100 * s[drawn].mean(1) / t[drawn].mean(1))
 
 
 def _of_ends(s, t, rng, crossed):
@@ -114,7 +99,7 @@ def _of_ends(s, t, rng, crossed):
 
 PERCENT_MISTAKES = [
     Mistake(
-        lambda s, t, rng: _ends(100 * resampled_means(s, rng) / t.mean()),
+        lambda s, t, rng: middle(100 * resampled_means(s, rng) / t.mean()),
         "This takes the teacher's mean as known exactly. It is a mean of a few games too: "
         "resample its scores as well.",
     ),
@@ -134,23 +119,23 @@ PERCENT_MISTAKES = [
         "Resample both, divide, then take the quantiles.",
     ),
     Mistake(
-        lambda s, t, rng: _ends(100 * resampled_means(s / t, rng)),
+        lambda s, t, rng: middle(100 * resampled_means(s / t, rng)),
         "This is a mean of ratios, game by game: one bad game of the teacher makes it huge. The "
         "percentage is the ratio of two means.",
     ),
     Mistake(
-        lambda s, t, rng: _ends(resampled_means(s, rng) / resampled_means(t, rng)),
+        lambda s, t, rng: middle(resampled_means(s, rng) / resampled_means(t, rng)),
         "This is a share; multiply by 100 for percent.",
     ),
     Mistake(
-        lambda s, t, rng: _ends(100 * resampled_means(t, rng) / resampled_means(s, rng)),
+        lambda s, t, rng: middle(100 * resampled_means(t, rng) / resampled_means(s, rng)),
         "The teacher's mean is the denominator.",
     ),
 ]
 
 
 def check_percent_interval(function: Callable) -> Verdict:
-    """Check a function of `(student [N], teacher [N], rng)`; see `percent_interval`."""
+    """Check a function of `(student [N], teacher [N], rng)`; see `statistics.percent_interval`."""
     cases = [
         (
             (student + values(seed, 2.0, 1, games).flatten()).sort().values,
