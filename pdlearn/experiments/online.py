@@ -9,12 +9,16 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from pdlearn.evaluation import protocol_of
 from pdlearn.experiments import driver
 from pdlearn.networks import parameter_count
 from pdlearn.online import OnlineDistillation
+from pdlearn.plots import title_of
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, DistillConfig, DQNConfig
 from pdlearn.rows import read_rows
+from pdlearn.statistics import swing
 
 
 def run_missing(
@@ -42,6 +46,50 @@ def finished_rows(
     return driver.finished_rows(results / "online.csv", tasks)
 
 
+def table(rows: Sequence[dict]) -> str:
+    """Return a Markdown table of the final scores and the swings, with a line for each student."""
+    lines = [
+        "| game | DQN's agent steps | student's seed | final DQN | its best network, evaluated "
+        "again | final student | DQN's swing | student's swing |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (game, dqn_steps, seed), curves in _curves(rows).items():
+        ends = " | ".join(f"{curves[key][-1]:.1f}" for key in ("dqn", "teacher", "student"))
+        swings = " | ".join(f"{_late_swing(curves[key]):.1f}" for key in ("dqn", "student"))
+        lines.append(f"| {title_of(game)} | {dqn_steps:,} | {seed} | {ends} | {swings} |")
+    return "\n".join(lines)
+
+
+def measured(rows: Sequence[dict]) -> str:
+    """Return the final score and the swing of each DQN and its students."""
+    return " ".join(
+        f"{title_of(game)}, seed {seed}: final scores {curves['dqn'][-1]:.1f} (DQN) and "
+        f"{curves['student'][-1]:.1f} (student), swings {_late_swing(curves['dqn']):.1f} and "
+        f"{_late_swing(curves['student']):.1f}."
+        for (game, _, seed), curves in _curves(rows).items()
+    )
+
+
+def _curves(rows: Sequence[dict]) -> dict[tuple[str, int, int], dict[str, np.ndarray]]:
+    """Return the scores of a DQN, its best network and a student by game, DQN's steps and seed."""
+    runs: dict[tuple[str, int, int], list[dict]] = {}
+    for row in rows:
+        key = (row["game"], int(row["dqn_steps"]), int(row["seed"]))
+        runs.setdefault(key, []).append(row)
+    return {
+        key: {
+            name: np.array([float(point[name]) for point in points])
+            for name in ("dqn", "teacher", "student")
+        }
+        for key, points in runs.items()
+    }
+
+
+def _late_swing(scores: np.ndarray) -> float:
+    """Return the swing in the second half, when scores no longer rise quickly."""
+    return swing(scores[len(scores) // 2 :])
+
+
 def _tasks(
     budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
     follow: Callable = driver.no_training,
@@ -50,14 +98,14 @@ def _tasks(
     taught, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
     return [
         driver.Task(
-            [partial(_is_of, marks=_marks(game, seed, taught, config)) for seed in seeds],
+            [partial(_is_of, settings=_settings(game, seed, taught, config)) for seed in seeds],
             partial(_run, game, taught, config, seeds, folder, follow),
         )
         for game in games
     ]
 
 
-def _marks(game: str, seed: int, taught: DQNConfig, config: DistillConfig) -> dict:
+def _settings(game: str, seed: int, taught: DQNConfig, config: DistillConfig) -> dict:
     """Return the columns that identify a student's curve."""
     return {
         "game": game,
@@ -72,8 +120,8 @@ def _marks(game: str, seed: int, taught: DQNConfig, config: DistillConfig) -> di
     }
 
 
-def _is_of(row: dict, marks: dict) -> bool:
-    return all(row[key] == str(value) for key, value in marks.items())
+def _is_of(row: dict, settings: dict) -> bool:
+    return all(row[key] == str(value) for key, value in settings.items())
 
 
 def _run(
@@ -107,7 +155,7 @@ def _run(
     }
     return [
         {
-            **_marks(game, seed, taught, config),
+            **_settings(game, seed, taught, config),
             "agent_steps": agent_steps,
             "recorded_steps": int(row["recorded_steps"]),
             "updates": int(row["updates"]),
