@@ -82,7 +82,7 @@ def test_stop_ends_a_run_after_the_next_row_and_saves_it(tmp_path):
         async for _ in widget:
             count += 1
             if count == 2:
-                widget._stop({"t": "stop"})
+                widget.stop()
         return count
 
     count = in_a_loop(train())
@@ -138,7 +138,7 @@ def test_a_folder_is_read_anew_when_the_browser_asks(tmp_path):
         writer.writeheader()
         writer.writerows(TEACHING)
         file.write("5000,5")  # a row that is just being written
-    widget._look()
+    widget.refresh()
     assert lines_of(widget.data["panels"])["score"]["y"] == [1, 2, 3, 4]
     assert widget.data["total"] == 9000
 

@@ -18,8 +18,7 @@ import nbformat.sign
 import numpy as np
 import pytest
 import torch
-from shown import is_foreign
-from test_widgets import decode
+from shown import decode, is_foreign
 
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.starts import load_starts
@@ -220,7 +219,7 @@ def answer_of(playing, monkeypatch):
     """Return what the kernel answers at first: a message, and its buffers in base64."""
     answers = []
     monkeypatch.setattr(playing, "send", lambda *answer: answers.append(answer), raising=False)
-    playing._answer({"t": "ready"})
+    playing.answer({"t": "ready"})
     ((answer, buffers),) = answers
     return [answer, *(base64.b64encode(buffer).decode() for buffer in buffers)]
 

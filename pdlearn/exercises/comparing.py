@@ -147,5 +147,5 @@ def check_difference(function: Callable) -> Verdict:
         difference_interval,
         cases,
         DIFFERENCE_MISTAKES,
-        praise="Where it leaves out 0, games tell them apart.",
+        praise="If it excludes 0, the two differ by more than chance over games.",
     )

@@ -62,7 +62,7 @@ def check_teacher_at(function: Callable) -> Verdict:
         best_so_far,
         cases,
         TEACHER_MISTAKES,
-        praise="It is whom `OnlineDistillation` follows.",
+        praise="`OnlineDistillation` follows the same networks.",
         adapt=on_arrays,
     )
 
@@ -105,6 +105,6 @@ def check_swing(function: Callable) -> Verdict:
         swing,
         cases,
         SWING_MISTAKES,
-        praise="A calm curve has a small one, wherever it leads.",
+        praise="A steady curve has a small swing, at any score.",
         adapt=on_arrays,
     )

@@ -105,7 +105,7 @@ KL_MISTAKES = [
             F.kl_div(torch.softmax(s, 1), torch.softmax(q / t, 1), reduction="sum") / len(s)
         ),
         "`kl_div` wants the logarithms of the student's probabilities and gets the probabilities. "
-        "The loss falls all the same, and the student ends up with one answer for every state.",
+        "The loss falls all the same, and the student collapses to one answer for every state.",
     ),
     Mistake(
         lambda s, q, t: F.kl_div(

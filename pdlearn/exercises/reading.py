@@ -48,7 +48,7 @@ def check_normalised(function: Callable) -> Verdict:
 def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """Return the 95 % interval of a recipe's mean score, for scores `[S, N]` of S seeds' students.
 
-    Seeds are resampled, because N games of one student tell nothing of another seed's student.
+    Seeds are resampled, because N games of one student do not tell how another seed's plays.
     """
     return statistics.interval(scores.mean(1), rng)
 
@@ -82,7 +82,7 @@ def check_recipe_interval(function: Callable) -> Verdict:
         (values(seed, 2.0, 5, 30) + values(seed + 9, spread, 5, 1) + 12,)
         for seed, spread in ((0, 3.0), (1, 4.0))
     ]
-    praise = "Seeds are drawn again, each with all its games."
+    praise = "Seeds are resampled, each with all its games."
     return compare_intervals(function, recipe_interval, cases, RECIPE_MISTAKES, praise=praise)
 
 
@@ -115,7 +115,7 @@ PERCENT_MISTAKES = [
     ),
     Mistake(
         lambda s, t, rng: _of_ends(s, t, rng, crossed=False),
-        "This divides low by low, as if student and teacher were always unlucky together. "
+        "This divides low by low, as if both were always at the same end together. "
         "Resample both, divide, then take the quantiles.",
     ),
     Mistake(
@@ -143,17 +143,17 @@ def check_percent_interval(function: Callable) -> Verdict:
         )
         for seed, games, student, teacher in ((0, 20, 14.0, 15.0), (1, 40, 11.0, 10.0))
     ]
-    praise = "Both means are guesses, and both are drawn again."
+    praise = "Both means are estimates, and both are resampled."
     return compare_intervals(function, percent_interval, cases, PERCENT_MISTAKES, praise=praise)
 
 
 TOO_MUCH = {
     "reproduc": "One student of one game reproduces no table. Say what was measured.",
-    "prove": "A mean over some games proves nothing; it makes something likely.",
-    "confirm": "Whose claim would that be? Say what was measured, and let the reader judge.",
+    "prove": "A mean over some games proves nothing. Say what was measured.",
+    "confirm": "Say what was measured, and let the reader compare it with the claim.",
     "every game": "It played one game.",
-    "atari": "It played one of the Atari's games: name that.",
-    "significant": "Of what test? Give the interval; it says more.",
+    "atari": "It played one game: name it.",
+    "significant": "By which test? Give the interval; it says more.",
     "better than the paper": "The paper's percentages are of other teachers, from other starts.",
     "exactly": "No mean of a few games is known exactly.",
 }
@@ -190,5 +190,7 @@ def check_sentence(sentence: str, facts: Mapping) -> Verdict:
     }
     for what, is_stated in states.items():
         if not is_stated:
-            return Verdict("not yet", f"A reader still has to ask {what}.")
-    return Verdict("right", "A reader knows what was measured, on what, and how surely.")
+            return Verdict("not yet", f"The sentence does not state {what}.")
+    return Verdict(
+        "right", "The sentence states what was measured, on what, and with what uncertainty."
+    )

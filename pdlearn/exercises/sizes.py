@@ -104,7 +104,7 @@ def check_parameter_count(function: Callable) -> Verdict:
         count_parameters,
         cases,
         PARAMETER_MISTAKES,
-        praise="`pdlearn.parameter_count` says the same.",
+        praise="It agrees with `pdlearn.parameter_count`.",
     )
 
 
@@ -156,5 +156,5 @@ def check_multiplications(function: Callable) -> Verdict:
         multiplications,
         cases,
         MULTIPLICATION_MISTAKES,
-        praise="It counts what a decision multiplies, layer by layer.",
+        praise="It is the number of multiplications of a decision.",
     )
