@@ -87,8 +87,8 @@ def test_the_command_shown_for_a_teacher_gives_the_settings_on_its_card(name):
     shown["agent_steps"] = int(words[words.index("--agent-steps") + 1])
     unsaid = {"priority_exponent": 0.0} if method == "dqn" else {}  # on older cards
     config = unsaid | zoo.load(name).card["made"]["config"]
-    judged = {key for key in config if not key.startswith("evaluation_")}
-    assert {key: shown[key] for key in judged} == {key: config[key] for key in judged}
+    trained = {key for key in config if not key.startswith("evaluation_")}
+    assert {key: shown[key] for key in trained} == {key: config[key] for key in trained}
 
 
 def test_every_shipped_teacher_has_its_learning_curve():

@@ -170,7 +170,7 @@ def test_a_students_own_settings_are_used():
 
 
 def test_runs_of_different_students_have_different_folders():
-    """A cell that went on in another's folder would be judged as what it is not."""
+    """Otherwise a cell would resume the training of another."""
     made = {}
     for experiment in EXPERIMENTS.values():
         for student in experiment.students:

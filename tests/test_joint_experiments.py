@@ -101,7 +101,7 @@ def workshop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(workshop):
-    """multi3 run once, stopped before the last network was judged, and then run twice more."""
+    """multi3 run once, stopped before the last network was evaluated, and then run twice more."""
     followed, stop = [], [True]
 
     def follow(run, title):
@@ -289,16 +289,16 @@ def test_scoring_again_changes_only_scores_of_another_protocol(shipped, monkeypa
     card["score"]["pong"] |= {"mean": 1.0, "protocol": "up to 30 no-ops, raw score"}
     write_file(path, tensors, card)
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
-    judged = []
+    evaluated = []
 
     def evaluate(agent, config, seed):
-        judged.append((agent.game, config.episodes))
+        evaluated.append((agent.game, config.episodes))
         return Evaluation(agent.game, [3.0, 4.0], [5, 6], 0, 0.05, seed, [4, 2], [438, 966])
 
     monkeypatch.setattr(ship, "evaluate", evaluate)
     for _ in range(2):  # the second time all is done
         ship.main(rescore=("all",), root=shipped)
-    assert judged == [("pong", 60)]
+    assert evaluated == [("pong", 60)]
     again, new = read_file(path)
     assert new["score"]["pong"]["mean"] == 3.5
     assert new["score"]["freeway"] == card["score"]["freeway"]

@@ -32,7 +32,7 @@ def test_start_and_chance_are_the_same_for_all():
     np.testing.assert_array_equal(first.frames, second.frames)
 
 
-def test_every_agent_judges_every_picture(comparison):
+def test_every_agents_choice_in_every_picture_is_shown(comparison):
     for clip, packed in zip(comparison.clips, comparison.data["clips"], strict=True):
         states = torch.from_numpy(clip.observations)
         best = [agent.network(states).argmax(1).numpy() for agent in (TEACHER, STUDENT)]

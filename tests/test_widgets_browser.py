@@ -561,7 +561,7 @@ def test_without_its_kernel_a_comparison_plays_and_a_game_says_that_it_waits(lab
 def test_a_saved_notebook_shows_the_widget_again_in_notebook_7(jupyter, browser, comparison):
     pytest.importorskip("notebook")
     save_with_state(jupyter, "saved.ipynb", comparison)
-    # Notebook 7 has complaints of its own, so the widget is judged by what it shows.
+    # Notebook 7 has complaints of its own, so the test looks only at what the widget shows.
     page, _ = open_calmly(browser, f"{jupyter.url}/notebooks/saved.ipynb")
     page.locator(".pdlearn .scrubber").press("End")
     if folder := os.environ.get("PDLEARN_SCREENSHOTS"):

@@ -305,7 +305,7 @@ print(f"the shipped teacher evaluated again, {score['episodes']} games: {score['
 again = rng.normal(true_mean, spread, (2_000, games)).mean(1)
 figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
 best_colour, fresh_colour = pictures.OTHERS[:2]
-axes.hist(again, 40, alpha=0.6, color=fresh_colour, label="the same agent, evaluated again")
+axes.hist(again, 40, alpha=0.6, color=fresh_colour, label="the same agent, scored afresh")
 axes.hist(highest, 40, alpha=0.6, color=best_colour, label=f"best of {evaluations} evaluations")
 axes.axvline(true_mean, color="black", ls=":", label="truth")
 axes.set(xlabel=f"mean of {games} games", yticks=[])

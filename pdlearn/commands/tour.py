@@ -24,7 +24,7 @@ def tour(
     """
     from pdlearn.tour import run_tour
 
-    result = run_tour(folder, known_game(game), budget, seed, make_bar=Bar, judge=judge)
+    result = run_tour(folder, known_game(game), budget, seed, make_bar=Bar, measure=judge)
     print(
         f"teacher {result['teacher_score']:.2f}, student {result['student_score']:.2f}: "
         f"{result['student_percent']:.1f} % of the score with "

@@ -4,6 +4,7 @@ Each row of `<results>/online.csv` is one evaluation of the DQN and of one stude
 a game follow the same DQN, which has the first student's seed.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -95,22 +96,22 @@ def _tasks(
     follow: Callable = driver.no_training,
 ) -> list[driver.Task]:  # fmt: skip
     """Return a task for each game with a part for each seed; only tasks that run need `follow`."""
-    taught, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
+    dqn, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
     return [
         driver.Task(
-            [partial(_is_of, settings=_settings(game, seed, taught, config)) for seed in seeds],
-            partial(_run, game, taught, config, seeds, folder, follow),
+            [partial(_is_of, settings=_settings(game, seed, dqn, config)) for seed in seeds],
+            partial(_run, game, dqn, config, seeds, folder, follow),
         )
         for game in games
     ]
 
 
-def _settings(game: str, seed: int, taught: DQNConfig, config: DistillConfig) -> dict:
+def _settings(game: str, seed: int, dqn: DQNConfig, config: DistillConfig) -> dict:
     """Return the columns that identify a student's curve."""
     return {
         "game": game,
         "seed": seed,
-        "dqn_steps": taught.agent_steps,
+        "dqn_steps": dqn.agent_steps,
         "round_steps": config.steps_per_hour,
         "round_updates": config.updates_per_hour,
         "minibatch": config.minibatch,
@@ -125,23 +126,23 @@ def _is_of(row: dict, settings: dict) -> bool:
 
 
 def _run(
-    game: str, taught: DQNConfig, config: DistillConfig, seeds: Sequence[int], folder: Path,
+    game: str, dqn: DQNConfig, config: DistillConfig, seeds: Sequence[int], folder: Path,
     follow: Callable,
 ) -> list[dict]:  # fmt: skip
-    name = "-".join(["online", game.replace("/", "-"), str(taught.agent_steps), *map(str, seeds)])
+    name = "-".join(["online", game.replace("/", "-"), str(dqn.agent_steps), *map(str, seeds)])
     run_folder = folder / name
     run = OnlineDistillation(
-        game, taught, config, seeds, seed=seeds[0], folder=run_folder,
+        game, dqn, config, seeds, seed=seeds[0], folder=run_folder,
         resume=(run_folder / "state.safetensors").exists(),
     )  # fmt: skip
     follow(run, game)
     made = run.agent().card["made"]
     common = {
         "parameters": parameter_count(run.learner.network),
-        "dqn_network": taught.size,
+        "dqn_network": dqn.size,
         "dqn_seed": seeds[0],
-        "protocol": protocol_of(taught.evaluation_epsilon),
-        "episodes": taught.evaluation_episodes,
+        "protocol": protocol_of(dqn.evaluation_epsilon),
+        "episodes": dqn.evaluation_episodes,
         "hours": round(run.seconds / 3600, 3),
         "hardware": made["hardware"],
         "precision": made["precision"],
@@ -151,11 +152,11 @@ def _run(
     evaluated = {
         int(row["agent_steps"]): row
         for row in read_rows(run_folder / "metrics.csv")
-        if row["phase"] == "judge"
+        if not math.isnan(float(row["dqn"]))  # the row of an evaluation
     }
     return [
         {
-            **_settings(game, seed, taught, config),
+            **_settings(game, seed, dqn, config),
             "agent_steps": agent_steps,
             "recorded_steps": int(row["recorded_steps"]),
             "updates": int(row["updates"]),

@@ -30,10 +30,10 @@ def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfi
     config = DISTILL_BUDGETS[budget]
     played_steps = config.hours * config.steps_per_hour
     if student.loss == "td":
-        taught = DQN_BUDGETS[budget]
+        dqn = DQN_BUDGETS[budget]
         return dataclasses.replace(
-            taught, size=student.size, agent_steps=played_steps * num_games,
-            memory_steps=min(taught.memory_steps, played_steps),
+            dqn, size=student.size, agent_steps=played_steps * num_games,
+            memory_steps=min(dqn.memory_steps, played_steps),
         )  # fmt: skip
     if student.temperature is not None:
         config = dataclasses.replace(config, temperature=student.temperature)

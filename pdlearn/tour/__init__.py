@@ -26,18 +26,18 @@ from pdlearn.runs import hardware
 from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import record_clip
 
-JUDGED = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
+EVALUATIONS = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
 CLIP_STEPS = {"smoke": 40, "fast": 900}
 GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, with wide intervals
 
 
 def run_tour(
-    folder: Path, game: str, budget: str, seed: int, *, make_bar: Callable, judge: Callable
+    folder: Path, game: str, budget: str, seed: int, *, make_bar: Callable, measure: Callable
 ) -> dict:
     """Distil `game`'s shipped teacher into net3, evaluate both, write the page; return the result.
 
     `make_bar(title, total, unit)` returns a progress bar with `update(done, **shown)` and
-    `close()`; `judge(agent, config, seed, title)` evaluates with one.
+    `close()`; `measure(agent, config, seed, title)` evaluates with one.
     """
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,10 +48,10 @@ def run_tour(
     # Evaluate and show the student as it ships: float16 on disk.
     student_path = folder / "student.safetensors"
     student = read_agent(student_path, game)
-    judged = JUDGED[budget]
+    settings = EVALUATIONS[budget]
     scores = {
-        "teacher": judge(teacher, judged, seed, f"{game}/teacher"),
-        "student": judge(student, judged, seed, f"{game}/{config.size}"),
+        "teacher": measure(teacher, settings, seed, f"{game}/teacher"),
+        "student": measure(student, settings, seed, f"{game}/{config.size}"),
     }
     clips = [
         record_clip(name, agent, seed=seed, agent_steps=CLIP_STEPS[budget])
@@ -63,7 +63,7 @@ def run_tour(
         "seconds": 0.0,
         "teacher": _facts("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
         "student": _facts(config.size, student, student_path, scores["student"]),
-        "epsilon": judged.epsilon,
+        "epsilon": settings.epsilon,
         "hours": config.hours,
         "states": config.hours * config.steps_per_hour,
         "updates": config.hours * config.updates_per_hour,
@@ -83,7 +83,7 @@ def run_tour(
         "student_parameters": result["student"]["parameters"],
         "seconds": time.monotonic() - started,
     }
-    moment = _telling_moment(clips[0].values)
+    moment = _largest_gap(clips[0].values)
     with torch.no_grad():
         state = torch.from_numpy(clips[0].observations[moment : moment + 1])
         student_values = student.network(state)[0].numpy()
@@ -156,7 +156,7 @@ def _decision_milliseconds(agent: Agent, repeats: int = 200) -> float:
     return 1e3 * float(np.median(seconds))
 
 
-def _telling_moment(values: np.ndarray) -> int:
+def _largest_gap(values: np.ndarray) -> int:
     """Return the frame with the largest gap between the best and the second-best value."""
     ranked = np.sort(values, axis=1)
     return int(np.argmax(ranked[:, -1] - ranked[:, -2]))

@@ -170,7 +170,7 @@ async function render({ model, el }) {
   hand.addEventListener("click", () => setDriver(!byAgent));
   fresh.addEventListener("click", () => { saved.textContent = ""; setPlaying(false); ask({ t: "new" }); });
   for (const [what, label, title] of [
-    ["start", "Save as a start", "The seed and every action: an agent can be judged from here"],
+    ["start", "Save as a start", "The seed and every action: agents can be evaluated from here"],
     ["demonstrations", "Save as demonstrations", "What was seen, done and advised: a student can learn from it"],
   ]) {
     const button = add(keep, "button", { type: "button", title }, label);
