@@ -30,7 +30,7 @@ from pdlearn.exercises.choices import QUESTIONS
 from pdlearn.lessons import emulator
 from pdlearn.networks import SIZES, QNetwork, parameter_count
 
-# A checker, the package's own answer to its exercise, and the common mistakes it knows.
+# A checker, the package's own answer to its exercise, and the common mistakes that it recognises.
 CHECKERS = [
     (exercises.check_teacher_policy, losses.teacher_policy, l.POLICY_MISTAKES),
     (exercises.check_kl_loss, losses.kl_loss, l.KL_MISTAKES),
@@ -167,7 +167,7 @@ def test_a_gradient_through_the_target_is_seen():
     assert "detach" in exercises.check_td_loss(leaks_too).text
 
 
-def test_a_loss_that_teaches_nobody_is_seen():
+def test_a_loss_without_a_gradient_is_seen():
     assert "gradient" in check_kl_loss(lambda s, q, t: losses.kl_loss(s, q, t).item()).text
 
 

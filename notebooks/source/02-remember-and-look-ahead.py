@@ -373,7 +373,7 @@ def no_end(network, target, batch):
 
 # %%
 def learn(loss_of):
-    """Return a row: the last loss, the largest value believed in, the share of balls caught."""
+    """Return a row: the last loss, the largest value, the share of balls caught."""
     network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
     target = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)

@@ -155,7 +155,7 @@ show(
 # of the multiplications. The time falls even less, because much of a small network's time is the
 # overhead of calling five layers.
 #
-# ## The paper's losses
+# ## Scores by size in the paper
 #
 # The paper trained students of three sizes on ten games each. Its table B1 is in percent of a DQN's
 # score (with other teachers and starts than ours, and without intervals). What share of the score of
@@ -246,7 +246,7 @@ show(
 )
 
 # %% [markdown]
-# ## Exercise 3 · The score of one percent
+# ## Exercise 3 · The score of net4
 #
 # The teacher's mean score is `teacher.card["score"]["mean"]`; a random player ends at -20 or -21. What
 # will this `net4` score, on average?

@@ -1,6 +1,6 @@
 """Checkers for the lessons' exercises: each takes what a learner wrote and returns a `Verdict`.
 
-A checker never raises for a wrong answer. It knows the common mistakes and answers each with a
+A checker never raises for a wrong answer. It recognises common mistakes and answers each with a
 hint. `verdicts` compares an answer with the package's; each of the other files holds a topic.
 """
 

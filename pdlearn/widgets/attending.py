@@ -36,7 +36,9 @@ def saliency(agent: Agent | str | Path, state, student: Agent | str | Path | Non
     states = states[None] if states.ndim == 3 else states
     for each in agents.values():
         if len(each.network.observation_shape) != 3:  # type: ignore[arg-type]
-            raise ValueError(f"the agent sees {each.network.observation_shape}; expected pixels")
+            raise ValueError(
+                f"the agent's observations are {each.network.observation_shape}; expected pixels"
+            )
         refuse_other_states(each, states[0] if states.ndim == 4 and len(states) else states)
     names = list(agents["teacher"].card["actions"])
     shown = [_look(kind, each, states) for kind, each in agents.items()]
