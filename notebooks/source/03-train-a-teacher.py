@@ -70,9 +70,9 @@ show(
 
 # %%
 network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
-nobody = pdlearn.Agent(network, {"game": "pdlearn/Catch-v0"})
+player = pdlearn.Agent(network, {"game": "pdlearn/Catch-v0"})
 at_random = pdlearn.EvalConfig(episodes=by_budget(smoke=30, fast=300), epsilon=1.0)
-random_score = pdlearn.evaluate(nobody, at_random).mean
+random_score = pdlearn.evaluate(player, at_random).mean
 ### BEGIN SOLUTION
 my_guess = -0.5
 ### END SOLUTION
@@ -116,7 +116,7 @@ next_q = torch.tensor([[0.2, 0.5], [0.7, 0.9], [0.1, -0.4]])
 print(losses.td_target(reward, discount, next_q))
 
 # %% [markdown]
-# ## Exercise 3 · Cut by the clock
+# ## Exercise 3 · A time limit
 #
 # A time limit cuts a game while the ball is in the air. Which discount belongs to its last transition:
 # `"zero"` or `"gamma"`?
@@ -125,7 +125,7 @@ print(losses.td_target(reward, discount, next_q))
 ### BEGIN SOLUTION
 my_choice = "gamma"
 ### END SOLUTION
-check_choice("Cut by the clock", my_choice)
+check_choice("A time limit", my_choice)
 
 # %% [markdown]
 # ## Exploration

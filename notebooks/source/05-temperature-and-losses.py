@@ -210,7 +210,7 @@ print(f"NLL:           {nll_loss(logits, teacher_q):.4f}")
 # %% [markdown]
 # So NLL is the limit of KL at temperature 0.
 #
-# ## Exercise 5 · What MSE cares about
+# ## Exercise 5 · MSE and KL of two students
 #
 # Two students. `flat` gives all actions of a state their mean value, so it cannot choose. `shifted`
 # gives the teacher's values plus 0.2, so it chooses perfectly. Which one has the lower MSE, and which
@@ -232,7 +232,7 @@ paid = [
 ### BEGIN SOLUTION
 liked = ("flat", "shifted")
 ### END SOLUTION
-check_choice("What MSE cares about", liked)
+check_choice("MSE and KL of two students", liked)
 
 # %%
 table(paid)

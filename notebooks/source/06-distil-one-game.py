@@ -289,7 +289,7 @@ show(
 # inactive (dead ReLUs). Only the last layer's biases still learn, and they have learnt the average. It
 # gives this answer to every picture.
 #
-# ## Exercise 5 · How would you have noticed?
+# ## Exercise 5 · Signs of a collapse
 #
 # Which of these does *not* show the collapse: `"the loss has stopped falling"`, `"variety is 0"`, `"it
 # loses 21 to 0"`?
@@ -298,7 +298,7 @@ show(
 ### BEGIN SOLUTION
 no_proof = "the loss has stopped falling"
 ### END SOLUTION
-check_choice("How would you have noticed?", no_proof)
+check_choice("Signs of a collapse", no_proof)
 
 # %% [markdown]
 # ## Keep what you trained

@@ -293,14 +293,14 @@ for name, network in (("net3", net3.network), ("net4", net4.network), ("collapse
         output = network(states.observation)
     lost = given_away(output, states.teacher_q)
     alike = (output.argmax(1) == states.teacher_q.argmax(1)).float()
-    dearest = lost.sort(descending=True).values[: len(lost) // 20]
+    worst = lost.sort(descending=True).values[: len(lost) // 20]
     weighed.append(
         {
             "student": name,
             "agreement": f"{alike.mean():.0%}",
             "in decisive states": f"{alike[decisive].mean():.0%}",
             "points given away in 100 decisions": 100 * lost.mean().item(),
-            "in the dearest 5 %": f"{dearest.sum() / lost.sum().clamp_min(1e-9):.0%}",
+            "in the worst 5 %": f"{worst.sum() / lost.sum().clamp_min(1e-9):.0%}",
         }
     )
 table(weighed)

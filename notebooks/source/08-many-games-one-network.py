@@ -319,7 +319,7 @@ pdlearn.widgets.compare(
 )
 
 # %% [markdown]
-# ## Exercise 5 · What a loss sees of a game's scale
+# ## Exercise 5 · Losses and a game's scale
 #
 # One game gives a point for a crossing, another 25 for a hop. Suppose Freeway gave 100 for a crossing,
 # so that all its Q-values are 100 times larger. Which loss has exactly the same gradient in the shared
@@ -329,7 +329,7 @@ pdlearn.widgets.compare(
 ### BEGIN SOLUTION
 unmoved = "nll"
 ### END SOLUTION
-check_choice("What a loss sees of a game's scale", unmoved)
+check_choice("Losses and a game's scale", unmoved)
 
 # %%
 fresh = TwoGames()
@@ -337,27 +337,27 @@ torso = [p for name, p in fresh.named_parameters() if not name.startswith("contr
 observation, teacher_q = (part[:256] for part in states["freeway"])
 
 
-def pull(loss, *arguments):
+def norm(loss, *arguments):
     """Return the length of the gradient that a loss has in the torso's parameters."""
     gradients = torch.autograd.grad(loss(fresh(observation, "freeway"), *arguments), torso)
     return torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
 
 
-pulls = {
-    "mse": (pull(losses.mse_loss, teacher_q), pull(losses.mse_loss, 100 * teacher_q)),
-    "nll": (pull(losses.nll_loss, teacher_q), pull(losses.nll_loss, 100 * teacher_q)),
-    "kl at 0.03": [pull(losses.kl_loss, scale * teacher_q, 0.03) for scale in (1, 100)],
-    "kl at 0.03 and at 3": [pull(losses.kl_loss, s * teacher_q, s * 0.03) for s in (1, 100)],
+norms = {
+    "mse": (norm(losses.mse_loss, teacher_q), norm(losses.mse_loss, 100 * teacher_q)),
+    "nll": (norm(losses.nll_loss, teacher_q), norm(losses.nll_loss, 100 * teacher_q)),
+    "kl at 0.03": [norm(losses.kl_loss, scale * teacher_q, 0.03) for scale in (1, 100)],
+    "kl at 0.03 and at 3": [norm(losses.kl_loss, s * teacher_q, s * 0.03) for s in (1, 100)],
 }
 table(
     [
         {
             "loss": name,
-            "pull": once,
+            "gradient norm": once,
             "with values times 100": hundredfold,
             "ratio": hundredfold / once,
         }
-        for name, (once, hundredfold) in pulls.items()
+        for name, (once, hundredfold) in norms.items()
     ]
 )
 
@@ -367,7 +367,7 @@ table(
 # they occur. Probabilities have the same scale in every game. The paper names scale as one reason why
 # its students play several games well where a DQN does worse.
 #
-# ## Exercise 6 · Who moves?
+# ## Exercise 6 · Zero gradients
 #
 # Twenty updates on Freeway, then one on Pong. The gradients are cleared with
 # `optimizer.zero_grad(set_to_none=False)`, which writes zeros where the default removes them. Is
@@ -377,7 +377,7 @@ table(
 ### BEGIN SOLUTION
 stands_still = "no"
 ### END SOLUTION
-check_choice("Who moves?", stands_still)
+check_choice("Zero gradients", stands_still)
 
 # %%
 for remove in (True, False):

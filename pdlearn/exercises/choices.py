@@ -38,7 +38,7 @@ QUESTIONS = {
             "contains the names of its actions.",
         },
     ),
-    "Cut by the clock": Question(
+    "A time limit": Question(
         "gamma",
         {
             "zero": "This means that no more points can be won. But the game would have "
@@ -47,7 +47,7 @@ QUESTIONS = {
             "end stores 0.",
         },
     ),
-    "What MSE cares about": Question(
+    "MSE and KL of two students": Question(
         ("flat", "shifted"),
         {
             ("flat", "flat"): "KL sees only differences between actions, and `flat` has none.",
@@ -69,7 +69,7 @@ QUESTIONS = {
             "hidden, not fixed.",
         },
     ),
-    "How would you have noticed?": Question(
+    "Signs of a collapse": Question(
         "the loss has stopped falling",
         {
             "the loss has stopped falling": "The loss of a good student stops falling too. "
@@ -78,7 +78,7 @@ QUESTIONS = {
             "it loses 21 to 0": "One game is enough to see it.",
         },
     ),
-    "What a loss sees of a game's scale": Question(
+    "Losses and a game's scale": Question(
         "nll",
         {
             "mse": "Its target is 100 times larger, and the gradient grows with the distance.",
@@ -87,7 +87,7 @@ QUESTIONS = {
             "values 100 times larger sharpen it like a temperature 100 times smaller.",
         },
     ),
-    "Who moves?": Question(
+    "Zero gradients": Question(
         "no",
         {
             "yes": "Its gradient is 0, but Adam's step follows the mean of past gradients, which "
