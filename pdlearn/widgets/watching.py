@@ -4,7 +4,6 @@ The browser asks for new rows of a folder; the kernel answers and has no thread 
 """
 
 import asyncio
-import csv
 import json
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from IPython import get_ipython
 from IPython.display import display
 
 from pdlearn.checkpoints import current_card
+from pdlearn.rows import read_rows
 from pdlearn.runs import Run
 from pdlearn.widgets.curves import draw_panels, panels_of
 from pdlearn.widgets.face import Face
@@ -73,11 +73,11 @@ class Driven(Watching):
         kind = "student" if run is not None and run.kind == "distill" else "teacher"
         total = None if run is None else _total(vars(run.config))
         super().__init__(source, kind, total, [], stops=False)
-        self.on_msg(lambda _, message, buffers: self._stop(message))
+        self.on_msg(lambda _, message, buffers: self.stop() if message["t"] == "stop" else None)
 
-    def _stop(self, message: dict) -> None:
-        if message["t"] == "stop":
-            self._wants_stop = True
+    def stop(self) -> None:
+        """Let the training end after the row in progress, as the Stop button does."""
+        self._wants_stop = True
 
     def __iter__(self) -> Iterator[dict]:
         """Train, show the curves and yield each row.
@@ -150,20 +150,18 @@ class Followed(Watching):
         super().__init__(
             str(folder), kind, _total(facts), self._read(), stops=False, poll_seconds=POLL_SECONDS
         )
-        self.on_msg(lambda _, message, buffers: self._look())
+        self.on_msg(lambda _, message, buffers: self.refresh())
 
-    def _look(self) -> None:
+    def refresh(self) -> None:
+        """Read the rows again; send the curves to the browser if there are more."""
         rows = self._read()
         if len(rows) != len(self.rows):
             self.rows = rows
             self.show("")
 
     def _read(self) -> list[dict]:
-        path = self.folder / "metrics.csv"
-        if not path.exists():
-            return []
-        with open(path, newline="") as file:
-            return [row for row in csv.DictReader(file) if None not in row.values()]
+        rows = read_rows(self.folder / "metrics.csv")
+        return [row for row in rows if None not in row.values()]  # the last may be half written
 
 
 def watch(training: Iterable[dict] | str | Path) -> Watching:
