@@ -44,7 +44,8 @@ class Experiment:
     title: str
     games: tuple[str, ...]
     students: tuple[Student, ...]
-    paper: dict[str, dict[str, float]]  # percent by game and label; empty if not in the paper
+    # Percent by game and label; empty if not in the paper.
+    paper: dict[str, dict[str, float]] = field(default_factory=dict)
     joint: bool = False  # each student plays all games
 
 
@@ -65,7 +66,6 @@ EXPERIMENTS = {
         TITLES["temperature"],
         tuple(GAMES),
         tuple(Student(f"{t:g}", "net3", "kl", t) for t in (1.0, 0.1, 0.01, 0.001)),
-        {},
     ),
     "multi3": Experiment(
         TITLES["multi3"],
@@ -86,13 +86,11 @@ EXPERIMENTS = {
         TITLES["losses"],
         tuple(GAMES),
         tuple(Student(loss, "net3", loss) for loss in ("kl", "reverse_kl")),
-        {},
     ),
     "smaller": Experiment(
         TITLES["smaller"],
         tuple(GAMES),
         tuple(Student(size, size) for size in ("net3", "net4", "net5")),
-        {},
     ),
     "states": Experiment(
         TITLES["states"],
@@ -101,7 +99,6 @@ EXPERIMENTS = {
             Student(label, "net3", settings={"student_share": share}, rounds_per_hour=10)
             for label, share in (("teacher", 0.0), ("mixture", 0.5), ("student", 1.0))
         ),
-        {},
     ),
     "mistakes": Experiment(
         TITLES["mistakes"],
@@ -110,7 +107,6 @@ EXPERIMENTS = {
             Student(f"{share:.0%}", "net3", mistaken_share=share)
             for share in (0.0, 0.25, 0.5, 0.75)
         ),
-        {},
     ),
 }
 
