@@ -8,8 +8,11 @@ that name is always whole, either the old one or the new one.
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import safetensors
 import safetensors.torch
@@ -17,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.networks import MultiGameNetwork, OneGame, QNetwork, part_for
+from pdlearn.schema import checked, shown
 
 FORMAT = "pdlearn/1"
 
@@ -215,3 +219,48 @@ def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
         raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error
     network.requires_grad_(False)
     return Agent(network.to(device), {k: v for k, v in card.items() if k != "kind"})
+
+
+Card = TypeVar("Card")
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Turn a ValueError inside a `with` block into a CheckpointError that names the file."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def typed_card(card: dict, schema: type[Card]) -> Card:
+    """Return `card` as the dataclass `schema`; raise ValueError for an entry that it refuses."""
+    kind = card.get("kind")
+    wanted = schema.__dataclass_fields__["kind"].default  # type: ignore[attr-defined]
+    if kind != wanted:
+        raise ValueError(f"holds {shown(kind)}; expected {wanted}")
+    return checked(card, schema, "")
+
+
+def refuse_other_tensors(
+    tensors: Mapping[str, Tensor], wanted: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
+) -> None:
+    """Raise ValueError unless the tensors have the `wanted` names, types and shapes.
+
+    Floating point numbers must be finite, and the bytes of a bool 0 or 1.
+    """
+    if tensors.keys() != wanted.keys():
+        got, names = sorted(tensors), sorted(wanted)
+        raise ValueError(f"expected tensors {', '.join(names)}; got {shown(', '.join(got))}")
+    for name, (dtype, shape) in wanted.items():
+        tensor = tensors[name]
+        if tensor.dtype != dtype or tensor.shape != shape:
+            raise ValueError(
+                f"expected {name} as {dtype} {list(shape)}; got {tensor.dtype} {list(tensor.shape)}"
+            )
+        if dtype.is_floating_point and not tensor.isfinite().all():
+            raise ValueError(f"expected finite numbers in {name}; got others")
+        if dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
+            raise ValueError(f"expected 0 and 1 in {name}; got other bytes")

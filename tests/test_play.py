@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fakes import AlternatingPolicy
 from shown import STUDENT, TEACHER
 
 from pdlearn import envs
 from pdlearn.replay.recordings import load_recording
+from pdlearn.rollout import Scripted
 from pdlearn.starts import load_starts, play_from
 from pdlearn.web.clips import record_clip
 from pdlearn.widgets import play
@@ -105,7 +105,7 @@ def test_a_saved_start_leads_the_environments_to_the_same_state(tmp_path):
     (start,) = starts.entries
     assert start.seed == envs.env_seeds(3, "show", 1)[0] and len(start.actions) == 30
     assert starts.card["made"]["steps_by_person"] == 30
-    play = play_from(starts, starts.entries, AlternatingPolicy())
+    play = play_from(starts, starts.entries, Scripted((), 6))
     step = next(islice(play, 30, None))
     play.close()
     assert np.abs(step.observation[0].numpy().astype(int) - match.own.observation).max() <= 1

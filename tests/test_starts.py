@@ -108,7 +108,7 @@ def test_starts_of_another_game_or_of_other_actions_are_refused(tape):
     with pytest.raises(ValueError, match="starts of 'tape'; expected 'pong'"):
         evaluate(agent_of("pong", 6), starts=tape_starts(1))
     tape([[(6, "terminated", ())] * 9])
-    with pytest.raises(ValueError, match="starts with the actions UP, DOWN; tape has LEFT, RIGHT"):
+    with pytest.raises(ValueError, match="made for the actions UP, DOWN; tape has LEFT, RIGHT"):
         starts = Starts("tape", tape_starts(1).entries, {"actions": ["UP", "DOWN"]})
         evaluate(agent_of("tape", 2), starts=starts)
 
@@ -161,7 +161,7 @@ def test_random_play_holds_its_actions_for_up_to_16_steps():
 
 
 def test_no_starts_is_an_error():
-    with pytest.raises(ValueError, match="at least one start; got 0"):
+    with pytest.raises(ValueError, match="number of starts in 1..100000; got 0"):
         next(record_starts(CATCH, 0, 0))
 
 
@@ -193,7 +193,7 @@ def test_what_is_no_set_of_starts_is_refused_in_one_sentence(tmp_path):
 def test_a_set_has_its_first_so_many():
     starts = recorded(5)
     assert starts.first(2).entries == starts.entries[:2]
-    with pytest.raises(ValueError, match="1 to 5 episodes, one a start; got 6"):
+    with pytest.raises(ValueError, match="expected episodes, one a start, in 1..5; got 6"):
         starts.first(6)
 
 
@@ -231,7 +231,7 @@ def test_starts_are_made_and_judged_from_by_command(tmp_path, monkeypatch, capsy
     assert result["episodes"] == 12 and result["mean_steps"] < 11
     capsys.readouterr()
     assert cli.main([*judge, "--episodes", "13"]) == 2
-    assert "1 to 12 episodes" in capsys.readouterr().err
+    assert "in 1..12; got 13" in capsys.readouterr().err
 
 
 def test_a_perfect_agent_is_perfect_from_every_start():

@@ -26,7 +26,7 @@ class CompressedMemory(Memory):
     Raises ValueError for vector observations.
     """
 
-    def _make_room(self, rows: int) -> None:
+    def _make_frames(self, rows: int) -> None:
         if not self.pixels:
             raise ValueError(
                 f"a compressed memory holds pixels; got observations of {self.observation_shape}"
@@ -71,6 +71,14 @@ def compress(memory: Memory) -> CompressedMemory:
     return packed
 
 
+def ram_bytes() -> int:
+    """Return the size of the machine's RAM, or 8 GiB where the system does not tell (Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 8 * 2**30
+
+
 def too_large(
     agent_steps: int, observation_shape: tuple[int, ...], device: torch.device | str
 ) -> bool:
@@ -83,6 +91,6 @@ def too_large(
     if device.type == "cuda":
         room = torch.cuda.get_device_properties(device).total_memory
     else:
-        room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        room = ram_bytes()
     frame_bytes = math.prod(observation_shape[1:])
     return len(observation_shape) == 3 and agent_steps * frame_bytes > room / 2
