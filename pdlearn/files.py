@@ -18,6 +18,8 @@ from typing import BinaryIO
 
 def refuse_special(path: str | Path) -> None:
     """Raise ValueError if `path` is there and no regular file: a folder, a FIFO or a device."""
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)!r}: expected a file's name; got a zero byte in it")
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -36,10 +38,6 @@ def read_bytes(path: str | Path) -> bytes:
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or "it is too large"
         raise ValueError(f"{path}: cannot be read ({reason})") from error
-    except ValueError as error:
-        if "null" not in str(error):
-            raise
-        raise ValueError(f"{str(path)!r}: expected a file's name; got a zero byte in it") from None
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

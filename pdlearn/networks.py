@@ -120,14 +120,15 @@ class Torso(nn.Module):
 
     def refuse_other(self, observation: Tensor) -> None:
         """Raise ValueError unless these are observations `[B, ...]` that the network can take."""
-        got = shown(observation)
         if isinstance(observation, Tensor):
-            pictures = self.pixels and not self.takes_blends
             dtype = observation.dtype
-            fits = dtype == torch.uint8 if pictures else dtype.is_floating_point
+            fits = dtype == torch.uint8 if self.pixels else dtype.is_floating_point
+            fits = fits or (self.takes_blends and dtype.is_floating_point)
             if fits and observation.shape[1:] == self.observation_shape:
                 return
             got = f"{dtype} {list(observation.shape)}".removeprefix("torch.")
+        else:
+            got = shown(observation)
         kind = "uint8" if self.pixels else "floating point"
         raise ValueError(
             f"expected observations as {kind} [B, {', '.join(map(str, self.observation_shape))}]; "

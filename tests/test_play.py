@@ -207,3 +207,40 @@ def test_saving_never_overwrites_and_says_where_or_why_not(asked, tmp_path):
     asked(t="step", rate=60, action=LEFT)
     assert asked(t="save", what="start")[0]["text"].startswith("Not saved: this game was played at")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+class Shell:
+    """Stands in for a kernel's shell; it says which cell runs."""
+
+    def __init__(self):
+        self.parent = {"header": {"msg_id": "0"}, "metadata": {}, "content": {"code": ""}}
+
+    def get_parent(self):
+        return self.parent
+
+    def execute(self, cell, times):
+        self.parent = {
+            "header": {"msg_id": f"{cell}-{times}"},
+            "metadata": {"cellId": cell},
+            "content": {"code": "play('pong')"},
+        }
+
+
+def test_a_cell_that_runs_again_closes_the_games_it_made_before(monkeypatch):
+    shell = Shell()
+    monkeypatch.setattr("pdlearn.widgets.playing.get_ipython", lambda: shell)
+    shell.execute("other", 1)
+    kept = play("pong", TEACHER)
+    shell.execute("cell", 1)
+    first, second = play("pong", TEACHER), play("pong", TEACHER, seed=1)
+    games = [first.match.own, second.match.rival]
+    assert first.match is not None  # two of one execution stay
+    shell.execute("cell", 2)
+    third = play("pong", TEACHER)
+    assert first.match is None and second.match is None
+    for game in games:
+        with pytest.raises(ValueError, match="no call after close"):
+            game.reset(0, "show")
+    assert kept.match is not None and third.match is not None
+    for widget in (kept, third):
+        widget.close()

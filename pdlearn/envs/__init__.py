@@ -268,7 +268,7 @@ class GymnasiumEnvironment(Environment):
         self._steps += 1
         observation, reward, terminated, truncated, _ = self._env.step(self._action)
         lives = np.zeros(self.num_envs, np.int64)
-        reward = self._finite("reward", reward.astype(np.float32))
+        reward = self._finite("reward", reward)
         return Outcome(self._seen(observation), reward, terminated, truncated, lives)
 
     def _close(self) -> None:
@@ -278,10 +278,12 @@ class GymnasiumEnvironment(Environment):
         """Return the observations as uint8 or float32, copied: the copies reuse their buffer."""
         if self._dtype == np.uint8:
             return observation.astype(np.uint8)
-        return self._finite("observation", observation.astype(np.float32))
+        return self._finite("observation", observation)
 
     def _finite(self, what: str, values: np.ndarray) -> np.ndarray:
-        """Return `values` `[E, ...]`; raise ValueError if one is infinite or NaN in float32."""
+        """Return `values` `[E, ...]` as float32; raise ValueError if one is infinite or NaN."""
+        with np.errstate(over="ignore"):  # a larger number becomes infinite
+            values = values.astype(np.float32)
         finite = np.isfinite(values).reshape(self.num_envs, -1).all(1)
         if not finite.all():
             copy = int(finite.argmin())
