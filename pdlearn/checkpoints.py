@@ -1,28 +1,34 @@
 """One safetensors file = tensors + a card that says what they are. Nothing is ever unpickled.
 
-A file is checksummed: the card holds a checksum of the tensors and of itself, and a file must equal
-byte for byte what saving its contents gives. So all damage is found. Writing is atomic: a file of
-that name is always whole, either the old one or the new one.
+A file is checksummed: its metadata contains the SHA-256 of the card and of each tensor's name,
+dtype, shape and bytes. The layout of the file, such as the order of the tensors, may differ.
+Writing is atomic: a file of that name is always whole, either the old one or the new one.
+A checksum finds damage, not mistakes: what a file holds is also compared with its card.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from pdlearn.networks import MultiGameNetwork, OneGame, QNetwork, part_for
-from pdlearn.schema import checked, shown
+from pdlearn import envs
+from pdlearn.cards import AgentCard, current_card, typed_card
+from pdlearn.files import read_bytes, write_bytes
+from pdlearn.networks import OneGame, network_for, part_for
+from pdlearn.schema import shown
 
 FORMAT = "pdlearn/1"
+WRAPPERS = ("_orig_mod.", "module.")  # what torch.compile and DataParallel put before a name
+WEIGHTS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+
+Wanted = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 
 
 class CheckpointError(ValueError):
@@ -38,190 +44,16 @@ def _checksum(tensors: dict[str, Tensor], card: dict) -> str:
     return digest.hexdigest()
 
 
-def _pack(tensors: dict[str, Tensor], card: dict) -> bytes:
-    # A single metadata entry: safetensors keeps no order among several.
-    entry = {"format": FORMAT, "sha256": _checksum(tensors, card), "card": card}
-    return safetensors.torch.save(tensors, {"pdlearn": json.dumps(entry)})
+def _metadata(tensors: dict[str, Tensor], card: dict) -> str:
+    return json.dumps({"format": FORMAT, "sha256": _checksum(tensors, card), "card": card})
 
 
 def write_file(path: str | Path, tensors: dict[str, Tensor], card: dict) -> None:
     """Write `tensors` and `card` to `path`, atomically: a crash leaves the old file whole."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, _pack(tensors, card))
-
-
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path`, atomically; make its folder where there is none."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """Return the tensors and the card of a file written by `write_file`.
-
-    Raises CheckpointError if the file is missing, truncated, altered or of another program.
-    """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
-        reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"{path}: cannot be read ({reason})") from error
-    try:
-        tensors = safetensors.torch.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = header.get("__metadata__") or {}
-    except Exception as error:  # safetensors, json and torch each have their own
-        raise CheckpointError(
-            f"{path}: not a whole safetensors file ({_one_line(error)})"
-        ) from error
-    if "pdlearn" not in metadata:
-        raise CheckpointError(f"{path}: a safetensors file, but without a pdlearn card")
-    try:
-        entry = json.loads(metadata["pdlearn"])
-        kind, checksum, card = (
-            entry["format"],
-            entry["sha256"],
-            dict(entry["card"]),
-        )
-    except Exception as error:
-        raise CheckpointError(f"{path}: its card is damaged ({_one_line(error)})") from error
-    if kind != FORMAT:
-        raise CheckpointError(f"{path}: written in format {kind!r}; expected {FORMAT!r}")
-    if checksum != _checksum(tensors, card) or data != _pack(tensors, card):
-        raise CheckpointError(f"{path}: damaged, its checksum does not match its contents")
-    return tensors, card
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-@dataclass(frozen=True)
-class Agent:
-    """A network with its card: what it plays, how it was made, how it scored.
-
-    The card's keys: game, actions (names, in order), size, observation_shape, preprocessing, made
-    (how it was trained) and score (how it was judged; absent if it was not). The card of a network
-    for several games has, instead of game and actions, games: each game's name and actions; its
-    score holds one for each game.
-    """
-
-    network: nn.Module
-    card: dict
-
-    @property
-    def game(self) -> str:
-        """The game it plays; raises ValueError if there are several."""
-        if "games" in self.card:
-            raise ValueError(
-                f"plays several games; choose one with for_game: {', '.join(self.card['games'])}"
-            )
-        return self.card["game"]
-
-    @property
-    def games(self) -> tuple[str, ...]:
-        """The games it plays, one or several."""
-        return tuple(self.card["games"]) if "games" in self.card else (self.game,)
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the network's weights."""
-        return next(self.network.parameters()).device
-
-    def for_game(self, game: str) -> "Agent":
-        """Return the agent of `game` alone; raise CheckpointError if it does not play that game."""
-        if game not in self.games:
-            plays = ", ".join(map(repr, self.games))
-            raise CheckpointError(f"plays {plays}; expected {game!r}")
-        if "games" not in self.card:
-            return self
-        each = ("score", "chosen_by")  # of every game, as far as it was judged
-        judged = {key: self.card[key][game] for key in each if game in self.card.get(key, {})}
-        shared = {k: value for k, value in self.card.items() if k not in ("games", *each)}
-        card = {"game": game, "actions": self.card["games"][game], **shared, **judged}
-        return Agent(part_for(self.network, game), card)
-
-
-def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
-    """Write an agent to `path`; its weights as `dtype` (float16 halves the file).
-
-    Raises ValueError if a weight is too large for `dtype`, and for one game's part of an agent for
-    several: a file holds whole networks.
-    """
-    if isinstance(agent.network, OneGame):
-        raise ValueError(
-            f"{path}: expected a whole network to save; got the part of one that plays "
-            f"{agent.game!r}"
-        )
-    weights = {}
-    for name, tensor in agent.network.state_dict().items():
-        weights[name] = tensor.to(dtype)
-        if not torch.equal(weights[name].isfinite(), tensor.isfinite()):
-            largest = tensor.abs().max().item()
-            raise ValueError(
-                f"{path}: {name} holds {largest:g}; expected weights that fit {dtype}, "
-                f"at most {torch.finfo(dtype).max:g}"
-            )
-    write_file(path, weights, {**agent.card, "kind": "agent"})
-
-
-def read_agent(
-    path: str | Path, game: str | None = None, device: torch.device | str = "cpu"
-) -> Agent:
-    """Read an agent, as float32, on `device`; of a file for several games, the one of `game`.
-
-    Raises CheckpointError if the file is damaged, holds no agent, does not play `game`, plays
-    several games where none is named, or its weights do not fit the network its card names.
-    """
-    agent = load_whole(path, device)
-    if game is None:
-        if "games" in agent.card:
-            raise CheckpointError(
-                f"{path}: plays several games and none was named; expected one of "
-                f"{', '.join(agent.games)}"
-            )
-        return agent
-    try:
-        return agent.for_game(game)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-
-
-def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
-    """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
-    weights, card = read_file(path)
-    if card.get("kind") != "agent":
-        raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected an agent")
-    several = isinstance(card.get("games"), dict)
-    if not several and not isinstance(card.get("game"), str):
-        raise CheckpointError(f"{path}: its card names no game")
-    try:
-        shape = tuple(card["observation_shape"])
-        normalized = {"normalization": card.get("normalization", "none")}
-        network: QNetwork | MultiGameNetwork
-        if several:
-            counts = {name: len(actions) for name, actions in card["games"].items()}
-            network = MultiGameNetwork(counts, card["size"], shape, **normalized)
-        else:
-            network = QNetwork(len(card["actions"]), card["size"], shape, **normalized)
-        network.load_state_dict(weights)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error
-    network.requires_grad_(False)
-    return Agent(network.to(device), {k: v for k, v in card.items() if k != "kind"})
-
-
-Card = TypeVar("Card")
+    # A single metadata entry: safetensors keeps no order among several.
+    metadata = {"pdlearn": _metadata(tensors, card)}
+    write_bytes(path, safetensors.torch.save(tensors, metadata))
 
 
 @contextmanager
@@ -235,32 +67,210 @@ def naming(path: str | Path) -> Iterator[None]:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def typed_card(card: dict, schema: type[Card]) -> Card:
-    """Return `card` as the dataclass `schema`; raise ValueError for an entry that it refuses."""
-    kind = card.get("kind")
-    wanted = schema.__dataclass_fields__["kind"].default  # type: ignore[attr-defined]
-    if kind != wanted:
-        raise ValueError(f"holds {shown(kind)}; expected {wanted}")
-    return checked(card, schema, "")
+def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+    """Return the tensors and the card of a file written by `write_file`.
+
+    Raises CheckpointError if the file is missing, truncated, altered or of another program.
+    """
+    try:
+        data = read_bytes(path)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    try:
+        tensors = safetensors.torch.load(data)
+        header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+        metadata = json.loads(header).get("__metadata__") or {}
+    except Exception as error:  # safetensors, json and torch each have their own
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({_one_line(error)})"
+        ) from error
+    if "pdlearn" not in metadata:
+        raise CheckpointError(f"{path}: a safetensors file, but without a pdlearn card")
+    try:
+        entry = json.loads(metadata["pdlearn"])
+        kind, card = entry["format"], dict(entry["card"])
+        # Comparing the text also finds a change that JSON reads as the same number, as 1e-5 and
+        # 1E-5. A header is padded with spaces; other white space is damage that JSON would accept.
+        whole = metadata["pdlearn"] == _metadata(tensors, card) and not set(header) & set(b"\t\n\r")
+    except Exception as error:
+        raise CheckpointError(f"{path}: its card is damaged ({_one_line(error)})") from error
+    if kind != FORMAT:
+        raise CheckpointError(f"{path}: written in format {shown(kind)}; expected {FORMAT!r}")
+    if not whole:
+        raise CheckpointError(f"{path}: damaged, its checksum does not match its contents")
+    return tensors, card
 
 
-def refuse_other_tensors(
-    tensors: Mapping[str, Tensor], wanted: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
-) -> None:
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def refuse_other_tensors(tensors: Mapping[str, Tensor], wanted: Wanted) -> None:
     """Raise ValueError unless the tensors have the `wanted` names, types and shapes.
 
     Floating point numbers must be finite, and the bytes of a bool 0 or 1.
     """
     if tensors.keys() != wanted.keys():
-        got, names = sorted(tensors), sorted(wanted)
-        raise ValueError(f"expected tensors {', '.join(names)}; got {shown(', '.join(got))}")
+        extra, missing = (sorted(tensors.keys() - wanted), sorted(wanted.keys() - tensors))
+        which = f"without {missing[0]}" if missing else f"with {shown(extra[0])}"
+        raise ValueError(f"card and tensors differ: got tensors {which}")
     for name, (dtype, shape) in wanted.items():
         tensor = tensors[name]
         if tensor.dtype != dtype or tensor.shape != shape:
             raise ValueError(
-                f"expected {name} as {dtype} {list(shape)}; got {tensor.dtype} {list(tensor.shape)}"
+                f"card and tensors differ: expected {name} as {dtype} {list(shape)}; got "
+                f"{tensor.dtype} {list(tensor.shape)}"
             )
         if dtype.is_floating_point and not tensor.isfinite().all():
             raise ValueError(f"expected finite numbers in {name}; got others")
         if dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
             raise ValueError(f"expected 0 and 1 in {name}; got other bytes")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A network with its card: what it plays, how it was made, how it scored.
+
+    The card's keys: games (the action names by game, in order), size, observation_shape,
+    preprocessing, made (how it was trained) and, by game, score (its evaluation; absent without
+    one) and chosen_by (the evaluation that chose it during training). `cards.AgentCard` has their
+    types.
+    """
+
+    network: nn.Module
+    card: dict
+
+    @property
+    def games(self) -> tuple[str, ...]:
+        """The games that it plays."""
+        return tuple(self.card["games"])
+
+    @property
+    def game(self) -> str:
+        """The game that it plays; raises ValueError if there are several."""
+        if len(self.games) > 1:
+            raise ValueError(
+                f"plays several games and none was named; expected one of {', '.join(self.games)}"
+            )
+        return self.games[0]
+
+    @property
+    def actions(self) -> list[str]:
+        """The names of its game's actions, in order; raises ValueError as `game` does."""
+        return self.card["games"][self.game]
+
+    @property
+    def score(self) -> dict:
+        """The summary of its evaluation; empty without one. Raises ValueError as `game` does."""
+        return self.card.get("score", {}).get(self.game, {})
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the network's weights."""
+        return next(self.network.parameters()).device
+
+    def for_game(self, game: str) -> "Agent":
+        """Return the agent of `game` alone; raise CheckpointError if it does not play that game."""
+        if game not in self.games:
+            plays = ", ".join(map(repr, self.games))
+            raise CheckpointError(f"plays {plays}; expected {game!r}")
+        if len(self.games) == 1:
+            return self
+        by_game = {
+            key: {name: value for name, value in self.card[key].items() if name == game}
+            for key in ("games", "score", "chosen_by")
+            if key in self.card
+        }
+        return Agent(part_for(self.network, game), self.card | by_game)
+
+    def environment(self, num_envs: int) -> envs.Environment:
+        """Return copies of its game; raise ValueError unless they have its actions and pictures."""
+        env = envs.make(self.game, num_envs)
+        try:
+            envs.refuse_mismatch(
+                self.game, actions=self.actions, preprocessing=self.card.get("preprocessing"),
+                env=env,
+            )  # fmt: skip
+        except ValueError:
+            env.close()
+            raise
+        return env
+
+
+def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
+    """Write an agent to `path`; its weights as `dtype` (float16 halves the file).
+
+    Raises ValueError if a weight is not finite or too large for `dtype`, for a card that could not
+    be read again, and for one game's part of an agent for several: a file holds whole networks.
+    """
+    if isinstance(agent.network, OneGame):
+        raise ValueError(
+            f"{path}: expected a whole network to save; got the part of one that plays "
+            f"{agent.game!r}"
+        )
+    weights = {}
+    for name, tensor in _unwrapped(agent.network.state_dict()).items():
+        weights[name] = tensor.to(dtype)
+        if not weights[name].isfinite().all():
+            largest = tensor.abs().max().item()
+            raise ValueError(
+                f"{path}: {name} holds {largest:g}; expected finite weights that fit {dtype}, "
+                f"at most {torch.finfo(dtype).max:g}"
+            )
+    card = {**agent.card, "kind": "agent"}
+    with naming(path):
+        typed_card(card, AgentCard)
+    write_file(path, weights, card)
+
+
+def read_agent(
+    path: str | Path, game: str | None = None, device: torch.device | str = "cpu"
+) -> Agent:
+    """Read an agent, as float32, on `device`; of a file for several games, the one of `game`.
+
+    Raises CheckpointError if the file is damaged, holds no agent, does not play `game`, plays
+    several games where none is named, or its weights do not fit the network its card names.
+    """
+    agent = load_whole(path, device)
+    with naming(path):
+        return agent.for_game(agent.game if game is None else game)
+
+
+def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
+    """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
+    weights, entries = read_file(path)
+    entries = current_card(entries)
+    with naming(path):
+        card = typed_card(entries, AgentCard)
+        weights = _unwrapped(weights)
+        with torch.device("meta"):  # allocates nothing: the card alone sets the size
+            network = network_for(
+                {game: len(actions) for game, actions in card.games.items()},
+                card.size, card.observation_shape, normalization=card.normalization,
+            )  # fmt: skip
+        kinds = {tensor.dtype for tensor in weights.values()}
+        if len(kinds) != 1 or not kinds <= set(WEIGHTS):
+            raise ValueError(f"expected weights of one floating point type; got {shown(kinds)}")
+        (kind,) = kinds
+        refuse_other_tensors(
+            weights, {name: (kind, tuple(t.shape)) for name, t in network.state_dict().items()}
+        )
+        weights = {name: tensor.to(torch.float32) for name, tensor in weights.items()}
+        refuse_other_tensors(
+            weights, {name: (t.dtype, tuple(t.shape)) for name, t in weights.items()}
+        )
+    network.load_state_dict(weights, assign=True)
+    network.requires_grad_(False)
+    return Agent(network.to(device), {k: v for k, v in entries.items() if k != "kind"})
+
+
+def _unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights by the names that they have without torch's wrappers."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        while name.startswith(WRAPPERS):
+            name = name.split(".", 1)[1]
+        if name in found:
+            raise ValueError(f"card and tensors differ: got {name} twice")
+        found[name] = tensor
+    return found

@@ -29,14 +29,24 @@ def refuse_special(path: str | Path) -> None:
         raise ValueError(f"{path}: expected a file; got a {kind}")
 
 
+def ram_bytes() -> int:
+    """Return the size of the machine's RAM, or 8 GiB where the system does not tell (Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 8 * 2**30
+
+
 def read_bytes(path: str | Path) -> bytes:
     """Return the contents of a regular file; raise ValueError in one sentence if that fails."""
     try:
         refuse_special(path)
         with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size > ram_bytes() / 2:
+                raise MemoryError
             return file.read()
     except (OSError, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or "it is too large"
+        reason = getattr(error, "strerror", None) or "it is too large for this machine"
         raise ValueError(f"{path}: cannot be read ({reason})") from error
 
 

@@ -4,15 +4,12 @@ Every loss takes tensors `[B, A]` and returns a scalar: the sum over actions, th
 batch. No gradient flows to the teacher's values or to the target. No argument is modified.
 """
 
-from typing import Annotated
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pdlearn.schema import Range, Share, checked, shown
-
-LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 1e-6, 1e6
+from pdlearn.presets import Temperature
+from pdlearn.schema import Share, checked, shown
 
 
 def _describe(value: object) -> str:
@@ -49,8 +46,7 @@ def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
 
 def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
     """Return the logarithm of `teacher_policy`, accurate also where the policy underflows to 0."""
-    kind = Annotated[float, Range(LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE)]
-    checked(temperature, kind, "a temperature")
+    checked(temperature, Temperature, "a temperature")
     fits = _floats(teacher_q) and teacher_q.ndim == 2
     _expect("teacher values as floating point [B, A], not empty", fits, teacher_q)
     return torch.log_softmax(teacher_q.detach().float() / temperature, dim=1)

@@ -4,197 +4,175 @@ Counts end in their unit: `_steps` are agent steps (four emulator frames each), 
 optimiser steps, `_episodes` are episodes. A setting's type carries its range.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Annotated, get_args
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, get_args, get_origin
 
+from pdlearn.schema import Count, Range, Share, check_fields, types_of
 
-@dataclass(frozen=True)
-class Range:
-    """The values that a setting may have, both ends included."""
+MOST_ENVS = 4_096  # copies of a game in one environment
+MOST_STEPS = 10**9  # agent steps of a memory: 7 terabytes of pixels
 
-    lowest: float
-    highest: float = sys.float_info.max
-
-    def __str__(self) -> str:
-        if self.highest < sys.float_info.max:
-            return f"in {self.lowest}..{self.highest}"
-        return f"of at least {self.lowest}"
-
-
-Count = Annotated[int, Range(1)]
-CountOrZero = Annotated[int, Range(0)]
-Amount = Annotated[float, Range(0)]
-Share = Annotated[float, Range(0, 1)]
+# Ranges are wide: they exclude what no machine can run and what float32 cannot compute.
+Copies = Annotated[int, Range(1, MOST_ENVS)]
+Steps = Annotated[int, Range(1, 10**12)]
+MemorySteps = Annotated[int, Range(1, MOST_STEPS)]
+Minibatch = Annotated[int, Range(1, 65_536)]
+Few = Annotated[int, Range(1, 100_000)]
+Rate = Annotated[float, Range(0, 10)]
+Temperature = Annotated[float, Range(1e-6, 1e6)]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The base of all settings; raises ValueError for a number outside its setting's range."""
+    """The base of all settings; raises ValueError for a value of another type or range."""
 
-    def __post_init__(self):
-        for setting in fields(self):
-            value = getattr(self, setting.name)
-            for limits in get_args(setting.type)[1:]:
-                if value is not None and not limits.lowest <= value <= limits.highest:
-                    raise ValueError(f"expected {setting.name} {limits}; got {value}")
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def kinds(config: Settings) -> dict[str, type]:
     """Return the type of each setting of `config` by name: int, float, bool or str."""
-    types = {setting.name: get_args(setting.type) or (setting.type,) for setting in fields(config)}
-    return {name: (get_args(first) or (first,))[0] for name, (first, *_) in types.items()}
+
+    def plain(kind: Any) -> type:
+        if get_origin(kind) is Literal:
+            return str
+        return plain(get_args(kind)[0]) if get_args(kind) else kind
+
+    return {name: plain(kind) for name, kind in types_of(config.__class__).items()}
 
 
-@dataclass(frozen=True)
-class DQNConfig(Settings):
-    """Settings of a DQN teacher (Mnih et al. 2015, with later improvements)."""
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Settings):
+    """What all trainings set; each kind of training has defaults of its own."""
 
     size: str = "teacher"
     """teacher, or net1 to net5; multi3 or multi10 for several games"""
-    agent_steps: Count = 1_000_000
+    num_envs: Copies = 16
+    """copies of each game that are played in parallel"""
+    minibatch: Minibatch
+    """transitions, or a student's states, in a minibatch"""
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    """adam, or rmsprop (centred, as Nature DQN's)"""
+    learning_rate: Annotated[float | None, Range(0, 10)]
+    """the first or highest learning rate"""
+    learning_rate_final: Rate
+    """the last learning rate"""
+    optimizer_epsilon: Share = 1e-5
+    """added to the denominator (adam) or inside the root (rmsprop)"""
+    normalization: Literal["layer", "none"] = "layer"
+    """layer or none (the paper's): normalisation before the ReLU of every hidden layer"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QLearningConfig(TrainingConfig):
+    """What the trainings of a teacher by Q-learning set."""
+
+    agent_steps: Steps
     """agent steps in total, over all copies and all games"""
-    num_envs: Count = 16
-    """copies of each game played in parallel"""
-    memory_steps: Count = 300_000
+    discount: Share = 0.99
+    """discount factor gamma"""
+    epsilon_start: Share = 1.0
+    """probability of a random action at the first step"""
+    epsilon_final: Share = 0.01
+    """probability of a random action after the decay"""
+    epsilon_decay_steps: Steps
+    """agent steps over which epsilon decays linearly"""
+    longest_hold_steps: Few = 1
+    """largest number of steps that a random action is repeated for (1: epsilon-greedy)"""
+    clip_reward: bool = True
+    """learn from the sign of rewards (scores are raw)"""
+    end_on_life_loss: bool = True
+    """store discount 0 at a lost life (the game continues)"""
+    evaluation_period_steps: Steps
+    """agent steps between evaluations"""
+    evaluation_episodes: Few = 10
+    """episodes of an evaluation during training"""
+    evaluation_epsilon: Share = 0.05
+    """probability of a random action in evaluations"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DQNConfig(QLearningConfig):
+    """Settings of a DQN teacher (Mnih et al. 2015, with later improvements)."""
+
+    agent_steps: Steps = 1_000_000
+    epsilon_decay_steps: Steps = 80_000
+    evaluation_period_steps: Steps = 80_000
+    minibatch: Minibatch = 32
+    learning_rate: Rate = 1.5e-4
+    """learning rate until the last quarter of the run"""
+    learning_rate_final: Rate = 4e-5
+    """learning rate in the last quarter; a lower one reduces the noise of the values"""
+    memory_steps: MemorySteps = 300_000
     """capacity of each game's replay memory in agent steps"""
-    learn_start_steps: CountOrZero = 10_000
+    learn_start_steps: Annotated[int, Range(0, 10**12)] = 10_000
     """agent steps stored before learning begins (again after --resume)"""
-    minibatch: Count = 32
-    """transitions in a minibatch"""
-    samples_per_step: Amount = 2.0
+    samples_per_step: Annotated[float, Range(0, 10_000)] = 2.0
     """sampled transitions per agent step"""
-    priority_exponent: Amount = 0.5
+    priority_exponent: Annotated[float, Range(0, 10)] = 0.5
     """prioritised replay samples in proportion to |TD error| to this power (0: uniformly)"""
-    n_step: Count = 10
+    n_step: Annotated[int, Range(1, 1_000)] = 10
     """rewards summed before bootstrapping"""
     double: bool = False
     """use the target of double DQN"""
-    discount: Share = 0.99
-    """discount factor gamma"""
-    optimizer: str = "adam"
-    """adam, or rmsprop (centred, as Nature DQN's)"""
-    learning_rate: Amount = 1.5e-4
-    """learning rate until the last quarter of the run"""
-    learning_rate_final: Amount = 4e-5
-    """learning rate in the last quarter; a lower one reduces the noise of the values"""
-    optimizer_epsilon: Amount = 1e-5
-    """added to the denominator (adam) or inside the root (rmsprop)"""
     target_period_updates: Count = 250
     """updates between copies of the network into the target network"""
-    epsilon_start: Share = 1.0
-    """probability of a random action at the first step"""
-    epsilon_final: Share = 0.01
-    """probability of a random action after the decay"""
-    epsilon_decay_steps: Count = 80_000
-    """agent steps over which epsilon decays linearly"""
-    longest_hold_steps: Count = 1
-    """largest number of steps that a random action is repeated for (1: epsilon-greedy)"""
-    clip_reward: bool = True
-    """learn from the sign of rewards (scores are raw)"""
-    end_on_life_loss: bool = True
-    """store discount 0 at a lost life (the game continues)"""
-    evaluation_period_steps: Count = 80_000
-    """agent steps between evaluations"""
-    evaluation_episodes: Count = 10
-    """episodes of an evaluation during training"""
-    evaluation_epsilon: Share = 0.05
-    """probability of a random action in evaluations"""
-    normalization: str = "layer"
-    """layer or none: normalisation before the ReLU of every hidden layer"""
 
 
-@dataclass(frozen=True)
-class PQNConfig(Settings):
+@dataclass(frozen=True, kw_only=True)
+class PQNConfig(QLearningConfig):
     """Settings of a teacher trained by parallel Q-learning (Gallici et al. 2024)."""
 
-    size: str = "teacher"
-    """teacher, or net1 to net5; multi3 or multi10 for several games"""
-    agent_steps: Count = 5_000_000
-    """agent steps in total, over all copies and all games"""
-    num_envs: Count = 128
-    """copies of each game played in parallel"""
-    rollout_steps: Count = 32
+    agent_steps: Steps = 5_000_000
+    epsilon_decay_steps: Steps = 250_000
+    evaluation_period_steps: Steps = 500_000
+    num_envs: Copies = 128
+    minibatch: Minibatch = 128
+    learning_rate: Rate = 2.5e-4
+    """learning rate at the first update"""
+    learning_rate_final: Rate = 5e-6
+    """learning rate at the last update (linear decay)"""
+    rollout_steps: Few = 32
     """agent steps of each copy between two rounds of minibatches"""
-    epochs: Count = 2
+    epochs: Annotated[int, Range(1, 1_000)] = 2
     """passes over the transitions of each roll-out"""
-    minibatch: Count = 128
-    """transitions in a minibatch"""
     lambda_: Share = 0.65
     """decay of the λ-returns: 0 is a 1-step target, 1 sums rewards to the roll-out's end"""
-    discount: Share = 0.99
-    """discount factor gamma"""
-    optimizer: str = "adam"
-    """adam or rmsprop"""
-    learning_rate: Amount = 2.5e-4
-    """learning rate at the first update"""
-    learning_rate_final: Amount = 5e-6
-    """learning rate at the last update (linear decay)"""
-    optimizer_epsilon: Amount = 1e-5
-    """added to the denominator (adam) or inside the root (rmsprop)"""
-    max_gradient_norm: Amount = 10.0
+    max_gradient_norm: Annotated[float, Range(0, 1e6)] = 10.0
     """a gradient with a larger norm is scaled down to this norm"""
-    epsilon_start: Share = 1.0
-    """probability of a random action at the first step"""
-    epsilon_final: Share = 0.01
-    """probability of a random action after the decay"""
-    epsilon_decay_steps: Count = 250_000
-    """agent steps over which epsilon decays linearly"""
-    longest_hold_steps: Count = 1
-    """largest number of steps that a random action is repeated for (1: epsilon-greedy)"""
-    clip_reward: bool = True
-    """learn from the sign of rewards (scores are raw)"""
-    end_on_life_loss: bool = True
-    """store discount 0 at a lost life (the game continues)"""
-    evaluation_period_steps: Count = 500_000
-    """agent steps between evaluations"""
-    evaluation_episodes: Count = 10
-    """episodes of an evaluation during training"""
-    evaluation_epsilon: Share = 0.05
-    """probability of a random action in evaluations"""
-    normalization: str = "layer"
-    """layer or none: normalisation before the ReLU of every hidden layer"""
 
 
-@dataclass(frozen=True)
-class DistillConfig(Settings):
+@dataclass(frozen=True, kw_only=True)
+class DistillConfig(TrainingConfig):
     """Settings of a student (paper, section 3 and appendix A)."""
 
     size: str = "net3"
-    """teacher, or net1 to net5; multi3 or multi10 for several games"""
-    loss: str = "kl"
-    """kl, reverse_kl, nll or mse"""
-    temperature: Amount = 0.03
-    """divides the teacher's Q-values (kl and reverse_kl); the paper uses 0.01"""
-    hours: Count = 2
-    """rounds: in each one every teacher plays `steps_per_hour`, then the student learns"""
-    steps_per_hour: Count = 54_000
-    """agent steps that each teacher records in a round"""
-    updates_per_hour: CountOrZero = 5_000
-    """minibatches in a round, of all games together"""
-    memory_hours: Count = 10
-    """rounds of play that the memory of each game holds"""
-    minibatch: Count = 64
-    """states in a minibatch"""
-    optimizer: str = "adam"
-    """adam or rmsprop"""
-    learning_rate: Annotated[float | None, Range(0)] = None
+    minibatch: Minibatch = 64
+    learning_rate: Annotated[float | None, Range(0, 10)] = None
     """the highest learning rate (None: 3e-3, or 3e-4 for the teacher's size and larger)"""
-    learning_rate_final: Amount = 3e-5
+    learning_rate_final: Rate = 3e-5
     """learning rate at the last update (linear decay)"""
+    optimizer_epsilon: Share = 1e-8
+    normalization: Literal["layer", "none"] = "none"
+    loss: Literal["kl", "reverse_kl", "nll", "mse"] = "kl"
+    """kl, reverse_kl, nll or mse"""
+    temperature: Temperature = 0.03
+    """divides the teacher's Q-values (kl and reverse_kl); the paper uses 0.01"""
+    hours: Annotated[int, Range(1, 10**6)] = 2
+    """rounds: in each one every teacher plays `steps_per_hour`, then the student learns"""
+    steps_per_hour: MemorySteps = 54_000
+    """agent steps that each teacher records in a round"""
+    updates_per_hour: Annotated[int, Range(0, 10**9)] = 5_000
+    """minibatches in a round, of all games together"""
+    memory_hours: Annotated[int, Range(1, 10**6)] = 10
+    """rounds of play that the memory of each game holds"""
     warmup_share: Share = 0.1
     """share of the updates with linear warm-up of the learning rate; avoids dead ReLUs"""
-    optimizer_epsilon: Amount = 1e-8
-    """added to the denominator (adam) or inside the root (rmsprop)"""
-    num_envs: Count = 16
-    """copies of the game that the teacher plays in parallel"""
     collection_epsilon: Share = 0.05
     """probability of a random action while recording"""
     student_share: Share = 0.0
     """share of recorded steps in which the student acts (0 in the paper); the teacher labels all"""
-    normalization: str = "none"
-    """none (the paper's) or layer: normalisation before the ReLU of every hidden layer"""
 
     def settled(self) -> "DistillConfig":
         """Return the same settings with a learning rate; None is replaced by the size's default.
@@ -216,12 +194,19 @@ class EvalConfig(Settings):
     With a multiple of thirty episodes, each number of no-ops from 0 to 29 is used equally often.
     """
 
-    episodes: Count = 30
+    episodes: Few = 30
     """number of full episodes"""
     epsilon: Share = 0.05
     """probability of a random action"""
-    num_envs: Count = 30
+    num_envs: Copies = 30
     """copies of the game, in two half-batches: inference of one overlaps emulation of the other"""
+
+
+def settings_class(kind: str) -> type[Settings]:
+    """Return the class of the settings of a run: dqn, pqn, distill or online."""
+    return {"dqn": DQNConfig, "pqn": PQNConfig, "distill": DistillConfig, "online": DistillConfig}[
+        kind
+    ]
 
 
 DQN_BUDGETS = {
@@ -263,10 +248,7 @@ PQN_BUDGETS = {
     ),
 }  # fmt: skip
 
-BUDGETS: dict[str, Mapping[str, DQNConfig | PQNConfig]] = {
-    "dqn": DQN_BUDGETS,
-    "pqn": PQN_BUDGETS,
-}
+BUDGETS: dict[str, Mapping[str, DQNConfig | PQNConfig]] = {"dqn": DQN_BUDGETS, "pqn": PQN_BUDGETS}
 
 # Games that PQN learns faster than DQN in an hour of one thread (docs/results/teacher_recipes.csv).
 PQN_GAMES = ("breakout",)
@@ -310,8 +292,3 @@ ONLINE_BUDGETS = {
     ),
     "paper": replace(DISTILL_BUDGETS["paper"], size="teacher"),
 }  # fmt: skip
-
-
-def describe(config: Settings) -> dict:
-    """Return the settings of `config` by name, in the order of their declaration."""
-    return {field.name: getattr(config, field.name) for field in fields(config)}

@@ -7,16 +7,15 @@ On a GPU this hides the time of emulation; on a CPU it costs nothing.
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pdlearn.envs import Environment
-from pdlearn.schema import Range, Share, checked
-
-LONGEST_HOLD = 100_000  # steps for which a random action may be repeated
+from pdlearn.presets import Few
+from pdlearn.schema import Share, checked
 
 Values = Callable[[Tensor], Tensor]  # of observations [B, ...], float32 [B, A]
 
@@ -61,7 +60,7 @@ class EpsilonGreedy:
         self.network = network
         self.epsilon = checked(epsilon, Share, "epsilon")
         self.generator = generator
-        checked(longest_hold_steps, Annotated[int, Range(1, LONGEST_HOLD)], "longest_hold_steps")
+        checked(longest_hold_steps, Few, "longest_hold_steps")
         durations = torch.arange(1, longest_hold_steps + 1, device=generator.device)
         self._hold_odds = durations.double() ** -2
         self._held: Tensor | None = None  # int64 [E], the random action that each copy repeats

@@ -11,7 +11,6 @@ import numbers
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -111,11 +110,15 @@ def check_fields(record: Any) -> None:
         object.__setattr__(record, name, checked(getattr(record, name), kind, name))
 
 
-@cache
+_types: dict[Any, dict[str, Any]] = {}  # of each dataclass that was asked for
+
+
 def types_of(schema: Any) -> dict[str, Any]:
     """Return the type of each field of a dataclass by name, with its ranges."""
-    hints = get_type_hints(schema, include_extras=True)
-    return {field.name: hints[field.name] for field in fields(schema)}
+    if schema not in _types:
+        hints = get_type_hints(schema, include_extras=True)
+        _types[schema] = {field.name: hints[field.name] for field in fields(schema)}
+    return _types[schema]
 
 
 def load_json(data: str | bytes) -> Any:

@@ -4,10 +4,11 @@ Functions take scores and return floats. The caller passes the random generator.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def interval(
-    scores, rng: np.random.Generator, confidence: float = 0.95, resamples: int = 10_000
+    scores: ArrayLike, rng: np.random.Generator, confidence: float = 0.95, resamples: int = 10_000
 ) -> tuple[float, float]:
     """Return the percentile-bootstrap interval of the mean of `scores` `[N]`.
 
@@ -22,7 +23,7 @@ def interval(
     return float(low), float(high)
 
 
-def geometric_mean(ratios) -> float:
+def geometric_mean(ratios: ArrayLike) -> float:
     """Return the geometric mean of positive `ratios` `[N]`, the paper's mean over games.
 
     Raises ValueError for an empty list and for a ratio that is not above 0.
@@ -33,7 +34,7 @@ def geometric_mean(ratios) -> float:
     return float(np.exp(np.log(ratios).mean()))
 
 
-def interquartile_mean(scores) -> float:
+def interquartile_mean(scores: ArrayLike) -> float:
     """Return the mean of the middle half of `scores` `[N]` (Agarwal et al. 2021).
 
     The lowest and the highest quarter are left out, rounded down. Raises ValueError for no score.

@@ -170,7 +170,7 @@ def catch_experts():
         Agent(
             CatchExpert(game == MIRRORED),
             {
-                "game": game, "actions": actions, "size": "teacher",
+                "games": {game: actions}, "size": "teacher",
                 "observation_shape": [4, 84, 84], "preprocessing": {},
             },
         )
@@ -182,5 +182,5 @@ def make_agent(seed=0, game="pong", **made) -> Agent:
     """Return an untrained net3; `made` is what its card says of its making."""
     actions = GAMES[game].actions
     network = QNetwork(len(actions), "net3", generator=torch.Generator().manual_seed(seed))
-    card = {"game": game, "actions": actions, "size": "net3", "made": made}
+    card = {"games": {game: list(actions)}, "size": "net3", "made": made}
     return Agent(network.requires_grad_(False), card)

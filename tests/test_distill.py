@@ -26,7 +26,7 @@ TINY = replace(
 def some_teacher():
     network = QNetwork(3, "net2", generator=torch.Generator().manual_seed(7)).requires_grad_(False)
     card = {
-        "game": CATCH, "actions": ["0", "1", "2"], "size": "net2",
+        "games": {CATCH: ["0", "1", "2"]}, "size": "net2",
         "observation_shape": [4, 84, 84], "preprocessing": {},
     }  # fmt: skip
     return Agent(network, card)
@@ -179,7 +179,7 @@ def test_a_student_learns_from_its_own_play_what_its_teacher_would_do():
 
 def test_a_recording_has_no_play_of_the_student():
     memory = collect(some_teacher(), 400, num_envs=4)
-    with pytest.raises(ValueError, match="holds a teacher's play alone; got student_share 0.5"):
+    with pytest.raises(ValueError, match="expected student_share 0 with recordings; got 0.5"):
         Distillation(some_teacher(), replace(TINY, student_share=0.5), memory)
 
 

@@ -93,7 +93,7 @@ def workshop(tmp_path_factory):
         for seed, (game, score) in enumerate((("freeway", 20.0), ("pong", 10.0))):
             agent = make_agent(seed, game)
             seen = {"observation_shape": [4, 84, 84], "preprocessing": {}}
-            card = agent.card | seen | {"score": {"mean": score}}
+            card = agent.card | seen | {"score": {game: {"mean": score}}}
             save_agent(zoo.path(f"{game}/teacher"), Agent(agent.network, card))
         yield folder
 
@@ -172,7 +172,7 @@ def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypa
         return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed)
 
     monkeypatch.setenv("PDLEARN_QUIET", "1")
-    monkeypatch.setattr("pdlearn.commands.reproduce.judge", evaluate)
+    monkeypatch.setattr("pdlearn.commands.reproduce.evaluate", evaluate)
     two = replace(MULTI3, students=MULTI3.students[:2])
     monkeypatch.setitem(EXPERIMENTS, "multi3", two)
     command = ["reproduce", "multi3", "--budget", "smoke", "--seeds", "1", "--folder"]
@@ -240,7 +240,7 @@ class Picture:
 def test_a_shipped_network_loads_for_one_game_and_for_all(shipped):
     assert zoo.names() == ["multi3/kl"]
     pong = zoo.load("multi3/kl", game="pong")
-    assert pong.game == "pong" and pong.card["score"]["mean"] == 6.5  # four letters and 9
+    assert pong.game == "pong" and pong.score["mean"] == 6.5  # four letters and 9
     whole = zoo.load_all_games("multi3/kl")
     assert whole.games == ("freeway", "pong")
     assert whole.card["score"]["freeway"]["mean"] == 8.0
@@ -343,7 +343,7 @@ def test_the_zoo_lists_and_checks_a_network_on_each_of_its_games(shipped, monkey
         score = {"freeway": 8.0, "pong": 20.0}[agent.game]
         return Evaluation(agent.game, [score, score], [5, 5], 0, 0.05, seed)
 
-    monkeypatch.setattr("pdlearn.commands.zoo.judge", evaluate)
+    monkeypatch.setattr("pdlearn.commands.zoo.evaluate", evaluate)
     assert cli.main(["zoo", "check"]) == 2
     captured = capsys.readouterr()
     assert "outside their card: multi3/kl pong\n" in captured.err

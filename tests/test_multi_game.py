@@ -159,7 +159,7 @@ def test_a_file_of_several_games_gives_an_agent_of_each(tmp_path):
     observation = torch.randint(256, (2, 4, 84, 84), dtype=torch.uint8)
     for game, actions in ((CATCH, 3), (MIRRORED, 4)):
         loaded = read_agent(tmp_path / "agent.safetensors", game)
-        assert len(loaded.card["actions"]) == actions
+        assert len(loaded.actions) == actions
         assert loaded.card["made"]["games"] == [CATCH, MIRRORED]
         assert torch.equal(loaded.network(observation), run.students[game](observation))
     with pytest.raises(CheckpointError, match="none was named"):

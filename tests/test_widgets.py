@@ -116,7 +116,7 @@ def test_the_values_that_are_sharpened_are_the_networks_own(tempering):
 def test_the_words_tell_the_best_actions_share_as_the_loss_has_it(tempering):
     q = torch.tensor([tempering.data["q"]])
     said = [round(100 * float(teacher_policy(q, tau).max())) for tau in (1, 0.01)]
-    name = TEACHER.card["actions"][int(q.argmax())]
+    name = TEACHER.actions[int(q.argmax())]
     assert f"{name}, {said[0]}% at τ = 1, {said[1]}% at τ = 0.01" in tempering.alt
 
 

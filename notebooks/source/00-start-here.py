@@ -56,14 +56,14 @@ for agent in (teacher, net3):
 ### BEGIN SOLUTION
 my_guess = 90
 ### END SOLUTION
-measured = 100 * net3.card["score"]["mean"] / teacher.card["score"]["mean"]
+measured = 100 * net3.score["mean"] / teacher.score["mean"]
 check_prediction(my_guess, measured, near=5, unit=" %")
 
 # %% tags=["nbval-check-output"]
 table(
     [
         {"agent": agent.card["size"]}
-        | {key: round(agent.card["score"][key], 1) for key in ("mean", "low", "high", "episodes")}
+        | {key: round(agent.score[key], 1) for key in ("mean", "low", "high", "episodes")}
         for agent in (teacher, net3)
     ]
 )
@@ -129,7 +129,7 @@ show(
 # %%
 teacher_q = teacher.network(observation)
 target = teacher_policy(teacher_q, temperature=0.03)
-names = teacher.card["actions"]
+names = teacher.actions
 show(
     pictures.bars(names, {"teacher's Q-values": teacher_q[0].tolist()}, "points"),
     "The teacher's Q-values in this moment, one bar an action, in points.",

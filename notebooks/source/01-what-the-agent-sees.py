@@ -260,7 +260,7 @@ blinded = pdlearn.evaluate(pdlearn.Agent(OneFrame(net3.network), net3.card), jud
 check_prediction(my_guess, blinded.mean, near=4)
 
 # %%
-print(f"with four frames {net3.card['score']['mean']:.1f}, with one {blinded.mean:.1f}")
+print(f"with four frames {net3.score['mean']:.1f}, with one {blinded.mean:.1f}")
 
 # %% [markdown]
 # One frame shows where the ball is. Which way it goes, only two frames show. (`net3` was taught with

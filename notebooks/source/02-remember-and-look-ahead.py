@@ -392,7 +392,7 @@ def learn(loss_of):
     with torch.no_grad():
         held = catch.sample_states(by_budget(smoke=32, fast=512), generator).observation
         value = network(held).max().item()
-    card = {"game": "pdlearn/Catch-v0"}
+    card = {"games": {"pdlearn/Catch-v0": ["0", "1", "2"]}}
     config = pdlearn.EvalConfig(episodes=by_budget(smoke=8, fast=100), epsilon=0.0)
     caught = (pdlearn.evaluate(pdlearn.Agent(network, card), config).mean + 1) / 2
     return {"loss": loss.item(), "largest value": value, "balls caught": f"{caught:.0%}"}

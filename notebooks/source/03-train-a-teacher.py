@@ -70,7 +70,7 @@ show(
 
 # %%
 network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
-nobody = pdlearn.Agent(network, {"game": "pdlearn/Catch-v0"})
+nobody = pdlearn.Agent(network, {"games": {"pdlearn/Catch-v0": ["0", "1", "2"]}})
 at_random = pdlearn.EvalConfig(episodes=by_budget(smoke=30, fast=300), epsilon=1.0)
 random_score = pdlearn.evaluate(nobody, at_random).mean
 ### BEGIN SOLUTION

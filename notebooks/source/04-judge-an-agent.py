@@ -43,7 +43,7 @@ from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
 
 # %%
 teacher, net3 = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
-score = teacher.card["score"]
+score = teacher.score
 print(f"on the card: {score['protocol']}; exploration {score['epsilon']}")
 judged = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5, full=30))
 fresh = {
@@ -135,7 +135,8 @@ network = pdlearn.QNetwork(breakout.num_actions, "net3", generator=torch.Generat
 config = pdlearn.EvalConfig(
     episodes=by_budget(smoke=12, fast=72, full=600), epsilon=1.0, num_envs=12
 )
-played = pdlearn.evaluate(pdlearn.Agent(network, {"game": "breakout"}), config)
+card = {"games": {"breakout": breakout.actions}}
+played = pdlearn.evaluate(pdlearn.Agent(network, card), config)
 scores, lengths = np.array(played.scores), np.array(played.lengths)
 truth = scores.mean()
 
@@ -285,7 +286,7 @@ show(
 # %% tags=["nbval-check-output"]
 curve = [row for row in results("curves/pong") if row["evaluation"] != "nan"]
 evaluations, games = len(curve), teacher.card["made"]["config"]["evaluation_episodes"]
-true_mean = teacher.card["score"]["mean"]
+true_mean = teacher.score["mean"]
 print(f"{evaluations} evaluations of {games} games each")
 print(f"true mean {true_mean:.1f}; single games spread around it by {spread:.1f}")
 

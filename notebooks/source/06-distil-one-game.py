@@ -35,7 +35,7 @@ from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.widgets import watch
 
 teacher = pdlearn.zoo.load("pong/teacher")
-names = teacher.card["actions"]
+names = teacher.actions
 
 # %% [markdown]
 # ## Exercise 1 · How large is an hour?
@@ -174,7 +174,7 @@ table(
 # ## Exercise 3 · Judge it
 #
 # Guess the student's mean score before it plays. Its teacher's stands on the card, in
-# `teacher.card["score"]["mean"]`; a random player loses nearly every point, and ends at -20 or -21.
+# `teacher.score["mean"]`; a random player loses nearly every point, and ends at -20 or -21.
 
 # %%
 ### BEGIN SOLUTION
@@ -190,9 +190,9 @@ table(
     [
         {"agent": name, "mean": round(mean, 1), "low": round(low, 1), "high": round(high, 1), "games": n}
         for name, mean, low, high, n in [
-            ("teacher", *(teacher.card["score"][k] for k in ("mean", "low", "high", "episodes"))),
+            ("teacher", *(teacher.score[k] for k in ("mean", "low", "high", "episodes"))),
             ("ours", judged.mean, *judged.interval, judged.episodes),
-            ("shipped net3", *(shipped.card["score"][k] for k in ("mean", "low", "high", "episodes"))),
+            ("shipped net3", *(shipped.score[k] for k in ("mean", "low", "high", "episodes"))),
         ]
     ]
 )  # fmt: skip

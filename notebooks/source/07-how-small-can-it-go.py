@@ -248,7 +248,7 @@ show(
 # %% [markdown]
 # ## Exercise 3 · What is one percent worth?
 #
-# The teacher's mean score is `teacher.card["score"]["mean"]`; a random player ends at -20 or -21. What
+# The teacher's mean score is `teacher.score["mean"]`; a random player ends at -20 or -21. What
 # will this `net4` score, on average?
 
 # %%
@@ -342,7 +342,7 @@ def share_by_hand(score, random, teacher):
 check_share(share_by_hand)
 
 # %% tags=["nbval-check-output"]
-full, random = teacher.card["score"]["mean"], GAMES["pong"].random
+full, random = teacher.score["mean"], GAMES["pong"].random
 for score in (15, 5, 0, -5, -15):
     way = share(score, random, full)
     print(f"score {score:3d}: {score / full:4.0%} of the teacher's, {way:3.0%} of the way")

@@ -47,7 +47,7 @@ from pdlearn.paper import TABLE_2_MEAN, TABLE_B2, TABLE_B2_MEAN
 
 games = ("freeway", "pong")
 teachers = {game: pdlearn.zoo.load(f"{game}/teacher") for game in games}
-num_actions = {game: len(teachers[game].card["actions"]) for game in games}
+num_actions = {game: len(teachers[game].actions) for game in games}
 
 # %% [markdown]
 # ## Two games, two memories
@@ -285,10 +285,10 @@ config = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5, full=30))
 sightless = {game: Agent(Blind(states[game].teacher_q), teachers[game].card) for game in games}
 scores = {("ours", game): pdlearn.evaluate(players[game], config).card() for game in games}
 scores |= {("blind", game): pdlearn.evaluate(sightless[game], config).card() for game in games}
-scores |= {("teacher", game): teachers[game].card["score"] for game in games}
+scores |= {("teacher", game): teachers[game].score for game in games}
 for name in [name for name in pdlearn.zoo.names() if name.startswith("multi3/")]:
     whole = pdlearn.zoo.load_all_games(name)
-    scores |= {(name, g): whole.for_game(g).card["score"] for g in games if g in whole.games}
+    scores |= {(name, g): whole.for_game(g).score for g in games if g in whole.games}
 # %%
 table(
     [
@@ -301,7 +301,7 @@ table(
             "games": s["episodes"],
         }
         for (who, game), s in sorted(scores.items(), key=lambda item: item[0][::-1])
-        for full in [teachers[game].card["score"]["mean"]]
+        for full in [teachers[game].score["mean"]]
     ]
 )
 

@@ -125,7 +125,7 @@ print(f"swing of its best so far:      {following.swing(best_so_far[late:]):.2f}
 
 # %%
 teacher = pdlearn.zoo.load("pong/teacher")
-names = teacher.card["actions"]
+names = teacher.actions
 recorded = pdlearn.zoo.recording("pong")
 states = recorded.sample_states(by_budget(smoke=64, fast=1_024), torch.Generator().manual_seed(0))
 going_on = replace(
@@ -177,7 +177,7 @@ axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
 show(axes, "The share of states in which the best action is another than at the look before.")
 played = pdlearn.evaluate(run.agent(), pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5)))
-before, after = teacher.card["score"]["mean"], played.mean
+before, after = teacher.score["mean"], played.mean
 print(f"score of the shipped teacher {before:.1f}, of the one that went on {after:.1f}")
 
 # %%
@@ -240,7 +240,7 @@ online = replace(
 run = OnlineDistillation("pdlearn/Catch-v0", taught, online, seed=1, precision="float32")
 rows, snapshots = [], []
 for row in run:
-    if row["phase"] == "judge":
+    if row["phase"] == "evaluate":
         rows.append(row)
         dqn = run.teacher_run.agent()
         snapshots.append(pdlearn.Agent(deepcopy(dqn.network), dqn.card))

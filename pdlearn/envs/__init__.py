@@ -17,6 +17,7 @@ from ale_py.vector_env import AtariVectorEnv
 import pdlearn.envs.catch  # noqa: F401  registers pdlearn/Catch-v0
 from pdlearn.games import GAMES, game_by_name, nearest
 from pdlearn.networks import MOST_ACTIONS, PIXELS
+from pdlearn.presets import MOST_ENVS, Copies
 from pdlearn.schema import CountOrZero, Range, checked, shown
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
@@ -26,10 +27,11 @@ FRAMES_PER_STEP = 4
 STEPS_PER_SECOND = FRAMES_PER_SECOND / FRAMES_PER_STEP
 MAX_EPISODE_FRAMES = 30 * 60 * FRAMES_PER_SECOND  # 30 minutes (paper, section 4)
 
-MOST_ENVS = 4_096  # copies of a game in one environment
 SEEDS = 2**31  # emulator seeds are 0 to this number - 1
 
 NOOP_COUNTS = 30  # numbers of no-ops that an episode may begin with
+
+SHAPE = PIXELS  # of an observation of the ten games
 
 # How observations are made; part of every checkpoint's card.
 PREPROCESSING = {
@@ -346,7 +348,7 @@ def make(
     environment whose actions or observations fit no network here.
     """
     checked(name, str, "a game's name")
-    checked(num_envs, Annotated[int, Range(1, MOST_ENVS)], "num_envs")
+    checked(num_envs, Copies, "num_envs")
     checked(num_threads, Annotated[int, Range(0, MOST_ENVS)], "num_threads")
     checked(frames_per_step, Annotated[int, Range(1, 60)], "frames_per_step")
     if is_atari(name):

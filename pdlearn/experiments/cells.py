@@ -152,7 +152,7 @@ def _row(
 ) -> dict:  # fmt: skip
     made = agent.card["made"]
     low, high = result.interval
-    teacher_mean = teacher.card["score"]["mean"]
+    teacher_mean = teacher.score["mean"]
     student = cell.student
     together = {"games": " ".join(cell.games)} if len(cell.games) > 1 else {}
     return {

@@ -103,7 +103,7 @@ def _run(
     evaluated = {
         int(row["agent_steps"]): row
         for row in read_rows(run_folder / "metrics.csv")
-        if row["phase"] == "judge"
+        if row["phase"] in ("evaluate", "judge")  # "judge" in rows of older versions
     }
     return [
         {

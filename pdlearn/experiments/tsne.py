@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from pdlearn import envs, zoo
-from pdlearn.checkpoints import Agent, CheckpointError, load_whole, read_file
+from pdlearn.checkpoints import Agent, CheckpointError, load_whole
 from pdlearn.distill import fingerprint
 from pdlearn.games import GAMES
+from pdlearn.networks import Torso
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps
 from pdlearn.rows import write_rows
@@ -61,20 +62,20 @@ def shipped_network() -> Path:
 
     Raises CheckpointError if there is none.
     """
-    cards = {path: read_file(path)[1] for path in map(zoo.path, zoo.names())}
-    several = {path: len(card["games"]) for path, card in cards.items() if "games" in card}
-    if not several:
+    counts = {zoo.path(name): len(zoo.load_all_games(name).games) for name in zoo.names()}
+    path = max(counts, key=counts.__getitem__)
+    if counts[path] == 1:
         raise CheckpointError(
             "no network for several games is shipped; distil one with `pdlearn distill GAME GAME "
             "--size multi3` and name its file with --agent"
         )
-    return max(several, key=several.__getitem__)
+    return path
 
 
 def load_several(path: Path) -> Agent:
     """Return the agent in `path` with all its games; raise CheckpointError if it has only one."""
     agent = load_whole(path)
-    if "games" not in agent.card:
+    if len(agent.games) == 1:
         raise CheckpointError(f"{path}: plays one game; expected a network for several")
     return agent
 
@@ -97,10 +98,11 @@ def states(agent: Agent, count: int, seed: int) -> Tensor:
 @torch.no_grad()
 def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
     """Return by layer the activations `[N, D]` for observations `[N, ...]`."""
+    assert isinstance(agent.network, Torso)  # a whole network, as `load_several` returns it
     found: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
     for part in observations.split(64):
-        found["first"].append(agent.network.first_features(part).flatten(1))  # type: ignore[operator]
-        found["shared"].append(agent.network.features(part))  # type: ignore[operator]
+        found["first"].append(agent.network.first_features(part).flatten(1))
+        found["shared"].append(agent.network.features(part))
     return {layer: torch.cat(parts) for layer, parts in found.items()}
 
 

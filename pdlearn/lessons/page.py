@@ -67,5 +67,5 @@ def table(rows: Sequence[Mapping], *columns: str) -> Markdown:
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
-def _text(value) -> str:
+def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pdlearn.files import ram_bytes
 from pdlearn.replay.memory import Memory
 
 RAW = -zlib.MAX_WBITS  # deflate without header and checksum
@@ -69,14 +70,6 @@ def compress(memory: Memory) -> CompressedMemory:
     for name in ("action", "reward", "discount", "last", "age", "teacher_q", "added_slots"):
         setattr(packed, name, getattr(memory, name))
     return packed
-
-
-def ram_bytes() -> int:
-    """Return the size of the machine's RAM, or 8 GiB where the system does not tell (Windows)."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 8 * 2**30
 
 
 def too_large(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pdlearn.networks import MOST_ACTIONS
+from pdlearn.presets import MemorySteps, Minibatch
 from pdlearn.rollout import Step
 from pdlearn.schema import Count, Range, checked, shown
 
@@ -37,9 +38,6 @@ class States(NamedTuple):
     teacher_q: Tensor  # float32 [B, A]
 
 
-MOST_STEPS = 10**9  # 7 terabytes of pixels
-
-
 class Memory:
     """Hold the newest `capacity_steps` agent steps of `num_envs` copies of one game.
 
@@ -60,7 +58,7 @@ class Memory:
         num_actions: int = 0,
     ):
         checked(num_envs, Count, "num_envs")
-        checked(capacity_steps, Annotated[int, Range(1, MOST_STEPS)], "capacity_steps")
+        checked(capacity_steps, MemorySteps, "capacity_steps")
         checked(num_actions, Annotated[int, Range(0, MOST_ACTIONS)], "num_actions")
         observation_shape = checked(observation_shape, tuple[Count, ...], "observation_shape")
         if len(observation_shape) not in (1, 3):
@@ -182,14 +180,16 @@ class Memory:
         rows = torch.where(back <= age.unsqueeze(1), rows, self.slots * self.num_envs)
         return self.frames.index_select(0, rows.flatten()).view(-1, *self.observation_shape)
 
-    def _draw(self, minibatch: int, ahead: int, generator: torch.Generator):
+    def _draw(
+        self, minibatch: int, ahead: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Draw ring positions `slot`, `env` int64 `[B]`, uniformly over steps.
 
         A step needs a whole stack of older slots and `ahead` newer ones. An episode's last
         observation is not a step. Where the first draw hits one, a second draw replaces it; where
         the second hits one too, the step before it is taken.
         """
-        checked(minibatch, Annotated[int, Range(1, MOST_STEPS)], "a minibatch's size")
+        checked(minibatch, Minibatch, "a minibatch's size")
         held = min(self.added_slots, self.slots)
         behind = self.stack if self.added_slots > self.slots else 0
         if held - behind - ahead < 1:

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdlearn.replay.memory import MOST_STEPS, Memory, Transitions
+from pdlearn.presets import Minibatch
+from pdlearn.replay.memory import Memory, Transitions
 from pdlearn.rollout import Step
 from pdlearn.schema import Count, Range, checked
 
@@ -59,11 +60,13 @@ class PrioritizedMemory(Memory):
         start = added % self.slots * self.num_envs
         return slice(start, start + self.num_envs)
 
-    def _draw(self, minibatch: int, ahead: int, generator: torch.Generator):
+    def _draw(
+        self, minibatch: int, ahead: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Draw positions in proportion to their priorities."""
         if ahead > self.n_step:
             raise ValueError(f"cannot look {ahead} steps ahead; expected at most {self.n_step}")
-        checked(minibatch, Annotated[int, Range(1, MOST_STEPS)], "a minibatch's size")
+        checked(minibatch, Minibatch, "a minibatch's size")
         if self.added_slots <= self.n_step:
             raise ValueError(f"cannot sample from {self.added_slots} slots, {self.n_step} ahead")
         cumulative = self.priority.cumsum(0)

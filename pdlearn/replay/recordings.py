@@ -21,17 +21,18 @@ import torch
 from torch import nn
 
 from pdlearn import envs
+from pdlearn.cards import typed_card
 from pdlearn.checkpoints import (
     Agent,
     naming,
     read_file,
     refuse_other_tensors,
-    typed_card,
     write_file,
 )
+from pdlearn.files import ram_bytes
 from pdlearn.games import GAMES
-from pdlearn.replay.compressed import ram_bytes
-from pdlearn.replay.memory import MOST_STEPS, Memory
+from pdlearn.presets import Copies, MemorySteps
+from pdlearn.replay.memory import Memory
 from pdlearn.rollout import EpsilonGreedy, Mixture, Step, steps
 from pdlearn.schema import Count, CountOrZero, Name, Range, Seed, Share
 
@@ -44,8 +45,8 @@ class RecordingCard:
     """The card of a recording; see `schema.checked`."""
 
     game: Name
-    num_envs: Annotated[int, Range(1, envs.MOST_ENVS)]
-    slots: Annotated[int, Range(1, MOST_STEPS)]
+    num_envs: Copies
+    slots: MemorySteps
     observation_shape: Annotated[tuple[Count, ...], Range(1, 3)]
     kind: Literal["recording"] = "recording"
     actions: tuple[Name, ...] | None = None
@@ -128,7 +129,7 @@ def begin_recording(
     With a `student_share` above 0, the `student` takes so large a share of the steps. What is
     recorded are the teacher's values either way.
     """
-    env = envs.make(teacher.game, num_envs)
+    env = teacher.environment(num_envs)
     device = generator.device
     memory = kind(
         capacity_steps, num_envs, env.observation_shape, device, num_actions=env.num_actions

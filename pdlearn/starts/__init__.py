@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from pdlearn import envs
+from pdlearn.cards import typed_card
 from pdlearn.checkpoints import (
     CheckpointError,
     naming,
     read_file,
     refuse_other_tensors,
-    typed_card,
     write_file,
 )
 from pdlearn.games import nearest

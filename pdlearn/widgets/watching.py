@@ -9,10 +9,12 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from IPython import get_ipython
 from IPython.display import display
 
+from pdlearn.checkpoints import current_card
 from pdlearn.runs import Run
 from pdlearn.widgets.curves import draw_panels, panels_of
 from pdlearn.widgets.face import Face
@@ -25,9 +27,9 @@ TURN_SECONDS = 0.02  # between two rows, for the kernel to handle the browser's 
 class Watching(Face, script="watching"):
     """Curves that grow with `rows`; `total` is the last value of the counter on the x axis."""
 
-    def __init__(self, source: str, kind: str, total: int | None, rows: list[dict], **more):
+    def __init__(self, source: str, kind: str, total: int | None, rows: list[dict], **more: Any):
         self.rows = rows
-        self._fixed = {"source": source, "kind": kind, "total": total} | more
+        self._fixed: dict[str, Any] = {"source": source, "kind": kind, "total": total} | more
         data = self._data("waiting" if not rows else "")
         super().__init__(f"watch({source})", data, draw_panels(data["panels"]), data["label"])
 
@@ -143,7 +145,7 @@ class Followed(Watching):
         settings = folder / "config.json"
         if not settings.exists():
             raise ValueError(f"{folder}: expected a run's folder, with a config.json")
-        facts = json.loads(settings.read_text())
+        facts = current_card(json.loads(settings.read_text()))
         kind = "student" if "hours" in facts else "teacher"
         super().__init__(
             str(folder), kind, _total(facts), self._read(), stops=False, poll_seconds=POLL_SECONDS
@@ -175,9 +177,8 @@ def watch(training: Iterable[dict] | str | Path) -> Watching:
     return Followed(Path(training)) if isinstance(training, str | Path) else Driven(training)
 
 
-def _describe(facts: dict, kind: str) -> str:
-    games = facts.get("games", [facts.get("game")])
-    return f"{kind} {', '.join(games)}, seed {facts['seed']}"
+def _describe(identity: dict, kind: str) -> str:
+    return f"{kind} {', '.join(identity['games'])}, seed {identity['seed']}"
 
 
 def _total(config: Mapping) -> int:
