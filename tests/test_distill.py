@@ -130,7 +130,7 @@ def test_the_card_names_the_teacher_and_how_the_student_was_made(tmp_path):
     list(Distillation(teacher, TINY, precision="float32", folder=tmp_path))
     card = read_agent(tmp_path / "agent.safetensors", CATCH).card
     assert card["size"] == "net3"
-    assert card["made"]["teacher"] == fingerprint(teacher.network)
+    assert card["made"]["teachers"] == [fingerprint(teacher.network)]
     assert card["made"]["config"]["temperature"] == 0.03
     assert read_file(tmp_path / "state.safetensors")[1]["kind"] == "distill"
 
@@ -139,7 +139,7 @@ def test_resuming_with_another_teacher_is_refused(tmp_path):
     list(Distillation(some_teacher(), TINY, precision="float32", folder=tmp_path))
     other = some_teacher()
     other.network.out.bias += 1
-    with pytest.raises(ValueError, match="its teacher is"):
+    with pytest.raises(ValueError, match="its teachers is"):
         list(Distillation(other, TINY, folder=tmp_path, resume=True))
 
 

@@ -1,5 +1,6 @@
 """The teacher's loop: it learns, repeats itself, and survives being stopped."""
 
+import copy
 import itertools
 import math
 from dataclasses import replace
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pdlearn.checkpoints import CheckpointError, read_agent, read_file
+from pdlearn.checkpoints import CheckpointError, read_agent, read_file, write_file
 from pdlearn.dqn import DQN, DQNLearner, epsilon_at
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
@@ -171,13 +172,24 @@ def test_a_full_disk_does_not_end_a_run(tmp_path, monkeypatch):
 
 def test_resuming_a_run_of_another_game_is_refused(tmp_path):
     list(itertools.islice(DQN(CATCH, TINY, precision="float32", folder=tmp_path), 1))
-    with pytest.raises(ValueError, match="its game is 'pdlearn/Catch-v0'; expected 'CartPole-v1'"):
+    with pytest.raises(ValueError, match=r"its games is \['pdlearn/Catch-v0'\]; expected \['CartPole-v1'\]"):
         list(DQN("CartPole-v1", TINY, folder=tmp_path, resume=True))
 
 
 def test_resuming_where_there_is_no_run_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="cannot be read"):
         list(DQN(CATCH, TINY, folder=tmp_path, resume=True))
+
+
+def test_a_state_with_an_older_card_is_resumed(tmp_path):
+    run = DQN(CATCH, TINY, precision="float32", folder=tmp_path)
+    list(run)
+    tensors, card = read_file(tmp_path / "state.safetensors")
+    older = {key: value for key, value in card.items() if key != "games"} | {"game": CATCH}
+    write_file(tmp_path / "state.safetensors", tensors, older)
+    resumed = DQN(CATCH, TINY, precision="float32", folder=tmp_path, resume=True)
+    assert list(resumed) == []
+    assert resumed.agent_steps == run.agent_steps
 
 
 def test_the_best_agent_is_kept_with_the_evaluation_that_chose_it(tmp_path):
@@ -188,6 +200,17 @@ def test_the_best_agent_is_kept_with_the_evaluation_that_chose_it(tmp_path):
     best = read_agent(tmp_path / "best.safetensors", CATCH)
     assert best.card["chosen_by"][CATCH]["mean"] == max(evaluations) == rows[-1]["best_evaluation"]
     assert best.card["made"]["by"] == "dqn"
+
+
+def test_a_run_in_memory_keeps_a_copy_of_its_best_agent():
+    run = DQN(CATCH, replace(TINY, evaluation_period_steps=1_000), precision="float32")
+    rows = iter(run)
+    next(rows)
+    first = run.best.network
+    before = copy.deepcopy(first.state_dict())
+    assert sum(1 for _ in rows) > 0
+    assert all(torch.equal(before[key], value) for key, value in first.state_dict().items())
+    assert not torch.equal(first.out.weight, run.learner.network.out.weight)
 
 
 def test_minutes_stop_a_run():
