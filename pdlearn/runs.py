@@ -33,7 +33,7 @@ from pdlearn.files import locked, read_bytes, write_bytes
 from pdlearn.learner import Learner, NotFiniteError
 from pdlearn.optimizers import keep_freed_memory
 from pdlearn.presets import Settings, settings_class
-from pdlearn.schema import Seed, checked, load_json, shown
+from pdlearn.schema import Minutes, Seed, checked, load_json, shown
 
 SAVE_SECONDS = 120.0
 STATE, CONFIG = "state.safetensors", "config.json"
@@ -89,8 +89,6 @@ class Run:
         if not isinstance(config, settings_class(self.kind)):
             wanted = settings_class(self.kind).__name__
             raise ValueError(f"expected settings as {wanted}; got {shown(config)}")
-        if not isinstance(minutes, int | float) or not minutes >= 0:
-            raise ValueError(f"expected minutes of at least 0; got {shown(minutes)}")
         keep_freed_memory()
         self.config = config
         self.seed = checked(seed, Seed, "seed")
@@ -98,11 +96,12 @@ class Run:
         self.precision = precision
         self.folder = None if folder is None else Path(folder)
         self.resume = resume
-        self.minutes = minutes
+        self.minutes = checked(minutes, Minutes, "minutes")
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.agent_steps = 0
         self.seconds_before = 0.0
         self.started = self.saved = time.monotonic()
+        self.begun: dict = {}  # the counters at the first row
         self._began = False
 
     # What a subclass defines.
@@ -178,6 +177,7 @@ class Run:
         if self.resume:
             self._restore()
         self.started = time.monotonic()
+        self.begun = self.counters()
         self._save_first()
         try:
             for row in self.rows():
@@ -343,6 +343,6 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], StateCard]:
             if name not in found or name not in wanted or found[name] != wanted[name]:
                 raise ValueError(
                     f"{copy}: {shown(name)} is {shown(found.get(name))}, and "
-                    f"{shown(wanted.get(name))} in {STATE}; remove {CONFIG} to go on with the latter"
+                    f"{shown(wanted.get(name))} in {STATE}; remove {CONFIG} to use the latter"
                 )
     return tensors, card

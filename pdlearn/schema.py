@@ -38,6 +38,7 @@ CountOrZero = Annotated[int, Range(0)]
 Amount = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]
 Seed = Annotated[int, Range(0, 2**53)]
+Minutes = Annotated[float, Range(0, math.inf)]
 Name = Annotated[str, Range(1, 200)]
 
 
@@ -58,9 +59,13 @@ def checked(value: Any, kind: Any, name: str) -> Any:
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
+        ranges = [each for each in arguments[1:] if isinstance(each, Range)]
+        if isinstance(value, float) and math.isinf(value) and ranges:
+            if all(value in limits for limits in ranges):
+                return value  # the range says so
         value = checked(value, arguments[0], name)
         sized = isinstance(value, str | list | tuple | dict)
-        for limits in arguments[1:]:
+        for limits in ranges:
             if value is not None and (len(value) if sized else value) not in limits:
                 of = "a length " if sized else ""
                 raise ValueError(f"expected {name} {of}{limits}; got {shown(value)}")
