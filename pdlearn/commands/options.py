@@ -150,7 +150,7 @@ def check_options(command: Callable[..., Any], options: Mapping[str, Any]) -> No
             text = str(value)
             if text.startswith("-") or _is_number(text):
                 raise ValueError(
-                    f"expected {option} as a path; got {text} (./{text} is a path of that name)"
+                    f"expected {option} as a path; got {text}, which reads as a mistake"
                 )
         elif _has_range(types[name]):
             checked(value, types[name], option)
