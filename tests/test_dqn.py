@@ -172,9 +172,8 @@ def test_a_full_disk_does_not_end_a_run(tmp_path, monkeypatch):
 
 def test_resuming_a_run_of_another_game_is_refused(tmp_path):
     list(itertools.islice(DQN(CATCH, TINY, precision="float32", folder=tmp_path), 1))
-    with pytest.raises(
-        ValueError, match=r"its games is \['pdlearn/Catch-v0'\]; expected \['CartPole-v1'\]"
-    ):
+    sentence = r"its games is \['pdlearn/Catch-v0'\]; expected \['CartPole-v1'\]"
+    with pytest.raises(ValueError, match=sentence):
         list(DQN("CartPole-v1", TINY, folder=tmp_path, resume=True))
 
 

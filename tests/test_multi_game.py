@@ -186,9 +186,8 @@ def test_compressed_memories_teach_the_same(monkeypatch):
 def test_resuming_with_one_of_the_games_is_refused(tmp_path):
     list(distillation(folder=tmp_path))
     one = Distillation(catch_experts()[0], replace(TINY, size="net3"), folder=tmp_path, resume=True)
-    with pytest.raises(
-        ValueError, match=r"its games is \['pdlearn/Catch-v0', .*; expected \['pdlearn/Catch-v0'\]"
-    ):
+    sentence = r"its games is \['pdlearn/Catch-v0', .*; expected \['pdlearn/Catch-v0'\]"
+    with pytest.raises(ValueError, match=sentence):
         list(one)
 
 
@@ -205,9 +204,8 @@ def test_no_teacher_is_refused():
 def test_teachers_that_see_different_things_are_refused():
     teachers = catch_experts()
     teachers[1].card["preprocessing"] = {"frame_skip": 4}
-    with pytest.raises(
-        ValueError, match="same preprocessing; got {} for .* and {'frame_skip': 4} for"
-    ):
+    sentence = "same preprocessing; got {} for .* and {'frame_skip': 4} for"
+    with pytest.raises(ValueError, match=sentence):
         Distillation(teachers, TINY)
 
 

@@ -1,13 +1,12 @@
 """Widgets without a browser: what they hold, what stands for them, what they refuse."""
 
 import re
-import zlib
 
 import numpy as np
 import pytest
 import torch
 from fakes import make_agent
-from shown import STATE, STUDENT, TEACHER
+from shown import STATE, STUDENT, TEACHER, decode
 
 from pdlearn.checkpoints import CheckpointError
 from pdlearn.losses import teacher_policy
@@ -16,12 +15,6 @@ from pdlearn.web import pages
 from pdlearn.widgets import compare, temperature
 from pdlearn.widgets.comparison import _draw
 from pdlearn.widgets.face import Face, outputs_of
-
-
-def decode(packed: dict) -> np.ndarray:
-    raw = zlib.decompress(packed["zlib"])
-    return np.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
-
 
 # --- compare ---
 
@@ -39,7 +32,7 @@ def test_start_and_chance_are_the_same_for_all():
     np.testing.assert_array_equal(first.frames, second.frames)
 
 
-def test_every_agent_judges_every_picture(comparison):
+def test_every_agents_choice_in_every_picture_is_shown(comparison):
     for clip, packed in zip(comparison.clips, comparison.data["clips"], strict=True):
         states = torch.from_numpy(clip.observations)
         best = [agent.network(states).argmax(1).numpy() for agent in (TEACHER, STUDENT)]

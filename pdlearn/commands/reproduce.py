@@ -47,9 +47,8 @@ def reproduce(
         _draw(experiment, budget, games, seeds[0], agent, results)
         return
 
-    from pdlearn.experiments.cells import finished_rows
+    from pdlearn.experiments.cells import comparable, finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
-    from pdlearn.experiments.claims import comparable
     from pdlearn.experiments.tables import picture, table
     from pdlearn.rows import read_rows
 

@@ -20,8 +20,8 @@ from torch import Tensor
 from pdlearn import envs, zoo
 from pdlearn.checkpoints import Agent, CheckpointError, load_whole
 from pdlearn.distill import fingerprint
-from pdlearn.games import GAMES
 from pdlearn.networks import Torso
+from pdlearn.plots import title_of
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps
 from pdlearn.rows import write_rows
@@ -63,13 +63,13 @@ def shipped_network() -> Path:
     Raises CheckpointError if there is none.
     """
     counts = {zoo.path(name): len(zoo.load_all_games(name).games) for name in zoo.names()}
-    path = max(counts, key=counts.__getitem__)
-    if counts[path] == 1:
+    largest = max(counts, key=counts.__getitem__, default=None)
+    if largest is None or counts[largest] < 2:
         raise CheckpointError(
             "no network for several games is shipped; distil one with `pdlearn distill GAME GAME "
             "--size multi3` and name its file with --agent"
         )
-    return path
+    return largest
 
 
 def load_several(path: Path) -> Agent:
@@ -131,6 +131,14 @@ def same_game_percent(rows: Sequence[dict], layer: str) -> float:
     return 100 * float((games == games[apart.argmin(1)]).mean())
 
 
+def measured(rows: Sequence[dict]) -> str:
+    """Return how often the nearest neighbour is from the same game, for each layer."""
+    told = ", ".join(
+        f"{same_game_percent(rows, layer):.1f} % in the {title}" for layer, title in LAYERS.items()
+    )
+    return f"The nearest neighbour is from the same game: {told}."
+
+
 def picture(rows: Sequence[dict]) -> Figure:
     """Draw a panel per layer, with a colour, a marker and a label for each game."""
     games = list(dict.fromkeys(row["game"] for row in rows))
@@ -151,7 +159,7 @@ def picture(rows: Sequence[dict]) -> Figure:
                 *points.T, s=14, color=colours[index], marker=MARKERS[index % len(MARKERS)],
                 alpha=0.7, linewidths=0,
             )  # fmt: skip
-            labels.append((_above(points), GAMES[game].title if game in GAMES else game))
+            labels.append((_above(points), title_of(game)))
         for above, name in labels:
             axes.annotate(
                 name, above, (0, 4), textcoords="offset points", ha="center", fontsize=9,

@@ -42,10 +42,10 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
     # Evaluate and show the student as it ships: float16 on disk.
     student_path = folder / "student.safetensors"
     student = read_agent(student_path, game)
-    evaluation = EVALUATIONS[budget]
+    settings = EVALUATIONS[budget]
     scores = {
-        "teacher": evaluate(teacher, evaluation, seed, progress=f"{game}/teacher"),
-        "student": evaluate(student, evaluation, seed, progress=f"{game}/{config.size}"),
+        "teacher": evaluate(teacher, settings, seed, progress=f"{game}/teacher"),
+        "student": evaluate(student, settings, seed, progress=f"{game}/{config.size}"),
     }
     clips = [
         record_clip(name, agent, seed=seed, agent_steps=CLIP_STEPS[budget])
@@ -57,7 +57,7 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
         "seconds": 0.0,
         "teacher": _facts("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
         "student": _facts(config.size, student, student_path, scores["student"]),
-        "epsilon": evaluation.epsilon,
+        "epsilon": settings.epsilon,
         "hours": config.hours,
         "states": config.hours * config.steps_per_hour,
         "updates": config.hours * config.updates_per_hour,
@@ -77,7 +77,7 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
         "student_parameters": result["student"]["parameters"],
         "seconds": time.monotonic() - started,
     }
-    moment = _telling_moment(clips[0].values)
+    moment = _largest_gap(clips[0].values)
     with torch.no_grad():
         state = torch.from_numpy(clips[0].observations[moment : moment + 1])
         student_values = student.network(state)[0].numpy()
@@ -147,7 +147,7 @@ def _decision_milliseconds(agent: Agent, repeats: int = 200) -> float:
     return 1e3 * float(np.median(seconds))
 
 
-def _telling_moment(values: np.ndarray) -> int:
+def _largest_gap(values: np.ndarray) -> int:
     """Return the frame with the largest gap between the best and the second-best value."""
     ranked = np.sort(values, axis=1)
     return int(np.argmax(ranked[:, -1] - ranked[:, -2]))

@@ -39,7 +39,9 @@ def saliency(
     states = states[None] if states.ndim == 3 else states
     for each in agents.values():
         if len(each.network.observation_shape) != 3:  # type: ignore[arg-type]
-            raise ValueError(f"the agent sees {each.network.observation_shape}; expected pixels")
+            raise ValueError(
+                f"the agent's observations are {each.network.observation_shape}; expected pixels"
+            )
         refuse_other_states(each, states[0] if states.ndim == 4 and len(states) else states)
     names = agents["teacher"].actions
     shown = [_look(kind, each, states) for kind, each in agents.items()]

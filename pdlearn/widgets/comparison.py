@@ -20,7 +20,9 @@ from pdlearn.widgets.face import Face, find_agent, kind_of, name_of, outputs_of
 class Comparison(Face, script="comparison"):
     """Recorded games of two to four agents; `clips` holds them."""
 
-    clips: list[Clip]
+    def __init__(self, call: str, data: dict, fallback: Figure, alt: str, *, clips: list[Clip]):
+        super().__init__(call, data, fallback, alt)
+        self.clips = clips
 
 
 def compare(
@@ -63,9 +65,7 @@ def compare(
         ],
     }
     call = f"compare({', '.join(named)}; {game}, seed {seed})"
-    widget = Comparison(call, data, _draw(clips, kinds), alt)
-    widget.clips = clips
-    return widget
+    return Comparison(call, data, _draw(clips, kinds), alt, clips=clips)
 
 
 def _name(agents: Any) -> dict[str, Agent]:

@@ -34,24 +34,28 @@ ALIASES = {"pong": {"UP": "RIGHT", "DOWN": "LEFT"}}
 class Playing(Face, script="playing"):
     """A match in the browser; `match` can also be saved from Python."""
 
-    match: Match | None = None  # None once the widget is closed
+    match: Match | None  # None once the widget is closed
     folder: Path
 
-    def _listen(self, match: Match, folder: Path) -> None:
+    def __init__(
+        self, call: str, data: dict, fallback: Figure, alt: str, *, match: Match, folder: Path
+    ):
+        super().__init__(call, data, fallback, alt)
         self.match, self.folder = match, folder
         # Some front ends deliver messages on several threads.
         self._lock = threading.Lock()
-        self.on_msg(lambda _, message, buffers: self._answer(message))
+        self.on_msg(lambda _, message, buffers: self.answer(message))
 
     def close(self) -> None:
         """Close the widget and its two games, which take about ten megabytes."""
         super().close()
-        match, self.match = self.match, None
+        match, self.match = getattr(self, "match", None), None
         if match is not None:
             with self._lock:
                 match.close()
 
-    def _answer(self, message: dict) -> None:
+    def answer(self, message: dict) -> None:
+        """Do what the browser's message asks for, and send it the pictures that follow."""
         with self._lock:
             if self.match is None:
                 return
@@ -154,8 +158,8 @@ def play(
         "state": _state(match),
     }
     call = f"play({game}, against {name}; seed {seed})"
-    widget = Playing(call, data, _draw(match, name, kind), alt)
-    widget._listen(match, Path(folder))
+    figure = _draw(match, name, kind)
+    widget = Playing(call, data, figure, alt, match=match, folder=Path(folder))
     _close_replaced(widget)
     return widget
 

@@ -76,11 +76,11 @@ class Driven(Watching):
         kind = "student" if run is not None and run.kind == "distill" else "teacher"
         total = None if run is None else _total(vars(run.config))
         super().__init__(source, kind, total, [], stops=False)
-        self.on_msg(lambda _, message, buffers: self._stop(message))
+        self.on_msg(lambda _, message, buffers: self.stop() if message["t"] == "stop" else None)
 
-    def _stop(self, message: dict) -> None:
-        if message["t"] == "stop":
-            self._wants_stop = True
+    def stop(self) -> None:
+        """Let the training end after the row in progress, as the Stop button does."""
+        self._wants_stop = True
 
     def __iter__(self) -> Iterator[dict]:
         """Train, show the curves and yield each row.
@@ -156,9 +156,10 @@ class Followed(Watching):
         super().__init__(
             str(folder), kind, _total(facts), self._read(), stops=False, poll_seconds=POLL_SECONDS
         )
-        self.on_msg(lambda _, message, buffers: self._look())
+        self.on_msg(lambda _, message, buffers: self.refresh())
 
-    def _look(self) -> None:
+    def refresh(self) -> None:
+        """Read the rows again; send the curves to the browser if there are more."""
         rows = self._read()
         if len(rows) != len(self.rows):
             self.rows = rows

@@ -1,17 +1,12 @@
 """The parts of the campaign: each yields wrong inputs and the calls that are given them."""
 
-import json
-import os
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from campaign import Began, Case
-from sealed import damaged, seal
-from values import JSON, at, paths_of, put, same, without, wrong_tensors
+from sealed import seal
+from values import at
 
 from pdlearn import DQN, zoo
 from pdlearn.checkpoints import load_whole, read_agent, read_file
