@@ -38,22 +38,21 @@ class Score:
     """The summary of an evaluation; see `evaluation.Evaluation.card`."""
 
     mean: float
-    low: float
-    high: float
-    episodes: Count
-    epsilon: Share
-    seed: Seed
-    mean_steps: Amount
-    truncated: CountOrZero
-    protocol: str
+    low: float | None = None
+    high: float | None = None
+    episodes: Count | None = None
+    epsilon: Share | None = None
+    seed: Seed | None = None
+    mean_steps: Amount | None = None
+    truncated: CountOrZero = 0
+    protocol: str | None = None
 
     def __post_init__(self) -> None:
-        slack = 1e-6 * (1 + abs(self.mean))
-        if not self.low - slack <= self.mean <= self.high + slack:
-            raise ValueError(
-                f"expected low <= mean <= high of a score; got {self.low}, {self.mean}, {self.high}"
-            )
-        if self.truncated > self.episodes:
+        slack = 1e-6 * (1 + abs(self.mean))  # rounding of equal scores
+        low, high = (self.mean if end is None else end for end in (self.low, self.high))
+        if not low - slack <= self.mean <= high + slack:
+            raise ValueError(f"expected low <= mean <= high; got {low}, {self.mean}, {high}")
+        if self.episodes is not None and self.truncated > self.episodes:
             raise ValueError(
                 f"expected truncated in 0..{self.episodes}, the episodes; got {self.truncated}"
             )
@@ -87,18 +86,33 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made(Counts, Identity):
-    """How an agent was made."""
+class Made:
+    """How an agent was made: what its run was, counted and set. Only its kind of run is needed."""
 
     by: Kind
-    config: dict[str, Any]
-    hardware: str
+    games: Games | None = None
+    seed: Seed | None = None
+    teachers: tuple[Name, ...] | None = None
+    student_seeds: tuple[Seed, ...] | None = None
+    agent_steps: CountOrZero | None = None
+    updates: CountOrZero | None = None
+    seconds: Amount | None = None
+    episodes: CountOrZero | None = None
+    best_evaluation: float | None = None
+    samples: CountOrZero | None = None
+    recorded_steps: CountOrZero | None = None
+    skipped_rounds: CountOrZero | None = None
+    dqn: float | None = None
+    teacher_run: Counts | None = None
+    precision: Precision | None = None
+    config: dict[str, Any] | None = None
+    hardware: str | None = None
     threads: Count | None = None
     commit: str | None = None
     legs: str | None = None
 
     def __post_init__(self) -> None:
-        check_settings(self.by, self.config)
+        check_settings(self.by, self.config or {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,9 +133,7 @@ class AgentCard:
         size_by_name(self.size, several_games=len(self.games) > 1)
         for game, actions in self.games.items():
             envs.refuse_mismatch(game, actions=actions, preprocessing=self.preprocessing)
-        if any(map(envs.is_atari, self.games)) and self.observation_shape != envs.SHAPE:
-            raise ValueError(f"expected observations of shape {envs.SHAPE}, those of the games")
-        if set(self.made.games) != set(self.games):
+        if self.made.games is not None and set(self.made.games) != set(self.games):
             raise ValueError(
                 f"made for {', '.join(self.made.games)[:200]}; plays {', '.join(self.games)[:200]}"
             )
@@ -175,7 +187,8 @@ def typed_card(card: Mapping[str, Any], schema: type[Card]) -> Card:
         checked(kind, types["kind"], "kind")
     except ValueError:
         default = schema.__dataclass_fields__["kind"].default  # type: ignore[attr-defined]
-        wanted = default if isinstance(default, str) else "a run's state"
+        named = {"agent": "an agent", "recording": "a recording"}
+        wanted = named.get(default, default) if isinstance(default, str) else "a run's state"
         raise ValueError(f"holds {shown(kind)}; expected {wanted}") from None
     return checked(card, schema, "")
 

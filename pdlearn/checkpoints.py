@@ -61,10 +61,9 @@ def naming(path: str | Path) -> Iterator[None]:
     """Turn a ValueError inside a `with` block into a CheckpointError that names the file."""
     try:
         yield
-    except CheckpointError:
-        raise
     except ValueError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        named = str(error).startswith(str(path))
+        raise CheckpointError(str(error) if named else f"{path}: {error}") from error
 
 
 def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -113,13 +112,12 @@ def refuse_other_tensors(tensors: Mapping[str, Tensor], wanted: Wanted) -> None:
     if tensors.keys() != wanted.keys():
         extra, missing = (sorted(tensors.keys() - wanted), sorted(wanted.keys() - tensors))
         which = f"without {missing[0]}" if missing else f"with {shown(extra[0])}"
-        raise ValueError(f"card and tensors differ: got tensors {which}")
+        raise ValueError(f"expected other tensors; got them {which}")
     for name, (dtype, shape) in wanted.items():
         tensor = tensors[name]
         if tensor.dtype != dtype or tensor.shape != shape:
             raise ValueError(
-                f"card and tensors differ: expected {name} as {dtype} {list(shape)}; got "
-                f"{tensor.dtype} {list(tensor.shape)}"
+                f"expected {name} as {dtype} {list(shape)}; got {tensor.dtype} {list(tensor.shape)}"
             )
         if dtype.is_floating_point and not tensor.isfinite().all():
             raise ValueError(f"expected finite numbers in {name}; got others")
@@ -187,10 +185,10 @@ class Agent:
         """Return copies of its game; raise ValueError unless they have its actions and pictures."""
         env = envs.make(self.game, num_envs)
         try:
+            seen = self.card.get("preprocessing")
             envs.refuse_mismatch(
-                self.game, actions=self.actions, preprocessing=self.card.get("preprocessing"),
-                env=env,
-            )  # fmt: skip
+                self.game, actions=self.actions or None, preprocessing=seen, env=env
+            )
         except ValueError:
             env.close()
             raise
@@ -243,22 +241,23 @@ def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
     with naming(path):
         card = typed_card(entries, AgentCard)
         weights = _unwrapped(weights)
-        with torch.device("meta"):  # allocates nothing: the card alone sets the size
-            network = network_for(
-                {game: len(actions) for game, actions in card.games.items()},
-                card.size, card.observation_shape, normalization=card.normalization,
-            )  # fmt: skip
-        kinds = {tensor.dtype for tensor in weights.values()}
-        if len(kinds) != 1 or not kinds <= set(WEIGHTS):
-            raise ValueError(f"expected weights of one floating point type; got {shown(kinds)}")
-        (kind,) = kinds
-        refuse_other_tensors(
-            weights, {name: (kind, tuple(t.shape)) for name, t in network.state_dict().items()}
-        )
-        weights = {name: tensor.to(torch.float32) for name, tensor in weights.items()}
-        refuse_other_tensors(
-            weights, {name: (t.dtype, tuple(t.shape)) for name, t in weights.items()}
-        )
+        try:
+            with torch.device("meta"):  # allocates nothing: the card alone sets the size
+                network = network_for(
+                    {game: len(actions) for game, actions in card.games.items()},
+                    card.size, card.observation_shape, normalization=card.normalization,
+                )  # fmt: skip
+            kind = next((each.dtype for each in weights.values()), torch.float32)
+            if kind not in WEIGHTS:
+                raise ValueError(f"expected floating point weights; got {kind}")
+            refuse_other_tensors(
+                weights, {name: (kind, tuple(t.shape)) for name, t in network.state_dict().items()}
+            )
+            weights = {name: tensor.to(torch.float32) for name, tensor in weights.items()}
+            if not all(tensor.isfinite().all() for tensor in weights.values()):
+                raise ValueError("expected weights that float32 holds; got others")
+        except ValueError as error:
+            raise ValueError(f"card and weights differ ({error})") from error
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
     return Agent(network.to(device), {k: v for k, v in entries.items() if k != "kind"})
@@ -271,6 +270,6 @@ def _unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         while name.startswith(WRAPPERS):
             name = name.split(".", 1)[1]
         if name in found:
-            raise ValueError(f"card and tensors differ: got {name} twice")
+            raise ValueError(f"card and weights differ (got {name} twice)")
         found[name] = tensor
     return found

@@ -266,7 +266,7 @@ def test_there_is_no_start_where_the_game_is_over():
         ({"lengths": torch.tensor([10**6, 1, 2])}, "expected lengths in 0..27000 that add up"),
         ({"actions": torch.tensor([0, 250], dtype=torch.uint8)}, "in 0..2; got others|add up"),
         ({"digests": torch.zeros(3, 7, dtype=torch.uint8)}, "expected digests as"),
-        ({"more": torch.zeros(1)}, "expected tensors"),
+        ({"more": torch.zeros(1)}, "expected other tensors"),
     ],
 )
 def test_sealed_tensors_that_no_starts_hold_are_refused(tmp_path, change, message):

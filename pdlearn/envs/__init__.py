@@ -31,8 +31,6 @@ SEEDS = 2**31  # emulator seeds are 0 to this number - 1
 
 NOOP_COUNTS = 30  # numbers of no-ops that an episode may begin with
 
-SHAPE = PIXELS  # of an observation of the ten games
-
 # How observations are made; part of every checkpoint's card.
 PREPROCESSING = {
     "height": 84,
