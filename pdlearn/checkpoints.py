@@ -3,11 +3,13 @@
 A file is checksummed: its metadata contains the SHA-256 of the card and of each tensor's name,
 dtype, shape and bytes. The layout of the file, such as the order of the tensors, may differ.
 Writing is atomic: a file of that name is always whole, either the old one or the new one.
+A checksum finds damage, not mistakes: what a file holds is also compared with its card.
 """
 
 import hashlib
 import json
-import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +18,17 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from pdlearn import envs
+from pdlearn.cards import AgentCard, current_card, typed_card
+from pdlearn.files import read_bytes, write_bytes
 from pdlearn.networks import OneGame, network_for, part_for
+from pdlearn.schema import shown
 
 FORMAT = "pdlearn/1"
+WRAPPERS = ("_orig_mod.", "module.")  # what torch.compile and DataParallel put before a name
+WEIGHTS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+
+Wanted = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 
 
 class CheckpointError(ValueError):
@@ -46,19 +56,14 @@ def write_file(path: str | Path, tensors: dict[str, Tensor], card: dict) -> None
     write_bytes(path, safetensors.torch.save(tensors, metadata))
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path`, atomically; make its folder where there is none."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Turn a ValueError inside a `with` block into a CheckpointError that names the file."""
     try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        yield
+    except ValueError as error:
+        named = str(error).startswith(str(path))
+        raise CheckpointError(str(error) if named else f"{path}: {error}") from error
 
 
 def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -66,12 +71,10 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
 
     Raises CheckpointError if the file is missing, truncated, altered or of another program.
     """
-    path = Path(path)
     try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
-        reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"{path}: cannot be read ({reason})") from error
+        data = read_bytes(path)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
     try:
         tensors = safetensors.torch.load(data)
         header = data[8 : 8 + int.from_bytes(data[:8], "little")]
@@ -85,13 +88,14 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     try:
         entry = json.loads(metadata["pdlearn"])
         kind, card = entry["format"], dict(entry["card"])
+        # Comparing the text also finds a change that JSON reads as the same number, as 1e-5 and
+        # 1E-5. A header is padded with spaces; other white space is damage that JSON would accept.
+        whole = metadata["pdlearn"] == _metadata(tensors, card) and not set(header) & set(b"\t\n\r")
     except Exception as error:
         raise CheckpointError(f"{path}: its card is damaged ({_one_line(error)})") from error
     if kind != FORMAT:
-        raise CheckpointError(f"{path}: written in format {kind!r}; expected {FORMAT!r}")
-    # Comparing the text also finds a change that JSON reads as the same number, as 1e-5 and 1E-5.
-    # A header is padded with spaces; other white space is damage that JSON would accept.
-    if metadata["pdlearn"] != _metadata(tensors, card) or set(header) & set(b"\t\n\r"):
+        raise CheckpointError(f"{path}: written in format {shown(kind)}; expected {FORMAT!r}")
+    if not whole:
         raise CheckpointError(f"{path}: damaged, its checksum does not match its contents")
     return tensors, card
 
@@ -100,24 +104,25 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def current_card(card: dict) -> dict:
-    """Return the card of an agent or a run in the current form; no other code reads older forms.
+def refuse_other_tensors(tensors: Mapping[str, Tensor], wanted: Wanted) -> None:
+    """Raise ValueError unless the tensors have the `wanted` names, types and shapes.
 
-    Older cards of one game have `game`, `actions` and `teacher` instead of games and teachers, and
-    their `score` and `chosen_by` are not by game.
+    Floating point numbers must be finite, and the bytes of a bool 0 or 1.
     """
-    card = dict(card)
-    if card.get("by") == "teach":
-        card["by"] = "dqn"
-    if "made" in card:
-        card["made"] = current_card(card["made"])
-    if isinstance(card.get("teacher"), str):
-        card["teachers"] = [card.pop("teacher")]
-    if "game" in card:
-        game = card.pop("game")
-        card["games"] = {game: card.pop("actions")} if "actions" in card else [game]
-        card |= {key: {game: card[key]} for key in ("score", "chosen_by") if key in card}
-    return card
+    if tensors.keys() != wanted.keys():
+        extra, missing = (sorted(tensors.keys() - wanted), sorted(wanted.keys() - tensors))
+        which = f"without {missing[0]}" if missing else f"with {shown(extra[0])}"
+        raise ValueError(f"expected other tensors; got them {which}")
+    for name, (dtype, shape) in wanted.items():
+        tensor = tensors[name]
+        if tensor.dtype != dtype or tensor.shape != shape:
+            raise ValueError(
+                f"expected {name} as {dtype} {list(shape)}; got {tensor.dtype} {list(tensor.shape)}"
+            )
+        if dtype.is_floating_point and not tensor.isfinite().all():
+            raise ValueError(f"expected finite numbers in {name}; got others")
+        if dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
+            raise ValueError(f"expected 0 and 1 in {name}; got other bytes")
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,8 @@ class Agent:
 
     The card's keys: games (the action names by game, in order), size, observation_shape,
     preprocessing, made (how it was trained) and, by game, score (its evaluation; absent without
-    one) and chosen_by (the evaluation that chose it during training).
+    one) and chosen_by (the evaluation that chose it during training). `cards.AgentCard` has their
+    types.
     """
 
     network: nn.Module
@@ -175,12 +181,25 @@ class Agent:
         }
         return Agent(part_for(self.network, game), self.card | by_game)
 
+    def environment(self, num_envs: int) -> envs.Environment:
+        """Return copies of its game; raise ValueError unless they have its actions and pictures."""
+        env = envs.make(self.game, num_envs)
+        try:
+            seen = self.card.get("preprocessing")
+            envs.refuse_mismatch(
+                self.game, actions=self.actions or None, preprocessing=seen, env=env
+            )
+        except ValueError:
+            env.close()
+            raise
+        return env
+
 
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
     """Write an agent to `path`; its weights as `dtype` (float16 halves the file).
 
-    Raises ValueError if a weight is too large for `dtype`, and for one game's part of an agent for
-    several: a file holds whole networks.
+    Raises ValueError if a weight is not finite or too large for `dtype`, for a card that could not
+    be read again, and for one game's part of an agent for several: a file holds whole networks.
     """
     if isinstance(agent.network, OneGame):
         raise ValueError(
@@ -188,15 +207,18 @@ def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float3
             f"{agent.game!r}"
         )
     weights = {}
-    for name, tensor in agent.network.state_dict().items():
+    for name, tensor in _unwrapped(agent.network.state_dict()).items():
         weights[name] = tensor.to(dtype)
-        if not torch.equal(weights[name].isfinite(), tensor.isfinite()):
+        if not weights[name].isfinite().all():
             largest = tensor.abs().max().item()
             raise ValueError(
-                f"{path}: {name} holds {largest:g}; expected weights that fit {dtype}, "
+                f"{path}: {name} holds {largest:g}; expected finite weights that fit {dtype}, "
                 f"at most {torch.finfo(dtype).max:g}"
             )
-    write_file(path, weights, {**agent.card, "kind": "agent"})
+    card = {**agent.card, "kind": "agent"}
+    with naming(path):
+        typed_card(card, AgentCard)
+    write_file(path, weights, card)
 
 
 def read_agent(
@@ -208,30 +230,46 @@ def read_agent(
     several games where none is named, or its weights do not fit the network its card names.
     """
     agent = load_whole(path, device)
-    try:
+    with naming(path):
         return agent.for_game(agent.game if game is None else game)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: {error}") from error
 
 
 def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
     """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
-    weights, card = read_file(path)
-    kind = card.pop("kind", None)
-    if kind != "agent":
-        raise CheckpointError(f"{path}: holds {kind!r}; expected an agent")
-    card = current_card(card)
-    if not isinstance(card.get("games"), dict):
-        raise CheckpointError(f"{path}: its card names no games with their actions")
-    try:
-        network = network_for(
-            {game: len(actions) for game, actions in card["games"].items()},
-            card["size"],
-            tuple(card["observation_shape"]),
-            normalization=card.get("normalization", "none"),
-        )
-        network.load_state_dict(weights)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error
+    weights, entries = read_file(path)
+    entries = current_card(entries)
+    with naming(path):
+        card = typed_card(entries, AgentCard)
+        weights = _unwrapped(weights)
+        try:
+            with torch.device("meta"):  # allocates nothing: the card alone sets the size
+                network = network_for(
+                    {game: len(actions) for game, actions in card.games.items()},
+                    card.size, card.observation_shape, normalization=card.normalization,
+                )  # fmt: skip
+            kind = next((each.dtype for each in weights.values()), torch.float32)
+            if kind not in WEIGHTS:
+                raise ValueError(f"expected floating point weights; got {kind}")
+            refuse_other_tensors(
+                weights, {name: (kind, tuple(t.shape)) for name, t in network.state_dict().items()}
+            )
+            weights = {name: tensor.to(torch.float32) for name, tensor in weights.items()}
+            if not all(tensor.isfinite().all() for tensor in weights.values()):
+                raise ValueError("expected weights that float32 holds; got others")
+        except ValueError as error:
+            raise ValueError(f"card and weights differ ({error})") from error
+    network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
-    return Agent(network.to(device), card)
+    return Agent(network.to(device), {k: v for k, v in entries.items() if k != "kind"})
+
+
+def _unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights by the names that they have without torch's wrappers."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        while name.startswith(WRAPPERS):
+            name = name.split(".", 1)[1]
+        if name in found:
+            raise ValueError(f"card and weights differ (got {name} twice)")
+        found[name] = tensor
+    return found

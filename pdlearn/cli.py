@@ -4,9 +4,15 @@ A subcommand's docstring is its help text. Torch is imported only when a command
 show a progress bar on standard error and print the path of their result on standard output.
 """
 
+import contextlib
+import functools
+import inspect
+import io
+import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tyro
@@ -15,6 +21,7 @@ from pdlearn.commands.bench import bench
 from pdlearn.commands.distill import distill
 from pdlearn.commands.evaluate import evaluate
 from pdlearn.commands.lessons import lessons
+from pdlearn.commands.options import check_options
 from pdlearn.commands.record import record
 from pdlearn.commands.reproduce import reproduce
 from pdlearn.commands.starts import starts
@@ -24,8 +31,11 @@ from pdlearn.commands.zoo import zoo
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return its exit status: 0, 2 for an invalid input, 130 for Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Run the command line; return its exit status: 0, 2 for an invalid input, 130 for Ctrl-C.
+
+    The status is 141 if the reader of the output has gone, as after `| head -1`. Signal handlers
+    are as before when it returns.
+    """
     commands: dict[str, Callable[..., Any]] = {
         "tour": tour, "train": train, "distill": distill, "record": record,
         "starts": starts, "evaluate": evaluate, "zoo": zoo, "reproduce": reproduce,
@@ -33,16 +43,64 @@ def main(arguments: list[str] | None = None) -> int:
     }  # fmt: skip
 
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            commands, prog="pdlearn", args=arguments, sort_subcommands=False,
-            description="Policy distillation: train DQN teachers, distil students, evaluate both.",
-        )  # fmt: skip
+        with _terminating(), _any_console():
+            tyro.extras.subcommand_cli_from_dict(
+                {name: _checking(command) for name, command in commands.items()},
+                prog="pdlearn", args=arguments, sort_subcommands=False,
+                description="Policy distillation: train DQN teachers, distil students, "
+                "evaluate both.",
+            )  # fmt: skip
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered has no reader; the interpreter would try to write it at its end.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, OSError) as error:
-        print(f"pdlearn: {error}", file=sys.stderr)
+        print(f"pdlearn: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _checking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `command` with its options checked before it runs."""
+
+    @functools.wraps(command)
+    def run(*values: Any, **options: Any) -> Any:
+        check_options(command, inspect.signature(command).bind(*values, **options).arguments)
+        return command(*values, **options)
+
+    return run
+
+
+@contextlib.contextmanager
+def _terminating() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C inside a `with` block; only the main thread may set a handler."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _any_console() -> Iterator[None]:
+    """Replace characters that the console cannot show inside a `with` block."""
+    consoles = [s for s in (sys.stdout, sys.stderr) if isinstance(s, io.TextIOWrapper)]
+    before = [console.errors for console in consoles]
+    for console in consoles:
+        console.reconfigure(errors="replace")
+    try:
+        yield
+    finally:
+        for console, errors in zip(consoles, before, strict=True):
+            with contextlib.suppress(ValueError, OSError):  # closed, or its reader has gone
+                console.reconfigure(errors=errors)
 
 
 if __name__ == "__main__":

@@ -215,14 +215,18 @@ class Distillation(Run):
         choices = np.random.default_rng([self.seed, hour]).integers(len(memories), size=updates)
         games = [list(memories)[choice] for choice in choices]
         until = (hour + 1) * updates
-        losses, since = [], time.monotonic()
+        learnt, since = self.learner.updates, time.monotonic()
         while self.learner.updates < until:
             game = games[self.learner.updates % updates]
             batch = memories[game].sample_states(self.config.minibatch, self.generator)
-            losses.append(self.learner.update(batch, self.students[game]))
+            self.learner.update(batch, self.students[game])
             if self.learner.updates % LEARN_ROW_UPDATES == 0 or self.learner.updates == until:
-                loss = torch.stack(losses).mean().item()
-                rate = len(losses) * self.config.minibatch / (time.monotonic() - since)
+                loss = self.learner.mean_loss()
+                rate = (
+                    (self.learner.updates - learnt)
+                    * self.config.minibatch
+                    / (time.monotonic() - since)
+                )
                 shared = {
                     game: agreement(self.students[game], unseen, self.generator)
                     for game, unseen in held_out.items()
@@ -230,7 +234,7 @@ class Distillation(Run):
                 yield self._row(
                     "learn", hour, "", loss=loss, agreements=shared, samples_per_second=rate
                 )
-                losses, since = [], time.monotonic()
+                learnt, since = self.learner.updates, time.monotonic()
 
     def _row(
         self, phase: str, hour: int, game: str, *, loss: float = math.nan,

@@ -7,7 +7,6 @@ replay. One network can learn several games in turn, each from its own replay me
 
 import copy
 import itertools
-import math
 import time
 from collections.abc import Generator
 from typing import Any
@@ -108,7 +107,6 @@ class DQN(QLearning):
         }  # fmt: skip
         learn_start_steps = self.agent_steps + config.learn_start_steps
         owed = 0.0  # samples that are due but not yet learnt
-        losses: list[Tensor] = []
         row_at = time.monotonic()
         turns = itertools.cycle(actors.values())
         try:
@@ -120,29 +118,27 @@ class DQN(QLearning):
                     owed += config.num_envs * config.samples_per_step
                 while owed >= config.minibatch:
                     game = list(self.parts)[self.learner.updates % len(self.parts)]
-                    losses.append(self._learn(actors[game].memory, self.parts[game]))
+                    self._learn(actors[game].memory, self.parts[game])
                     owed -= config.minibatch
 
                 finished = self.agent_steps >= config.agent_steps
-                evaluation_due = bool(losses) and self.passed(
+                evaluation_due = bool(self.learner.losses) and self.passed(
                     config.evaluation_period_steps, config.num_envs
                 )
                 if self.passed(self.row_steps, config.num_envs) or evaluation_due or finished:
                     rate = self.row_steps / (time.monotonic() - row_at)
-                    loss = torch.stack(losses).mean().item() if losses else math.nan
+                    loss = self.learner.mean_loss()
                     scores = {game: actor.score for game, actor in actors.items()}
                     yield self.row(loss, scores, evaluation_due, rate)
-                    losses.clear()
                     row_at = time.monotonic()
         finally:
             for actor in actors.values():
                 actor.close()
 
-    def _learn(self, memory: Memory, network: nn.Module) -> Tensor:
-        """Learn a minibatch of one game and return the loss."""
+    def _learn(self, memory: Memory, network: nn.Module) -> None:
+        """Learn a minibatch of one game."""
         config = self.config
         batch = memory.sample_transitions(config.minibatch, config.n_step, self.generator)
-        loss = self.learner.update(batch, network)
+        self.learner.update(batch, network)
         if isinstance(memory, PrioritizedMemory) and batch.row is not None:
             memory.set_errors(batch.row, self.learner.error)
-        return loss

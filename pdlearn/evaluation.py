@@ -114,7 +114,7 @@ def play_episodes(
     _, seeds = start_list(agent.game, config.episodes, seed)
     policy = _policy(agent, config, seed)
     yield from _play_each(
-        lambda numbers: steps_from(envs.make(agent.game, len(numbers)), policy, seeds[numbers]),
+        lambda numbers: steps_from(agent.environment(len(numbers)), policy, seeds[numbers]),
         config.episodes,
         config.num_envs,
     )

@@ -1,13 +1,24 @@
 """The base of all learners: a network, its optimiser, and one `update` per minibatch."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pdlearn.optimizers import learning_dtype, make_optimizer, optimizer_tensors, restore_optimizer
+from pdlearn.optimizers import (
+    learning_dtype,
+    make_optimizer,
+    moment_template,
+    optimizer_tensors,
+    restore_optimizer,
+)
 from pdlearn.presets import TrainingConfig
+
+
+class NotFiniteError(ValueError):
+    """Learning has diverged: a loss or a weight is infinite or NaN."""
 
 
 class Learner:
@@ -32,6 +43,7 @@ class Learner:
             config.optimizer, network, self.first_learning_rate, config.optimizer_epsilon
         )
         self.updates = 0
+        self.losses: list[Tensor] = []  # scalars on the device, since `mean_loss` was last called
 
     @property
     def device(self) -> torch.device:
@@ -46,7 +58,7 @@ class Learner:
         return self.first_learning_rate
 
     def update(self, *batch: Any) -> Tensor:
-        """Take one optimiser step on `loss(*batch)` and return the loss, still on the device.
+        """Take one optimiser step on `loss(*batch)`, keep and return the loss, still on the device.
 
         Parameters that the loss does not depend on have no gradient; the optimiser skips them and
         their momentum.
@@ -64,7 +76,30 @@ class Learner:
         self.limit_gradient()
         self.optimizer.step()
         self.updates += 1
-        return loss.detach()
+        self.losses.append(loss.detach())
+        return self.losses[-1]
+
+    def mean_loss(self) -> float:
+        """Return the mean loss of the updates since the last call; NaN without any.
+
+        Raises NotFiniteError with the number and learning rate of the first update whose loss was
+        infinite or NaN. Losses are not looked at earlier, because that would wait for a GPU.
+        """
+        if not self.losses:
+            return math.nan
+        losses = torch.stack(self.losses)
+        self.losses.clear()
+        finite = losses.isfinite().tolist()
+        if not all(finite):
+            update = self.updates - len(finite) + finite.index(False) + 1
+            newest, self.updates = self.updates, update - 1
+            rate, self.updates = self.learning_rate(), newest
+            raise NotFiniteError(
+                f"the loss of update {update} is {losses[finite.index(False)].item()}, at a "
+                f"learning rate of {rate:g}; expected finite losses, for which a lower learning "
+                "rate often suffices"
+            )
+        return losses.mean().item()
 
     def limit_gradient(self) -> None:
         """Change the gradient before the optimiser's step; the base class does not change it."""
@@ -86,6 +121,10 @@ class Learner:
         """Return the weights and the optimiser's moments, which a resumed run needs."""
         weights = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         return weights | optimizer_tensors(self.optimizer)
+
+    def moments(self) -> dict[str, Tensor]:
+        """Return what `state_dict` has of the optimiser after every weight was moved, as zeros."""
+        return moment_template(self.optimizer)
 
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
         """Load what `state_dict` returned."""

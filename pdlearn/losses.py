@@ -8,29 +8,47 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pdlearn.presets import Temperature
+from pdlearn.schema import Share, checked, shown
+
+
+def _describe(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return shown(value)
+    return f"{value.dtype} {list(value.shape)}".removeprefix("torch.")
+
+
+def _expect(wanted: str, fits: bool, *got: object) -> None:
+    """Raise ValueError unless the arguments `got` are as `wanted` says."""
+    if not fits:
+        raise ValueError(f"expected {wanted}; got {', '.join(map(_describe, got))}")
+
+
+def _floats(*values: object) -> bool:
+    """Return whether all are tensors of floating point numbers and none is empty."""
+    return all(isinstance(v, Tensor) and v.is_floating_point() and v.numel() > 0 for v in values)
+
 
 def _check_pair(student: Tensor, teacher: Tensor) -> None:
-    if student.ndim != 2 or student.shape != teacher.shape:
-        raise ValueError(
-            "expected student and teacher values of one shape [B, A]; "
-            f"got {list(student.shape)} and {list(teacher.shape)}"
-        )
-    if not (student.is_floating_point() and teacher.is_floating_point()):
-        raise ValueError(f"expected floating point values; got {student.dtype}, {teacher.dtype}")
+    fits = _floats(student, teacher) and student.ndim == 2 and student.shape == teacher.shape
+    wanted = "student and teacher values as floating point [B, A], of one shape and not empty"
+    _expect(wanted, fits, student, teacher)
 
 
 def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
     """Return `softmax(Q / temperature)` `[B, A]`, the target of `kl_loss`.
 
-    A lower temperature gives a sharper policy. Raises ValueError unless it is above 0.
+    A lower temperature gives a sharper policy. Raises ValueError unless it is in 1e-6..1e6: further
+    away, float32 can tell no action from another, or gives NaN.
     """
     return log_teacher_policy(teacher_q, temperature).exp()
 
 
 def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
     """Return the logarithm of `teacher_policy`, accurate also where the policy underflows to 0."""
-    if not temperature > 0:
-        raise ValueError(f"expected a temperature above 0; got {temperature}")
+    checked(temperature, Temperature, "a temperature")
+    fits = _floats(teacher_q) and teacher_q.ndim == 2
+    _expect("teacher values as floating point [B, A], not empty", fits, teacher_q)
     return torch.log_softmax(teacher_q.detach().float() / temperature, dim=1)
 
 
@@ -38,7 +56,7 @@ def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01
     """Return KL(softmax(teacher_q / temperature) || softmax(student_logits)).
 
     The temperature divides the teacher's values only; the paper uses 0.01 (section 3). Raises
-    ValueError for different shapes, integer tensors or a temperature that is not above 0.
+    ValueError for different shapes, integer or empty tensors, or a temperature out of range.
     """
     _check_pair(student_logits, teacher_q)
     log_target = log_teacher_policy(teacher_q, temperature)  # [B, A]
@@ -61,9 +79,13 @@ def reverse_kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: floa
 
 
 def nll_loss(student_logits: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return -log P(the teacher's best action) under softmax(student_logits) (section 3)."""
+    """Return -log P(the teacher's best action) under softmax(student_logits) (section 3).
+
+    The loss is NaN if a value of the teacher's is NaN or infinite: it has no best action then.
+    """
     _check_pair(student_logits, teacher_q)
-    return F.cross_entropy(student_logits, teacher_q.argmax(1))
+    nothing = (teacher_q.detach() * 0).sum()  # NaN if a value is not finite
+    return F.cross_entropy(student_logits, teacher_q.argmax(1)) + nothing
 
 
 def mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
@@ -82,14 +104,12 @@ def td_target(
     network's value of the online network's best action (double DQN, van Hasselt et al. 2016).
     Raises ValueError unless rewards and discounts are `[B]` and the values `[B, A]`.
     """
-    rows = list(target_q_t.shape[:1])
-    alike = online_q_t is None or online_q_t.shape == target_q_t.shape
-    if target_q_t.ndim != 2 or not alike or not rows == [*reward_t.shape] == [*discount_t.shape]:
-        others = "" if online_q_t is None else f" and {list(online_q_t.shape)}"
-        raise ValueError(
-            "expected rewards [B], discounts [B] and values [B, A]; got "
-            f"{list(reward_t.shape)}, {list(discount_t.shape)} and {list(target_q_t.shape)}{others}"
-        )
+    values = (target_q_t,) if online_q_t is None else (target_q_t, online_q_t)
+    fits = _floats(reward_t, discount_t, *values) and target_q_t.ndim == 2
+    fits = fits and all(each.shape == target_q_t.shape for each in values)
+    fits = fits and reward_t.shape == discount_t.shape == target_q_t.shape[:1]
+    wanted = "rewards [B], discounts [B] and values [B, A], floating point and not empty"
+    _expect(wanted, fits, reward_t, discount_t, *values)
     if online_q_t is None:
         value = target_q_t.max(1).values  # [B]
     else:
@@ -112,15 +132,14 @@ def lambda_returns(
     Source: Gallici et al. 2024, "Simplifying deep temporal difference learning", section 4.
     Raises ValueError for other shapes and for `lambda_` outside 0..1.
     """
-    steps, shapes = len(reward_t), [list(x.shape) for x in (reward_t, discount_t, value, last)]
-    wanted = [[*reward_t.shape]] * 2 + [[steps + 1, *reward_t.shape[1:]], [*reward_t.shape]]
-    if reward_t.ndim != 2 or shapes != wanted:
-        raise ValueError(
-            "expected rewards and discounts [T, E], values [T + 1, E] and last [T, E]; "
-            f"got {', '.join(map(str, shapes))}"
-        )
-    if not 0 <= lambda_ <= 1:
-        raise ValueError(f"expected lambda_ in 0..1; got {lambda_}")
+    fits = _floats(reward_t, discount_t, value) and isinstance(last, Tensor)
+    fits = fits and last.dtype == torch.bool and reward_t.ndim == 2
+    fits = fits and reward_t.shape == discount_t.shape == last.shape
+    fits = fits and value.shape == (len(reward_t) + 1, reward_t.shape[1])
+    wanted = "rewards and discounts [T, E], values [T + 1, E] and last [T, E], a bool"
+    _expect(wanted, fits, reward_t, discount_t, value, last)
+    checked(lambda_, Share, "lambda_")
+    steps = len(reward_t)
     returns = torch.empty_like(reward_t)
     following = value[steps]  # G_t+1
     for t in reversed(range(steps)):
@@ -135,16 +154,14 @@ def td_error(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
 
     Raises ValueError for other shapes and types.
     """
-    if q_tm1.ndim != 2 or action_tm1.shape != q_tm1.shape[:1] or target.shape != q_tm1.shape[:1]:
-        raise ValueError(
-            "expected values [B, A], actions [B] and targets [B]; got "
-            f"{list(q_tm1.shape)}, {list(action_tm1.shape)} and {list(target.shape)}"
-        )
-    if not q_tm1.is_floating_point() or action_tm1.dtype != torch.int64:
-        raise ValueError(
-            "expected floating point values and int64 actions; got "
-            f"{q_tm1.dtype} and {action_tm1.dtype}"
-        )
+    fits = _floats(q_tm1, target) and q_tm1.ndim == 2 and isinstance(action_tm1, Tensor)
+    fits = fits and action_tm1.dtype == torch.int64
+    fits = fits and action_tm1.shape == q_tm1.shape[:1] == target.shape
+    wanted = "values [B, A] and targets [B], floating point and not empty, and int64 actions [B]"
+    _expect(wanted, fits, q_tm1, action_tm1, target)
+    if action_tm1.device.type == "cpu":  # to look at a GPU's actions would wait for them
+        within = bool((action_tm1 >= 0).all() and (action_tm1 < q_tm1.shape[1]).all())
+        _expect(f"actions in 0..{q_tm1.shape[1] - 1}", within, action_tm1.unique().tolist())
     chosen = q_tm1.gather(1, action_tm1.unsqueeze(1)).squeeze(1)  # [B]
     return chosen - target.detach()
 
@@ -158,5 +175,8 @@ def td_loss(
     `[B]` multiplies each transition's loss before the mean (prioritised replay).
     """
     error = td_error(q_tm1, action_tm1, target)
+    if weight is not None:
+        fits = _floats(weight) and weight.shape == error.shape
+        _expect(f"weights {list(error.shape)}, floating point", fits, weight)
     loss = F.huber_loss(error, torch.zeros_like(error), reduction="none")
     return (loss if weight is None else weight * loss).mean()

@@ -5,13 +5,22 @@ scales them: the factor 1/255 is folded into the first convolution's weights. Th
 `[B, A]`: Q-values of a teacher or of a student of `mse_loss`, logits of any other student.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pdlearn.games import nearest
+from pdlearn.schema import Name, Range, checked, shown
+
+PIXELS = (4, 84, 84)  # the shape of an observation of a game's pictures, oldest frame first
+MOST_ACTIONS = 256  # files keep an action as one byte
+LONGEST_VECTOR = 65_536
+Actions = Annotated[int, Range(1, MOST_ACTIONS)]
 
 
 @dataclass(frozen=True)
@@ -77,8 +86,11 @@ class Torso(nn.Module):
                 f"unknown normalization {normalization!r}; expected {' or '.join(NORMALIZATIONS)}"
             )
         self.normalization = normalization
-        self.observation_shape = tuple(observation_shape)
-        self.pixels = self.observation_shape == (4, 84, 84)
+        self.observation_shape = checked(
+            observation_shape, tuple[Annotated[int, Range(1, LONGEST_VECTOR)], ...], "the shape"
+        )
+        self.pixels = self.observation_shape == PIXELS
+        self.takes_blends = False  # see `blends`
         if self.pixels:
             self.conv1 = nn.Conv2d(4, widths.conv1, 8, stride=4)
             self.conv2 = nn.Conv2d(widths.conv1, widths.conv2, 4, stride=2)
@@ -106,8 +118,26 @@ class Torso(nn.Module):
             if layer.bias is not None:
                 layer.bias.zero_()
 
+    def refuse_other(self, observation: Tensor) -> None:
+        """Raise ValueError unless these are observations `[B, ...]` that the network can take."""
+        if isinstance(observation, Tensor):
+            dtype = observation.dtype
+            fits = dtype == torch.uint8 if self.pixels else dtype.is_floating_point
+            fits = fits or (self.takes_blends and dtype.is_floating_point)
+            if fits and observation.shape[1:] == self.observation_shape:
+                return
+            got = f"{dtype} {list(observation.shape)}".removeprefix("torch.")
+        else:
+            got = shown(observation)
+        kind = "uint8" if self.pixels else "floating point"
+        raise ValueError(
+            f"expected observations as {kind} [B, {', '.join(map(str, self.observation_shape))}]; "
+            f"got {got}"
+        )
+
     def first_features(self, observation: Tensor) -> Tensor:
         """Return the first layer's activations: `[B, C1, 20, 20]` of pixels, else `[B, fc1]`."""
+        self.refuse_other(observation)
         if not self.pixels:
             return activation(self.fc0(observation.float()), self.normalization)
         # bfloat16 represents 0..255 exactly. Scaling the weights instead of the frames is cheaper:
@@ -143,7 +173,7 @@ class QNetwork(Torso):
     ):
         widths = size_by_name(size)
         super().__init__(widths, observation_shape, normalization)
-        self.num_actions = num_actions
+        self.num_actions = checked(num_actions, Actions, "num_actions")
         self.size = size
         self.out = nn.Linear(widths.fc1, num_actions)
         if generator is not None:
@@ -174,6 +204,10 @@ class MultiGameNetwork(Torso):
     ):
         widths = size_by_name(size, several_games=True)
         super().__init__(widths, observation_shape, normalization)
+        checked(num_actions, Annotated[dict[Name, Actions], Range(1)], "num_actions")
+        for game in num_actions:
+            if "." in game:
+                raise ValueError(f"expected names of games without a dot; got {shown(game)}")
         self.size = size
         self.controllers = nn.ModuleDict(
             {
@@ -186,13 +220,17 @@ class MultiGameNetwork(Torso):
 
     def forward(self, observation: Tensor, game: str) -> Tensor:
         """Return float32 values `[B, A]` for observations of `game`, which has A actions."""
-        return self.controllers[game](self.features(observation))
+        return self._controller(game)(self.features(observation))
 
     def for_game(self, game: str) -> "OneGame":
         """Return the network for `game` alone; raise ValueError if it has no controller."""
+        self._controller(game)
+        return OneGame(self, game)
+
+    def _controller(self, game: str) -> nn.Module:
         if game not in self.controllers:
             raise ValueError(f"no controller for {game!r}; games: {', '.join(self.controllers)}")
-        return OneGame(self, game)
+        return self.controllers[game]
 
 
 class Controller(nn.Module):
@@ -222,6 +260,23 @@ class OneGame(nn.Module):
     def forward(self, observation: Tensor) -> Tensor:
         """Return float32 values `[B, A]`."""
         return self.network(observation, self.game)
+
+
+@contextmanager
+def blends(network: nn.Module) -> Iterator[None]:
+    """Let `network` take pictures as floats from 0 to 255 inside a `with` block.
+
+    Blends of two pictures are such floats. Elsewhere floats are refused, because they are usually
+    pictures that were scaled already.
+    """
+    torsos = [module for module in network.modules() if isinstance(module, Torso)]
+    for torso in torsos:
+        torso.takes_blends = True
+    try:
+        yield
+    finally:
+        for torso in torsos:
+            torso.takes_blends = False
 
 
 def part_for(network: nn.Module, game: str | None) -> nn.Module:

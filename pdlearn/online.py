@@ -29,6 +29,7 @@ from pdlearn.distill import (
 )
 from pdlearn.dqn import DQN
 from pdlearn.evaluation import evaluate
+from pdlearn.learner import Learner
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
 from pdlearn.replay.recordings import begin_recording, record
@@ -113,6 +114,9 @@ class OnlineDistillation(Run):
     def identity(self) -> dict:
         return self.teacher_run.identity() | {"student_seeds": self.student_seeds}
 
+    def learners(self) -> list[Learner]:
+        return [self.teacher_run.learner, *self.students.values()]
+
     def settings(self) -> dict:
         return super().settings() | {"teacher": dataclasses.asdict(self.teacher_run.config)}
 
@@ -146,6 +150,13 @@ class OnlineDistillation(Run):
             for key, tensor in part.state_dict().items()
         }
         return tensors | {"generator": self.generator.get_state()}
+
+    def moments(self) -> dict[str, Tensor]:
+        return {
+            f"{name}.{key}": tensor
+            for name, part in self._parts.items()
+            for key, tensor in part.moments().items()
+        }
 
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
         self.generator.set_state(tensors["generator"])
@@ -242,20 +253,19 @@ class OnlineDistillation(Run):
         """Learn to the end of the round, of which a resumed run may have learnt a part."""
         updates = self.config.updates_per_hour
         until = (self.learner.updates // updates + 1) * updates
-        losses = []
         while self.learner.updates < until:
             for student in self.students.values():
                 student.precision = self.learner.precision  # all use the first one's
                 batch = self.memory.sample_states(self.config.minibatch, self.generator)
-                losses.append(student.update(batch))
+                student.update(batch)
             if self.learner.updates % LEARN_ROW_UPDATES == 0 or self.learner.updates == until:
                 agreements = [
                     agreement(student.network, self.unseen, self.generator)
                     for student in self.students.values()
                 ]
-                loss = torch.stack(losses).mean().item()
+                losses = [student.mean_loss() for student in self.students.values()]
+                loss = sum(losses) / len(losses)
                 yield self._row("learn", loss=loss, agreement=sum(agreements) / len(agreements))
-                losses.clear()
 
     def _evaluate(self, teacher: Agent, dqn: float) -> dict:
         """Evaluate teacher and students; return their row with `dqn`, the DQN's score."""

@@ -70,6 +70,20 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
+def moment_template(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return zeros of the names, types and shapes of `optimizer_tensors` after the first steps."""
+    adam = isinstance(optimizer, torch.optim.Adam)
+    names = ("exp_avg", "exp_avg_sq") if adam else ("mean", "square")
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    moments = {
+        f"optimizer.{index}.{name}": torch.zeros_like(weight)
+        for index, weight in enumerate(weights)
+        for name in names
+    }
+    steps = {f"optimizer.{index}.step": torch.zeros(()) for index in range(len(weights))}
+    return moments | steps if adam else moments
+
+
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Restore the moments returned by `optimizer_tensors`; ignore all other tensors."""
     state: dict[int, dict[str, Tensor]] = {}

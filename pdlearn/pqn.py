@@ -192,17 +192,15 @@ class PQN(QLearning):
                     zip(rollout.minibatches(self.generator), itertools.repeat(self.parts[game]))
                     for game, rollout in rollouts.items()
                 ]
-                losses = [
-                    self.learner.update(batch, part)
-                    for turn in zip(*streams, strict=True)
-                    for batch, part in turn
-                ]
+                for turn in zip(*streams, strict=True):
+                    for batch, part in turn:
+                        self.learner.update(batch, part)
                 played = self.agent_steps - before
                 finished = self.agent_steps >= config.agent_steps
                 due = finished or self.passed(config.evaluation_period_steps, played)
                 scores = {game: rollout.score.mean for game, rollout in rollouts.items()}
                 rate = played / (time.monotonic() - begun)
-                yield self.row(torch.stack(losses).mean().item(), scores, due, rate)
+                yield self.row(self.learner.mean_loss(), scores, due, rate)
         finally:
             for rollout in rollouts.values():
                 rollout.close()

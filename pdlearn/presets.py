@@ -4,47 +4,42 @@ Counts end in their unit: `_steps` are agent steps (four emulator frames each), 
 optimiser steps, `_episodes` are episodes. A setting's type carries its range.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Annotated, get_args
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, get_args, get_origin
 
+from pdlearn.schema import Count, Range, Share, check_fields, types_of
 
-@dataclass(frozen=True)
-class Range:
-    """The values that a setting may have, both ends included."""
+MOST_ENVS = 4_096  # copies of a game in one environment
+MOST_STEPS = 10**9  # agent steps of a memory: 7 terabytes of pixels
 
-    lowest: float
-    highest: float = sys.float_info.max
-
-    def __str__(self) -> str:
-        if self.highest < sys.float_info.max:
-            return f"in {self.lowest}..{self.highest}"
-        return f"of at least {self.lowest}"
-
-
-Count = Annotated[int, Range(1)]
-CountOrZero = Annotated[int, Range(0)]
-Amount = Annotated[float, Range(0)]
-Share = Annotated[float, Range(0, 1)]
+# Ranges are wide: they exclude what no machine can run and what float32 cannot compute.
+Copies = Annotated[int, Range(1, MOST_ENVS)]
+Steps = Annotated[int, Range(1, 10**12)]
+MemorySteps = Annotated[int, Range(1, MOST_STEPS)]
+Minibatch = Annotated[int, Range(1, 65_536)]
+Few = Annotated[int, Range(1, 100_000)]
+Rate = Annotated[float, Range(0, 10)]
+Temperature = Annotated[float, Range(1e-6, 1e6)]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The base of all settings; raises ValueError for a number outside its setting's range."""
+    """The base of all settings; raises ValueError for a value of another type or range."""
 
     def __post_init__(self) -> None:
-        for setting in fields(self):
-            value = getattr(self, setting.name)
-            for limits in get_args(setting.type)[1:]:
-                if value is not None and not limits.lowest <= value <= limits.highest:
-                    raise ValueError(f"expected {setting.name} {limits}; got {value}")
+        check_fields(self)
 
 
 def kinds(config: Settings) -> dict[str, type]:
     """Return the type of each setting of `config` by name: int, float, bool or str."""
-    types = {setting.name: get_args(setting.type) or (setting.type,) for setting in fields(config)}
-    return {name: (get_args(first) or (first,))[0] for name, (first, *_) in types.items()}
+
+    def plain(kind: Any) -> type:
+        if get_origin(kind) is Literal:
+            return str
+        return plain(get_args(kind)[0]) if get_args(kind) else kind
+
+    return {name: plain(kind) for name, kind in types_of(config.__class__).items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,19 +48,19 @@ class TrainingConfig(Settings):
 
     size: str = "teacher"
     """teacher, or net1 to net5; multi3 or multi10 for several games"""
-    num_envs: Count = 16
+    num_envs: Copies = 16
     """copies of each game that are played in parallel"""
-    minibatch: Count
+    minibatch: Minibatch
     """transitions, or a student's states, in a minibatch"""
-    optimizer: str = "adam"
+    optimizer: Literal["adam", "rmsprop"] = "adam"
     """adam, or rmsprop (centred, as Nature DQN's)"""
-    learning_rate: Annotated[float | None, Range(0)]
+    learning_rate: Annotated[float | None, Range(0, 10)]
     """the first or highest learning rate"""
-    learning_rate_final: Amount
+    learning_rate_final: Rate
     """the last learning rate"""
-    optimizer_epsilon: Amount = 1e-5
+    optimizer_epsilon: Share = 1e-5
     """added to the denominator (adam) or inside the root (rmsprop)"""
-    normalization: str = "layer"
+    normalization: Literal["layer", "none"] = "layer"
     """layer or none (the paper's): normalisation before the ReLU of every hidden layer"""
 
 
@@ -73,7 +68,7 @@ class TrainingConfig(Settings):
 class QLearningConfig(TrainingConfig):
     """What the trainings of a teacher by Q-learning set."""
 
-    agent_steps: Count
+    agent_steps: Steps
     """agent steps in total, over all copies and all games"""
     discount: Share = 0.99
     """discount factor gamma"""
@@ -81,17 +76,17 @@ class QLearningConfig(TrainingConfig):
     """probability of a random action at the first step"""
     epsilon_final: Share = 0.01
     """probability of a random action after the decay"""
-    epsilon_decay_steps: Count
+    epsilon_decay_steps: Steps
     """agent steps over which epsilon decays linearly"""
-    longest_hold_steps: Count = 1
+    longest_hold_steps: Few = 1
     """largest number of steps that a random action is repeated for (1: epsilon-greedy)"""
     clip_reward: bool = True
     """learn from the sign of rewards (scores are raw)"""
     end_on_life_loss: bool = True
     """store discount 0 at a lost life (the game continues)"""
-    evaluation_period_steps: Count
+    evaluation_period_steps: Steps
     """agent steps between evaluations"""
-    evaluation_episodes: Count = 10
+    evaluation_episodes: Few = 10
     """episodes of an evaluation during training"""
     evaluation_epsilon: Share = 0.05
     """probability of a random action in evaluations"""
@@ -101,23 +96,23 @@ class QLearningConfig(TrainingConfig):
 class DQNConfig(QLearningConfig):
     """Settings of a DQN teacher (Mnih et al. 2015, with later improvements)."""
 
-    agent_steps: Count = 1_000_000
-    epsilon_decay_steps: Count = 80_000
-    evaluation_period_steps: Count = 80_000
-    minibatch: Count = 32
-    learning_rate: Amount = 1.5e-4
+    agent_steps: Steps = 1_000_000
+    epsilon_decay_steps: Steps = 80_000
+    evaluation_period_steps: Steps = 80_000
+    minibatch: Minibatch = 32
+    learning_rate: Rate = 1.5e-4
     """learning rate until the last quarter of the run"""
-    learning_rate_final: Amount = 4e-5
+    learning_rate_final: Rate = 4e-5
     """learning rate in the last quarter; a lower one reduces the noise of the values"""
-    memory_steps: Count = 300_000
+    memory_steps: MemorySteps = 300_000
     """capacity of each game's replay memory in agent steps"""
-    learn_start_steps: CountOrZero = 10_000
+    learn_start_steps: Annotated[int, Range(0, 10**12)] = 10_000
     """agent steps stored before learning begins (again after --resume)"""
-    samples_per_step: Amount = 2.0
+    samples_per_step: Annotated[float, Range(0, 10_000)] = 2.0
     """sampled transitions per agent step"""
-    priority_exponent: Amount = 0.5
+    priority_exponent: Annotated[float, Range(0, 10)] = 0.5
     """prioritised replay samples in proportion to |TD error| to this power (0: uniformly)"""
-    n_step: Count = 10
+    n_step: Annotated[int, Range(1, 1_000)] = 10
     """rewards summed before bootstrapping"""
     double: bool = False
     """use the target of double DQN"""
@@ -129,22 +124,22 @@ class DQNConfig(QLearningConfig):
 class PQNConfig(QLearningConfig):
     """Settings of a teacher trained by parallel Q-learning (Gallici et al. 2024)."""
 
-    agent_steps: Count = 5_000_000
-    epsilon_decay_steps: Count = 250_000
-    evaluation_period_steps: Count = 500_000
-    num_envs: Count = 128
-    minibatch: Count = 128
-    learning_rate: Amount = 2.5e-4
+    agent_steps: Steps = 5_000_000
+    epsilon_decay_steps: Steps = 250_000
+    evaluation_period_steps: Steps = 500_000
+    num_envs: Copies = 128
+    minibatch: Minibatch = 128
+    learning_rate: Rate = 2.5e-4
     """learning rate at the first update"""
-    learning_rate_final: Amount = 5e-6
+    learning_rate_final: Rate = 5e-6
     """learning rate at the last update (linear decay)"""
-    rollout_steps: Count = 32
+    rollout_steps: Few = 32
     """agent steps of each copy between two rounds of minibatches"""
-    epochs: Count = 2
+    epochs: Annotated[int, Range(1, 1_000)] = 2
     """passes over the transitions of each roll-out"""
     lambda_: Share = 0.65
     """decay of the λ-returns: 0 is a 1-step target, 1 sums rewards to the roll-out's end"""
-    max_gradient_norm: Amount = 10.0
+    max_gradient_norm: Annotated[float, Range(0, 1e6)] = 10.0
     """a gradient with a larger norm is scaled down to this norm"""
 
 
@@ -153,24 +148,24 @@ class DistillConfig(TrainingConfig):
     """Settings of a student (paper, section 3 and appendix A)."""
 
     size: str = "net3"
-    minibatch: Count = 64
-    learning_rate: Annotated[float | None, Range(0)] = None
+    minibatch: Minibatch = 64
+    learning_rate: Annotated[float | None, Range(0, 10)] = None
     """the highest learning rate (None: 3e-3, or 3e-4 for the teacher's size and larger)"""
-    learning_rate_final: Amount = 3e-5
+    learning_rate_final: Rate = 3e-5
     """learning rate at the last update (linear decay)"""
-    optimizer_epsilon: Amount = 1e-8
-    normalization: str = "none"
-    loss: str = "kl"
+    optimizer_epsilon: Share = 1e-8
+    normalization: Literal["layer", "none"] = "none"
+    loss: Literal["kl", "reverse_kl", "nll", "mse"] = "kl"
     """kl, reverse_kl, nll or mse"""
-    temperature: Amount = 0.03
+    temperature: Temperature = 0.03
     """divides the teacher's Q-values (kl and reverse_kl); the paper uses 0.01"""
-    hours: Count = 2
+    hours: Annotated[int, Range(1, 10**6)] = 2
     """rounds: in each one every teacher plays `steps_per_hour`, then the student learns"""
-    steps_per_hour: Count = 54_000
+    steps_per_hour: MemorySteps = 54_000
     """agent steps that each teacher records in a round"""
-    updates_per_hour: CountOrZero = 5_000
+    updates_per_hour: Annotated[int, Range(0, 10**9)] = 5_000
     """minibatches in a round, of all games together"""
-    memory_hours: Count = 10
+    memory_hours: Annotated[int, Range(1, 10**6)] = 10
     """rounds of play that the memory of each game holds"""
     warmup_share: Share = 0.1
     """share of the updates with linear warm-up of the learning rate; avoids dead ReLUs"""
@@ -199,12 +194,19 @@ class EvalConfig(Settings):
     With a multiple of thirty episodes, each number of no-ops from 0 to 29 is used equally often.
     """
 
-    episodes: Count = 30
+    episodes: Few = 30
     """number of full episodes"""
     epsilon: Share = 0.05
     """probability of a random action"""
-    num_envs: Count = 30
+    num_envs: Copies = 30
     """copies of the game, in two half-batches: inference of one overlaps emulation of the other"""
+
+
+def settings_class(kind: str) -> type[Settings]:
+    """Return the class of the settings of a run: dqn, pqn, distill or online."""
+    return {"dqn": DQNConfig, "pqn": PQNConfig, "distill": DistillConfig, "online": DistillConfig}[
+        kind
+    ]
 
 
 DQN_BUDGETS = {

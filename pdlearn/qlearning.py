@@ -15,6 +15,7 @@ from pdlearn.learner import Learner
 from pdlearn.networks import MultiGameNetwork, QNetwork, network_for, part_for
 from pdlearn.presets import EvalConfig, QLearningConfig
 from pdlearn.runs import Run
+from pdlearn.schema import Name, checked
 
 
 def epsilon_at(config: QLearningConfig, agent_steps: int) -> float:
@@ -56,7 +57,7 @@ class QLearning(Run):
             config, seed=seed, device=device, precision=precision, folder=folder, resume=resume,
             minutes=minutes,
         )  # fmt: skip
-        games = [game] if isinstance(game, str) else list(game)
+        games = checked([game] if isinstance(game, str) else game, list[Name], "games")
         if not games or len(set(games)) < len(games):
             raise ValueError(f"expected different games; got {', '.join(games) or 'none'}")
         self.envs = {game: _closed_copy(game) for game in games}  # for their properties
@@ -81,13 +82,15 @@ class QLearning(Run):
 
     def counters(self) -> dict:
         samples = self.learner.updates * self.config.minibatch
-        more = {"episodes": self.episodes, "best_evaluation": self.best_evaluation}
+        best = None if math.isinf(self.best_evaluation) else self.best_evaluation
+        more = {"episodes": self.episodes, "best_evaluation": best}
         return super().counters() | more | {"samples": samples}
 
     def load_counters(self, counters: dict) -> None:
         super().load_counters(counters)
         self.episodes = counters["episodes"]
-        self.best_evaluation = counters["best_evaluation"]
+        best = counters["best_evaluation"]
+        self.best_evaluation = -math.inf if best is None else best
 
     def agent(self) -> Agent:
         env = next(iter(self.envs.values()))

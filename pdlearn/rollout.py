@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from pdlearn.envs import Environment
+from pdlearn.presets import Few
+from pdlearn.schema import Share, checked
 
 Values = Callable[[Tensor], Tensor]  # of observations [B, ...], float32 [B, A]
 
@@ -56,8 +58,9 @@ class EpsilonGreedy:
         longest_hold_steps: int = 1,
     ):  # fmt: skip
         self.network = network
-        self.epsilon = epsilon
+        self.epsilon = checked(epsilon, Share, "epsilon")
         self.generator = generator
+        checked(longest_hold_steps, Few, "longest_hold_steps")
         durations = torch.arange(1, longest_hold_steps + 1, device=generator.device)
         self._hold_odds = durations.double() ** -2
         self._held: Tensor | None = None  # int64 [E], the random action that each copy repeats
@@ -108,7 +111,7 @@ class Mixture(EpsilonGreedy):
     ):  # fmt: skip
         super().__init__(teacher, epsilon, generator)
         self.student = student
-        self.student_share = student_share
+        self.student_share = checked(student_share, Share, "student_share")
 
     def _choose(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         choice, q = super()._choose(observation)
@@ -178,14 +181,17 @@ def _play(env: Environment, policy: Policy, shown: np.ndarray) -> Generator[Step
     lives = np.zeros(env.num_envs, int)
     observation = torch.from_numpy(shown).to(policy.device)
     step = None
+    taken_steps = 0
     while True:
         action, q = policy(observation)
+        _refuse_wrong_values(env, q, taken_steps)
         env.send(action.cpu().numpy())
         try:
             if step is not None:
                 yield step
         finally:
             outcome = env.recv()
+        taken_steps += 1
         life_lost = (outcome.lives < lives) & ~last
         step = Step(
             observation, action, q, first, last,
@@ -194,6 +200,20 @@ def _play(env: Environment, policy: Policy, shown: np.ndarray) -> Generator[Step
         first, last = last, outcome.terminated | outcome.truncated
         lives = outcome.lives
         observation = torch.from_numpy(outcome.observation).to(policy.device)
+
+
+def _refuse_wrong_values(env: Environment, q: Tensor, taken_steps: int) -> None:
+    """Raise ValueError unless `q` holds a finite value of each action for each copy."""
+    if q.shape != (env.num_envs, env.num_actions):
+        raise ValueError(
+            f"{env.name} has the actions {', '.join(env.action_names[:18])}; expected a policy "
+            f"with values {[env.num_envs, env.num_actions]}, got {list(q.shape)}"
+        )
+    if not q.isfinite().all():
+        raise ValueError(
+            f"{env.name}: the policy's values are not finite at step {taken_steps}; expected "
+            "finite numbers, and a network of finite weights"
+        )
 
 
 class Episode(NamedTuple):

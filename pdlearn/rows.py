@@ -1,21 +1,101 @@
 """Tables as CSV files."""
 
 import csv
+import io
+from collections.abc import Callable
 from pathlib import Path
 
+from pdlearn.files import read_bytes, refuse_special, write_bytes
 
-def read_rows(path: Path) -> list[dict]:
-    """Return the rows of the CSV file `path`, values as strings; [] if there is no such file."""
+
+def read_rows(path: Path, *, growing: bool = False) -> list[dict]:
+    """Return the rows of the CSV file `path`, values as strings; [] if there is no such file.
+
+    Of a `growing` file, which another process may be writing or have left torn, a last line without
+    an end is passed over. Raises ValueError for what is no table: rows of different lengths, text
+    that is not UTF-8.
+    """
     if not path.exists():
         return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+    data = read_bytes(path)
+    if growing:
+        data = data[: data.rfind(b"\n") + 1]
+    try:
+        text = data.decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: expected a CSV file ({error})") from error
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise ValueError(f"{path}: row {number} has not as many values as the header has names")
+    return rows
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:
-    """Write `rows`, which all have the same keys, as a CSV file; make its folder if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+    """Write `rows`, which all have the same keys, as a CSV file, atomically.
+
+    Raises ValueError for no rows and for rows of different keys.
+    """
+    if not rows:
+        raise ValueError(f"{path}: expected rows to write; got none")
+    write_bytes(path, _lines(list(rows[0]), rows, header=True))
+
+
+def _lines(names: list[str], rows: list[dict], *, header: bool) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    if header:
         writer.writeheader()
-        writer.writerows(rows)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+class GrowingRows:
+    """A CSV file to which `add` appends rows; each is on the disk's way when `add` returns.
+
+    What is there already is kept, without a torn last line and without the rows that `keep` refuses
+    (None: all stay). Raises ValueError for a row of other names than the file's.
+    """
+
+    def __init__(self, path: Path, keep: Callable[[dict], bool] | None = None):
+        self.path = path
+        refuse_special(path)
+        rows = read_rows(path, growing=True)
+        self._names = list(rows[0]) if rows else []
+        kept = [row for row in rows if keep is None or keep(row)]
+        if path.exists():
+            whole = _lines(self._names, kept, header=bool(rows))
+            if whole != read_bytes(path):
+                write_bytes(path, whole)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115  closed by `close`
+
+    def add(self, row: dict) -> None:
+        """Append `row`; if the disk is full, raise OSError and leave no part of the row."""
+        header = self._file.tell() == 0
+        if header:
+            self._names = list(row)
+        if list(row) != self._names:
+            raise ValueError(
+                f"{self.path}: has the columns {', '.join(self._names)}; got {', '.join(row)}"
+            )
+        line = _lines(self._names, [row], header=header)
+        end = self._file.tell()
+        try:
+            written = self._file.write(line)
+            if written != len(line):
+                self._file.write(line[written:])
+        except OSError as error:
+            self._file.truncate(end)
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> "GrowingRows":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()

@@ -1,8 +1,9 @@
 """The base of all trainings: rows of metrics, a folder, saving and resuming.
 
-The folder contains the settings in `config.json`, what a resumed run needs in `state.safetensors`,
-and the current agent in `agent.safetensors`. A run is saved every two minutes and at its end, also
-after an error or Ctrl-C. A killed process loses at most two minutes.
+The folder contains what a resumed run needs in `state.safetensors`, the current agent in
+`agent.safetensors`, and a copy of the settings in `config.json`. A run is saved at its beginning,
+every two minutes and at its end, also after an error or Ctrl-C. A killed process loses at most two
+minutes. One process at a time trains in a folder. docs/reliability.md says what survives what.
 """
 
 import dataclasses
@@ -12,24 +13,31 @@ import platform
 import time
 import warnings
 from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from pdlearn.cards import StateCard, current_card, typed_card
 from pdlearn.checkpoints import (
     Agent,
-    CheckpointError,
-    current_card,
+    naming,
     read_file,
+    refuse_other_tensors,
     save_agent,
     write_file,
 )
-from pdlearn.learner import Learner
+from pdlearn.files import locked, read_bytes, write_bytes
+from pdlearn.learner import Learner, NotFiniteError
 from pdlearn.optimizers import keep_freed_memory
-from pdlearn.presets import Settings
+from pdlearn.presets import Settings, settings_class
+from pdlearn.schema import Minutes, Seed, checked, load_json, shown
 
 SAVE_SECONDS = 120.0
+STATE, CONFIG = "state.safetensors", "config.json"
+MAY_BE_NONE = {"samples", "best_evaluation", "dqn"}  # counters that a resumed run can do without
 
 
 def hardware(device: torch.device) -> str:
@@ -39,14 +47,26 @@ def hardware(device: torch.device) -> str:
     return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
 
 
+def device_of(name: torch.device | str) -> torch.device:
+    """Return the device of that name; raise ValueError if there is none."""
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, TypeError, AssertionError) as error:
+        raise ValueError(f"expected a device of this machine, as cpu; got {shown(name)}") from error
+
+
 class Run:
     """Iterate over it to train: each item is a row of metrics, a dictionary.
 
     `DQN`, `PQN`, `Distillation` and `OnlineDistillation` are runs and take these options. `seed`
-    determines the initial weights, the generator and the games. On a CPU and with a fixed
-    `precision` (float32, bfloat16, or auto: the faster one), the same seed gives the same numbers.
-    The run is saved in `folder`; None saves nothing. `resume` continues from the state in the
-    folder. The run stops after so many `minutes`. Raises ValueError for `resume` without a folder.
+    determines the initial weights, the generator and the games. On a CPU, with a fixed `precision`
+    (float32, bfloat16, or auto: the faster one) and the same number of threads, the same seed gives
+    the same numbers. The run is saved in `folder`; None saves nothing. `resume` continues from the
+    state in the folder. The run stops after so many `minutes`. A run whose loss or weights are no
+    longer finite stops, and the last finite state is kept.
+
+    Raises ValueError for `resume` without a folder and for settings of another kind of run; while
+    it is iterated over, for a folder that another process uses or that holds another run.
     """
 
     kind: str
@@ -66,18 +86,23 @@ class Run:
     ):
         if resume and folder is None:
             raise ValueError("expected a folder to resume from; got none")
+        if not isinstance(config, settings_class(self.kind)):
+            wanted = settings_class(self.kind).__name__
+            raise ValueError(f"expected settings as {wanted}; got {shown(config)}")
         keep_freed_memory()
         self.config = config
-        self.seed = seed
-        self.device = torch.device(device)
+        self.seed = checked(seed, Seed, "seed")
+        self.device = device_of(device)
         self.precision = precision
         self.folder = None if folder is None else Path(folder)
         self.resume = resume
-        self.minutes = minutes
+        self.minutes = checked(minutes, Minutes, "minutes")
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.agent_steps = 0
         self.seconds_before = 0.0
         self.started = self.saved = time.monotonic()
+        self.begun: dict = {}  # the counters at the first row
+        self._began = False
 
     # What a subclass defines.
 
@@ -140,17 +165,20 @@ class Run:
             **self.counters(),
             "precision": self.learner.precision,
             "hardware": hardware(self.device),
+            "threads": torch.get_num_threads(),
             "config": self.settings(),
         }
 
     def __iter__(self) -> Generator[dict, None, None]:
+        with nullcontext() if self.folder is None else locked(self.folder):
+            yield from self._saved_rows()
+
+    def _saved_rows(self) -> Generator[dict, None, None]:
         if self.resume:
             self._restore()
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            settings = {"kind": self.kind, **self.identity(), **self.settings()}
-            (self.folder / "config.json").write_text(json.dumps(settings, indent=1) + "\n")
-        self.started = self.saved = time.monotonic()
+        self.started = time.monotonic()
+        self.begun = self.counters()
+        self._save_first()
         try:
             for row in self.rows():
                 yield row
@@ -158,22 +186,72 @@ class Run:
                     self._try_to_save()
                 if time.monotonic() - self.started > 60 * self.minutes:
                     break
-        finally:
+        except NotFiniteError:
+            raise
+        except BaseException:
+            for learner in self.learners():
+                learner.mean_loss()  # if it diverged, that is the error to report
             self.save()
+            raise
+        self.save()
+
+    def learners(self) -> list[Learner]:
+        """Return all that learn in this run."""
+        return [self.learner]
+
+    def moments(self) -> dict[str, Tensor]:
+        """Return what `state_dict` may also have once weights were moved, as zeros."""
+        return self.learner.moments()
 
     def save(self) -> None:
-        """Write the state and the agent to the run's folder, if it has one."""
+        """Write the state and the agent to the run's folder, if it has one.
+
+        Raises NotFiniteError for weights that are not finite, and leaves the files as they are.
+        """
         if self.folder is None:
             return
-        card = {
+        tensors = self.state_dict()
+        for name, tensor in tensors.items():
+            if not tensor.isfinite().all():
+                raise NotFiniteError(
+                    f"{self.folder}: {name} is not finite after update {self.learner.updates}; the "
+                    "state that was saved before is kept"
+                )
+        write_file(self.folder / STATE, tensors, self._card())
+        save_agent(self.folder / "agent.safetensors", self.agent())
+        self.saved = time.monotonic()
+
+    def _card(self) -> dict:
+        return {
             "kind": self.kind,
             **self.identity(),
             "counts": self.counters(),
             "precision": self.learner.precision,
+            "threads": torch.get_num_threads(),
             "config": self.settings(),
         }
-        write_file(self.folder / "state.safetensors", self.state_dict(), card)
-        save_agent(self.folder / "agent.safetensors", self.agent())
+
+    def _save_first(self) -> None:
+        """Save the state that the run begins with; refuse a folder that holds another run.
+
+        `config.json` must never differ from the state, whenever the process is killed. So it is
+        removed before a state with other settings is written.
+        """
+        if self.folder is None:
+            return
+        if (self.folder / STATE).exists() and not self.resume and not self._began:
+            raise ValueError(
+                f"{self.folder}: holds a run already; resume it, or use another folder"
+            )
+        path = self.folder / CONFIG
+        text = json.dumps(_described(self._card()), indent=1).encode() + b"\n"
+        if not path.exists() or read_bytes(path) != text:
+            path.unlink(missing_ok=True)
+            self.save()
+            write_bytes(path, text)
+        elif not self.resume:
+            self.save()
+        self._began = True
         self.saved = time.monotonic()
 
     def _try_to_save(self) -> None:
@@ -188,14 +266,83 @@ class Run:
 
     def _restore(self) -> None:
         assert self.folder is not None  # checked in __init__
-        path = self.folder / "state.safetensors"
-        tensors, card = read_file(path)
-        card = current_card(card)
-        if card.get("kind") != self.kind:
-            raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected {self.kind!r}")
-        for name, wanted in self.identity().items():
-            if card.get(name) != wanted:
-                raise ValueError(f"{path}: its {name} is {card.get(name)!r}; expected {wanted!r}")
-        self.load_state_dict(tensors)
-        self.learner.precision = card["precision"]
-        self.load_counters(card["counts"])
+        path = self.folder / STATE
+        tensors, card = read_state(self.folder)
+        with naming(path):
+            if card.kind != self.kind:
+                raise ValueError(f"holds {card.kind!r}; expected {self.kind!r}")
+            for name, wanted in self.identity().items():
+                found = getattr(card, name)
+                found = list(found) if isinstance(found, tuple) else found
+                if found != wanted:
+                    raise ValueError(f"its {name} is {found!r}; expected {wanted!r}")
+            self._refuse_other_networks(card.config, self.settings())
+            counts = _without_none(dataclasses.asdict(card.counts))
+            for name in self.counters().keys() - counts.keys() - MAY_BE_NONE:
+                raise ValueError(f"expected an entry counts.{name}; it is missing")
+            self._refuse_other_state(tensors)
+            self.load_state_dict(tensors)
+        self.learner.precision = card.precision
+        self.load_counters(dataclasses.asdict(card.counts))
+
+    def _refuse_other_networks(self, begun: dict, now: dict, where: str = "") -> None:
+        for name in ("size", "normalization", "optimizer"):
+            if name in begun and begun[name] != now[name]:
+                raise ValueError(
+                    f"was begun with {where}{name} {begun[name]}, which a resumed run keeps; got "
+                    f"{now[name]}"
+                )
+        if isinstance(begun.get("teacher"), dict):
+            self._refuse_other_networks(begun["teacher"], now["teacher"], "the teacher's ")
+
+    def _refuse_other_state(self, tensors: dict[str, Tensor]) -> None:
+        # `state_dict` has no moments of weights that were never moved.
+        moments = {name: t for name, t in self.moments().items() if name in tensors}
+        whole = {**self.state_dict(), **moments}
+        refuse_other_tensors(tensors, {k: (t.dtype, tuple(t.shape)) for k, t in whole.items()})
+        for name, tensor in tensors.items():
+            if name.endswith(("_sq", ".square", ".step")) and tensor.min() < 0:
+                raise ValueError(f"expected {name} of at least 0; got {tensor.min().item():g}")
+
+
+def _without_none(entries: dict) -> dict:
+    return {name: value for name, value in entries.items() if value is not None}
+
+
+def _described(card: dict) -> dict:
+    """Return what `config.json` says of the run with this state's card."""
+    named = {k: v for k, v in card.items() if k in ("kind", "games", "seed")}
+    more = {k: v for k, v in card.items() if k in ("teachers", "student_seeds") and v is not None}
+    return {**named, **more, **card["config"]}
+
+
+def read_state(folder: Path) -> tuple[dict[str, Tensor], StateCard]:
+    """Return the tensors and the card of the state of the run in `folder`.
+
+    Raises ValueError if there is none, if the file is damaged or its card is not a run's, and if
+    `config.json` differs from the card, which holds the settings.
+    """
+    path = folder / STATE
+    if not path.exists():
+        raise ValueError(f"{folder}: no run to resume here (it has no {STATE})")
+    tensors, entries = read_file(path)
+    entries = current_card(entries)
+    with naming(path):
+        card = typed_card(entries, StateCard)
+    copy = folder / CONFIG
+    if copy.exists():
+        try:
+            found = load_json(read_bytes(copy))
+            found = current_card(checked(found, dict[str, Any], "the settings"))
+        except ValueError as error:
+            raise ValueError(
+                f"{copy}: is damaged ({error}); remove it, {STATE} holds the settings too"
+            ) from error
+        wanted = _described(entries)
+        for name in sorted(found.keys() | wanted.keys()):
+            if name not in found or name not in wanted or found[name] != wanted[name]:
+                raise ValueError(
+                    f"{copy}: {shown(name)} is {shown(found.get(name))}, and "
+                    f"{shown(wanted.get(name))} in {STATE}; remove {CONFIG} to use the latter"
+                )
+    return tensors, card

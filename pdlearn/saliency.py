@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pdlearn.networks import blends
+
 # The paper's values, for pictures of 80 x 80.
 SPACING = 5  # pixels between spots
 MASK_SIGMA = 5.0  # pixels
@@ -24,12 +26,22 @@ class Saliency(NamedTuple):
     choice: Tensor  # int64 [R, C], the best action when the spot is blurred
 
 
-@torch.no_grad()
 def perturbation_saliency(network: nn.Module, observation: Tensor) -> Saliency:
     """Return the saliency of `observation`, uint8 `[S, H, W]`, for `network`.
 
     A spot is blurred in all S frames at once. It takes R x C + 1 forward passes: 290 for 84 x 84.
+    Raises ValueError for observations of another type or number of dimensions.
     """
+    if observation.dtype != torch.uint8 or observation.ndim != 3:
+        raise ValueError(
+            "expected an observation as uint8 [S, H, W]; got "
+            f"{observation.dtype} {list(observation.shape)}"
+        )
+    with blends(network), torch.no_grad():
+        return _perturbed(network, observation)
+
+
+def _perturbed(network: nn.Module, observation: Tensor) -> Saliency:
     frames = observation.float()
     height, width = frames.shape[1:]
     device = frames.device

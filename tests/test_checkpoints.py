@@ -3,8 +3,10 @@
 import errno
 import io
 import json
+import math
 import os
 import pickle
+import re
 import struct
 from pathlib import Path
 
@@ -22,8 +24,14 @@ from pdlearn.checkpoints import (
     save_agent,
     write_file,
 )
+from pdlearn.envs import PREPROCESSING
 from pdlearn.games import GAMES
 from pdlearn.networks import MultiGameNetwork, QNetwork
+
+SCORE = {
+    "mean": 20.5, "low": 20.1, "high": 20.9, "episodes": 30, "epsilon": 0.05, "seed": 1,
+    "mean_steps": 1700.0, "truncated": 0, "protocol": "no-op starts",
+}  # fmt: skip
 
 
 def agent(game="pong", seed=0, shape=(2,), **changes) -> Agent:
@@ -33,9 +41,9 @@ def agent(game="pong", seed=0, shape=(2,), **changes) -> Agent:
         "games": {game: actions},
         "size": "net3",
         "observation_shape": list(shape),
-        "preprocessing": {"stack": 4, "resize": "area"},
-        "made": {"by": "test", "seed": seed, "updates": 3},
-        "score": {game: {"mean": 20.5, "interval": [20.1, 20.9]}},
+        "preprocessing": dict(PREPROCESSING),
+        "made": {"by": "dqn", "seed": seed, "updates": 3},
+        "score": {game: SCORE},
     }
     generator = torch.Generator().manual_seed(seed)
     return Agent(QNetwork(len(actions), "net3", shape, generator), card | changes)
@@ -45,6 +53,12 @@ def saved(folder: Path, **changes) -> Path:
     path = folder / "agent.safetensors"
     save_agent(path, agent(**changes))
     return path
+
+
+def sealed(folder: Path, mine: Agent) -> Path:
+    """Write an agent as another program might: unchecked, and with a right checksum."""
+    write_file(folder / "sealed", mine.network.state_dict(), {"kind": "agent", **mine.card})
+    return folder / "sealed"
 
 
 def refusal(path, **wanted) -> str:
@@ -79,11 +93,43 @@ def test_a_weight_too_large_for_float16_is_refused_and_nothing_is_written(tmp_pa
     assert not (tmp_path / "half").exists()
 
 
-def test_a_network_that_diverged_can_still_be_saved(tmp_path):
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path, value):
+    saved(tmp_path)
+    before = (tmp_path / "agent.safetensors").read_bytes()
     mine = agent()
-    mine.network.out.weight.data[0, 0] = float("nan")
-    save_agent(tmp_path / "half", mine, torch.float16)
-    assert read_agent(tmp_path / "half").network.out.weight[0, 0].isnan()
+    mine.network.out.weight.data[0, 0] = value
+    with pytest.raises(ValueError, match="out.weight holds .*; expected finite weights"):
+        save_agent(tmp_path / "agent.safetensors", mine)
+    assert (tmp_path / "agent.safetensors").read_bytes() == before
+    path = sealed(tmp_path, mine)
+    assert "expected finite numbers in out.weight; got others" in refusal(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.bool, torch.uint8, torch.int64])
+def test_weights_that_are_no_floating_point_numbers_are_refused(tmp_path, dtype):
+    mine = agent()
+    weights = {k: tensor.to(dtype) for k, tensor in mine.network.state_dict().items()}
+    write_file(tmp_path / "agent", weights, {"kind": "agent", **mine.card})
+    assert "expected floating point weights; got" in refusal(tmp_path / "agent")
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "module._orig_mod."])
+def test_weights_saved_from_a_compiled_or_a_parallel_network_load(tmp_path, prefix):
+    mine = agent()
+    weights = {prefix + name: tensor for name, tensor in mine.network.state_dict().items()}
+    write_file(tmp_path / "agent", weights, {"kind": "agent", **mine.card})
+    assert torch.equal(read_agent(tmp_path / "agent").network.out.weight, mine.network.out.weight)
+    compiled = torch.compile(mine.network)
+    save_agent(tmp_path / "compiled", Agent(compiled, mine.card))
+    assert read_file(tmp_path / "compiled")[0].keys() == mine.network.state_dict().keys()
+
+
+def test_a_weight_that_is_there_with_and_without_a_prefix_is_refused(tmp_path):
+    weights = agent().network.state_dict()
+    weights["module.out.bias"] = weights["out.bias"] + 1
+    write_file(tmp_path / "agent", weights, {"kind": "agent", **agent().card})
+    assert "card and weights differ (got out.bias twice)" in refusal(tmp_path / "agent")
 
 
 def test_float16_weights_come_back_as_float32(tmp_path):
@@ -184,7 +230,7 @@ def test_a_failed_write_leaves_no_part_behind(tmp_path, monkeypatch, where):
 def test_a_card_that_cannot_be_written_leaves_the_old_file_whole(tmp_path):
     path = saved(tmp_path)
     before = path.read_bytes()
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="expected score as a mapping; got array"):
         saved(tmp_path, score=np.array([20.5]))
     assert path.read_bytes() == before
 
@@ -204,7 +250,8 @@ def test_a_file_is_whole_and_on_the_disk_before_it_takes_its_name(tmp_path, monk
     monkeypatch.setattr(os, "fsync", record_fsync)
     monkeypatch.setattr(os, "replace", record_replace)
     saved(tmp_path)
-    assert tape == ["fsync", ("replace", "pong", "agent.safetensors")]
+    # The folder follows, so that the new name is on the disk too.
+    assert tape == ["fsync", ("replace", "pong", "agent.safetensors"), "fsync"]
 
 
 # --- damage ---
@@ -369,11 +416,11 @@ def test_a_file_of_another_format_is_refused_with_both_formats(tmp_path):
 
 
 def test_a_directory_is_refused(tmp_path):
-    assert "cannot be read" in refusal(tmp_path)
+    assert "expected a file; got a folder" in refusal(tmp_path)
 
 
 def test_a_name_with_a_zero_byte_is_refused(tmp_path):
-    assert "cannot be read (embedded null byte)" in refusal(tmp_path / "a\0b")
+    assert "got a zero byte in it" in refusal(tmp_path / "a\0b")
 
 
 def test_a_missing_file_is_refused_with_its_path(tmp_path):
@@ -417,7 +464,6 @@ def test_one_games_weights_under_anothers_card_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"games": {"pong": ["NOOP", "FIRE", "RIGHT", "LEFT"]}},
         {"size": "net2"},
         {"size": "net4"},
         {"observation_shape": [4, 84, 84]},
@@ -427,26 +473,52 @@ def test_one_games_weights_under_anothers_card_are_refused(tmp_path):
     ids=str,
 )
 def test_weights_that_do_not_fit_their_card_are_refused_in_one_line(tmp_path, changes):
-    message = refusal(saved(tmp_path, **changes))
+    message = refusal(sealed(tmp_path, agent(**changes)))
     assert "card and weights differ" in message and "\n" not in message
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"games": {"pong": 6}}, {"size": None}, {"size": ["net3"]}, {"observation_shape": 2}],
+    ("changes", "sentence"),
+    [
+        ({"games": {"pong": 6}}, "expected games as a list; got 6"),
+        ({"games": {"pong": ["NOOP", "FIRE"]}}, "made for the actions NOOP, FIRE; pong has NOOP"),
+        ({"games": {"pong": list(GAMES["pong"].actions)[::-1]}}, "made for the actions LEFTFIRE"),
+        ({"games": {"pnog": ["NOOP"]}}, "did you mean 'pong'"),
+        ({"size": None}, "expected size as text; got None"),
+        ({"size": ["net3"]}, "expected size as text; got ['net3']"),
+        ({"size": "net9"}, "unknown size 'net9'"),
+        ({"observation_shape": 2}, "expected observation_shape as a list; got 2"),
+        ({"observation_shape": [10**9]}, "expected observation_shape[0] in 1..65536"),
+        ({"preprocessing": PREPROCESSING | {"frame_skip": 1}}, "'frame_skip' 1; expected 4"),
+        ({"preprocessing": None}, "expected preprocessing as a mapping; got None"),
+        ({"normalization": "batch"}, "expected normalization as 'none' or 'layer'; got 'batch'"),
+        ({"made": {"by": "me"}}, "expected made.by as 'dqn'"),
+        ({"made": {"by": "dqn", "updates": -1}}, "expected made.updates of at least 0; got -1"),
+        ({"made": {"by": "dqn", "seconds": math.nan}}, "expected made.seconds as a finite number"),
+        ({"made": {"by": "dqn", "config": {"n_step": 0}}}, "expected config.n_step in 1..1000"),
+        ({"made": {"by": "dqn", "config": {"loss": "kl"}}}, "unknown entry 'loss' in config"),
+        ({"made": {"by": "dqn", "games": ["qbert"]}}, "made for qbert; plays pong"),
+        ({"score": {"pong": {"mean": 9, "low": 10}}}, "expected low <= mean <= high; got 10.0, 9"),
+        ({"score": {"qbert": {"mean": 9}}}, "expected scores of its games; got ['qbert']"),
+        ({"unheard_of": 1}, "unknown entry 'unheard_of'"),
+    ],
     ids=str,
 )
-def test_a_card_that_makes_no_sense_is_refused(tmp_path, changes):
-    assert "\n" not in refusal(saved(tmp_path, **changes))
+def test_a_card_that_makes_no_sense_is_neither_read_nor_written(tmp_path, changes, sentence):
+    message = refusal(sealed(tmp_path, agent(**changes)))
+    assert sentence in message and "\n" not in message
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        saved(tmp_path, **changes)
 
 
-@pytest.mark.parametrize("missing", ["games", "size", "observation_shape"])
+@pytest.mark.parametrize("missing", ["games", "size", "observation_shape", "preprocessing", "made"])
 @pytest.mark.parametrize("game", [None, "pong"])
 def test_a_card_with_an_entry_missing_is_refused(tmp_path, missing, game):
     mine = agent()
     del mine.card[missing]
-    save_agent(tmp_path / "agent", mine)
-    assert missing in refusal(tmp_path / "agent", game=game)
+    assert f"expected an entry {missing}; it is missing" in refusal(
+        sealed(tmp_path, mine), game=game
+    )
 
 
 @pytest.mark.parametrize("card", [[1, 2], None], ids=str)
@@ -481,7 +553,7 @@ def test_an_older_card_of_one_game_is_read_in_the_current_form(tmp_path):
         "kind": "agent",
         "game": "pong",
         "actions": list(GAMES["pong"].actions),
-        "made": {"by": "teach", "game": "pong", "teacher": "da9f", "config": {"teacher": {}}},
+        "made": {"by": "online", "game": "pong", "teacher": "da9f", "config": {"teacher": {}}},
         "score": {"mean": 20.5},
         "chosen_by": {"mean": 21.0},
     }
@@ -489,7 +561,12 @@ def test_an_older_card_of_one_game_is_read_in_the_current_form(tmp_path):
     read = read_agent(tmp_path / "agent")
     assert read.card == card | {
         "games": {"pong": list(GAMES["pong"].actions)},
-        "made": {"by": "dqn", "games": ["pong"], "teachers": ["da9f"], "config": {"teacher": {}}},
+        "made": {
+            "by": "online",
+            "games": ["pong"],
+            "teachers": ["da9f"],
+            "config": {"teacher": {}},
+        },
         "score": {"pong": {"mean": 20.5}},
         "chosen_by": {"pong": {"mean": 21.0}},
     }
@@ -510,8 +587,8 @@ def for_several(**changes) -> Agent:
         "games": games,
         "size": "multi3",
         "observation_shape": [2],
-        "preprocessing": {"stack": 4},
-        "made": {"by": "test"},
+        "preprocessing": dict(PREPROCESSING),
+        "made": {"by": "dqn"},
         "score": {"freeway": {"mean": 30.5}},
     }
     generator = torch.Generator().manual_seed(0)
@@ -539,8 +616,8 @@ def test_the_card_of_one_game_is_that_of_an_agent_for_it_alone(tmp_path):
         "games": {"pong": list(GAMES["pong"].actions)},
         "size": "multi3",
         "observation_shape": [2],
-        "preprocessing": {"stack": 4},
-        "made": {"by": "test"},
+        "preprocessing": dict(PREPROCESSING),
+        "made": {"by": "dqn"},
         "score": {},
     }
 
@@ -576,8 +653,10 @@ def test_a_game_that_a_file_for_several_does_not_hold_is_refused_with_those_it_d
     ids=str,
 )
 def test_a_card_for_several_games_that_does_not_fit_is_refused(tmp_path, changes):
-    message = refusal(saved_for_several(tmp_path, **changes), game="pong")
-    assert "card and weights differ" in message or "names no game" in message
+    message = refusal(sealed(tmp_path, for_several(**changes)), game="pong")
+    assert re.search(
+        "card and weights|made for the actions|expected games|is for (one|several)", message
+    )
     assert "\n" not in message
 
 

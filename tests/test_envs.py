@@ -8,24 +8,11 @@ import torch
 
 from pdlearn import envs
 from pdlearn.games import GAMES
-from pdlearn.rollout import steps
-
-
-class Scripted:
-    """A policy that plays a fixed sequence of actions."""
-
-    device = torch.device("cpu")
-
-    def __init__(self, actions):
-        self.actions = iter(actions)
-
-    def __call__(self, observation):
-        action = torch.full((len(observation),), next(self.actions))
-        return action, torch.zeros(len(observation), 1)
+from pdlearn.rollout import Scripted, steps
 
 
 def rolled(game, actions, num_envs=1):
-    play = steps(envs.make(game, num_envs), Scripted(actions), 0, "show")
+    play = steps(envs.make(game, num_envs), Scripted(actions, len(GAMES[game].actions)), 0, "show")
     tape = [next(play) for _ in range(len(actions) - 1)]
     play.close()
     return tape

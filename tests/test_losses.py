@@ -333,7 +333,7 @@ def test_a_loss_does_not_modify_its_inputs(loss, changed):
 def test_a_loss_refuses_wrong_shapes_and_names_both(loss, student_shape, teacher_shape):
     with pytest.raises(ValueError) as raised:
         loss(torch.zeros(student_shape), torch.zeros(teacher_shape))
-    assert f"{list(student_shape)} and {list(teacher_shape)}" in str(raised.value)
+    assert f"float32 {list(student_shape)}, float32 {list(teacher_shape)}" in str(raised.value)
 
 
 @pytest.mark.parametrize("loss", STUDENT_LOSSES)
@@ -342,14 +342,44 @@ def test_a_loss_refuses_wrong_shapes_and_names_both(loss, student_shape, teacher
     [(torch.float32, torch.int64), (torch.int64, torch.float32), (torch.uint8, torch.uint8)],
 )
 def test_a_loss_refuses_integers_and_names_both_dtypes(loss, student_dtype, teacher_dtype):
-    with pytest.raises(ValueError, match=f"{student_dtype}, {teacher_dtype}"):
+    named = [str(dtype).removeprefix("torch.") for dtype in (student_dtype, teacher_dtype)]
+    with pytest.raises(ValueError, match=r"got {} \[2, 3\], {} \[2, 3\]".format(*named)):
         loss(torch.zeros(2, 3, dtype=student_dtype), torch.zeros(2, 3, dtype=teacher_dtype))
 
 
-@pytest.mark.parametrize("temperature", [0.0, -0.01, math.nan])
-def test_kl_refuses_a_temperature_that_is_not_above_zero(temperature):
-    with pytest.raises(ValueError, match=f"temperature above 0; got {temperature}"):
-        kl_loss(torch.zeros(2, 3), torch.zeros(2, 3), temperature)
+@pytest.mark.parametrize("temperature", [0.0, -0.01, 1e-320, 1e7, math.nan, math.inf, "1", None])
+@pytest.mark.parametrize("loss", [kl_loss, reverse_kl_loss])
+def test_a_temperature_that_float32_cannot_divide_by_is_refused(loss, temperature):
+    with pytest.raises(ValueError, match=f"expected a temperature .*; got {temperature!r}"):
+        loss(torch.zeros(2, 3), torch.zeros(2, 3), temperature)
+
+
+@pytest.mark.parametrize("temperature", [1e-6, 1e6])
+def test_the_ends_of_the_temperatures_give_finite_losses(temperature):
+    for loss in (kl_loss, reverse_kl_loss):
+        assert loss(draw(8, 6), draw(8, 6, seed=1, scale=1e4), temperature).isfinite()
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_an_empty_minibatch_has_no_loss(loss, shape):
+    with pytest.raises(ValueError, match=f"not empty; got float32 .{shape[0]}, {shape[1]}"):
+        loss(torch.zeros(shape), torch.zeros(shape))
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_teacher_whose_values_are_not_finite_gives_no_plausible_loss(loss, value):
+    teacher = draw(4, 3)
+    teacher[2, 1] = value
+    assert not loss(draw(4, 3, seed=1), teacher).isfinite()
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+@pytest.mark.parametrize("wrong", [None, [[0.0, 1.0]], "q"])
+def test_what_is_no_tensor_is_named(loss, wrong):
+    with pytest.raises(ValueError, match="expected student and teacher values .*; got float32"):
+        loss(torch.zeros(1, 2), wrong)
 
 
 # --- the teacher's own loss ---
@@ -456,7 +486,7 @@ def test_td_refuses_wrong_shapes_and_names_all_three(q_shape, action_shape, targ
             torch.zeros(action_shape, dtype=torch.int64),
             torch.zeros(target_shape),
         )
-    named = f"{list(q_shape)}, {list(action_shape)} and {list(target_shape)}"
+    named = f"float32 {list(q_shape)}, int64 {list(action_shape)}, float32 {list(target_shape)}"
     assert named in str(raised.value)
 
 
@@ -464,8 +494,23 @@ def test_td_refuses_wrong_shapes_and_names_all_three(q_shape, action_shape, targ
     ("q_dtype", "action_dtype"), [(torch.int64, torch.int64), (torch.float32, torch.float32)]
 )
 def test_td_refuses_other_dtypes_and_names_both(q_dtype, action_dtype):
-    with pytest.raises(ValueError, match=f"got {q_dtype} and {action_dtype}"):
+    named = [str(dtype).removeprefix("torch.") for dtype in (q_dtype, action_dtype)]
+    with pytest.raises(ValueError, match=r"got {} \[2, 3\], {} \[2\]".format(*named)):
         td_loss(torch.zeros(2, 3, dtype=q_dtype), torch.zeros(2, dtype=action_dtype), torch.ones(2))
+
+
+@pytest.mark.parametrize("action", [-1, 3, 200])
+def test_td_refuses_an_action_that_has_no_value(action):
+    with pytest.raises(ValueError, match=rf"actions in 0..2; got .*{action}"):
+        td_loss(torch.zeros(2, 3), torch.tensor([0, action]), torch.zeros(2))
+
+
+@pytest.mark.parametrize(
+    "weight", [torch.ones(2, 1), torch.ones(1), torch.ones(2, dtype=torch.int64), 1.0]
+)
+def test_td_refuses_weights_that_would_broadcast(weight):
+    with pytest.raises(ValueError, match=r"expected weights \[2\], floating point; got"):
+        td_loss(torch.zeros(2, 3), torch.tensor([0, 1]), torch.zeros(2), weight)
 
 
 @pytest.mark.parametrize(
@@ -549,7 +594,9 @@ def test_lambda_returns_of_one_copy_do_not_depend_on_other_copies():
 
 
 def test_lambda_returns_refuse_other_shapes_and_lambdas():
-    with pytest.raises(ValueError, match=r"values \[T \+ 1, E\].*\[3, 1\], \[3, 1\], \[3, 1\]"):
+    with pytest.raises(ValueError, match=r"values \[T \+ 1, E\].*; got float32 \[3, 1\], fl"):
         lambda_returns(R, GAMMA, V[1:], NEVER, lambda_=0.5)
     with pytest.raises(ValueError, match="expected lambda_ in 0..1; got 1.5"):
         lambda_returns(R, GAMMA, V, NEVER, lambda_=1.5)
+    with pytest.raises(ValueError, match="last .* a bool; got .*, float32"):
+        lambda_returns(R, GAMMA, V, NEVER.float(), lambda_=0.5)

@@ -11,6 +11,7 @@ from pdlearn.networks import (
     MultiGameNetwork,
     QNetwork,
     activation,
+    blends,
     parameter_count,
     size_by_name,
 )
@@ -401,3 +402,59 @@ def test_every_hidden_layer_is_normalized(monkeypatch):
 def test_an_unknown_normalization_is_refused():
     with pytest.raises(ValueError, match="unknown normalization 'batch'; expected none or layer"):
         QNetwork(6, normalization="batch")
+
+
+@pytest.mark.parametrize("num_actions", [0, -1, 257, 10**9, 6.0, True, None, "6"])
+def test_a_number_of_actions_that_no_game_has_is_refused(num_actions):
+    with pytest.raises(ValueError, match="expected num_actions"):
+        QNetwork(num_actions, "net3")
+    with pytest.raises(ValueError, match="expected num_actions"):
+        MultiGameNetwork({"pong": num_actions})
+
+
+@pytest.mark.parametrize("games", [{}, {"my.game": 3}, {"": 3}, {3: 3}, [3]])
+def test_games_that_cannot_have_controllers_are_refused(games):
+    with pytest.raises(ValueError, match="expected (num_actions|names|a key)"):
+        MultiGameNetwork(games)
+
+
+@pytest.mark.parametrize("shape", [(10**9,), (0,), (-3,), (3.0,), 3, None, (84, 84), (3, 84, 84)])
+def test_a_shape_of_observations_that_no_network_takes_is_refused(shape):
+    with pytest.raises(ValueError, match="expected the shape|fit no network here"):
+        QNetwork(3, "net3", shape)
+
+
+@pytest.mark.parametrize(
+    ("observation", "got"),
+    [
+        (torch.zeros(2, 4, 84, 84), r"float32 \[2, 4, 84, 84\]"),  # scaled already
+        (torch.zeros(2, 4, 84, 84, dtype=torch.int64), r"int64 \[2, 4, 84, 84\]"),
+        (torch.zeros(2, 3, 84, 84, dtype=torch.uint8), r"uint8 \[2, 3, 84, 84\]"),
+        (torch.zeros(2, 84, 84, 4, dtype=torch.uint8), r"uint8 \[2, 84, 84, 4\]"),
+        (torch.zeros(4, 84, 84, dtype=torch.uint8), r"uint8 \[4, 84, 84\]"),
+        (None, "None"),
+        ([[0]], r"\[\[0\]\]"),
+    ],
+)
+def test_other_observations_are_refused_with_the_shape_and_type_that_was_got(observation, got):
+    wanted = rf"expected observations as uint8 \[B, 4, 84, 84\]; got {got}$"
+    several = MultiGameNetwork({"pong": 6, "qbert": 6})
+    for network in (QNetwork(6, "net3"), several.for_game("pong")):
+        with pytest.raises(ValueError, match=wanted):
+            network(observation)
+
+
+@pytest.mark.parametrize(
+    "observation", [torch.zeros(2, 4), torch.zeros(3), torch.ones(2, 3).byte()]
+)
+def test_other_vectors_are_refused(observation):
+    with pytest.raises(ValueError, match=r"expected observations as floating point \[B, 3\]; got"):
+        QNetwork(2, "net3", (3,))(observation)
+
+
+def test_blends_of_pictures_are_taken_inside_their_block_only():
+    network, picture = QNetwork(6, "net3"), torch.full((1, 4, 84, 84), 7, dtype=torch.uint8)
+    with blends(network):
+        assert torch.allclose(network(picture.float()), network(picture))
+    with pytest.raises(ValueError, match="got float32"):
+        network(picture.float())

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fakes import AlternatingPolicy
 from shown import STUDENT, TEACHER
 
 from pdlearn import envs
 from pdlearn.replay.recordings import load_recording
+from pdlearn.rollout import Scripted
 from pdlearn.starts import load_starts, play_from
 from pdlearn.web.clips import record_clip
 from pdlearn.widgets import play
@@ -106,7 +106,7 @@ def test_a_saved_start_leads_the_environments_to_the_same_state(tmp_path):
     (start,) = starts.entries
     assert start.seed == envs.env_seeds(3, "show", 1)[0] and len(start.actions) == 30
     assert starts.card["made"]["steps_by_person"] == 30
-    play = play_from(starts, starts.entries, AlternatingPolicy())
+    play = play_from(starts, starts.entries, Scripted((), 6))
     step = next(islice(play, 30, None))
     play.close()
     assert np.abs(step.observation[0].numpy().astype(int) - match.own.observation).max() <= 1
@@ -208,3 +208,40 @@ def test_saving_never_overwrites_and_says_where_or_why_not(asked, tmp_path):
     asked(t="step", rate=60, action=LEFT)
     assert asked(t="save", what="start")[0]["text"].startswith("Not saved: this game was played at")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+class Shell:
+    """Stands in for a kernel's shell; it says which cell runs."""
+
+    def __init__(self):
+        self.parent = {"header": {"msg_id": "0"}, "metadata": {}, "content": {"code": ""}}
+
+    def get_parent(self):
+        return self.parent
+
+    def execute(self, cell, times):
+        self.parent = {
+            "header": {"msg_id": f"{cell}-{times}"},
+            "metadata": {"cellId": cell},
+            "content": {"code": "play('pong')"},
+        }
+
+
+def test_a_cell_that_runs_again_closes_the_games_it_made_before(monkeypatch):
+    shell = Shell()
+    monkeypatch.setattr("pdlearn.widgets.playing.get_ipython", lambda: shell)
+    shell.execute("other", 1)
+    kept = play("pong", TEACHER)
+    shell.execute("cell", 1)
+    first, second = play("pong", TEACHER), play("pong", TEACHER, seed=1)
+    games = [first.match.own, second.match.rival]
+    assert first.match is not None  # two of one execution stay
+    shell.execute("cell", 2)
+    third = play("pong", TEACHER)
+    assert first.match is None and second.match is None
+    for game in games:
+        with pytest.raises(ValueError, match="no call after close"):
+            game.reset(0, "show")
+    assert kept.match is not None and third.match is not None
+    for widget in (kept, third):
+        widget.close()

@@ -77,7 +77,7 @@ def test_epsilon_one_is_uniform_and_epsilon_zero_is_greedy():
 
 
 def test_the_hold_of_a_random_action_has_probability_proportional_to_one_over_n_squared():
-    network = QNetwork(1_000, "net3", (5,), torch.Generator().manual_seed(0))
+    network = QNetwork(256, "net3", (5,), torch.Generator().manual_seed(0))
     policy = EpsilonGreedy(network, 1.0, torch.Generator().manual_seed(1), longest_hold_steps=3)
     played = torch.stack([policy(torch.ones(500, 5))[0] for _ in range(61)])  # [T, E]
     lengths = [
@@ -89,7 +89,7 @@ def test_the_hold_of_a_random_action_has_probability_proportional_to_one_over_n_
 
 
 def test_holds_begin_with_probability_epsilon_and_other_actions_are_greedy():
-    network = QNetwork(1_000, "net3", (5,), torch.Generator().manual_seed(0))
+    network = QNetwork(256, "net3", (5,), torch.Generator().manual_seed(0))
     policy = EpsilonGreedy(network, 0.0, torch.Generator().manual_seed(1), longest_hold_steps=50)
     action, q = policy(torch.ones(2_000, 5))
     assert torch.equal(action, q.argmax(1))

@@ -9,6 +9,7 @@ from fakes import make_agent
 from shown import BLOCKS, STATE, STUDENT, TEACHER, decode
 from torch import nn
 
+from pdlearn.networks import blends
 from pdlearn.saliency import perturbation_saliency
 from pdlearn.widgets import saliency
 
@@ -55,7 +56,8 @@ def test_strength_is_half_the_squared_change_of_the_centred_outputs():
     y, x = 37, 12  # the spot of row 7, column 2
     mask = np.exp(-((at[:, None] - y) ** 2 + (at - x) ** 2) / (2 * 5.0**2))
     faded = torch.from_numpy(frames * (1 - mask) + blurred * mask).float()
-    before, after = (TEACHER.network(each[None])[0] for each in (state.float(), faded))
+    with blends(TEACHER.network):
+        before, after = (TEACHER.network(each[None])[0] for each in (state.float(), faded))
     change = (after - after.mean()) - (before - before.mean())
     strength, choice = perturbation_saliency(TEACHER.network, state)
     assert strength[7, 2].item() == pytest.approx(0.5 * (change**2).sum().item(), rel=1e-3)

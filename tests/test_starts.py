@@ -9,7 +9,7 @@ from fakes import CATCH, catch_experts, deal
 from test_evaluation import untrained
 
 from pdlearn import cli, envs
-from pdlearn.checkpoints import CheckpointError, save_agent
+from pdlearn.checkpoints import CheckpointError, read_file, save_agent, write_file
 from pdlearn.evaluation import evaluate
 from pdlearn.games import GAMES
 from pdlearn.presets import EvalConfig
@@ -108,7 +108,7 @@ def test_starts_of_another_game_or_of_other_actions_are_refused(tape):
     with pytest.raises(ValueError, match="starts of 'tape'; expected 'pong'"):
         evaluate(agent_of("pong", 6), starts=tape_starts(1))
     tape([[(6, "terminated", ())] * 9])
-    with pytest.raises(ValueError, match="starts with the actions UP, DOWN; tape has LEFT, RIGHT"):
+    with pytest.raises(ValueError, match="made for the actions UP, DOWN; tape has LEFT, RIGHT"):
         starts = Starts("tape", tape_starts(1).entries, {"actions": ["UP", "DOWN"]})
         evaluate(agent_of("tape", 2), starts=starts)
 
@@ -161,7 +161,7 @@ def test_random_play_holds_its_actions_for_up_to_16_steps():
 
 
 def test_no_starts_is_an_error():
-    with pytest.raises(ValueError, match="at least one start; got 0"):
+    with pytest.raises(ValueError, match="number of starts in 1..100000; got 0"):
         next(record_starts(CATCH, 0, 0))
 
 
@@ -193,7 +193,7 @@ def test_what_is_no_set_of_starts_is_refused_in_one_sentence(tmp_path):
 def test_a_set_has_its_first_so_many():
     starts = recorded(5)
     assert starts.first(2).entries == starts.entries[:2]
-    with pytest.raises(ValueError, match="1 to 5 episodes, one a start; got 6"):
+    with pytest.raises(ValueError, match="expected episodes, one a start, in 1..5; got 6"):
         starts.first(6)
 
 
@@ -231,7 +231,7 @@ def test_starts_are_made_and_judged_from_by_command(tmp_path, monkeypatch, capsy
     assert result["episodes"] == 12 and result["mean_steps"] < 11
     capsys.readouterr()
     assert cli.main([*judge, "--episodes", "13"]) == 2
-    assert "1 to 12 episodes" in capsys.readouterr().err
+    assert "in 1..12; got 13" in capsys.readouterr().err
 
 
 def test_a_perfect_agent_is_perfect_from_every_start():
@@ -253,3 +253,50 @@ def test_a_start_after_given_actions_is_where_they_lead():
 def test_there_is_no_start_where_the_game_is_over():
     with pytest.raises(ValueError, match="this game is over; expected one that can be gone on"):
         start_after(CATCH, 0, [0] * 40)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": torch.tensor([-1, 0, 0])}, "expected seeds in 0..2147483647"),
+        ({"seeds": torch.tensor([2**31, 0, 0])}, "expected seeds in"),
+        ({"seeds": torch.zeros(3)}, "expected seeds as torch.int64"),
+        ({"seeds": torch.zeros(0, dtype=torch.int64)}, "expected lengths as"),
+        ({"lengths": torch.tensor([-1, 1, 2])}, "expected lengths in 0..27000 that add up"),
+        ({"lengths": torch.tensor([10**6, 1, 2])}, "expected lengths in 0..27000 that add up"),
+        ({"actions": torch.tensor([0, 250], dtype=torch.uint8)}, "in 0..2; got others|add up"),
+        ({"digests": torch.zeros(3, 7, dtype=torch.uint8)}, "expected digests as"),
+        ({"more": torch.zeros(1)}, "expected other tensors"),
+    ],
+)
+def test_sealed_tensors_that_no_starts_hold_are_refused(tmp_path, change, message):
+    save_starts(tmp_path / "s.safetensors", recorded(3))
+    tensors, card = read_file(tmp_path / "s.safetensors")
+    write_file(tmp_path / "s.safetensors", tensors | change, card)
+    with pytest.raises(CheckpointError, match=message):
+        load_starts(tmp_path / "s.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"game": "pong"}, "made for the actions 0, 1, 2; pong has"),
+        ({"game": None}, "expected game as text"),
+        ({"actions": []}, "expected actions a length of at least 1"),
+        ({"actions": [0, 1, 2]}, r"expected actions.0. as text; got 0"),
+        ({"preprocessing": 4}, "expected preprocessing as a mapping; got 4"),
+        ({"made": {"seed": float("nan")}}, "finite number; got nan"),
+        ({"more": 1}, "unknown entry 'more'"),
+    ],
+)
+def test_sealed_cards_that_no_starts_have_are_refused(tmp_path, change, message):
+    save_starts(tmp_path / "s.safetensors", recorded(3))
+    tensors, card = read_file(tmp_path / "s.safetensors")
+    write_file(tmp_path / "s.safetensors", tensors, card | change)
+    with pytest.raises(CheckpointError, match=message):
+        load_starts(tmp_path / "s.safetensors")
+
+
+def test_no_starts_are_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="at least one start; got none"):
+        save_starts(tmp_path / "s.safetensors", Starts(CATCH, (), recorded(3).card))

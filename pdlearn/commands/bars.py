@@ -1,11 +1,12 @@
 """A run and an evaluation with a progress bar."""
 
-import csv
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pdlearn.presets import EvalConfig
 from pdlearn.progress import Bar
+from pdlearn.rows import GrowingRows
 
 if TYPE_CHECKING:  # torch is imported when a command runs
     from pdlearn.checkpoints import Agent
@@ -18,26 +19,35 @@ def follow(run: "Run", bar: Bar, counter: str, shown: tuple[str, ...], *, again:
     if run.folder is None:
         raise ValueError("expected a run with a folder, to keep its rows in; got none")
     path = run.folder / "metrics.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = iter(run)
+    file: GrowingRows | None = None
     try:
-        with open(path, "a", newline="") as file:
-            writer = None
-            for row in rows:
-                if writer is None:
-                    writer = csv.DictWriter(file, row)
-                    if file.tell() == 0:
-                        writer.writeheader()
-                    bar.update(row[counter])
-                writer.writerow(row)
-                file.flush()
-                bar.update(row[counter], **{key: row[key] for key in shown})
+        for row in rows:
+            if file is None:  # from the first row on, no other process trains in the folder
+                file = GrowingRows(path, partial(was_saved, begun=run.begun))
+                bar.update(row[counter])
+            file.add(row)
+            bar.update(row[counter], **{key: row[key] for key in shown})
     except KeyboardInterrupt:
         rows.close()
         print(f"\nstopped and saved; continue with\n  {again}", file=sys.stderr)
         raise
     finally:
+        rows.close()
+        if file is not None:
+            file.close()
         bar.close()
+
+
+def was_saved(row: dict, begun: dict) -> bool:
+    """Return whether `row` is from before the state with the counters `begun` was saved.
+
+    Rows after it are learnt again by the resumed run, which writes them again.
+    """
+    if not begun["agent_steps"] and not begun["updates"]:
+        return False  # a new run
+    counted = [key for key in ("agent_steps", "recorded_steps", "updates") if key in row]
+    return all(int(row[key]) <= begun[key] for key in counted)
 
 
 def evaluate(agent: "Agent", config: EvalConfig, seed: int, title: str) -> "Evaluation":

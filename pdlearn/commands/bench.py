@@ -7,13 +7,15 @@ from typing import Annotated, Literal
 import tyro
 
 from pdlearn.commands.options import Device, device_by_name
+from pdlearn.files import check_writable, write_bytes
 from pdlearn.progress import Bar
+from pdlearn.schema import Range
 
 
 def bench(
     peer: Literal["none", "sb3"] = "none",
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
-    seconds: float = 20.0,
+    seconds: Annotated[float, Range(0.1, 3_600)] = 20.0,
     device: Device = "auto",
 ) -> None:
     """Measure the speed of each loop on Pong, as a share of a ceiling measured in the same run.
@@ -26,6 +28,8 @@ def bench(
     """
     from pdlearn.bench import measure, slice_count
 
+    if json_file is not None:
+        check_writable(json_file)
     bar = Bar("bench", slice_count(peer), "slices")
     figures = measure(device_by_name(device), seconds, peer, bar.update)
     bar.close()
@@ -33,4 +37,4 @@ def bench(
         print(f"{name:34s} {value:10.2f} {unit:12s} {note}")
     if json_file is not None:
         values = {name: value for name, value, _, _ in figures}
-        json_file.write_text(json.dumps(values, indent=1) + "\n")
+        write_bytes(json_file, (json.dumps(values, indent=1) + "\n").encode())

@@ -1,6 +1,5 @@
 """`pdlearn distill`: teachers into a student."""
 
-import dataclasses
 import math
 from pathlib import Path
 from typing import Literal
@@ -16,6 +15,7 @@ from pdlearn.commands.options import (
     TeacherSettings,
     config_of_run,
     device_by_name,
+    refuse_beside_resume,
     refuse_overwriting,
     refuse_unless_one_each,
     slug,
@@ -30,6 +30,7 @@ from pdlearn.presets import (
     DQNConfig,
 )
 from pdlearn.progress import Bar
+from pdlearn.schema import Minutes, Seed
 
 
 def distill(
@@ -37,11 +38,11 @@ def distill(
     *,
     teacher: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     size: str | None = None,
-    loss: Literal["kl", "reverse_kl", "nll", "mse"] = "kl",
+    loss: Literal["kl", "reverse_kl", "nll", "mse"] | None = None,
     temperature: float | None = None,
     budget: Budget = "fast",
-    minutes: float = math.inf,
-    seed: int = 0,
+    minutes: Minutes = math.inf,
+    seed: Seed | None = None,
     device: Device = "auto",
     folder: Path | None = None,
     resume: Path | None = None,
@@ -58,11 +59,11 @@ def distill(
         games: the game that the teacher plays, or several with a teacher each
         teacher: a file or a shipped agent, once for each game in turn (default: GAME/teacher)
         size: teacher, or net1 to net5; of several games multi3 or multi10 (default: the budget's)
-        loss: what the student minimises
+        loss: what the student minimises (default: kl)
         temperature: divides the teacher's values, kl and reverse_kl only (default: the budget's)
         budget: smoke (seconds), fast (minutes on two cores), full, paper (500 hours of play)
         minutes: stop after so many minutes; --resume goes on
-        seed: of the student, the teacher's exploration and the games
+        seed: of the student, the exploration and the games (default: 0, or the resumed run's)
         device: where the networks and the memory live
         folder: where the run is kept (default: runs/distill-GAMES-SIZE-LOSS-SEED, or runs/online-…)
         resume: a run's folder to go on from
@@ -75,19 +76,20 @@ def distill(
     from pdlearn.networks import size_by_name
     from pdlearn.replay.recordings import load_recording
 
+    given = {"size": size, "loss": loss, "temperature": temperature}
+    settings = (*(f"{k}={value}" for k, value in given.items() if value is not None), *settings)
     config = with_settings((ONLINE_BUDGETS if online else DISTILL_BUDGETS)[budget], settings)
-    config = dataclasses.replace(config, size=size or config.size, loss=loss)
-    if temperature is not None:
-        config = dataclasses.replace(config, temperature=temperature)
     if resume is not None:
-        config, seed = config_of_run(resume, config, seed, settings)
+        refuse_beside_resume(folder, resume)
+        config, seed = config_of_run(resume, config, settings, seed=seed)
+    seed = seed or 0
     size_by_name(config.size, several_games=len(games) > 1)
     if online:
         if len(games) != 1 or teacher or recording:
             raise ValueError("expected one game with --online, and neither teachers nor recordings")
         taught = with_settings(DQN_BUDGETS[budget], teacher_settings)
         if resume is not None:
-            taught, seed = config_of_run(resume, taught, seed, teacher_settings, part="teacher")
+            taught, seed = config_of_run(resume, taught, teacher_settings, part="teacher")
         _online(games[0], taught, config, seed, device_by_name(device), folder, resume, minutes)
         return
     if teacher_settings:

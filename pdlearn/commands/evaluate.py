@@ -7,7 +7,9 @@ from typing import Annotated
 import tyro
 
 from pdlearn.commands.options import Device, device_by_name
+from pdlearn.files import check_writable, write_bytes
 from pdlearn.presets import EvalConfig
+from pdlearn.schema import Range, Seed, Share
 
 EACH_EPISODE = ("scores", "lengths", "starts", "emulator_seeds")
 
@@ -17,9 +19,9 @@ def evaluate(
     *,
     game: str | None = None,
     starts: str | None = None,
-    episodes: int | None = None,
-    epsilon: float = EvalConfig.epsilon,
-    seed: int = 0,
+    episodes: Annotated[int | None, Range(1, 100_000)] = None,
+    epsilon: Share = EvalConfig.epsilon,
+    seed: Seed = 0,
     device: Device = "auto",
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> None:
@@ -39,6 +41,8 @@ def evaluate(
     from pdlearn import evaluation, zoo
     from pdlearn.starts import load_starts
 
+    if json_file is not None:
+        check_writable(json_file)
     evaluated = zoo.load_agent(agent, game, device_by_name(device))
     begun = None
     if starts is not None:
@@ -52,9 +56,6 @@ def evaluate(
     teacher = zoo.score_of(f"{evaluated.game}/teacher") if begun is None else None
     if teacher is not None and teacher > 0:
         facts["percent_of_teacher"] = 100 * result.mean / teacher
-    if json_file is not None:
-        each = {key: getattr(result, key) for key in EACH_EPISODE}
-        json_file.write_text(json.dumps({**facts, **each}, indent=1) + "\n")
     print(
         f"{agent}: {facts['mean']:.2f} [{facts['low']:.2f}, {facts['high']:.2f}] "
         f"over {facts['episodes']} episodes of {facts['mean_steps']:.0f} steps, "
@@ -62,3 +63,6 @@ def evaluate(
     )
     if "percent_of_teacher" in facts:
         print(f"{facts['percent_of_teacher']:.1f} % of {evaluated.game}/teacher ({teacher:.2f})")
+    if json_file is not None:
+        each = {key: getattr(result, key) for key in EACH_EPISODE}
+        write_bytes(json_file, (json.dumps({**facts, **each}, indent=1) + "\n").encode())

@@ -1,15 +1,19 @@
 """The options that commands share, and what they mean: games, teachers, devices, settings."""
 
 import dataclasses
-import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 import tyro
 
 from pdlearn import presets
 from pdlearn.games import game_by_name
 from pdlearn.presets import kinds
+from pdlearn.schema import Range, checked
+
+if TYPE_CHECKING:  # torch is imported when a command runs
+    from pdlearn.cards import StateCard
 
 Budget = Literal["smoke", "fast", "full", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -93,28 +97,36 @@ def with_settings(config: Config, settings: tuple[str, ...]) -> Config:
 
 
 def config_of_run(
-    folder: Path, config: Config, seed: int, settings: tuple[str, ...] = (), *,
-    agent_steps: int | None = None, part: str | None = None,
+    folder: Path, config: Config, settings: tuple[str, ...] = (), *,
+    agent_steps: int | None = None, part: str | None = None, seed: int | None = None,
 ) -> tuple[Config, int]:  # fmt: skip
-    """Return the settings and seed that the run in `folder` was begun with, then `settings`.
+    """Return the settings and seed that the run in `folder` has, then with `settings`.
 
-    `part` names settings within settings: the teacher's of an online run. A setting that the run
-    did not know yet has its default.
+    They are those of the saved state. `part` names settings within settings: the teacher's of an
+    online run. A setting that the run did not know yet has its default. Raises ValueError if there
+    is no run, and for another `seed` than the run's.
     """
-    saved = settings_of_run(folder)
-    settings_then = saved if part is None else saved.get(part, {})
+    state = state_of_run(folder)
+    settings_then = state.config if part is None else state.config.get(part, {})
     begun = {key: settings_then[key] for key in kinds(config) if key in settings_then}
     if agent_steps is not None:
         begun["agent_steps"] = agent_steps
-    return with_settings(type(config)(**begun), settings), saved["seed"]
+    if seed is not None and seed != state.seed:
+        raise ValueError(f"{folder}: its seed is {state.seed}; got --seed {seed}")
+    return with_settings(type(config)(**begun), settings), state.seed
 
 
-def settings_of_run(folder: Path) -> dict:
-    """Return what the run in `folder` was begun with; raise ValueError if there is none."""
-    path = folder / "config.json"
-    if not path.exists():
-        raise ValueError(f"{folder}: no run to resume here (it has no config.json)")
-    return json.loads(path.read_text())
+def state_of_run(folder: Path) -> "StateCard":
+    """Return the card of the state of the run in `folder`; raise ValueError if there is none."""
+    from pdlearn.runs import read_state
+
+    return read_state(folder)[1]
+
+
+def refuse_beside_resume(folder: Path | None, resume: Path) -> None:
+    """Raise ValueError if --folder names another folder than --resume."""
+    if folder is not None and folder != resume:
+        raise ValueError(f"expected --resume {resume} alone; got --folder {folder} beside it")
 
 
 def refuse_overwriting(folder: Path, resume: Path | None) -> None:
@@ -123,3 +135,34 @@ def refuse_overwriting(folder: Path, resume: Path | None) -> None:
         raise ValueError(
             f"{folder} already holds a run; go on with --resume {folder}, or name another --folder"
         )
+
+
+def check_options(command: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Raise ValueError for an option out of its type's range, and for a path that is a mistake.
+
+    A path that reads as a number or begins with a dash is an option's value or name that was
+    mistyped, as in `--folder -inf`.
+    """
+    types = get_type_hints(command, include_extras=True)
+    for name, value in options.items():
+        option = "--" + name.removesuffix("_file").replace("_", "-")
+        if isinstance(value, Path):
+            text = str(value)
+            if text.startswith("-") or _is_number(text):
+                raise ValueError(
+                    f"expected {option} as a path; got {text}, which reads as a mistake"
+                )
+        elif _has_range(types[name]):
+            checked(value, types[name], option)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _has_range(kind: Any) -> bool:
+    return any(isinstance(each, Range) or _has_range(each) for each in get_args(kind))

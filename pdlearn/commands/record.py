@@ -6,7 +6,10 @@ from typing import Annotated
 import tyro
 
 from pdlearn.commands.options import Game, teachers_of
+from pdlearn.files import check_writable
+from pdlearn.presets import MemorySteps
 from pdlearn.progress import Bar
+from pdlearn.schema import Seed, Share
 
 
 def record(
@@ -14,9 +17,9 @@ def record(
     file: Annotated[Path, tyro.conf.Positional],
     *,
     teacher: str | None = None,
-    agent_steps: int = 54_000,
-    epsilon: float = 0.05,
-    seed: int = 0,
+    agent_steps: MemorySteps = 54_000,
+    epsilon: Share = 0.05,
+    seed: Seed = 0,
 ) -> None:
     """Record a teacher's play to a file that `pdlearn distill --recording` learns from.
 
@@ -33,6 +36,7 @@ def record(
     from pdlearn.replay.recordings import begin_recording, save_recording
     from pdlearn.replay.recordings import record as fill
 
+    check_writable(file)
     (agent,) = teachers_of((game,), (teacher,) if teacher else ())
     generator = torch.Generator().manual_seed(seed)
     memory, play = begin_recording(

@@ -10,6 +10,7 @@ from pdlearn.commands.bars import evaluate, follow
 from pdlearn.commands.options import known_game
 from pdlearn.experiments import TITLES
 from pdlearn.progress import Bar
+from pdlearn.schema import Range, Seed
 
 Experiment = Literal[*TITLES]  # type: ignore[valid-type]
 
@@ -19,7 +20,7 @@ def reproduce(
     *,
     budget: Literal["smoke", "fast", "full"] = "fast",
     games: tuple[str, ...] = (),
-    seeds: tuple[int, ...] = (0, 1),
+    seeds: Annotated[tuple[Seed, ...], Range(1, 1_000)] = (0, 1),
     agent: Path | None = None,
     folder: Path = Path("runs/reproduce"),
     results: Path = Path("docs/results"),

@@ -6,7 +6,6 @@ All games get equally many slices, so that a game that does not learn cannot tak
 Among games with equally many, the one furthest below its goal comes first.
 """
 
-import json
 import math
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from pdlearn.games import game_by_name, percent_of_range
 from pdlearn.rows import read_rows
+from pdlearn.runs import read_state
 
 LEAST_SECONDS = 30.0  # a shorter slice would only fill the replay memory
 
@@ -40,12 +40,12 @@ class Standing:
 
 
 def standing(game: str, folder: Path) -> Standing:
-    """Return the progress of the run in `folder`, read from its `metrics.csv` and `config.json`."""
-    rows = read_rows(folder / "metrics.csv")
+    """Return the progress of the run in `folder`, read from its `metrics.csv` and its state."""
+    rows = read_rows(folder / "metrics.csv", growing=True)
     if not rows or not (folder / "state.safetensors").exists():
         return Standing(game)
     agent_steps = int(rows[-1]["agent_steps"])
-    wanted = json.loads((folder / "config.json").read_text())["agent_steps"]
+    wanted = read_state(folder)[1].config["agent_steps"]
     best = float(rows[-1]["best_evaluation"])
     return Standing(game, agent_steps, best, finished=agent_steps >= wanted)
 

@@ -6,14 +6,17 @@ from typing import Annotated
 import tyro
 
 from pdlearn.commands.options import Game
+from pdlearn.files import check_writable
+from pdlearn.presets import Few
 from pdlearn.progress import Bar
+from pdlearn.schema import Seed
 
 
 def starts(
     game: Game,
     file: Annotated[Path, tyro.conf.Positional],
-    count: int = 100,
-    seed: int = 0,
+    count: Few = 100,
+    seed: Seed = 0,
 ) -> None:
     """Record starts of a game for `pdlearn evaluate --starts`, by random play.
 
@@ -26,6 +29,7 @@ def starts(
     from pdlearn.starts import Starts, save_starts
     from pdlearn.starts.recorder import card_of, random_play, record_starts, verify
 
+    check_writable(file)
     card = card_of(game, random_play(seed))
     bar = Bar(f"starts {game}", count, "starts")
     entries = []

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Literal
 
 from pdlearn.commands.options import known_game
+from pdlearn.schema import Seed
 
 
 def tour(
     folder: Path = Path("runs/tour"),
     game: str = "pong",
     budget: Literal["smoke", "fast"] = "fast",
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """Distil the shipped Pong teacher into net3, evaluate both, and write a page with the results.
 

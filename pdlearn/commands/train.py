@@ -16,14 +16,16 @@ from pdlearn.commands.options import (
     config_of_run,
     device_by_name,
     known_game,
+    refuse_beside_resume,
     refuse_overwriting,
-    settings_of_run,
     slug,
+    state_of_run,
     with_settings,
 )
 from pdlearn.games import GAMES
 from pdlearn.presets import BUDGETS, method_for
 from pdlearn.progress import Bar
+from pdlearn.schema import Minutes, Range, Seed
 
 Method = Literal["dqn", "pqn"]
 
@@ -35,14 +37,14 @@ def train(
     joint: bool = False,
     method: Method | None = None,
     budget: Budget = "fast",
-    agent_steps: int | None = None,
-    minutes: float = math.inf,
-    seed: int = 0,
+    agent_steps: Annotated[int | None, Range(1, 10**12)] = None,
+    minutes: Minutes = math.inf,
+    seed: Seed | None = None,
     device: Device = "auto",
     folder: Path | None = None,
     resume: Path | None = None,
-    jobs: int = 1,
-    slice_minutes: float = 30.0,
+    jobs: Annotated[int, Range(1, 1_000)] = 1,
+    slice_minutes: Annotated[float, Range(0.01)] = 30.0,
     settings: Settings = (),
 ) -> None:
     """Train a teacher; runs/train-GAME-SEED keeps it, with a CSV of its progress.
@@ -60,7 +62,7 @@ def train(
         budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)
         agent_steps: agent steps in all (default: the budget's)
         minutes: stop after so many minutes; --resume goes on
-        seed: of the network, the exploration and the games
+        seed: of the network, the exploration and the games (default: 0, or the resumed run's)
         device: where the network and its memory live
         folder: where the run is kept (default: runs/train-GAMES-SEED); the runs, of several games
         resume: a run's folder to go on from
@@ -73,7 +75,8 @@ def train(
     if (all_games or len(games) > 1) and not joint:
         if resume is not None:
             raise ValueError("expected no --resume with several games: it is implied")
-        arguments = ["--budget", budget, "--seed", str(seed), "--device", device_by_name(device)]
+        arguments = ["--budget", budget, "--seed", str(seed or 0)]
+        arguments += ["--device", device_by_name(device)]
         if method is not None:
             arguments += ["--method", method]
         if agent_steps is not None:
@@ -83,7 +86,7 @@ def train(
             for name in names:
                 with_settings(BUDGETS[method or method_for([name], budget)][budget], settings)
             arguments += ["--set", *settings]
-        folders = {name: (folder or Path("runs")) / f"train-{name}-{seed}" for name in names}
+        folders = {name: (folder or Path("runs")) / f"train-{name}-{seed or 0}" for name in names}
         _train_many(folders, arguments, jobs, minutes, slice_minutes)
         return
     games = games or (tuple(GAMES) if all_games else ())
@@ -97,7 +100,11 @@ def train(
     from pdlearn.pqn import PQN
 
     if resume is not None:
-        method = "pqn" if settings_of_run(resume).get("kind") == PQN.kind else "dqn"
+        refuse_beside_resume(folder, resume)
+        kind = state_of_run(resume).kind
+        if kind not in BUDGETS or method not in (None, kind):
+            raise ValueError(f"{resume}: holds a run of {kind}; expected {method or 'dqn or pqn'}")
+        method = "pqn" if kind == PQN.kind else "dqn"
     chosen = method or method_for(games, budget)
     loop: type[DQN | PQN] = PQN if chosen == "pqn" else DQN
     config = BUDGETS[chosen][budget]
@@ -107,7 +114,8 @@ def train(
     if agent_steps is not None:
         config = dataclasses.replace(config, agent_steps=agent_steps)
     if resume is not None:
-        config, seed = config_of_run(resume, config, seed, settings, agent_steps=agent_steps)
+        config, seed = config_of_run(resume, config, settings, agent_steps=agent_steps, seed=seed)
+    seed = seed or 0
     size_by_name(config.size, several_games=joint)
     folder = resume or folder or Path("runs", f"train-{'-'.join(map(slug, games))}-{seed}")
     refuse_overwriting(folder, resume)

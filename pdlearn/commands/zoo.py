@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 import tyro
 
 from pdlearn.commands.bars import evaluate
-from pdlearn.presets import EvalConfig
+from pdlearn.presets import EvalConfig, Few
+from pdlearn.schema import Seed
 
 
 def zoo(
     action: Annotated[Literal["list", "check"], tyro.conf.Positional] = "list",
-    episodes: int = 10,
-    seed: int = 2,
+    episodes: Few = 10,
+    seed: Seed = 2,
 ) -> None:
     """List the shipped agents with size and score, or check their scores.
 

@@ -6,7 +6,8 @@ ignores its action and returns the first observation of the next episode. `rollo
 these steps.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
 
 import ale_py
 import gymnasium
@@ -15,6 +16,9 @@ from ale_py.vector_env import AtariVectorEnv
 
 import pdlearn.envs.catch  # noqa: F401  registers pdlearn/Catch-v0
 from pdlearn.games import GAMES, game_by_name, nearest
+from pdlearn.networks import MOST_ACTIONS, PIXELS
+from pdlearn.presets import MOST_ENVS, Copies
+from pdlearn.schema import CountOrZero, Range, checked, shown
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
 
@@ -22,6 +26,8 @@ FRAMES_PER_SECOND = 60
 FRAMES_PER_STEP = 4
 STEPS_PER_SECOND = FRAMES_PER_SECOND / FRAMES_PER_STEP
 MAX_EPISODE_FRAMES = 30 * 60 * FRAMES_PER_SECOND  # 30 minutes (paper, section 4)
+
+SEEDS = 2**31  # emulator seeds are 0 to this number - 1
 
 NOOP_COUNTS = 30  # numbers of no-ops that an episode may begin with
 
@@ -64,20 +70,31 @@ class Outcome(NamedTuple):
 
 
 def env_seeds(seed: int, purpose: str, num_envs: int) -> np.ndarray:
-    """Return `[num_envs]` emulator seeds that belong to `purpose` alone."""
+    """Return `[num_envs]` emulator seeds that belong to `purpose` alone.
+
+    Raises ValueError for a negative seed and for a purpose that is not among `PURPOSES`.
+    """
+    checked(seed, CountOrZero, "seed")
+    if purpose not in PURPOSES:
+        raise ValueError(f"unknown purpose {shown(purpose)}; expected {', '.join(PURPOSES)}")
     index = PURPOSES.index(purpose)
     words = np.random.SeedSequence([seed, index]).generate_state(num_envs)
     return (words.astype(np.int64) % (2**29)) * len(PURPOSES) + index
 
 
 class Environment:
-    """A vector of `num_envs` copies of one game; see `make`."""
+    """A vector of `num_envs` copies of one game; see `make`.
+
+    Subclasses implement the methods with an underscore. The others check their order and their
+    arguments, because an emulator waits for ever after an action or a call that it does not expect.
+    """
 
     name: str
     num_envs: int
     action_names: tuple[str, ...]
     observation_shape: tuple[int, ...]
     preprocessing: dict
+    _awaits = "reset"  # what may be called next
 
     @property
     def num_actions(self) -> int:
@@ -89,17 +106,61 @@ class Environment:
 
     def reset_to(self, seeds: np.ndarray) -> np.ndarray:
         """Start copy e afresh from emulator seed `seeds[e]`; return the first observations."""
-        raise NotImplementedError
+        self._refuse_integers(seeds, "seeds", SEEDS)
+        self._refuse_order("reset", self._awaits in ("reset", "send"))
+        observation = self._reset_to(np.asarray(seeds))
+        self._awaits = "send"
+        return observation
 
     def send(self, action: np.ndarray) -> None:
-        """Begin one step with `action` int64 `[E]`; it runs on other threads."""
-        raise NotImplementedError
+        """Begin one step with `action` int64 `[E]`; it runs on other threads.
+
+        Raises ValueError for another shape or type and for an action that the game does not have.
+        """
+        self._refuse_integers(action, "actions", self.num_actions)
+        self._refuse_order("send", self._awaits == "send")
+        self._send(action)
+        self._awaits = "recv"
 
     def recv(self) -> Outcome:
         """Wait for the step that `send` began; return its outcome."""
-        raise NotImplementedError
+        self._refuse_order("recv", self._awaits == "recv")
+        self._awaits = "send"
+        return self._recv()
 
     def close(self) -> None:
+        """Release the emulators; closing twice has no effect."""
+        if self._awaits != "nothing":
+            self._awaits = "nothing"
+            self._close()
+
+    def _refuse_integers(self, values: np.ndarray, what: str, end: int) -> None:
+        array = np.asarray(values)
+        fits = array.shape == (self.num_envs,) and array.dtype.kind in "iu"
+        if not fits or not 0 <= array.min() <= array.max() < end:
+            raise ValueError(
+                f"{self.name}: expected {what} as integers [{self.num_envs}] in 0..{end - 1}; "
+                f"got {array.dtype} {list(array.shape)}, {shown(array.tolist())}"
+            )
+
+    def _refuse_order(self, call: str, allowed: bool) -> None:
+        if not allowed:
+            closed = self._awaits == "nothing"
+            raise ValueError(
+                f"{self.name}: expected {'no call after close' if closed else self._awaits}; "
+                f"got {call}"
+            )
+
+    def _reset_to(self, seeds: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def _send(self, action: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _recv(self) -> Outcome:
+        raise NotImplementedError
+
+    def _close(self) -> None:
         raise NotImplementedError
 
 
@@ -130,13 +191,13 @@ class AtariEnvironment(Environment):
         )
         self.observation_shape = self._env.single_observation_space.shape or ()
 
-    def reset_to(self, seeds: np.ndarray) -> np.ndarray:
+    def _reset_to(self, seeds: np.ndarray) -> np.ndarray:
         return self._env.reset(seed=seeds)[0].copy()
 
-    def send(self, action: np.ndarray) -> None:
+    def _send(self, action: np.ndarray) -> None:
         self._env.send(action)
 
-    def recv(self) -> Outcome:
+    def _recv(self) -> Outcome:
         observation, reward, terminated, truncated, info = self._env.recv()
         # Copies: ale-py returns its own buffers, which it overwrites a few steps later.
         return Outcome(
@@ -147,12 +208,16 @@ class AtariEnvironment(Environment):
             info["lives"].copy(),
         )
 
-    def close(self) -> None:
+    def _close(self) -> None:
         self._env.close()
 
 
 class GymnasiumEnvironment(Environment):
-    """A Gymnasium environment with discrete actions; its copies are stepped one after another."""
+    """A Gymnasium environment with discrete actions; its copies are stepped one after another.
+
+    Raises ValueError for an unknown name, for other actions and for observations that no network
+    here takes; and, while it is played, for a reward or an observation that is not finite.
+    """
 
     def __init__(self, name: str, num_envs: int):
         self.name = name
@@ -163,37 +228,100 @@ class GymnasiumEnvironment(Environment):
         except gymnasium.error.Error as error:
             near = nearest(name, [*GAMES, *gymnasium.registry])
             raise ValueError(
-                f"unknown game {name!r} ({error}); did you mean {near!r}? "
-                f"games: {', '.join(GAMES)}, or any Gymnasium id"
+                f"unknown game {shown(name)} ({' '.join(str(error).split())}); did you mean "
+                f"{near!r}? games: {', '.join(GAMES)}, or any Gymnasium id"
             ) from error
-        actions = self._env.single_action_space
-        if not isinstance(actions, gymnasium.spaces.Discrete):
-            raise ValueError(f"{name} has actions {actions}; expected a Discrete action space")
+        try:
+            self._read_spaces()
+        except ValueError:
+            self._env.close()
+            raise
+
+    def _read_spaces(self) -> None:
+        actions, seen = self._env.single_action_space, self._env.single_observation_space
+        if not isinstance(actions, gymnasium.spaces.Discrete) or actions.n > MOST_ACTIONS:
+            raise ValueError(
+                f"{self.name} has actions {shown(actions)}; expected a Discrete action space of "
+                f"1 to {MOST_ACTIONS}"
+            )
+        self.observation_shape = seen.shape or ()
+        pixels = self.observation_shape == PIXELS and seen.dtype == np.uint8
+        vector = isinstance(seen, gymnasium.spaces.Box) and len(self.observation_shape) == 1
+        if not pixels and not vector:
+            raise ValueError(
+                f"{self.name} has observations {shown(seen)}; expected a Box of pixels, uint8 "
+                f"{list(PIXELS)}, or of a vector"
+            )
+        self._dtype = np.uint8 if pixels else np.float32
         self.action_names = tuple(str(action) for action in range(actions.n))
-        self.observation_shape = self._env.single_observation_space.shape or ()
         self._start = actions.start
-        self._action = None
 
-    def reset_to(self, seeds: np.ndarray) -> np.ndarray:
-        return self._cast(self._env.reset(seed=[int(seed) for seed in seeds])[0])  # type: ignore[arg-type]
+    def _reset_to(self, seeds: np.ndarray) -> np.ndarray:
+        self._steps = 0
+        numbers: Any = [int(seed) for seed in seeds]
+        return self._seen(self._env.reset(seed=numbers)[0])
 
-    def send(self, action: np.ndarray) -> None:
+    def _send(self, action: np.ndarray) -> None:
         self._action = action + self._start
 
-    def recv(self) -> Outcome:
+    def _recv(self) -> Outcome:
+        self._steps += 1
         observation, reward, terminated, truncated, _ = self._env.step(self._action)
         lives = np.zeros(self.num_envs, np.int64)
-        return Outcome(
-            self._cast(observation), reward.astype(np.float32), terminated, truncated, lives
-        )
+        reward = self._finite("reward", reward)
+        return Outcome(self._seen(observation), reward, terminated, truncated, lives)
 
-    def close(self) -> None:
+    def _close(self) -> None:
         self._env.close()
 
-    @staticmethod
-    def _cast(observation: np.ndarray) -> np.ndarray:
-        dtype = np.uint8 if observation.dtype == np.uint8 else np.float32
-        return observation.astype(dtype)  # a copy: the vector env reuses its buffer
+    def _seen(self, observation: np.ndarray) -> np.ndarray:
+        """Return the observations as uint8 or float32, copied: the copies reuse their buffer."""
+        if self._dtype == np.uint8:
+            return observation.astype(np.uint8)
+        return self._finite("observation", observation)
+
+    def _finite(self, what: str, values: np.ndarray) -> np.ndarray:
+        """Return `values` `[E, ...]` as float32; raise ValueError if one is infinite or NaN."""
+        with np.errstate(over="ignore"):  # a larger number becomes infinite
+            values = values.astype(np.float32)
+        finite = np.isfinite(values).reshape(self.num_envs, -1).all(1)
+        if not finite.all():
+            copy = int(finite.argmin())
+            raise ValueError(
+                f"{self.name}: copy {copy} gave a {what} of {shown(values[copy].tolist())} at its "
+                f"step {self._steps}; expected finite numbers"
+            )
+        return values
+
+
+def refuse_mismatch(
+    game: str,
+    *,
+    actions: Sequence[str] | None = None,
+    preprocessing: dict | None = None,
+    env: Environment | None = None,
+) -> None:
+    """Raise ValueError unless `actions` and `preprocessing` are those of the game, in order.
+
+    Without `env`, copies of the game, only the ten games and their names are known.
+    """
+    if env is None and is_atari(game):
+        names, seen = game_by_name(game).actions, PREPROCESSING
+    elif env is not None:
+        names, seen = env.action_names, env.preprocessing
+    else:
+        return
+    if actions is not None and tuple(actions) != tuple(names):
+        raise ValueError(
+            f"made for the actions {', '.join(actions)[:300]}; {game} has {', '.join(names)[:300]}"
+        )
+    if preprocessing is not None and preprocessing != seen:
+        keys = {*preprocessing, *seen}
+        key = min(key for key in keys if preprocessing.get(key) != seen.get(key))
+        raise ValueError(
+            f"made for {game} with {shown(key)} {shown(preprocessing.get(key))}; expected "
+            f"{shown(seen.get(key))}"
+        )
 
 
 def is_atari(name: str) -> bool:
@@ -214,8 +342,13 @@ def make(
     `num_threads` 0 lets the emulator choose. With `screen=True` observations are the game's own
     pictures, uint8 `[E, 1, 210, 160, 3]`; the same seed and actions lead to the same game either
     way. `frames_per_step` 1 steps an Atari game frame by frame; see `console`. Raises ValueError
-    for an unknown name and suggests the nearest known one.
+    for an unknown name, with the nearest known one, for numbers out of range, and for an
+    environment whose actions or observations fit no network here.
     """
+    checked(name, str, "a game's name")
+    checked(num_envs, Copies, "num_envs")
+    checked(num_threads, Annotated[int, Range(0, MOST_ENVS)], "num_threads")
+    checked(frames_per_step, Annotated[int, Range(1, 60)], "frames_per_step")
     if is_atari(name):
         return AtariEnvironment(
             name, num_envs, num_threads=num_threads, screen=screen, frames_per_step=frames_per_step

@@ -39,7 +39,7 @@ def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfi
         config = dataclasses.replace(config, temperature=student.temperature)
     rounds = student.rounds_per_hour or 1
     return dataclasses.replace(
-        config, size=student.size, loss=student.loss, **student.settings,
+        config, size=student.size, loss=student.loss, **student.settings,  # type: ignore[arg-type]
         hours=config.hours * rounds, memory_hours=config.memory_hours * rounds,
         steps_per_hour=config.steps_per_hour // rounds,
         updates_per_hour=config.updates_per_hour // rounds * num_games,

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pdlearn.files import ram_bytes
 from pdlearn.replay.memory import Memory
 
 RAW = -zlib.MAX_WBITS  # deflate without header and checksum
@@ -26,7 +27,7 @@ class CompressedMemory(Memory):
     Raises ValueError for vector observations.
     """
 
-    def _make_room(self, rows: int) -> None:
+    def _make_frames(self, rows: int) -> None:
         if not self.pixels:
             raise ValueError(
                 f"a compressed memory holds pixels; got observations of {self.observation_shape}"
@@ -83,6 +84,6 @@ def too_large(
     if device.type == "cuda":
         room = torch.cuda.get_device_properties(device).total_memory
     else:
-        room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        room = ram_bytes()
     frame_bytes = math.prod(observation_shape[1:])
     return len(observation_shape) == 3 and agent_steps * frame_bytes > room / 2

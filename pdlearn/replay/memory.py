@@ -7,13 +7,16 @@ lost life, gamma at a time limit. An episode's last observation is stored, becau
 bootstraps from it. It is never sampled as the start of a transition.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pdlearn.networks import MOST_ACTIONS
+from pdlearn.presets import MemorySteps, Minibatch
 from pdlearn.rollout import Step
+from pdlearn.schema import Count, Range, checked, shown
 
 
 class Transitions(NamedTuple):
@@ -41,7 +44,8 @@ class Memory:
     `observation_shape` `(S, H, W)` stores one uint8 frame a step and rebuilds stacks of S;
     `(D,)` stores the float32 vector. With `num_actions` above 0 it also stores the teacher's
     values. Pixels take `capacity_steps` x 7,056 bytes, which a CPU allocates as the memory fills.
-    Raises ValueError for a memory of no more slots than a stack has frames.
+    Raises ValueError for a memory of no more slots than a stack has frames, and for one whose
+    pixels no machine's memory holds.
     """
 
     def __init__(
@@ -53,6 +57,14 @@ class Memory:
         *,
         num_actions: int = 0,
     ):
+        checked(num_envs, Count, "num_envs")
+        checked(capacity_steps, MemorySteps, "capacity_steps")
+        checked(num_actions, Annotated[int, Range(0, MOST_ACTIONS)], "num_actions")
+        observation_shape = checked(observation_shape, tuple[Count, ...], "observation_shape")
+        if len(observation_shape) not in (1, 3):
+            raise ValueError(
+                f"expected observations of shape (S, H, W) or (D,); got {shown(observation_shape)}"
+            )
         self.pixels = len(observation_shape) == 3
         self.stack = observation_shape[0] if self.pixels else 1
         self.slots = capacity_steps // num_envs
@@ -66,7 +78,15 @@ class Memory:
         self.device = torch.device(device)
         self.added_slots = 0
         rows = self.slots * num_envs
-        self._make_room(rows)
+        try:
+            self._make_room(rows, num_actions)
+        except (RuntimeError, MemoryError) as error:
+            raise ValueError(
+                f"{self.device} has no room for a memory of {capacity_steps:,} steps"
+            ) from error
+
+    def _make_room(self, rows: int, num_actions: int) -> None:
+        self._make_frames(rows)
         self.action = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self.reward = torch.zeros(rows, device=self.device)
         self.discount = torch.zeros(rows, device=self.device)
@@ -74,7 +94,7 @@ class Memory:
         self.age = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self.teacher_q = torch.zeros(rows, num_actions, device=self.device)
 
-    def _make_room(self, rows: int) -> None:
+    def _make_frames(self, rows: int) -> None:
         frame_size = int(np.prod(self.observation_shape)) // self.stack
         dtype = torch.uint8 if self.pixels else torch.float32
         # One extra row of zeros pads the stacks of an episode's first observations.
@@ -86,7 +106,13 @@ class Memory:
         return min(self.added_slots, self.slots) * self.num_envs
 
     def add(self, step: Step, reward: np.ndarray, discount: np.ndarray) -> None:
-        """Store a vector step with the `reward` and `discount` `[E]` that the learner uses."""
+        """Store a vector step with the `reward` and `discount` `[E]` that the learner uses.
+
+        Raises ValueError for a step that would not come back as it is: other shapes or types,
+        numbers that are not finite, and stacks that are padded by other than zeros or whose newest
+        frame is not the last.
+        """
+        self._refuse_wrong(step, reward, discount)
         start = self.added_slots % self.slots * self.num_envs
         rows = slice(start, start + self.num_envs)
         start = (self.added_slots - 1) % self.slots * self.num_envs
@@ -102,6 +128,41 @@ class Memory:
         if self.teacher_q.shape[1]:
             self.teacher_q[rows] = step.q
         self.added_slots += 1
+        if self.pixels and (self.added_slots <= self.stack + 1 or step.first.any()):
+            self._refuse_other_stacks(step.observation)
+
+    def _refuse_wrong(self, step: Step, reward: np.ndarray, discount: np.ndarray) -> None:
+        shape = (self.num_envs, *self.observation_shape)
+        dtype = torch.uint8 if self.pixels else torch.float32
+        if step.observation.shape != shape or step.observation.dtype != dtype:
+            raise ValueError(
+                f"expected observations as {str(dtype).removeprefix('torch.')} {list(shape)}; got "
+                f"{str(step.observation.dtype).removeprefix('torch.')} "
+                f"{list(step.observation.shape)}"
+            )
+        named = {"reward": reward, "discount": discount}
+        if not self.pixels:
+            named["observation"] = step.observation.cpu().numpy()
+        if self.teacher_q.shape[1]:
+            named["teacher's values"] = step.q.cpu().numpy()
+        for name, values in named.items():
+            finite = np.isfinite(values).reshape(self.num_envs, -1).all(1)
+            if not finite.all():
+                env = int(finite.argmin())
+                raise ValueError(
+                    f"expected finite numbers; copy {env} of the game has a {name} of "
+                    f"{shown(np.asarray(values)[env].tolist())} at its step {self.added_slots}"
+                )
+
+    def _refuse_other_stacks(self, observation: Tensor) -> None:
+        """Raise ValueError unless the newest slot comes back as `observation` `[E, ...]`."""
+        env = torch.arange(self.num_envs, device=self.device)
+        slot = torch.full_like(env, (self.added_slots - 1) % self.slots)
+        if not torch.equal(self.observation(slot, env), observation.to(self.device)):
+            raise ValueError(
+                f"expected stacks of {self.stack} frames, the newest last, with zeros before an "
+                "episode's first; got others, which a memory of single frames cannot give back"
+            )
 
     def write(self, slot: int, observation: Tensor) -> None:
         """Store the observations of all copies, `[E, ...]`, at ring position `slot`."""
@@ -128,6 +189,7 @@ class Memory:
         observation is not a step. Where the first draw hits one, a second draw replaces it; where
         the second hits one too, the step before it is taken.
         """
+        checked(minibatch, Minibatch, "a minibatch's size")
         held = min(self.added_slots, self.slots)
         behind = self.stack if self.added_slots > self.slots else 0
         if held - behind - ahead < 1:
@@ -155,6 +217,7 @@ class Memory:
 
     def transitions(self, slot: Tensor, env: Tensor, n_step: int) -> Transitions:
         """Return the n-step transitions from ring positions `slot`, `env` `[B]`."""
+        checked(n_step, Count, "n_step")
         first_row = slot * self.num_envs + env
         reward = torch.zeros(len(slot), device=self.device)
         discount = torch.ones(len(slot), device=self.device)

@@ -6,12 +6,16 @@ that are overwritten next. A new step gets the highest priority so far, so that 
 soon sampled at least once.
 """
 
+from typing import Annotated
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from pdlearn.presets import Minibatch
 from pdlearn.replay.memory import Memory, Transitions
 from pdlearn.rollout import Step
+from pdlearn.schema import Count, Range, checked
 
 IMPORTANCE_EXPONENT = 0.5  # 1 corrects the bias of the mean gradient fully, 0 not at all
 SMALLEST_ERROR = 1e-6  # added to |TD error|, so that no priority becomes 0
@@ -35,8 +39,8 @@ class PrioritizedMemory(Memory):
         exponent: float,
     ):
         super().__init__(capacity_steps, num_envs, observation_shape, device)
-        self.n_step = n_step
-        self.exponent = exponent
+        self.n_step = checked(n_step, Count, "n_step")
+        self.exponent = checked(exponent, Annotated[float, Range(0, 10)], "exponent")
         rows = self.slots * num_envs
         self.priority = torch.zeros(rows, dtype=torch.float64, device=self.device)
         self.highest = torch.ones((), dtype=torch.float64, device=self.device)
@@ -62,6 +66,7 @@ class PrioritizedMemory(Memory):
         """Draw positions in proportion to their priorities."""
         if ahead > self.n_step:
             raise ValueError(f"cannot look {ahead} steps ahead; expected at most {self.n_step}")
+        checked(minibatch, Minibatch, "a minibatch's size")
         if self.added_slots <= self.n_step:
             raise ValueError(f"cannot sample from {self.added_slots} slots, {self.n_step} ahead")
         cumulative = self.priority.cumsum(0)

@@ -2,7 +2,8 @@
 
 A file holds what the memory holds, its frames compressed in blocks of consecutive frames of one
 copy of the game, with a card that names the teacher and what it saw. One paper hour of Pong
-(54,000 agent steps, 381 MB of frames) takes a few megabytes.
+(54,000 agent steps, 381 MB of frames) takes a few megabytes. A file that says of itself what its
+contents are not is refused before memory is allocated for it.
 """
 
 import itertools
@@ -10,18 +11,104 @@ import zlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from pdlearn import envs
-from pdlearn.checkpoints import Agent, CheckpointError, read_file, write_file
+from pdlearn.cards import typed_card
+from pdlearn.checkpoints import (
+    Agent,
+    naming,
+    read_file,
+    refuse_other_tensors,
+    write_file,
+)
+from pdlearn.files import ram_bytes
+from pdlearn.games import GAMES
+from pdlearn.presets import Copies, MemorySteps
 from pdlearn.replay.memory import Memory
 from pdlearn.rollout import EpsilonGreedy, Mixture, Step, steps
+from pdlearn.schema import Count, CountOrZero, Name, Range, Seed, Share
 
 BLOCK_FRAMES = 64
+MOST_EXPANSION = 1_032  # the largest ratio at which deflate compresses
+
+
+@dataclass(frozen=True)
+class RecordingCard:
+    """The card of a recording; see `schema.checked`."""
+
+    game: Name
+    num_envs: Copies
+    slots: MemorySteps
+    observation_shape: Annotated[tuple[Count, ...], Range(1, 3)]
+    kind: Literal["recording"] = "recording"
+    actions: tuple[Name, ...] | None = None
+    preprocessing: dict[str, Any] | None = None
+    teacher: str | None = None
+    epsilon: Share | None = None
+    seed: Seed | None = None
+    steps_by_person: CountOrZero | None = None
+    score: float | None = None
+
+    @property
+    def rows(self) -> int:
+        return self.slots * self.num_envs
+
+    @property
+    def frame_bytes(self) -> int:
+        if len(self.observation_shape) == 3:
+            return prod(self.observation_shape[1:])
+        return 4 * self.observation_shape[0]
+
+    @property
+    def stack(self) -> int:
+        return self.observation_shape[0] if len(self.observation_shape) == 3 else 1
+
+    def refuse(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Raise ValueError unless `tensors` are what this card says and of this game."""
+        known = self.actions if self.game not in GAMES else GAMES[self.game].actions
+        envs.refuse_mismatch(self.game, actions=self.actions, preprocessing=self.preprocessing)
+        if len(self.observation_shape) == 2:
+            raise ValueError(
+                f"expected observations (S, H, W) or (D,); got {self.observation_shape}"
+            )
+        data = tensors.get("frames", torch.empty(0))
+        expanded = self.rows * self.frame_bytes
+        if expanded > MOST_EXPANSION * data.numel() or expanded > ram_bytes():
+            raise ValueError(
+                f"expected frames for {self.rows:,} steps, {expanded:,} bytes; {data.numel():,} "
+                "bytes hold less, or this machine has no room for them"
+            )
+        q = tensors.get("teacher_q", torch.empty(0))
+        num_actions = len(known) if known is not None else q.shape[-1] if q.ndim else 0
+        if num_actions == 0:
+            raise ValueError("expected a teacher's values; got none")
+        blocks = -(-self.slots // BLOCK_FRAMES) * self.num_envs
+        refuse_other_tensors(tensors, {
+            "frames": (torch.uint8, tuple(data.shape[:1])),
+            "block_bytes": (torch.int64, (blocks,)),
+            "teacher_q": (torch.float32, (self.rows, num_actions)),
+            "action": (torch.uint8, (self.rows,)),
+            "last": (torch.bool, (self.rows,)),
+            "age": (torch.uint8, (self.rows,)),
+        })  # fmt: skip
+        sizes = tensors["block_bytes"]
+        if sizes.min() < 1 or sizes.max() > data.numel() or sizes.sum() != data.numel():
+            raise ValueError("expected blocks whose sizes add up to the frames'; got others")
+        if tensors["action"].max() >= num_actions:
+            raise ValueError(f"expected actions in 0..{num_actions - 1}; got others")
+        last = tensors["last"].view(self.slots, self.num_envs)
+        age = tensors["age"].view(self.slots, self.num_envs).int()
+        grown = torch.where(last[:-1], 0, (age[:-1] + 1).clamp(max=self.stack))
+        if age[0].max() > self.stack or not torch.equal(age[1:], grown):
+            raise ValueError("expected ages that count the steps of each episode; got others")
 
 
 def begin_recording(
@@ -42,7 +129,7 @@ def begin_recording(
     With a `student_share` above 0, the `student` takes so large a share of the steps. What is
     recorded are the teacher's values either way.
     """
-    env = envs.make(teacher.game, num_envs)
+    env = teacher.environment(num_envs)
     device = generator.device
     memory = kind(
         capacity_steps, num_envs, env.observation_shape, device, num_actions=env.num_actions
@@ -102,7 +189,11 @@ def collect(
 
 
 def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
-    """Write the pixels, values, actions and episode edges that `memory` holds, oldest first."""
+    """Write the pixels, values, actions and episode edges that `memory` holds, oldest first.
+
+    `card` holds entries of `RecordingCard`, at least the game. Raises ValueError for an empty
+    memory, for entries that are not of a recording's card and for values that are not finite.
+    """
     held = min(memory.added_slots, memory.slots)
     oldest = memory.added_slots - held
     slots = torch.arange(oldest, memory.added_slots) % memory.slots
@@ -130,7 +221,10 @@ def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
         "slots": held,
         "observation_shape": list(memory.observation_shape),
     }
-    write_file(path, tensors, {**card, **facts})
+    card = {**card, **facts}
+    with naming(path):
+        typed_card(card, RecordingCard).refuse({k: v.cpu() for k, v in tensors.items()})
+    write_file(path, tensors, card)
 
 
 def load_recording(
@@ -138,20 +232,29 @@ def load_recording(
 ) -> tuple[Memory, dict]:
     """Read a memory and its card from a file that `save_recording` wrote.
 
-    Raises CheckpointError if the file is damaged, is no recording, or is of another game.
+    Raises CheckpointError if the file is damaged, is no recording, is of another game, or holds
+    other than what a recording of its game can hold.
     """
-    tensors, card = read_file(path)
-    if card.get("kind") != "recording":
-        raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected a recording")
-    if game is not None and card["game"] != game:
-        raise CheckpointError(f"{path}: recorded from {card['game']!r}; expected {game!r}")
-    held, num_envs = card["slots"], card["num_envs"]
-    num_actions = tensors["teacher_q"].shape[1]
+    tensors, entries = read_file(path)
+    with naming(path):
+        card = typed_card(entries, RecordingCard)
+        if game is not None and card.game != game:
+            raise ValueError(f"recorded from {card.game!r}; expected {game!r}")
+        card.refuse(tensors)
+        memory = _expand(card, tensors, device)
+    return memory, entries
+
+
+def _expand(
+    card: RecordingCard, tensors: dict[str, torch.Tensor], device: torch.device | str
+) -> Memory:
+    held, num_envs = card.slots, card.num_envs
     # Sampling needs more slots than a stack has frames.
-    slots = max(held, card["observation_shape"][0] + 1)
+    slots = max(held, card.stack + 1)
     memory = Memory(
-        slots * num_envs, num_envs, card["observation_shape"], device, num_actions=num_actions
-    )
+        slots * num_envs, num_envs, card.observation_shape, device,
+        num_actions=tensors["teacher_q"].shape[1],
+    )  # fmt: skip
     data = tensors["frames"].numpy()
     ends = tensors["block_bytes"].cumsum(0).tolist()
     frames = memory.frames[:-1].view(slots, num_envs, -1)
@@ -160,9 +263,12 @@ def load_recording(
 
     def expand(position: tuple[int, int], begin: int, end: int) -> None:
         env, start = position
-        numbers = np.frombuffer(zlib.decompress(data[begin:end]), dtype)
-        block = torch.from_numpy(numbers.copy()).view(-1, frames.shape[2])
-        frames[start : start + len(block), env] = block.to(frames.device)
+        count = min(BLOCK_FRAMES, held - start)
+        numbers = np.frombuffer(_inflate(data[begin:end], count * card.frame_bytes), dtype)
+        if not memory.pixels and not np.isfinite(numbers).all():
+            raise ValueError("expected finite observations; got others")
+        block = torch.from_numpy(numbers.copy()).view(count, -1)
+        frames[start : start + count, env] = block.to(frames.device)
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(expand, positions, [0, *ends[:-1]], ends))
@@ -172,4 +278,24 @@ def load_recording(
     memory.last[rows] = tensors["last"].to(memory.device)
     memory.age[rows] = tensors["age"].to(memory.device, torch.int64)
     memory.added_slots = held
-    return memory, card
+    if tensors["age"][:num_envs].any():
+        # Recorded by a ring that had wrapped: the first stacks lack frames. They are never sampled
+        # from a ring that has wrapped.
+        memory.added_slots += slots
+    return memory
+
+
+def _inflate(data: np.ndarray, size: int) -> bytes:
+    """Return what `data` expands to; raise ValueError unless it is a whole stream of `size` bytes.
+
+    No more than that is ever expanded.
+    """
+    stream = zlib.decompressobj()
+    try:
+        found = stream.decompress(data.tobytes(), size)
+        more = stream.decompress(stream.unconsumed_tail, 1)
+    except zlib.error as error:
+        raise ValueError(f"a block of frames is damaged ({error})") from error
+    if len(found) != size or more or not stream.eof or stream.unused_data:
+        raise ValueError(f"expected {size:,} bytes of frames in a block; got more or fewer")
+    return found

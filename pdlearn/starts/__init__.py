@@ -9,18 +9,28 @@ import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pdlearn import envs
-from pdlearn.checkpoints import CheckpointError, read_file, write_file
+from pdlearn.cards import typed_card
+from pdlearn.checkpoints import (
+    CheckpointError,
+    naming,
+    read_file,
+    refuse_other_tensors,
+    write_file,
+)
 from pdlearn.games import nearest
 from pdlearn.rollout import Policy, Step, steps_from
+from pdlearn.schema import Name, Range, checked
 
 FOLDER = Path(__file__).parent
 DIGEST_BYTES = 8
+LONGEST = envs.MAX_EPISODE_FRAMES // envs.FRAMES_PER_STEP  # agent steps
 
 
 @dataclass(frozen=True)
@@ -45,9 +55,40 @@ class Starts:
 
     def first(self, count: int) -> "Starts":
         """Return the first `count` starts; raise ValueError if there are fewer."""
-        if not 1 <= count <= len(self):
-            raise ValueError(f"expected 1 to {len(self)} episodes, one a start; got {count}")
+        checked(count, Annotated[int, Range(1, len(self))], "episodes, one a start,")
         return Starts(self.game, self.entries[:count], self.card)
+
+
+@dataclass(frozen=True)
+class StartsCard:
+    """The card of a file of starts; see `schema.checked`."""
+
+    game: Name
+    actions: Annotated[tuple[Name, ...], Range(1)]
+    preprocessing: dict[str, Any]
+    made: dict[str, Any]
+    kind: Literal["starts"] = "starts"
+
+    def refuse(self, tensors: dict[str, Tensor]) -> None:
+        """Raise ValueError unless `tensors` are starts of this card's game."""
+        envs.refuse_mismatch(self.game, actions=self.actions, preprocessing=self.preprocessing)
+        seeds, actions = (tensors.get(key, torch.empty(0)) for key in ("seeds", "actions"))
+        count = seeds.numel()
+        refuse_other_tensors(tensors, {
+            "seeds": (torch.int64, (count,)),
+            "lengths": (torch.int64, (count,)),
+            "actions": (torch.uint8, (actions.numel(),)),
+            "digests": (torch.uint8, (count, DIGEST_BYTES)),
+        })  # fmt: skip
+        if count == 0:
+            raise ValueError("expected at least one start; got none")
+        lengths = tensors["lengths"]
+        if lengths.min() < 0 or lengths.max() > LONGEST or lengths.sum() != actions.numel():
+            raise ValueError(f"expected lengths in 0..{LONGEST} that add up to the actions'")
+        if seeds.min() < 0 or seeds.max() >= envs.SEEDS:
+            raise ValueError(f"expected seeds in 0..{envs.SEEDS - 1}; got others")
+        if actions.numel() and actions.max() >= len(self.actions):
+            raise ValueError(f"expected actions in 0..{len(self.actions) - 1}; got others")
 
 
 def digest(observation: np.ndarray) -> bytes:
@@ -56,21 +97,29 @@ def digest(observation: np.ndarray) -> bytes:
 
 
 def save_starts(path: str | Path, starts: Starts) -> None:
-    """Write a set of starts to `path`, with a checksum and atomically; see `checkpoints`."""
+    """Write a set of starts to `path`, with a checksum and atomically; see `checkpoints`.
+
+    Raises ValueError for no starts, and for actions, seeds or a card out of range.
+    """
+    if not starts.entries:
+        raise ValueError("expected at least one start; got none")
     tensors = {
         "seeds": torch.tensor([start.seed for start in starts.entries]),
         "lengths": torch.tensor([len(start.actions) for start in starts.entries]),
         "actions": torch.from_numpy(np.concatenate([start.actions for start in starts.entries])),
         "digests": torch.tensor([list(start.digest) for start in starts.entries]).to(torch.uint8),
     }
-    write_file(path, tensors, {**starts.card, "kind": "starts", "game": starts.game})
+    card = {**starts.card, "kind": "starts", "game": starts.game}
+    with naming(path):
+        typed_card(card, StartsCard).refuse(tensors)
+    write_file(path, tensors, card)
 
 
 def load_starts(name: str | Path, game: str | None = None) -> Starts:
     """Return the shipped starts of a game by its name, or those in a file by its path.
 
-    Raises CheckpointError for an unknown name, for a file that is damaged or holds no starts, and
-    for starts of another game than `game`.
+    Raises CheckpointError for an unknown name, for a file that is damaged or holds no starts, for
+    starts of another game than `game`, and for actions that the game does not have.
     """
     path = FOLDER / f"{name}.safetensors" if str(name) in shipped() else Path(name)
     if not path.exists() and path.suffix != ".safetensors":
@@ -78,13 +127,13 @@ def load_starts(name: str | Path, game: str | None = None) -> Starts:
             f"no shipped starts or file {str(name)!r}; did you mean "
             f"{nearest(str(name), shipped())!r}? shipped: {', '.join(shipped())}"
         )
-    tensors, card = read_file(path)
-    if card.get("kind") != "starts":
-        raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected starts")
-    starts = Starts(card["game"], tuple(_entries(tensors)), card)
-    if game is not None and starts.game != game:
-        raise CheckpointError(f"{path}: starts of {starts.game!r}; expected {game!r}")
-    return starts
+    tensors, entries = read_file(path)
+    with naming(path):
+        card = typed_card(entries, StartsCard)
+        if game is not None and card.game != game:
+            raise ValueError(f"starts of {card.game!r}; expected {game!r}")
+        card.refuse(tensors)
+    return Starts(card.game, tuple(_entries(tensors)), entries)
 
 
 def _entries(tensors: dict[str, Tensor]) -> Iterator[Start]:
@@ -148,12 +197,14 @@ def play_from(
     4). Raises ValueError if the game's actions are not those on the set's card.
     """
     env = envs.make(starts.game, len(entries))
-    if list(env.action_names) != list(starts.card["actions"]):
+    try:
+        envs.refuse_mismatch(
+            starts.game, actions=starts.card["actions"], env=env,
+            preprocessing=starts.card.get("preprocessing"),
+        )  # fmt: skip
+    except ValueError:
         env.close()
-        raise ValueError(
-            f"starts with the actions {', '.join(starts.card['actions'])}; "
-            f"{starts.game} has {', '.join(env.action_names)}"
-        )
+        raise
     replay = Replay(policy, entries)
     play = steps_from(env, replay, np.array([start.seed for start in entries]))
     try:

@@ -9,6 +9,7 @@ The start is a step drawn from the first fifth of the episode.
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from itertools import islice
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,9 +17,11 @@ from torch import Tensor
 
 from pdlearn import envs
 from pdlearn.rollout import Scripted, steps_from
+from pdlearn.schema import Range, checked
 from pdlearn.starts import Start, Starts, digest, play_from
 
 LONGEST_HOLD_STEPS = 16  # about a second
+MOST_STARTS = 100_000
 SHARE = 5  # a start lies in the first fifth of its episode
 
 
@@ -46,10 +49,9 @@ class PersistentRandom:
 def record_starts(game: str, count: int, seed: int, num_envs: int = 20) -> Iterator[Start]:
     """Yield `count` starts of `game`, each from its own episode, `num_envs` copies at a time.
 
-    Raises ValueError if `count` is below 1.
+    Raises ValueError unless `count` is in 1..100,000.
     """
-    if count < 1:
-        raise ValueError(f"expected at least one start; got {count}")
+    checked(count, Annotated[int, Range(1, MOST_STARTS)], "the number of starts")
     seeds = envs.env_seeds(seed, "evaluate", count)
     rng = np.random.default_rng(seed)
     for begin in range(0, count, num_envs):
@@ -120,7 +122,7 @@ def verify(starts: Starts, num_envs: int = 20) -> None:
     """Replay every start; raise ValueError if one leads to another observation than recorded."""
     for begin in range(0, len(starts), num_envs):
         entries = starts.entries[begin : begin + num_envs]
-        play = play_from(starts, entries, Scripted((), 1))
+        play = play_from(starts, entries, Scripted((), len(starts.card["actions"])))
         for _ in range(max(len(start.actions) for start in entries) + 1):
             next(play)
         play.close()

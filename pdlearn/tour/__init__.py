@@ -4,7 +4,6 @@ It writes to a folder: `report.html` for people, `result.json` for programs,
 `student.safetensors`, and the distillation's `metrics.csv`.
 """
 
-import csv
 import json
 import platform
 import time
@@ -22,6 +21,7 @@ from pdlearn.games import game_by_name
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.progress import Bar
+from pdlearn.rows import GrowingRows
 from pdlearn.runs import hardware
 from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import record_clip
@@ -92,14 +92,11 @@ def _learn(run: Distillation, folder: Path, budget: str) -> list[dict]:
     """Run the distillation with a bar per phase; save the student, return the curve's rows."""
     config = run.config
     curve = []
-    with open(folder / "metrics.csv", "w", newline="") as file:
-        writer, phase = None, None
+    with GrowingRows(folder / "metrics.csv", keep=lambda row: False) as file:
+        phase = None
         bar: Any = None
         for row in run:
-            if writer is None:
-                writer = csv.DictWriter(file, row)
-                writer.writeheader()
-            writer.writerow(row)
+            file.add(row)
             if row["phase"] != phase:
                 if bar is not None:
                     bar.close()

@@ -26,7 +26,7 @@ from pdlearn.widgets.face import outputs_of
 class Kept(NamedTuple):
     """An agent step of the person's game."""
 
-    frame: np.ndarray  # uint8 [84, 84], the observation's newest
+    observation: np.ndarray  # uint8 [4, 84, 84]
     q: torch.Tensor  # float32 [A], the agent's output
     action: int
     by_person: bool
@@ -133,7 +133,7 @@ class Match:
 
     def _keep(self, move: int, by_person: bool) -> None:
         if self.frames % FRAMES_PER_STEP == 0:
-            self.kept.append(Kept(self.own.observation[-1], self.q[0], move, by_person))
+            self.kept.append(Kept(self.own.observation, self.q[0], move, by_person))
         elif move != self.action:
             self.in_agent_steps = False
         self.action = move
@@ -142,13 +142,14 @@ class Match:
         """Return the recorded steps as a memory, with the last observation of a finished game."""
         kept = list(self.kept)
         if self.own.over:
-            kept.append(Kept(self.own.observation[-1], self.q[0], 0, by_person=False))
-        shape = (4, *kept[0].frame.shape)
-        memory = Memory(len(kept), 1, shape, num_actions=len(self.own.action_names))
+            kept.append(Kept(self.own.observation, self.q[0], 0, by_person=False))
+        memory = Memory(
+            len(kept), 1, kept[0].observation.shape, num_actions=len(self.own.action_names)
+        )
         zero, no = np.zeros(1, np.float32), np.zeros(1, bool)
-        for t, (frame, q, action, _) in enumerate(kept):
+        for t, (observation, q, action, _) in enumerate(kept):
             step = Step(
-                torch.from_numpy(frame)[None, None],  # a memory stores the newest frame alone
+                torch.from_numpy(observation)[None],
                 torch.tensor([action]),
                 q[None],
                 first=np.array([t == 0]),

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
+from IPython import get_ipython
 from matplotlib.figure import Figure
 
 from pdlearn import paper
@@ -33,6 +34,9 @@ ALIASES = {"pong": {"UP": "RIGHT", "DOWN": "LEFT"}}
 class Playing(Face, script="playing"):
     """A match in the browser; `match` can also be saved from Python."""
 
+    match: Match | None  # None once the widget is closed
+    folder: Path
+
     def __init__(
         self, call: str, data: dict, fallback: Figure, alt: str, *, match: Match, folder: Path
     ):
@@ -42,9 +46,19 @@ class Playing(Face, script="playing"):
         self._lock = threading.Lock()
         self.on_msg(lambda _, message, buffers: self.answer(message))
 
+    def close(self) -> None:
+        """Close the widget and its two games, which take about ten megabytes."""
+        super().close()
+        match, self.match = getattr(self, "match", None), None
+        if match is not None:
+            with self._lock:
+                match.close()
+
     def answer(self, message: dict) -> None:
         """Do what the browser's message asks for, and send it the pictures that follow."""
         with self._lock:
+            if self.match is None:
+                return
             kind = message["t"]
             if kind == "step":
                 frames = FRAMES_PER_SECOND // message["rate"]
@@ -62,6 +76,7 @@ class Playing(Face, script="playing"):
             self.send({"t": "shown", **_echo(message), **_state(self.match)}, buffers)
 
     def _save(self, what: str) -> str:
+        assert self.match is not None  # `_answer` passes over a closed widget's messages
         saves = {
             "start": (self.match.save_start, "safetensors"),
             "demonstrations": (self.match.save_demonstrations, "rec"),
@@ -74,6 +89,25 @@ class Playing(Face, script="playing"):
         except (OSError, ValueError) as error:
             return f"Not saved: {error}."
         return f"Saved as {path}."
+
+
+_open: dict[str, tuple[str, list[Playing]]] = {}  # by cell: its last execution, what it made
+
+
+def _close_replaced(widget: Playing) -> None:
+    """Close the widgets of earlier executions of the notebook's cell that makes this one."""
+    shell = get_ipython()
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    cell = parent.get("metadata", {}).get("cellId") or parent.get("content", {}).get("code")
+    if not cell:
+        return
+    execution = parent["header"]["msg_id"]
+    before, widgets = _open.get(cell, (execution, []))
+    if before != execution:
+        for old in widgets:
+            old.close()
+        widgets = []
+    _open[cell] = execution, [*widgets, widget]
 
 
 def play(
@@ -92,8 +126,8 @@ def play(
     `epsilon` is its share of random actions. The game runs at 60 frames a second. `rate` is how
     many times a second you decide and see a picture: 15 (every four frames, as the agent does), 30
     or 60, which needs a fast machine. Games are saved in `folder`, as recorded starts or as
-    demonstrations (see `Match`). Raises ValueError for an unknown game or rate, and for an agent of
-    another game.
+    demonstrations (see `Match`). A notebook's cell that runs again closes what it made before.
+    Raises ValueError for an unknown game or rate, and for an agent of another game.
     """
     title = game_by_name(game).title
     if rate not in RATES:
@@ -125,7 +159,9 @@ def play(
     }
     call = f"play({game}, against {name}; seed {seed})"
     figure = _draw(match, name, kind)
-    return Playing(call, data, figure, alt, match=match, folder=Path(folder))
+    widget = Playing(call, data, figure, alt, match=match, folder=Path(folder))
+    _close_replaced(widget)
+    return widget
 
 
 def _echo(message: dict) -> dict:

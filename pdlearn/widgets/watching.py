@@ -4,7 +4,7 @@ The browser asks for new rows of a folder; the kernel answers and has no thread 
 """
 
 import asyncio
-import json
+import math
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,9 +13,12 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import display
 
-from pdlearn.checkpoints import current_card
+from pdlearn.cards import current_card
+from pdlearn.checkpoints import naming
+from pdlearn.files import read_bytes
 from pdlearn.rows import read_rows
 from pdlearn.runs import Run
+from pdlearn.schema import CountOrZero, checked, load_json
 from pdlearn.widgets.curves import draw_panels, panels_of
 from pdlearn.widgets.face import Face
 
@@ -145,7 +148,10 @@ class Followed(Watching):
         settings = folder / "config.json"
         if not settings.exists():
             raise ValueError(f"{folder}: expected a run's folder, with a config.json")
-        facts = current_card(json.loads(settings.read_text()))
+        with naming(settings):
+            entries = load_json(read_bytes(settings))
+            facts = current_card(checked(entries, dict[str, Any], "the settings"))
+            _total(facts)
         kind = "student" if "hours" in facts else "teacher"
         super().__init__(
             str(folder), kind, _total(facts), self._read(), stops=False, poll_seconds=POLL_SECONDS
@@ -160,8 +166,7 @@ class Followed(Watching):
             self.show("")
 
     def _read(self) -> list[dict]:
-        rows = read_rows(self.folder / "metrics.csv")
-        return [row for row in rows if None not in row.values()]  # the last may be half written
+        return read_rows(self.folder / "metrics.csv", growing=True)
 
 
 def watch(training: Iterable[dict] | str | Path) -> Watching:
@@ -181,6 +186,5 @@ def _describe(identity: dict, kind: str) -> str:
 
 def _total(config: Mapping) -> int:
     """Return the last value of the counter on the x axis: updates, or agent steps."""
-    if "hours" in config:
-        return config["hours"] * config["updates_per_hour"]
-    return config["agent_steps"]
+    names = ("hours", "updates_per_hour") if "hours" in config else ("agent_steps",)
+    return math.prod(checked(config.get(name), CountOrZero, name) for name in names)
