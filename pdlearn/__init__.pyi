@@ -11,9 +11,11 @@ from pdlearn.distill import Distillation as Distillation
 from pdlearn.dqn import DQN as DQN
 from pdlearn.envs import make as make
 from pdlearn.envs.catch import Catch as Catch
+from pdlearn.envs.preprocessing import Preprocessing as Preprocessing
 from pdlearn.evaluation import Evaluation as Evaluation
 from pdlearn.evaluation import evaluate as evaluate
 from pdlearn.games import GAMES as GAMES
+from pdlearn.interop.teachers import load_teacher as load_teacher
 from pdlearn.losses import kl_loss as kl_loss
 from pdlearn.losses import lambda_returns as lambda_returns
 from pdlearn.losses import mse_loss as mse_loss
