@@ -15,7 +15,8 @@ import numpy as np
 from ale_py.vector_env import AtariVectorEnv
 
 import pdlearn.envs.catch  # noqa: F401  registers pdlearn/Catch-v0
-from pdlearn.envs.preprocessing import FRAMES_PER_STEP, NOOP_COUNTS, Preprocessing, from_card
+from pdlearn.envs.preprocessing import FRAMES_PER_STEP, Preprocessing, from_card
+from pdlearn.envs.preprocessing import NOOP_COUNTS as NOOP_COUNTS
 from pdlearn.games import FULL_ACTIONS, GAMES, game_by_name, nearest
 
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)

@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import pickle
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -108,10 +109,10 @@ def _from_zip(data: bytes) -> Contents:
             names = {name.split("/")[-1]: name for name in archive.namelist()}
             if "policy.pth" in names:
                 facts = _json(archive, names)
-                tensors, _ = _from_torch(_member(archive, names["policy.pth"]))
+                tensors, _ = _from_torch(_member(archive, names["policy.pth"], MAX_BYTES))
                 return Contents(tensors, "sb3", facts)
             if "model.pt" in names:
-                tensors, _ = _from_torch(_member(archive, names["model.pt"]))
+                tensors, _ = _from_torch(_member(archive, names["model.pt"], MAX_BYTES))
                 return Contents(tensors, "pfrl", {})
             if "constants.pkl" in names:
                 raise _Refused(f"a TorchScript archive, which is a program; {EXPECTED}")
@@ -126,7 +127,7 @@ def _from_zip(data: bytes) -> Contents:
         raise _Refused(f"a zip archive that cannot be opened ({_one_line(error)})") from error
 
 
-def _member(archive: zipfile.ZipFile, name: str, limit: int = MAX_BYTES) -> bytes:
+def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     size = archive.getinfo(name).file_size
     if size > limit:
         raise _Refused(f"{name} unpacks to {size:,} bytes; expected at most {limit:,}")
@@ -175,7 +176,8 @@ def _from_torch(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if unpacked > MAX_BYTES:
             raise _Refused(f"unpacks to {unpacked:,} bytes; expected at most {MAX_BYTES:,}")
     try:
-        held = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch's own, on kinds of pickles
+            held = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _Refused(
             f"a pickle of more than tensors, which is a program and is not run; {EXPECTED}"

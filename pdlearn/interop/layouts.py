@@ -18,8 +18,12 @@ from pdlearn.networks import SIZES, QNetwork, Size
 
 OURS = ("conv1", "conv2", "conv3", "fc1", "out")
 PREFIXES = ("_orig_mod.", "module.")  # of torch.compile and of DataParallel
+EXPECTED = (
+    "Nature DQN's network with the names of SB3 (DQN, QR-DQN, PPO, A2C), CleanRL (DQN, C51), "
+    "PFRL, atari-agents or pdlearn"
+)
 SB3_QUANTILES = 200  # sb3-contrib's default
-MAX_WIDTH = 16_384
+MAX_NUMBERS = 2**24  # of a tensor; the largest layer of Nature DQN's network has 1.6 million
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,10 @@ OTHERS: tuple[tuple[Callable[[dict[str, Tensor]], bool], str], ...] = (
     (_has("critic.qf0"), "an agent for continuous actions"),
     (_has("actor.mu"), "an agent for continuous actions"),
     (_has("log_std"), "an agent for continuous actions"),
-    (_has("actor."), "an actor and critic whose layers have other names than SB3's"),
+    (
+        lambda tensors: any(name.startswith("actor.") for name in tensors),
+        "an actor and critic whose layers have other names than SB3's",
+    ),
     (_has("mlp_extractor."), "an SB3 policy with hidden layers after the convolutions"),
     (
         lambda tensors: all(t.ndim < 3 for t in tensors.values()),
@@ -161,19 +168,15 @@ def _layout_of(tensors: dict[str, Tensor]) -> Layout:
     names = set(tensors)
     for layout in LAYOUTS:
         wanted = {f"{stem}.{part}" for stem in layout.layers for part in ("weight", "bias")}
-        wanted |= {layout.support} - {None}
+        if layout.support is not None:
+            wanted.add(layout.support)
         strange = {name for name in names - wanted if not name.startswith(layout.ignored)}
         if wanted <= names and not strange:
             return layout
     what = next((what for test, what in OTHERS if test(tensors)), None)
     some = ", ".join(sorted(names)[:3])
     found = what or f"tensors named {some}, … ({len(names)} in all)"
-    raise CheckpointError(f"{found}; expected {_expected()}")
-
-
-def _expected() -> str:
-    makers = dict.fromkeys(layout.maker for layout in LAYOUTS)
-    return f"Nature DQN's network as of {', '.join(makers)}"
+    raise CheckpointError(f"{found}; expected {EXPECTED}")
 
 
 def _plain(name: str, tensors: dict[str, Tensor]) -> Tensor:
@@ -181,7 +184,7 @@ def _plain(name: str, tensors: dict[str, Tensor]) -> Tensor:
     tensor = tensors[name]
     if tensor.layout != torch.strided or not tensor.is_floating_point():
         raise CheckpointError(f"{name} is {tensor.dtype}, {tensor.layout}; expected dense floats")
-    if prod(tensor.shape) > MAX_WIDTH**2:
+    if prod(tensor.shape) > MAX_NUMBERS:
         raise CheckpointError(f"{name} has shape {tuple(tensor.shape)}; expected a layer's")
     tensor = tensor.float().contiguous()
     if not tensor.isfinite().all():
