@@ -1,3 +1,1 @@
-"""Agents of other libraries as teachers, and pdlearn's agents for other programs."""
-
-from pdlearn.interop.teachers import load_teacher as load_teacher
+"""Agents of other libraries as teachers."""

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from pdlearn.checkpoints import CheckpointError
 from pdlearn.games import FULL_ACTIONS, GAMES
-from pdlearn.interop.networks import NatureNetwork
 from pdlearn.networks import SIZES, QNetwork, Size
+from pdlearn.registry import NatureNetwork
 
 OURS = ("conv1", "conv2", "conv3", "fc1", "out")
 PREFIXES = ("_orig_mod.", "module.")  # of torch.compile and of DataParallel

@@ -10,6 +10,7 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent, CheckpointError
 from pdlearn.envs.preprocessing import Preprocessing
 from pdlearn.games import FULL_ACTIONS, GAMES, game_by_name
+from pdlearn.interop.download import ADDRESS, WEIGHTS, download
 from pdlearn.interop.files import Contents, read
 from pdlearn.interop.layouts import Recognised, recognise
 from pdlearn.interop.profiles import profile_by_name
@@ -26,6 +27,7 @@ def load_teacher(
 ) -> Agent:
     """Return the agent in a file of pdlearn or of another library, or a shipped agent by its name.
 
+    `path` may be a folder of `export_agent`, or `hf://USER/REPOSITORY[@REVISION][/FILE]`.
     The file is recognised by the names and shapes of its tensors, and nothing but tensors is
     unpickled. `game` is one of the ten; most foreign files do not name theirs. `preprocessing` is a
     profile or the name of one (`interop.profiles.PROFILES`); without it the library's usual one
@@ -33,6 +35,10 @@ def load_teacher(
     `card["outputs"]` whether the network puts out values or the logits of a policy. Raises
     CheckpointError with one sentence for everything else.
     """
+    if str(path).startswith(ADDRESS):
+        path = download(str(path))
+    if str(path) not in zoo.names() and (Path(path) / WEIGHTS).is_file():
+        path = Path(path) / WEIGHTS
     if str(path) in zoo.names() or is_ours(Path(path)):
         if preprocessing is not None:
             raise ValueError(
