@@ -37,7 +37,7 @@ class Settings:
         for setting in fields(self):
             value = getattr(self, setting.name)
             for limits in get_args(setting.type)[1:]:
-                if value is not None and not limits.lowest <= value <= limits.highest:
+                if isinstance(limits, Range) and value is not None and not limits.lowest <= value <= limits.highest:
                     raise ValueError(f"expected {setting.name} {limits}; got {value}")
 
 
@@ -222,6 +222,10 @@ class EvalConfig(Settings):
     """probability of a random action"""
     num_envs: Count = 30
     """copies of the game, in two half-batches: inference of one overlaps emulation of the other"""
+    sticky_action_probability: Annotated[float | None, Range(0, 1)] = None
+    """probability of a repeated action (None: that of the agent's preprocessing)"""
+    fire_after_life: bool | None = None
+    """whether FIRE is pressed after a lost life (None: as in the agent's preprocessing)"""
 
 
 DQN_BUDGETS = {

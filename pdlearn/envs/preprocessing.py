@@ -5,7 +5,7 @@ Networks are sensitive to how their training saw the game. An agent's card conta
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 NOOP_COUNTS = 30  # numbers of no-ops that an episode may begin with
 FRAMES_PER_STEP = 4
@@ -67,11 +67,15 @@ class Preprocessing:
             raise ValueError(f"preprocessing has noop_max {self.noop_max}; expected at least 0")
 
     @property
+    def is_ours(self) -> bool:
+        """Whether games are shown and begun as pdlearn's own agents have them."""
+        return replace(self, evaluation_epsilon=Preprocessing.evaluation_epsilon) == Preprocessing()
+
+    @property
     def in_ale_vector(self) -> bool:
         """Whether ale-py's own vector of environments has this profile."""
-        seen = (self.resize, self.padding, self.grey, self.restart_after_life)
         fires = self.fire_on_reset or self.fire_after_life
-        return seen == ("area", "zeros", "emulator", False) and not fires
+        return self == self.seen_as(Preprocessing()) and not fires
 
     def card(self) -> dict:
         """Return the settings as a card contains them; the later ones only where they differ."""
@@ -82,21 +86,42 @@ class Preprocessing:
                 del facts[key]
         return FIXED | facts
 
-    def describe(self) -> str:
-        """Return the settings in words, for a line of text."""
+    def seen_as(self, other: "Preprocessing") -> "Preprocessing":
+        """Return the profile of the same games, shown as `other` shows them."""
+        return replace(self, **{key: getattr(other, key) for key in VIEW})
+
+    @property
+    def draws_starts(self) -> bool:
+        """Whether episodes differ by more than the 30 numbers of no-ops."""
+        return self.sticky_action_probability > 0 or self.noop_max != NOOP_COUNTS
+
+    def view_words(self) -> list[str]:
+        """Return how the game is shown, in words."""
         grey = {
             "emulator": "the emulator's grey", "rgb": "grey of RGB", "resized_rgb": "RGB then grey",
         }[self.grey]  # fmt: skip
         words = [grey, f"{self.resize} resize", f"padded with {self.padding}"]
-        words.append(f"0 to {self.noop_max - 1} no-ops" if self.noop_max > 1 else "no no-ops")
-        words += ["FIRE on reset"] * self.fire_on_reset
+        return words + ["a new stack after a lost life"] * self.restart_after_life
+
+    def game_words(self) -> list[str]:
+        """Return what the game does by itself, in words; nothing for a plain game."""
+        words = ["FIRE on reset"] * self.fire_on_reset
         words += ["FIRE after a lost life"] * self.fire_after_life
-        words += ["a new stack after a lost life"] * self.restart_after_life
         if self.sticky_action_probability:
             words.append(f"sticky actions {self.sticky_action_probability}")
-        words += ["all 18 actions"] * self.full_action_set
-        return ", ".join(words)
+        return words + ["all 18 actions"] * self.full_action_set
 
+    @property
+    def noop_words(self) -> str:
+        """The numbers of no-ops, in words."""
+        return f"0 to {self.noop_max - 1} no-ops" if self.noop_max > 1 else "no no-ops"
+
+    def describe(self) -> str:
+        """Return all settings in words."""
+        return ", ".join([*self.view_words(), self.noop_words, *self.game_words()])
+
+
+VIEW = ("resize", "padding", "grey", "restart_after_life")  # what an agent sees
 
 # Settings that cards did not contain at first.
 LATER = ("grey", "fire_after_life", "restart_after_life", "full_action_set", "evaluation_epsilon")

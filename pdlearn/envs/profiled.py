@@ -125,11 +125,11 @@ class Copy:
         lives = self.ale.lives()
         self.reward = 0.0
         self._hold(action)
-        lost = 0 < self.ale.lives() < lives and not self.over
+        lost = self.ale.lives() < lives and not self.over
         if lost and self.profile.fire_after_life and self.has_fire:
             for served in (NOOP, FIRE, THIRD):
                 self._hold(served)
-        self._look(fresh=False, life_lost=lost)
+        self._look(fresh=False, life_lost=lost and not self.over)
 
     @property
     def truncated(self) -> bool:

@@ -1,4 +1,4 @@
-"""Files of the Hugging Face Hub by address; the only part of `load_teacher` that uses the network."""
+"""Files of the Hugging Face Hub by address; nothing else here uses the network."""
 
 from pathlib import Path
 from typing import Any

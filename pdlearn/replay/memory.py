@@ -41,6 +41,7 @@ class Memory:
     `observation_shape` `(S, H, W)` stores one uint8 frame a step and rebuilds stacks of S;
     `(D,)` stores the float32 vector. With `num_actions` above 0 it also stores the teacher's
     values. Pixels take `capacity_steps` x 7,056 bytes, which a CPU allocates as the memory fills.
+    `padding` fills the stacks of first observations: zeros, or copies of the first frame.
     Raises ValueError for a memory of no more slots than a stack has frames.
     """
 
@@ -52,7 +53,11 @@ class Memory:
         device: torch.device | str = "cpu",
         *,
         num_actions: int = 0,
+        padding: str = "zeros",
     ):
+        if padding not in ("zeros", "first"):
+            raise ValueError(f"unknown padding {padding!r}; expected zeros or first")
+        self.padding = padding
         self.pixels = len(observation_shape) == 3
         self.stack = observation_shape[0] if self.pixels else 1
         self.slots = capacity_steps // num_envs
@@ -114,9 +119,11 @@ class Memory:
         if not self.pixels:
             return self.frames.index_select(0, slot * self.num_envs + env)
         back = torch.arange(self.stack - 1, -1, -1, device=self.device)  # oldest first
+        age = self.age[slot * self.num_envs + env].unsqueeze(1)  # [B, 1]
+        if self.padding == "first":
+            back = torch.minimum(back, age)  # [B, S]
         rows = (slot.unsqueeze(1) - back) % self.slots * self.num_envs + env.unsqueeze(1)  # [B, S]
-        age = self.age[slot * self.num_envs + env]
-        rows = torch.where(back <= age.unsqueeze(1), rows, self.slots * self.num_envs)
+        rows = torch.where(back <= age, rows, self.slots * self.num_envs)
         return self.frames.index_select(0, rows.flatten()).view(-1, *self.observation_shape)
 
     def _draw(self, minibatch: int, ahead: int, generator: torch.Generator):

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,17 @@ from torch import nn
 
 from pdlearn import envs
 from pdlearn.checkpoints import Agent, CheckpointError, read_file, write_file
+from pdlearn.envs.preprocessing import Preprocessing, from_card
 from pdlearn.replay.memory import Memory
-from pdlearn.rollout import EpsilonGreedy, Mixture, Step, steps
+from pdlearn.rollout import EpsilonGreedy, Mixture, Step, Values, steps
 
 BLOCK_FRAMES = 64
+
+
+def student_profile(teacher: Agent, seen_as: Preprocessing = Preprocessing()) -> Preprocessing:
+    """Return the preprocessing of a student: its teacher's games, shown as `seen_as` shows them."""
+    profile = from_card(teacher.card.get("preprocessing")).seen_as(seen_as)
+    return replace(profile, evaluation_epsilon=seen_as.evaluation_epsilon)
 
 
 def begin_recording(
@@ -36,26 +44,70 @@ def begin_recording(
     student: nn.Module | None = None,
     student_share: float = 0.0,
     kind: type[Memory] = Memory,
+    seen_as: Preprocessing = Preprocessing(),
 ) -> tuple[Memory, Generator[Step, None, None]]:
     """Return an empty memory on the generator's device, and the teacher's endless play.
 
     With a `student_share` above 0, the `student` takes so large a share of the steps. What is
-    recorded are the teacher's values either way.
+    recorded are the teacher's values either way. An Atari game is played under the teacher's
+    preprocessing; the observations in the memory show the same emulator states as `seen_as` does.
     """
-    env = envs.make(teacher.game, num_envs)
-    device = generator.device
-    memory = kind(
-        capacity_steps, num_envs, env.observation_shape, device, num_actions=env.num_actions
+    played = from_card(teacher.card.get("preprocessing"))
+    seen = student_profile(teacher, seen_as)
+    two_views = envs.is_atari(teacher.game) and played != played.seen_as(seen_as)
+    env = envs.make(
+        teacher.game, num_envs, preprocessing=played, also_seen_as=seen if two_views else None
     )
-    network = teacher.network.to(device)
+    device = generator.device
+    shape = env.observation_shape
+    if two_views:
+        shape = (shape[0] // 2, *shape[1:])
+    memory = kind(
+        capacity_steps, num_envs, shape, device, num_actions=env.num_actions, padding=seen.padding
+    )
+    network: Values = teacher.network.to(device)
+    pupil: Values | None = student
+    if two_views:
+        network = View(network, slice(shape[0]))
+        pupil = None if student is None else View(student, slice(shape[0], None))
     policy: EpsilonGreedy
-    if student is not None and student_share > 0:
+    if pupil is not None and student_share > 0:
         policy = Mixture(
-            network, student, student_share=student_share, epsilon=epsilon, generator=generator
+            network, pupil, student_share=student_share, epsilon=epsilon, generator=generator
         )
     else:
         policy = EpsilonGreedy(network, epsilon, generator)
-    return memory, steps(env, policy, seed, purpose)
+    play = steps(env, policy, seed, purpose)
+    if two_views or seen.restart_after_life:
+        play = as_seen(play, shape[0], seen.restart_after_life)
+    return memory, play
+
+
+class View:
+    """A network that sees its channels of an observation `[E, 8, 84, 84]` of two views."""
+
+    def __init__(self, network: Values, channels: slice):
+        self.network, self.channels = network, channels
+
+    def __call__(self, observation: torch.Tensor) -> torch.Tensor:
+        """Return the network's values `[E, A]`."""
+        return self.network(observation[:, self.channels])
+
+
+def as_seen(
+    play: Generator[Step, None, None], frames: int, restart_after_life: bool
+) -> Generator[Step, None, None]:
+    """Pass on the steps of `play` with the last `frames` frames of each observation alone.
+
+    With `restart_after_life` a step after a lost life begins a stack, so it is marked as a first.
+    """
+    with closing(play):
+        lost: np.ndarray | bool = False
+        for step in play:
+            observation = step.observation[:, -frames:]
+            yield step._replace(observation=observation, first=step.first | lost)
+            if restart_after_life:
+                lost = step.life_lost & ~(step.terminated | step.truncated)
 
 
 def record(play: Iterator[Step], memory: Memory, agent_steps: int) -> Iterator[int]:
@@ -79,13 +131,15 @@ def collect(
     student: nn.Module | None = None,
     student_share: float = 0.0,
     kind: type[Memory] = Memory,
+    seen_as: Preprocessing = Preprocessing(),
 ) -> Memory:
     """Play `teacher` ε-greedily and return a memory of `agent_steps` of its play and values.
 
     `num_envs` copies of the game are played side by side. `seed` gives the games and the
     exploration; a `generator` draws the exploration instead, and its device holds the memory.
     `purpose` is one of `envs.PURPOSES`: games of two purposes are never the same.
-    `student` and `student_share` are those of `begin_recording`; `kind` is the memory's class.
+    `student`, `student_share` and `seen_as` are those of `begin_recording`; `kind` is the memory's
+    class.
     """
     if generator is None:
         weights = teacher.network.parameters()
@@ -93,7 +147,7 @@ def collect(
         generator = torch.Generator(device).manual_seed(seed)
     memory, play = begin_recording(
         teacher, num_envs, agent_steps, epsilon=epsilon, generator=generator, seed=seed,
-        purpose=purpose, student=student, student_share=student_share, kind=kind,
+        purpose=purpose, student=student, student_share=student_share, kind=kind, seen_as=seen_as,
     )  # fmt: skip
     with closing(play):
         for _ in record(play, memory, agent_steps):
@@ -150,7 +204,12 @@ def load_recording(
     # Sampling needs more slots than a stack has frames.
     slots = max(held, card["observation_shape"][0] + 1)
     memory = Memory(
-        slots * num_envs, num_envs, card["observation_shape"], device, num_actions=num_actions
+        slots * num_envs,
+        num_envs,
+        card["observation_shape"],
+        device,
+        num_actions=num_actions,
+        padding=from_card(card.get("preprocessing")).padding,
     )
     data = tensors["frames"].numpy()
     ends = tensors["block_bytes"].cumsum(0).tolist()

@@ -37,7 +37,8 @@ def record_clip(
 ) -> Clip:
     """Play one of the ten games until the episode ends, or for `agent_steps`."""
     policy = EpsilonGreedy(agent.network, epsilon, torch.Generator(agent.device).manual_seed(seed))
-    env = envs.make(agent.game, 1)
+    profile = agent.card.get("preprocessing")
+    env = envs.make(agent.game, 1, preprocessing=profile)
     rows = []
     score = 0.0
     with closing(steps(env, policy, seed, "show")) as play:
@@ -49,7 +50,7 @@ def record_clip(
                 break
     actions, values, scores, observations = map(np.stack, zip(*rows, strict=True))
     colours = Colours()
-    screen = envs.make(agent.game, 1, screen=True)
+    screen = envs.make(agent.game, 1, preprocessing=profile, screen=True)
     with closing(steps(screen, Scripted(actions, env.num_actions), seed, "show")) as play:
         frames = [colours.index(step.observation[0, 0].numpy()) for step in islice(play, len(rows))]
     return Clip(
