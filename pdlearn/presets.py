@@ -37,7 +37,9 @@ class Settings:
         for setting in fields(self):
             value = getattr(self, setting.name)
             for limits in get_args(setting.type)[1:]:
-                if isinstance(limits, Range) and value is not None and not limits.lowest <= value <= limits.highest:
+                if not isinstance(limits, Range) or value is None:
+                    continue
+                if not limits.lowest <= value <= limits.highest:
                     raise ValueError(f"expected {setting.name} {limits}; got {value}")
 
 
