@@ -1,12 +1,12 @@
 """An agent's network as an ONNX graph, checked against the original."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
+from pdlearn.envs.preprocessing import from_card
 from pdlearn.replay.recordings import collect
 
 STATES = 1_000  # recorded states on which graph and network are compared
@@ -54,7 +54,7 @@ def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) ->
     )  # fmt: skip
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     largest, scale = 0.0, 1.0
-    for batch in _batches(states):
+    for batch in states.split(BATCH):
         (given,) = session.run(None, {"observation": batch.float().numpy()})
         with torch.no_grad():
             wanted = agent.network(batch)
@@ -71,9 +71,6 @@ def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) ->
 
 def recorded_states(agent: Agent, count: int = STATES) -> Tensor:
     """Return `count` states that the agent plays, `[count, ...]`."""
-    memory = collect(agent, count, num_envs=4, epsilon=0.05)
+    seen_as = from_card(agent.card.get("preprocessing"))
+    memory = collect(agent, count, num_envs=4, epsilon=0.05, seen_as=seen_as)
     return memory.sample_states(count, torch.Generator().manual_seed(0)).observation
-
-
-def _batches(states: Tensor) -> Iterator[Tensor]:
-    yield from states.split(BATCH)
