@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.networks import OneGame, network_for, part_for
+from pdlearn.registry import build_network
 
 FORMAT = "pdlearn/1"
 
@@ -126,7 +127,8 @@ class Agent:
 
     The card's keys: games (the action names by game, in order), size, observation_shape,
     preprocessing, made (how it was trained) and, by game, score (its evaluation; absent without
-    one) and chosen_by (the evaluation that chose it during training).
+    one) and chosen_by (the evaluation that chose it during training). A network that is none of
+    the sizes has network (see `registry`); a policy of another library has outputs, "logits".
     """
 
     network: nn.Module
@@ -155,6 +157,13 @@ class Agent:
     def score(self) -> dict:
         """The summary of its evaluation; empty without one. Raises ValueError as `game` does."""
         return self.card.get("score", {}).get(self.game, {})
+
+    @property
+    def outputs(self) -> str:
+        """What its network puts out: "logits" after training with KL or NLL, otherwise "q"."""
+        loss = self.card.get("made", {}).get("config", {}).get("loss")
+        trained = "logits" if loss in ("kl", "reverse_kl", "nll") else "q"
+        return self.card.get("outputs", trained)
 
     @property
     def device(self) -> torch.device:
@@ -200,21 +209,27 @@ def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float3
 
 
 def read_agent(
-    path: str | Path, game: str | None = None, device: torch.device | str = "cpu"
-) -> Agent:
+    path: str | Path, game: str | None = None, device: torch.device | str = "cpu", *,
+    network: nn.Module | None = None,
+) -> Agent:  # fmt: skip
     """Read an agent, as float32, on `device`; of a file for several games, the one of `game`.
+
+    The weights are loaded into `network`; by default, into a new network of the card's size, or of
+    the registered class that it names.
 
     Raises CheckpointError if the file is damaged, holds no agent, does not play `game`, plays
     several games where none is named, or its weights do not fit the network its card names.
     """
-    agent = load_whole(path, device)
+    agent = load_whole(path, device, network=network)
     try:
         return agent.for_game(agent.game if game is None else game)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
+def load_whole(
+    path: str | Path, device: torch.device | str = "cpu", *, network: nn.Module | None = None
+) -> Agent:
     """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
     weights, card = read_file(path)
     kind = card.pop("kind", None)
@@ -224,12 +239,15 @@ def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
     if not isinstance(card.get("games"), dict):
         raise CheckpointError(f"{path}: its card names no games with their actions")
     try:
-        network = network_for(
-            {game: len(actions) for game, actions in card["games"].items()},
-            card["size"],
-            tuple(card["observation_shape"]),
-            normalization=card.get("normalization", "none"),
-        )
+        if network is None and "network" in card:
+            network = build_network(card["network"])
+        elif network is None:
+            network = network_for(
+                {game: len(actions) for game, actions in card["games"].items()},
+                card["size"],
+                tuple(card["observation_shape"]),
+                normalization=card.get("normalization", "none"),
+            )
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error

@@ -16,15 +16,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pdlearn import envs
 from pdlearn.checkpoints import Agent
+from pdlearn.envs.preprocessing import Preprocessing, from_card
 from pdlearn.games import columns_by_game
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.networks import network_for, part_for
 from pdlearn.presets import DistillConfig
+from pdlearn.registry import describe_network
 from pdlearn.replay.compressed import CompressedMemory, too_large
 from pdlearn.replay.memory import Memory, States
-from pdlearn.replay.recordings import begin_recording, collect, record
+from pdlearn.replay.recordings import begin_recording, collect, record, student_profile
 from pdlearn.runs import Run
 
 RECORD_ROW_STEPS = 2_000
@@ -75,11 +78,14 @@ def agreement(network: nn.Module, memory: Memory, generator: torch.Generator) ->
     return torch.cat(agreed).float().mean().item()
 
 
-def unseen_states(teacher: Agent, epsilon: float, generator: torch.Generator, seed: int) -> Memory:
-    """Return held-out states, played and labelled by `teacher`."""
+def unseen_states(
+    teacher: Agent, epsilon: float, generator: torch.Generator, seed: int, *,
+    seen_as: Preprocessing = Preprocessing(),
+) -> Memory:  # fmt: skip
+    """Return held-out states, played and labelled by `teacher`, as `seen_as` shows them."""
     return collect(
         teacher, HELD_OUT_STEPS, num_envs=HELD_OUT_ENVS, epsilon=epsilon, seed=seed,
-        purpose="show", generator=generator,
+        purpose="show", generator=generator, seen_as=seen_as,
     )  # fmt: skip
 
 
@@ -106,9 +112,14 @@ class Distillation(Run):
     With a `recording` of each teacher, from `load_recording`, no teacher plays. Without, a resumed
     run records an hour first, because the memories are not saved.
 
+    A `student` of your own is a module from observations to `[B, A]`; then `config.size` is unused.
+    A teacher with other preprocessing than pdlearn's plays under its own; what the student sees of
+    the same states is `config.student_preprocessing`.
+
     Raises ValueError for two teachers of one game, for teachers with different observations, for a
     size that does not suit the number of games, for a number of recordings that is not the
-    teachers', and for a `student_share` above 0 with recordings.
+    teachers', for a `student_share` above 0 with recordings, for a policy's logits at another
+    temperature than 1 or with mse, and for a `student` with other outputs than its game's actions.
     """
 
     kind = "distill"
@@ -120,6 +131,7 @@ class Distillation(Run):
         config: DistillConfig,
         recording: Memory | Sequence[Memory] | None = None,
         *,
+        student: nn.Module | None = None,
         seed: int = 0,
         device: torch.device | str = "cpu",
         precision: str = "auto",
@@ -134,6 +146,7 @@ class Distillation(Run):
         teachers = [teacher] if isinstance(teacher, Agent) else list(teacher)
         recordings = [recording] if isinstance(recording, Memory) else recording
         _refuse_ill_matched(teachers)
+        _refuse_unsuited(teachers, config)
         if config.student_share > 0 and recordings is not None:
             raise ValueError(
                 f"expected student_share 0 with recordings; got {config.student_share}"
@@ -147,17 +160,31 @@ class Distillation(Run):
                     f"got {len(recordings)}"
                 )
             self.recordings = dict(zip(self.teachers, recordings, strict=True))
-        network = network_for(
-            {game: len(teacher.actions) for game, teacher in self.teachers.items()},
-            config.size, tuple(teachers[0].card["observation_shape"]),
-            torch.Generator().manual_seed(self.seed), normalization=config.normalization,
-        ).to(self.device)  # fmt: skip
+        self.own_student = student is not None
+        if student is None:
+            student = network_for(
+                {game: len(teacher.actions) for game, teacher in self.teachers.items()},
+                config.size, tuple(teachers[0].card["observation_shape"]),
+                torch.Generator().manual_seed(self.seed), normalization=config.normalization,
+            )  # fmt: skip
+        else:
+            _refuse_other_outputs(student, teachers)
+        network = student.to(self.device)
         self.learner = StudentLearner(self.config, network, self.precision)
         self.students = {game: part_for(network, game) for game in self.teachers}
 
     def identity(self) -> dict:
         teachers = [fingerprint(teacher.network) for teacher in self.teachers.values()]
-        return {"games": list(self.teachers), "seed": self.seed, "teachers": teachers}
+        facts = {"games": list(self.teachers), "seed": self.seed, "teachers": teachers}
+        return facts | (
+            {"student": type(self.learner.network).__name__} if self.own_student else {}
+        )
+
+    def seen_as(self, teacher: Agent) -> Preprocessing:
+        """Return the preprocessing that shows the student the games of `teacher`."""
+        if self.config.student_preprocessing == "teacher":
+            return from_card(teacher.card["preprocessing"])
+        return Preprocessing()
 
     def agent(self) -> Agent:
         first = next(iter(self.teachers.values()))
@@ -168,13 +195,25 @@ class Distillation(Run):
             "normalization": self.config.normalization,
             "made": self.made(),
         }
+        if envs.is_atari(first.game) and not from_card(first.card["preprocessing"]).is_ours:
+            card["preprocessing"] = student_profile(first, self.seen_as(first)).card()
+        if self.own_student:
+            facts = describe_network(self.learner.network)
+            card |= {"size": facts["class"], "network": facts}
+            del card["normalization"]
         return Agent(self.learner.network, card)
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config
         hours = range(self.learner.updates // config.updates_per_hour, config.hours)
         held_out = {
-            game: unseen_states(teacher, config.collection_epsilon, self.generator, self.seed)
+            game: unseen_states(
+                teacher,
+                config.collection_epsilon,
+                self.generator,
+                self.seed,
+                seen_as=self.seen_as(teacher),
+            )  # fmt: skip
             for game, teacher in self.teachers.items()
         }
         if self.recordings is not None:
@@ -193,6 +232,7 @@ class Distillation(Run):
                 epsilon=config.collection_epsilon, generator=self.generator, seed=self.env_seed,
                 purpose="collect",
                 student=self.students[game], student_share=config.student_share, kind=kind,
+                seen_as=self.seen_as(self.teachers[game]),
             )  # fmt: skip
         try:
             for hour in hours:
@@ -263,3 +303,43 @@ def _refuse_ill_matched(teachers: list[Agent]) -> None:
                     f"expected teachers with the same {key}; got {teachers[0].card[key]} for "
                     f"{games[0]!r} and {teacher.card[key]} for {teacher.game!r}"
                 )
+
+
+def _refuse_unsuited(teachers: list[Agent], config: DistillConfig) -> None:
+    """Raise ValueError for an unknown student's view, and for a policy that is sharpened."""
+    if config.student_preprocessing not in ("pdlearn", "teacher"):
+        raise ValueError(
+            f"unknown student_preprocessing {config.student_preprocessing!r}; expected pdlearn or "
+            "teacher"
+        )
+    for teacher in teachers:
+        if teacher.card.get("outputs") != "logits" or config.loss == "nll":
+            continue
+        if config.loss == "mse" or config.temperature != 1:
+            raise ValueError(
+                f"the teacher of {teacher.game!r} has a policy's logits; expected loss kl or "
+                f"reverse_kl at temperature 1, or nll; got {config.loss} at {config.temperature}"
+            )
+
+
+@torch.no_grad()
+def _refuse_other_outputs(student: nn.Module, teachers: list[Agent]) -> None:
+    """Raise ValueError unless a student of one's own has an output for each action."""
+    if len(teachers) > 1:
+        raise ValueError(f"a student of your own plays one game; got {len(teachers)} teachers")
+    shape = tuple(teachers[0].card["observation_shape"])
+    dtype = torch.uint8 if len(shape) == 3 else torch.float32
+    wanted = (2, len(teachers[0].actions))
+    device = next((weight.device for weight in student.parameters()), torch.device("cpu"))
+    try:
+        output = student(torch.zeros(2, *shape, dtype=dtype, device=device))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{type(student).__name__} does not take {str(dtype).removeprefix('torch.')} "
+            f"observations {list(shape)} ({' '.join(str(error).split())[:120]})"
+        ) from error
+    if not isinstance(output, Tensor) or tuple(output.shape) != wanted:
+        got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise ValueError(
+            f"{type(student).__name__} gives {got} for two observations; expected {list(wanted)}"
+        )

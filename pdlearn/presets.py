@@ -178,6 +178,8 @@ class DistillConfig(TrainingConfig):
     """share of the updates with linear warm-up of the learning rate; avoids dead ReLUs"""
     collection_epsilon: Share = 0.05
     """probability of a random action while recording"""
+    student_preprocessing: str = "pdlearn"
+    """what the student sees: as pdlearn shows games, or as the teacher sees them (teacher)"""
     student_share: Share = 0.0
     """share of recorded steps in which the student acts (0 in the paper); the teacher labels all"""
 

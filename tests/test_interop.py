@@ -77,7 +77,7 @@ def test_a_file_of_another_library_gives_the_values_of_its_own_network(maker, tm
     assert difference(agent, network) < 1e-6
     assert agent.card["made"]["by"] == maker
     assert agent.card["preprocessing"] == PROFILES[profile].card()
-    assert agent.card["outputs"] == "values"
+    assert agent.card["outputs"] == "q"
     assert agent.card["actions"] == list(pdlearn.GAMES["pong"].actions)
 
 

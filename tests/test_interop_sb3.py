@@ -72,7 +72,7 @@ def test_outputs_equal_those_of_the_library(kind, maker, settings, tmp_path):
         theirs, ours = theirs.softmax(1), ours.softmax(1)
     assert (theirs - ours).abs().max() < 1e-6
     assert agent.card["made"]["by"] == maker
-    assert agent.card["outputs"] == ("logits" if "PPO" in maker else "values")
+    assert agent.card["outputs"] == ("logits" if "PPO" in maker else "q")
     assert agent.card["preprocessing"] == PROFILES["sb3"].card()
 
 

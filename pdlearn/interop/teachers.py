@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent, CheckpointError
@@ -15,6 +16,7 @@ from pdlearn.interop.files import Contents, read
 from pdlearn.interop.layouts import Recognised, recognise
 from pdlearn.interop.profiles import profile_by_name
 from pdlearn.networks import QNetwork
+from pdlearn.registry import describe_network
 
 CONTAINERS = {"sb3": "an SB3 zip", "pfrl": "a PFRL zip", "gzip": "a gzip file"}
 
@@ -81,7 +83,7 @@ def _card(
     found: Recognised, contents: Contents, game: str, profile: Preprocessing, path: Path
 ) -> dict:
     maker = found.layout.maker
-    outputs = "logits" if found.layout.head == "policy" else "values"
+    outputs = "logits" if found.layout.head == "policy" else "q"
     container = CONTAINERS.get(contents.container, "a state dict")
     told = {
         "values": "values of {} actions",
@@ -95,9 +97,8 @@ def _card(
     )
     actions = FULL_ACTIONS if profile.full_action_set else game_by_name(game).actions
     return {
-        "game": game,
-        "actions": list(actions),
-        "size": found.network.size if isinstance(found.network, QNetwork) else "foreign",
+        "games": {game: list(actions)},
+        **_size(found.network),
         "observation_shape": [4, 84, 84],
         "preprocessing": profile.card(),
         "outputs": outputs,
@@ -108,6 +109,13 @@ def _card(
             "recognised": line,
         },
     }
+
+
+def _size(network: nn.Module) -> dict:
+    """Return a card's entries on a network: the name of its size, or also what it is."""
+    if isinstance(network, QNetwork):
+        return {"size": network.size}
+    return {"size": type(network).__name__, "network": describe_network(network)}
 
 
 def _game_of(contents: Contents, game: str | None, path: Path) -> str:

@@ -100,6 +100,5 @@ def kind_of(agent: Agent) -> str:
 
 
 def outputs_of(agent: Agent) -> str:
-    """Return what a network puts out: "logits" if it was trained with KL or NLL, otherwise "q"."""
-    loss = agent.card.get("made", {}).get("config", {}).get("loss")
-    return "logits" if loss in ("kl", "reverse_kl", "nll") else "q"
+    """Return `agent.outputs`, "q" or "logits"."""
+    return agent.outputs
