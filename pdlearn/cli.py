@@ -14,6 +14,7 @@ import tyro
 from pdlearn.commands.bench import bench
 from pdlearn.commands.distill import distill
 from pdlearn.commands.evaluate import evaluate
+from pdlearn.commands.export import export
 from pdlearn.commands.lessons import lessons
 from pdlearn.commands.record import record
 from pdlearn.commands.reproduce import reproduce
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     commands: dict[str, Callable[..., Any]] = {
         "tour": tour, "train": train, "distill": distill, "record": record,
-        "starts": starts, "evaluate": evaluate, "zoo": zoo, "reproduce": reproduce,
+        "starts": starts, "evaluate": evaluate, "export": export, "zoo": zoo, "reproduce": reproduce,
         "lessons": lessons, "bench": bench,
     }  # fmt: skip
 

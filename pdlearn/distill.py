@@ -24,7 +24,7 @@ from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.networks import network_for, part_for
 from pdlearn.presets import DistillConfig
-from pdlearn.registry import describe_network
+from pdlearn.registry import describe_network, refuse_other_outputs
 from pdlearn.replay.compressed import CompressedMemory, too_large
 from pdlearn.replay.memory import Memory, States
 from pdlearn.replay.recordings import begin_recording, collect, record, student_profile
@@ -168,7 +168,12 @@ class Distillation(Run):
                 torch.Generator().manual_seed(self.seed), normalization=config.normalization,
             )  # fmt: skip
         else:
-            _refuse_other_outputs(student, teachers)
+            if len(teachers) > 1:
+                raise ValueError(f"a student of your own plays one game; got {len(teachers)}")
+            first = teachers[0]
+            refuse_other_outputs(
+                student, tuple(first.card["observation_shape"]), len(first.actions)
+            )
         network = student.to(self.device)
         self.learner = StudentLearner(self.config, network, self.precision)
         self.students = {game: part_for(network, game) for game in self.teachers}
@@ -320,26 +325,3 @@ def _refuse_unsuited(teachers: list[Agent], config: DistillConfig) -> None:
                 f"the teacher of {teacher.game!r} has a policy's logits; expected loss kl or "
                 f"reverse_kl at temperature 1, or nll; got {config.loss} at {config.temperature}"
             )
-
-
-@torch.no_grad()
-def _refuse_other_outputs(student: nn.Module, teachers: list[Agent]) -> None:
-    """Raise ValueError unless a student of one's own has an output for each action."""
-    if len(teachers) > 1:
-        raise ValueError(f"a student of your own plays one game; got {len(teachers)} teachers")
-    shape = tuple(teachers[0].card["observation_shape"])
-    dtype = torch.uint8 if len(shape) == 3 else torch.float32
-    wanted = (2, len(teachers[0].actions))
-    device = next((weight.device for weight in student.parameters()), torch.device("cpu"))
-    try:
-        output = student(torch.zeros(2, *shape, dtype=dtype, device=device))
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{type(student).__name__} does not take {str(dtype).removeprefix('torch.')} "
-            f"observations {list(shape)} ({' '.join(str(error).split())[:120]})"
-        ) from error
-    if not isinstance(output, Tensor) or tuple(output.shape) != wanted:
-        got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise ValueError(
-            f"{type(student).__name__} gives {got} for two observations; expected {list(wanted)}"
-        )

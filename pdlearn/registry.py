@@ -66,6 +66,26 @@ def build_network(facts: dict) -> nn.Module:
     return CLASSES[name](**facts.get("arguments", {}))
 
 
+@torch.no_grad()
+def refuse_other_outputs(
+    network: nn.Module, observation_shape: tuple[int, ...], num_actions: int
+) -> None:
+    """Raise ValueError unless `network` maps observations `[B, ...]` to `[B, num_actions]`."""
+    dtype = torch.uint8 if len(observation_shape) == 3 else torch.float32
+    name = type(network).__name__
+    device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
+    try:
+        output = network(torch.zeros(2, *observation_shape, dtype=dtype, device=device))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} does not take {str(dtype).removeprefix('torch.')} observations "
+            f"{list(observation_shape)} ({' '.join(str(error).split())[:120]})"
+        ) from error
+    got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if got != [2, num_actions]:
+        raise ValueError(f"{name} gives {got} for two observations; expected [2, {num_actions}]")
+
+
 @register_network
 class NatureNetwork(Torso):
     """Nature DQN's network with any widths, and with one value or a distribution per action.

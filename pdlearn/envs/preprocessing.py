@@ -53,7 +53,7 @@ class Preprocessing:
     evaluation_epsilon: float = 0.05
     """probability of a random action with which the agent's maker evaluates it"""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for key, choices in CHOICES.items():
             if getattr(self, key) not in choices:
                 raise ValueError(

@@ -50,8 +50,9 @@ def load_agent(
 ) -> Agent:  # fmt: skip
     """Return a shipped agent by its name, or the agent in a file by its path, on `device`.
 
-    `game` chooses one game of a network for several. `network` is that of `read_agent`. Raises CheckpointError for a name that is
-    neither, with the nearest right one, and for a file as `checkpoints.read_agent` does.
+    `game` chooses one game of a network for several. `network` is that of `read_agent`. Raises
+    CheckpointError for a name that is neither, with the nearest right one, and for a file as
+    `checkpoints.read_agent` does.
     """
     return read_agent(_file(name), game, device, network=network)
 
