@@ -11,9 +11,15 @@ from pdlearn.distill import Distillation as Distillation
 from pdlearn.dqn import DQN as DQN
 from pdlearn.envs import make as make
 from pdlearn.envs.catch import Catch as Catch
+from pdlearn.envs.preprocessing import Preprocessing as Preprocessing
 from pdlearn.evaluation import Evaluation as Evaluation
 from pdlearn.evaluation import evaluate as evaluate
+from pdlearn.export.hub import export_agent as export_agent
+from pdlearn.export.hub import push_to_hub as push_to_hub
+from pdlearn.export.onnx import export_onnx as export_onnx
 from pdlearn.games import GAMES as GAMES
+from pdlearn.interop.check import check_teacher as check_teacher
+from pdlearn.interop.teachers import load_teacher as load_teacher
 from pdlearn.losses import kl_loss as kl_loss
 from pdlearn.losses import lambda_returns as lambda_returns
 from pdlearn.losses import mse_loss as mse_loss
@@ -35,6 +41,7 @@ from pdlearn.presets import DistillConfig as DistillConfig
 from pdlearn.presets import DQNConfig as DQNConfig
 from pdlearn.presets import EvalConfig as EvalConfig
 from pdlearn.presets import PQNConfig as PQNConfig
+from pdlearn.registry import register_network as register_network
 from pdlearn.replay.memory import Memory as Memory
 from pdlearn.replay.recordings import collect as collect
 from pdlearn.replay.recordings import load_recording as load_recording

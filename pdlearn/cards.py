@@ -83,13 +83,17 @@ class Identity:
     seed: Seed
     teachers: tuple[Name, ...] | None = None  # fingerprints
     student_seeds: tuple[Seed, ...] | None = None
+    student: Name | None = None  # the class of a student of the user's own
 
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """How an agent was made: what its run was, counted and set. Only its kind of run is needed."""
+    """How an agent was made: what its run was, counted and set. Only its kind of run is needed.
 
-    by: Kind
+    Of a teacher of another library, `by` is the library, and the file is described.
+    """
+
+    by: Name
     games: Games | None = None
     seed: Seed | None = None
     teachers: tuple[Name, ...] | None = None
@@ -110,9 +114,14 @@ class Made:
     threads: Count | None = None
     commit: str | None = None
     legs: str | None = None
+    student: Name | None = None  # the class of a student of the user's own
+    file: Name | None = None
+    sha256: Name | None = None
+    recognised: Annotated[str, Range(1, 2_000)] | None = None
 
     def __post_init__(self) -> None:
-        check_settings(self.by, self.config or {})
+        if self.recognised is None:
+            check_settings(checked(self.by, Kind, "made.by"), self.config or {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +135,14 @@ class AgentCard:
     preprocessing: dict[str, Any]
     made: Made
     normalization: Literal["none", "layer"] = "none"
+    network: dict[str, Any] | None = None
+    outputs: Literal["q", "logits"] | None = None
     score: dict[Name, Score] | None = None
     chosen_by: dict[Name, Score] | None = None
 
     def __post_init__(self) -> None:
-        size_by_name(self.size, several_games=len(self.games) > 1)
+        if self.network is None:
+            size_by_name(self.size, several_games=len(self.games) > 1)
         for game, actions in self.games.items():
             envs.refuse_mismatch(game, actions=actions, preprocessing=self.preprocessing)
         if self.made.games is not None and set(self.made.games) != set(self.games):

@@ -20,8 +20,10 @@ from torch import Tensor, nn
 
 from pdlearn import envs
 from pdlearn.cards import AgentCard, current_card, typed_card
+from pdlearn.envs.preprocessing import Preprocessing
 from pdlearn.files import read_bytes, write_bytes
 from pdlearn.networks import OneGame, network_for, part_for
+from pdlearn.registry import build_network
 from pdlearn.schema import shown
 
 FORMAT = "pdlearn/1"
@@ -131,8 +133,9 @@ class Agent:
 
     The card's keys: games (the action names by game, in order), size, observation_shape,
     preprocessing, made (how it was trained) and, by game, score (its evaluation; absent without
-    one) and chosen_by (the evaluation that chose it during training). `cards.AgentCard` has their
-    types.
+    one) and chosen_by (the evaluation that chose it during training). A network that is none of
+    the sizes has network (see `registry`); a policy of another library has outputs, "logits".
+    `cards.AgentCard` has their types.
     """
 
     network: nn.Module
@@ -163,6 +166,13 @@ class Agent:
         return self.card.get("score", {}).get(self.game, {})
 
     @property
+    def outputs(self) -> str:
+        """What its network puts out: "logits" after training with KL or NLL, otherwise "q"."""
+        loss = self.card.get("made", {}).get("config", {}).get("loss")
+        trained = "logits" if loss in ("kl", "reverse_kl", "nll") else "q"
+        return self.card.get("outputs", trained)
+
+    @property
     def device(self) -> torch.device:
         """The device of the network's weights."""
         return next(self.network.parameters()).device
@@ -181,14 +191,24 @@ class Agent:
         }
         return Agent(part_for(self.network, game), self.card | by_game)
 
-    def environment(self, num_envs: int) -> envs.Environment:
-        """Return copies of its game; raise ValueError unless they have its actions and pictures."""
-        env = envs.make(self.game, num_envs)
+    def environment(
+        self,
+        num_envs: int,
+        *,
+        preprocessing: Preprocessing | None = None,
+        also_seen_as: Preprocessing | None = None,
+        screen: bool = False,
+    ) -> envs.Environment:
+        """Return copies of its game, under its card's preprocessing or another; see `envs.make`.
+
+        Raises ValueError unless they have its actions.
+        """
+        profile = self.card.get("preprocessing") if preprocessing is None else preprocessing
+        env = envs.make(
+            self.game, num_envs, preprocessing=profile, also_seen_as=also_seen_as, screen=screen
+        )
         try:
-            seen = self.card.get("preprocessing")
-            envs.refuse_mismatch(
-                self.game, actions=self.actions or None, preprocessing=seen, env=env
-            )
+            envs.refuse_mismatch(self.game, actions=self.actions or None, env=env)
         except ValueError:
             env.close()
             raise
@@ -222,19 +242,25 @@ def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float3
 
 
 def read_agent(
-    path: str | Path, game: str | None = None, device: torch.device | str = "cpu"
-) -> Agent:
+    path: str | Path, game: str | None = None, device: torch.device | str = "cpu", *,
+    network: nn.Module | None = None,
+) -> Agent:  # fmt: skip
     """Read an agent, as float32, on `device`; of a file for several games, the one of `game`.
+
+    The weights are loaded into `network`; by default, into a new network of the card's size, or of
+    the registered class that it names.
 
     Raises CheckpointError if the file is damaged, holds no agent, does not play `game`, plays
     several games where none is named, or its weights do not fit the network its card names.
     """
-    agent = load_whole(path, device)
+    agent = load_whole(path, device, network=network)
     with naming(path):
         return agent.for_game(agent.game if game is None else game)
 
 
-def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
+def load_whole(
+    path: str | Path, device: torch.device | str = "cpu", *, network: nn.Module | None = None
+) -> Agent:
     """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
     weights, entries = read_file(path)
     entries = current_card(entries)
@@ -242,11 +268,8 @@ def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
         card = typed_card(entries, AgentCard)
         weights = _unwrapped(weights)
         try:
-            with torch.device("meta"):  # allocates nothing: the card alone sets the size
-                network = network_for(
-                    {game: len(actions) for game, actions in card.games.items()},
-                    card.size, card.observation_shape, normalization=card.normalization,
-                )  # fmt: skip
+            if network is None:
+                network = _empty_network(card)
             kind = next((each.dtype for each in weights.values()), torch.float32)
             if kind not in WEIGHTS:
                 raise ValueError(f"expected floating point weights; got {kind}")
@@ -261,6 +284,17 @@ def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False)
     return Agent(network.to(device), {k: v for k, v in entries.items() if k != "kind"})
+
+
+def _empty_network(card: AgentCard) -> nn.Module:
+    """Return the network that a card names, without memory for its weights."""
+    with torch.device("meta"):
+        if card.network is not None:
+            return build_network(card.network)
+        return network_for(
+            {game: len(actions) for game, actions in card.games.items()},
+            card.size, card.observation_shape, normalization=card.normalization,
+        )  # fmt: skip
 
 
 def _unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

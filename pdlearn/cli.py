@@ -20,6 +20,7 @@ import tyro
 from pdlearn.commands.bench import bench
 from pdlearn.commands.distill import distill
 from pdlearn.commands.evaluate import evaluate
+from pdlearn.commands.export import export
 from pdlearn.commands.lessons import lessons
 from pdlearn.commands.options import check_options
 from pdlearn.commands.record import record
@@ -38,8 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     commands: dict[str, Callable[..., Any]] = {
         "tour": tour, "train": train, "distill": distill, "record": record,
-        "starts": starts, "evaluate": evaluate, "zoo": zoo, "reproduce": reproduce,
-        "lessons": lessons, "bench": bench,
+        "starts": starts, "evaluate": evaluate, "export": export, "zoo": zoo,
+        "reproduce": reproduce, "lessons": lessons, "bench": bench,
     }  # fmt: skip
 
     try:

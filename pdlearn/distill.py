@@ -16,15 +16,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pdlearn import envs
 from pdlearn.checkpoints import Agent
+from pdlearn.envs.preprocessing import Preprocessing, from_card
 from pdlearn.games import columns_by_game
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.networks import network_for, part_for
 from pdlearn.presets import DistillConfig
+from pdlearn.registry import describe_network, refuse_other_outputs
 from pdlearn.replay.compressed import CompressedMemory, too_large
 from pdlearn.replay.memory import Memory, States
-from pdlearn.replay.recordings import begin_recording, collect, record
+from pdlearn.replay.recordings import begin_recording, collect, record, student_profile
 from pdlearn.runs import Run
 
 RECORD_ROW_STEPS = 2_000
@@ -75,11 +78,14 @@ def agreement(network: nn.Module, memory: Memory, generator: torch.Generator) ->
     return torch.cat(agreed).float().mean().item()
 
 
-def unseen_states(teacher: Agent, epsilon: float, generator: torch.Generator, seed: int) -> Memory:
-    """Return held-out states, played and labelled by `teacher`."""
+def unseen_states(
+    teacher: Agent, epsilon: float, generator: torch.Generator, seed: int, *,
+    seen_as: Preprocessing = Preprocessing(),
+) -> Memory:  # fmt: skip
+    """Return held-out states, played and labelled by `teacher`, as `seen_as` shows them."""
     return collect(
         teacher, HELD_OUT_STEPS, num_envs=HELD_OUT_ENVS, epsilon=epsilon, seed=seed,
-        purpose="show", generator=generator,
+        purpose="show", generator=generator, seen_as=seen_as,
     )  # fmt: skip
 
 
@@ -106,9 +112,14 @@ class Distillation(Run):
     With a `recording` of each teacher, from `load_recording`, no teacher plays. Without, a resumed
     run records an hour first, because the memories are not saved.
 
+    A `student` of your own is a module from observations to `[B, A]`; then `config.size` is unused.
+    A teacher with other preprocessing than pdlearn's plays under its own; what the student sees of
+    the same states is `config.student_preprocessing`.
+
     Raises ValueError for two teachers of one game, for teachers with different observations, for a
     size that does not suit the number of games, for a number of recordings that is not the
-    teachers', and for a `student_share` above 0 with recordings.
+    teachers', for a `student_share` above 0 with recordings, for a policy's logits at another
+    temperature than 1 or with mse, and for a `student` with other outputs than its game's actions.
     """
 
     kind = "distill"
@@ -120,6 +131,7 @@ class Distillation(Run):
         config: DistillConfig,
         recording: Memory | Sequence[Memory] | None = None,
         *,
+        student: nn.Module | None = None,
         seed: int = 0,
         device: torch.device | str = "cpu",
         precision: str = "auto",
@@ -134,6 +146,7 @@ class Distillation(Run):
         teachers = [teacher] if isinstance(teacher, Agent) else list(teacher)
         recordings = [recording] if isinstance(recording, Memory) else recording
         _refuse_ill_matched(teachers)
+        _refuse_unsuited(teachers, config)
         if config.student_share > 0 and recordings is not None:
             raise ValueError(
                 f"expected student_share 0 with recordings; got {config.student_share}"
@@ -147,17 +160,36 @@ class Distillation(Run):
                     f"got {len(recordings)}"
                 )
             self.recordings = dict(zip(self.teachers, recordings, strict=True))
-        network = network_for(
-            {game: len(teacher.actions) for game, teacher in self.teachers.items()},
-            config.size, tuple(teachers[0].card["observation_shape"]),
-            torch.Generator().manual_seed(self.seed), normalization=config.normalization,
-        ).to(self.device)  # fmt: skip
+        self.own_student = student is not None
+        if student is None:
+            student = network_for(
+                {game: len(teacher.actions) for game, teacher in self.teachers.items()},
+                config.size, tuple(teachers[0].card["observation_shape"]),
+                torch.Generator().manual_seed(self.seed), normalization=config.normalization,
+            )  # fmt: skip
+        else:
+            if len(teachers) > 1:
+                raise ValueError(f"a student of your own plays one game; got {len(teachers)}")
+            first = teachers[0]
+            refuse_other_outputs(
+                student, tuple(first.card["observation_shape"]), len(first.actions)
+            )
+        network = student.to(self.device)
         self.learner = StudentLearner(self.config, network, self.precision)
         self.students = {game: part_for(network, game) for game in self.teachers}
 
     def identity(self) -> dict:
         teachers = [fingerprint(teacher.network) for teacher in self.teachers.values()]
-        return {"games": list(self.teachers), "seed": self.seed, "teachers": teachers}
+        facts = {"games": list(self.teachers), "seed": self.seed, "teachers": teachers}
+        return facts | (
+            {"student": type(self.learner.network).__name__} if self.own_student else {}
+        )
+
+    def seen_as(self, teacher: Agent) -> Preprocessing:
+        """Return the preprocessing that shows the student the games of `teacher`."""
+        if self.config.student_preprocessing == "teacher":
+            return from_card(teacher.card["preprocessing"])
+        return Preprocessing()
 
     def agent(self) -> Agent:
         first = next(iter(self.teachers.values()))
@@ -168,13 +200,25 @@ class Distillation(Run):
             "normalization": self.config.normalization,
             "made": self.made(),
         }
+        if envs.is_atari(first.game) and not from_card(first.card["preprocessing"]).is_ours:
+            card["preprocessing"] = student_profile(first, self.seen_as(first)).card()
+        if self.own_student:
+            facts = describe_network(self.learner.network)
+            card |= {"size": facts["class"], "network": facts}
+            del card["normalization"]
         return Agent(self.learner.network, card)
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config
         hours = range(self.learner.updates // config.updates_per_hour, config.hours)
         held_out = {
-            game: unseen_states(teacher, config.collection_epsilon, self.generator, self.seed)
+            game: unseen_states(
+                teacher,
+                config.collection_epsilon,
+                self.generator,
+                self.seed,
+                seen_as=self.seen_as(teacher),
+            )  # fmt: skip
             for game, teacher in self.teachers.items()
         }
         if self.recordings is not None:
@@ -193,6 +237,7 @@ class Distillation(Run):
                 epsilon=config.collection_epsilon, generator=self.generator, seed=self.env_seed,
                 purpose="collect",
                 student=self.students[game], student_share=config.student_share, kind=kind,
+                seen_as=self.seen_as(self.teachers[game]),
             )  # fmt: skip
         try:
             for hour in hours:
@@ -267,3 +312,15 @@ def _refuse_ill_matched(teachers: list[Agent]) -> None:
                     f"expected teachers with the same {key}; got {teachers[0].card[key]} for "
                     f"{games[0]!r} and {teacher.card[key]} for {teacher.game!r}"
                 )
+
+
+def _refuse_unsuited(teachers: list[Agent], config: DistillConfig) -> None:
+    """Raise ValueError for a policy that is sharpened."""
+    for teacher in teachers:
+        if teacher.card.get("outputs") != "logits" or config.loss == "nll":
+            continue
+        if config.loss == "mse" or config.temperature != 1:
+            raise ValueError(
+                f"the teacher of {teacher.game!r} has a policy's logits; expected loss kl or "
+                f"reverse_kl at temperature 1, or nll; got {config.loss} at {config.temperature}"
+            )

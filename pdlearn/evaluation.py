@@ -8,13 +8,14 @@ function `evaluate`, because a module and a function of one name would hide each
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
+from pdlearn.envs.preprocessing import Preprocessing, from_card
 from pdlearn.presets import EvalConfig
 from pdlearn.progress import Bar
 from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, Step, steps_from, torch_threads
@@ -79,15 +80,34 @@ class Evaluation:
         }  # fmt: skip
 
 
-def start_list(game: str, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def profile_of(agent: Agent, config: EvalConfig = EvalConfig()) -> Preprocessing:
+    """Return the preprocessing under which an agent is evaluated: its card's, then `config`'s."""
+    given = {
+        key: getattr(config, key)
+        for key in ("sticky_action_probability", "fire_after_life")
+        if getattr(config, key) is not None
+    }
+    return replace(from_card(agent.card.get("preprocessing")), **given)
+
+
+def starts_under(profile: Preprocessing) -> str:
+    """Return the description of the starts of a profile's episodes, and of what games do alone."""
+    begun = f"drawn starts ({profile.noop_words})" if profile.draws_starts else NO_OP_STARTS
+    return ", ".join([begun, *profile.game_words()])
+
+
+def start_list(
+    game: str, episodes: int, seed: int, profile: Preprocessing = Preprocessing()
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the start and the emulator seed of each episode, int64 `[N]` each.
 
     The start of an Atari game is the number of no-ops in emulator frames. The list has all numbers
     that ale-py can draw, 0 to 29, in random order, then all of them in another random order, and
-    so on. Each number belongs to one emulator seed (`envs.NO_OP_SEEDS`). Other environments have a
-    different seed for each episode, and the start is the episode's index.
+    so on. Each number belongs to one emulator seed (`envs.NO_OP_SEEDS`). Other environments, and
+    Atari games under a `profile` with sticky actions or other no-ops, have a different seed for
+    each episode, and the start is the episode's index.
     """
-    if not envs.is_atari(game):
+    if not envs.is_atari(game) or profile.draws_starts:
         return np.arange(episodes), envs.env_seeds(seed, "evaluate", episodes)
     generator = np.random.default_rng(_streams(seed)[0])
     seeds = envs.NO_OP_SEEDS
@@ -111,13 +131,15 @@ def play_episodes(
     An episode's `env` is its index in the list. Each episode is played exactly once, so that short
     episodes are not overrepresented.
     """
-    _, seeds = start_list(agent.game, config.episodes, seed)
+    profile = profile_of(agent, config)
+    _, seeds = start_list(agent.game, config.episodes, seed, profile)
     policy = _policy(agent, config, seed)
-    yield from _play_each(
-        lambda numbers: steps_from(agent.environment(len(numbers)), policy, seeds[numbers]),
-        config.episodes,
-        config.num_envs,
-    )
+
+    def play(numbers: np.ndarray) -> Generator[Step, None, None]:
+        env = agent.environment(len(numbers), preprocessing=profile)
+        return steps_from(env, policy, seeds[numbers])
+
+    yield from _play_each(play, config.episodes, config.num_envs)
 
 
 def play_starts(
@@ -127,8 +149,15 @@ def play_starts(
 
     An episode's `env` is the number of its start. Score and length count from the hand-over to the
     agent; the frame cap includes the replayed steps. Raises ValueError if the starts are of another
-    game, or if a replay does not reach the recorded state.
+    game, if a replay does not reach the recorded state, and for an agent or a `config` with other
+    preprocessing than pdlearn's own, under which the starts were recorded.
     """
+    profile = profile_of(agent, config)
+    if not profile.is_ours:
+        raise ValueError(
+            "starts were recorded under pdlearn's own preprocessing; expected it, got "
+            f"{profile.describe()}"
+        )
     if starts.game != agent.game:
         raise ValueError(f"starts of {starts.game!r}; expected {agent.game!r}, the agent's game")
     policy = _policy(agent, config, seed)
@@ -232,8 +261,10 @@ def evaluate(
     Without `starts`, `config.episodes` episodes begin with the no-op starts of `start_list`; their
     emulator seeds are never used in training or recording. With `starts`, one episode begins at
     each of them, in order (`starts.first(30)` selects fewer), and `seed` seeds the exploration
-    only. Scores are raw. With `progress`, True or a title, a bar counts finished episodes and
-    steps; PDLEARN_QUIET turns it off. Raises ValueError as `play_starts` does.
+    only. Scores are raw. An Atari game is played under the agent's own preprocessing, except for
+    what `config` sets; the protocol names what differs from pdlearn's. With `progress`, True or a
+    title, a bar counts finished episodes and steps; PDLEARN_QUIET turns it off. Raises ValueError
+    as `play_starts` does.
     """
     if starts is None:
         total, play = config.episodes, play_episodes(agent, config, seed)
@@ -272,8 +303,10 @@ def summarise(
 ) -> Evaluation:
     """Return the evaluation of the episodes of `play_episodes` or `play_starts`."""
     if starts is None:
-        begun = NO_OP_STARTS
-        numbers, seeds = (each.tolist() for each in start_list(agent.game, len(episodes), seed))
+        profile = profile_of(agent, config)
+        begun = starts_under(profile)
+        listed = start_list(agent.game, len(episodes), seed, profile)
+        numbers, seeds = (each.tolist() for each in listed)
     else:
         begun = f"{len(starts)} recorded starts"
         numbers, seeds = list(range(len(starts))), [start.seed for start in starts.entries]

@@ -29,7 +29,7 @@ class Game:
 
 _MOVES = ("UP", "RIGHT", "LEFT", "DOWN")
 _DIAGONALS = ("UPRIGHT", "UPLEFT", "DOWNRIGHT", "DOWNLEFT")
-_FULL = (
+FULL_ACTIONS = (
     "NOOP", "FIRE", *_MOVES, *_DIAGONALS,
     "UPFIRE", "RIGHTFIRE", "LEFTFIRE", "DOWNFIRE",
     "UPRIGHTFIRE", "UPLEFTFIRE", "DOWNRIGHTFIRE", "DOWNLEFTFIRE",
@@ -53,8 +53,8 @@ GAMES = {
         Game("ms_pacman", "Ms. Pacman", _MS_PACMAN, 307.3, 15693.4, 2311.0, 763.5),
         Game("pong", "Pong", _SIDEWAYS, -20.7, 9.3, 18.9, 16.2),
         Game("qbert", "Q*bert", ("NOOP", "FIRE", *_MOVES), 163.9, 13455.0, 10596.0, 4589.8),
-        Game("riverraid", "River Raid", _FULL, 1338.5, 13513.3, 8316.0, 4065.3),
-        Game("seaquest", "Seaquest", _FULL, 68.4, 20181.8, 5286.0, 2793.3),
+        Game("riverraid", "River Raid", FULL_ACTIONS, 1338.5, 13513.3, 8316.0, 4065.3),
+        Game("seaquest", "Seaquest", FULL_ACTIONS, 68.4, 20181.8, 5286.0, 2793.3),
         Game("space_invaders", "Space Invaders", _SIDEWAYS, 148.0, 1652.3, 1976.0, 1449.7),
     )
 }  # fmt: skip

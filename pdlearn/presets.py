@@ -171,6 +171,8 @@ class DistillConfig(TrainingConfig):
     """share of the updates with linear warm-up of the learning rate; avoids dead ReLUs"""
     collection_epsilon: Share = 0.05
     """probability of a random action while recording"""
+    student_preprocessing: Literal["pdlearn", "teacher"] = "pdlearn"
+    """what the student sees: as pdlearn shows games, or as the teacher sees them (teacher)"""
     student_share: Share = 0.0
     """share of recorded steps in which the student acts (0 in the paper); the teacher labels all"""
 
@@ -200,6 +202,10 @@ class EvalConfig(Settings):
     """probability of a random action"""
     num_envs: Copies = 30
     """copies of the game, in two half-batches: inference of one overlaps emulation of the other"""
+    sticky_action_probability: Annotated[float | None, Range(0, 1)] = None
+    """probability of a repeated action (None: that of the agent's preprocessing)"""
+    fire_after_life: bool | None = None
+    """whether FIRE is pressed after a lost life (None: as in the agent's preprocessing)"""
 
 
 def settings_class(kind: str) -> type[Settings]:

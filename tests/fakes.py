@@ -128,7 +128,7 @@ def deal(script):
     """
     made = []
 
-    def make(name, num_envs):
+    def make(name, num_envs, **settings):
         if isinstance(script, dict):
             made.append(SeededTape(script, num_envs))
             return made[-1]

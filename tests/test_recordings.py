@@ -104,8 +104,8 @@ def test_a_student_plays_and_its_teacher_labels():
 def test_collecting_is_recording_in_one_call(monkeypatch):
     make, made = envs.make, []
 
-    def spy(*arguments):
-        made.append(make(*arguments))
+    def spy(*arguments, **settings):
+        made.append(make(*arguments, **settings))
         monkeypatch.setattr(made[-1], "close", lambda: closed.append(True))
         return made[-1]
 

@@ -1,5 +1,6 @@
 """`pdlearn distill`: teachers into a student."""
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from pdlearn.commands.options import (
     TeacherSettings,
     config_of_run,
     device_by_name,
+    network_by_path,
     refuse_beside_resume,
     refuse_overwriting,
     refuse_unless_one_each,
@@ -37,7 +39,9 @@ def distill(
     games: Games,
     *,
     teacher: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    preprocessing: str | None = None,
     size: str | None = None,
+    student: str | None = None,
     loss: Literal["kl", "reverse_kl", "nll", "mse"] | None = None,
     temperature: float | None = None,
     budget: Budget = "fast",
@@ -57,10 +61,14 @@ def distill(
 
     Args:
         games: the game that the teacher plays, or several with a teacher each
-        teacher: a file or a shipped agent, once for each game in turn (default: GAME/teacher)
+        teacher: a file, also of another library, or a shipped agent, once for each game in turn
+            (default: GAME/teacher)
+        preprocessing: profile of files of another library, such as sb3 (default: the library's)
         size: teacher, or net1 to net5; of several games multi3 or multi10 (default: the budget's)
+        student: a class of your own, package.module:Class, called with the number of actions
         loss: what the student minimises (default: kl)
-        temperature: divides the teacher's values, kl and reverse_kl only (default: the budget's)
+        temperature: divides the teacher's values, kl and reverse_kl only (default: the budget's, or
+            1 for a policy of another library)
         budget: smoke (seconds), fast (minutes on two cores), full, paper (500 hours of play)
         minutes: stop after so many minutes; --resume goes on
         seed: of the student, the exploration and the games (default: 0, or the resumed run's)
@@ -85,8 +93,10 @@ def distill(
     seed = seed or 0
     size_by_name(config.size, several_games=len(games) > 1)
     if online:
-        if len(games) != 1 or teacher or recording:
-            raise ValueError("expected one game with --online, and neither teachers nor recordings")
+        if len(games) != 1 or teacher or recording or student:
+            raise ValueError(
+                "expected one game with --online, and neither teachers, recordings nor a student"
+            )
         taught = with_settings(DQN_BUDGETS[budget], teacher_settings)
         if resume is not None:
             taught, seed = config_of_run(resume, taught, teacher_settings, part="teacher")
@@ -94,9 +104,13 @@ def distill(
         return
     if teacher_settings:
         raise ValueError("expected --online beside --teacher-set; other teachers are trained")
-    agents = teachers_of(games, teacher)
+    agents = teachers_of(games, teacher, preprocessing)
+    if temperature is None and any(a.card.get("outputs") == "logits" for a in agents):
+        config = dataclasses.replace(config, temperature=1.0)
+    own = None if student is None else network_by_path(student)(len(agents[0].actions))
+    size = config.size if own is None else type(own).__name__
     folder = resume or folder or Path(
-        "runs", f"distill-{'-'.join(map(slug, games))}-{config.size}-{config.loss}-{seed}"
+        "runs", f"distill-{'-'.join(map(slug, games))}-{size}-{config.loss}-{seed}"
     )  # fmt: skip
     refuse_overwriting(folder, resume)
     refuse_unless_one_each("recording", recording, games)
@@ -105,8 +119,8 @@ def distill(
         for game, path in zip(games, recording, strict=False)
     ]
     run = Distillation(
-        agents, config, memories or None, seed=seed, device=device_by_name(device), folder=folder,
-        resume=resume is not None, minutes=minutes,
+        agents, config, memories or None, student=own, seed=seed, device=device_by_name(device),
+        folder=folder, resume=resume is not None, minutes=minutes,
     )  # fmt: skip
     bar = Bar(f"distill {' '.join(games)}", config.hours * config.updates_per_hour, "updates")
     again = ["pdlearn distill", *games, f"--resume {folder}"]
@@ -114,6 +128,9 @@ def distill(
         run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
         again=" ".join([*again, *(f"--teacher {name}" for name in teacher)]),
     )  # fmt: skip
+    if own is not None:
+        print(f"{folder / 'agent.safetensors'}: a network {type(own).__name__}")
+        return
     print(f"{folder / 'agent.safetensors'}: evaluate it with")
     for game in games:
         choice = f" --game {game}" if len(games) > 1 else ""

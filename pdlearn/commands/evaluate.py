@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from pdlearn.commands.options import Device, device_by_name
+from pdlearn.commands.options import Device, device_by_name, load_any
 from pdlearn.files import check_writable, write_bytes
 from pdlearn.presets import EvalConfig
 from pdlearn.schema import Range, Seed, Share
@@ -20,7 +20,10 @@ def evaluate(
     game: str | None = None,
     starts: str | None = None,
     episodes: Annotated[int | None, Range(1, 100_000)] = None,
-    epsilon: Share = EvalConfig.epsilon,
+    epsilon: Share | None = None,
+    preprocessing: str | None = None,
+    sticky: Share | None = None,
+    fire_after_life: bool | None = None,
     seed: Seed = 0,
     device: Device = "auto",
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
@@ -29,11 +32,14 @@ def evaluate(
 
     Args:
         agent: a file, or a shipped agent such as pong/net3
-        game: which one, if the agent plays several
+        game: which one, if the agent plays several, or for a file of another library
         starts: begin at recorded starts: zoo for the shipped ones of the game, or a file of
             `pdlearn starts` (default: 0 to 29 no-ops, each equally often)
         episodes: full episodes played (default: 30, or one from each of the starts)
-        epsilon: the agent's exploration
+        epsilon: the agent's exploration (default: 0.05, or that of the foreign agent's maker)
+        preprocessing: profile of a file of another library, such as sb3 (default: the library's)
+        sticky: probability of a repeated action (default: the agent's, 0 for ours)
+        fire_after_life: press FIRE after a lost life (default: as the agent's preprocessing has it)
         seed: of the exploration and the games; training never sees these games
         device: where the network lives
         json_file: also write the result to this file
@@ -43,17 +49,22 @@ def evaluate(
 
     if json_file is not None:
         check_writable(json_file)
-    evaluated = zoo.load_agent(agent, game, device_by_name(device))
+    evaluated = load_any(agent, game, preprocessing, device_by_name(device))
     begun = None
     if starts is not None:
         begun = load_starts(evaluated.game if starts == "zoo" else starts, evaluated.game)
         begun = begun if episodes is None else begun.first(episodes)
     count = EvalConfig.episodes if episodes is None else episodes
-    config = EvalConfig(episodes=count, epsilon=epsilon)
+    profile = evaluation.profile_of(evaluated)
+    config = EvalConfig(
+        episodes=count, epsilon=profile.evaluation_epsilon if epsilon is None else epsilon,
+        sticky_action_probability=sticky, fire_after_life=fire_after_life,
+    )  # fmt: skip
     result = evaluation.evaluate(evaluated, config, seed, begun, progress=agent)
     facts = result.card()
     # The teacher's score on its card is from no-op starts, and not to be compared with another.
-    teacher = zoo.score_of(f"{evaluated.game}/teacher") if begun is None else None
+    same = begun is None and evaluation.profile_of(evaluated, config).is_ours
+    teacher = zoo.score_of(f"{evaluated.game}/teacher") if same else None
     if teacher is not None and teacher > 0:
         facts["percent_of_teacher"] = 100 * result.mean / teacher
     print(

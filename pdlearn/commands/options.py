@@ -1,6 +1,7 @@
 """The options that commands share, and what they mean: games, teachers, devices, settings."""
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints
@@ -13,7 +14,10 @@ from pdlearn.presets import kinds
 from pdlearn.schema import Range, checked
 
 if TYPE_CHECKING:  # torch is imported when a command runs
+    from torch import nn
+
     from pdlearn.cards import StateCard
+    from pdlearn.checkpoints import Agent
 
 Budget = Literal["smoke", "fast", "full", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -29,9 +33,27 @@ def known_game(game: str) -> str:
     return game_by_name(game).name
 
 
-def teachers_of(games: tuple[str, ...], names: tuple[str, ...]) -> list:
+def load_any(
+    name: str, game: str | None, preprocessing: str | None = None, device: str = "cpu"
+) -> "Agent":
+    """Return the agent of a name or file; say on standard error what a foreign file was taken for.
+
+    `preprocessing` is the name of a profile for a foreign file.
+    """
+    from pdlearn.interop.teachers import load_teacher
+
+    agent = load_teacher(name, game, preprocessing, device)
+    if "recognised" in agent.card.get("made", {}):
+        print(agent.card["made"]["recognised"], file=sys.stderr)
+    return agent
+
+
+def teachers_of(
+    games: tuple[str, ...], names: tuple[str, ...], preprocessing: str | None = None
+) -> "list[Agent]":
     """Return a teacher for each of `games`: those named, in the games' order, or the shipped ones.
 
+    A name is that of a shipped agent or a file, also of another library.
     Raises ValueError for no game, an unknown game, or another number of names than of games, and
     CheckpointError for a teacher that is not there or plays another game.
     """
@@ -42,7 +64,9 @@ def teachers_of(games: tuple[str, ...], names: tuple[str, ...]) -> list:
         raise ValueError("expected a game, as in `pdlearn distill pong`; got none")
     refuse_unless_one_each("teacher", names, games)
     if names:
-        return [zoo.load(name, game=game) for game, name in zip(games, names, strict=True)]
+        return [
+            load_any(name, game, preprocessing) for game, name in zip(games, names, strict=True)
+        ]
     for game in games:
         if f"{known_game(game)}/teacher" not in zoo.names():
             raise CheckpointError(
@@ -50,6 +74,28 @@ def teachers_of(games: tuple[str, ...], names: tuple[str, ...]) -> list:
                 "name its file with --teacher"
             )
     return [zoo.load(f"{game}/teacher") for game in games]
+
+
+def network_by_path(path: str) -> "Callable[[int], nn.Module]":
+    """Return the class that `package.module:Class` names, from the current folder or installed.
+
+    Raises ValueError if there is none.
+    """
+    import importlib
+
+    from torch import nn
+
+    module, _, name = path.partition(":")
+    sys.path.insert(0, "")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"--student {path!r}: {error}; expected package.module:Class") from error
+    finally:
+        sys.path.remove("")
+    if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+        raise ValueError(f"--student {path!r} is {kind!r}; expected a class of torch.nn.Module")
+    return kind
 
 
 def refuse_unless_one_each(what: str, given: tuple, games: tuple[str, ...]) -> None:

@@ -17,6 +17,7 @@ def record(
     file: Annotated[Path, tyro.conf.Positional],
     *,
     teacher: str | None = None,
+    preprocessing: str | None = None,
     agent_steps: MemorySteps = 54_000,
     epsilon: Share = 0.05,
     seed: Seed = 0,
@@ -26,18 +27,19 @@ def record(
     Args:
         game: the game that the teacher plays
         file: where to write it
-        teacher: a file or a shipped agent (default: GAME/teacher)
+        teacher: a file, also of another library, or a shipped agent (default: GAME/teacher)
+        preprocessing: profile of a file of another library, such as sb3 (default: the library's)
         agent_steps: how long; a paper hour is 54,000
         epsilon: the teacher's exploration
         seed: of the exploration and the games
     """
     import torch
 
-    from pdlearn.replay.recordings import begin_recording, save_recording
+    from pdlearn.replay.recordings import begin_recording, save_recording, student_profile
     from pdlearn.replay.recordings import record as fill
 
     check_writable(file)
-    (agent,) = teachers_of((game,), (teacher,) if teacher else ())
+    (agent,) = teachers_of((game,), (teacher,) if teacher else (), preprocessing)
     generator = torch.Generator().manual_seed(seed)
     memory, play = begin_recording(
         agent, 16, agent_steps, epsilon=epsilon, generator=generator, seed=seed, purpose="collect"
@@ -47,7 +49,10 @@ def record(
         bar.update(count)
     bar.close()
     play.close()
-    card = {"game": game, "actions": agent.actions, "preprocessing": agent.card["preprocessing"]}
+    seen = agent.card["preprocessing"]
+    if "recognised" in agent.card["made"]:
+        seen = student_profile(agent).card()
+    card = {"game": game, "actions": agent.actions, "preprocessing": seen}
     card |= {"teacher": teacher or f"{game}/teacher", "epsilon": epsilon, "seed": seed}
     save_recording(file, memory, card)
     print(f"{file}: {len(memory):,} states, {file.stat().st_size / 1e6:.1f} MB")

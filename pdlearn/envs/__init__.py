@@ -6,7 +6,7 @@ ignores its action and returns the first observation of the next episode. `rollo
 these steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import ale_py
@@ -15,7 +15,9 @@ import numpy as np
 from ale_py.vector_env import AtariVectorEnv
 
 import pdlearn.envs.catch  # noqa: F401  registers pdlearn/Catch-v0
-from pdlearn.games import GAMES, game_by_name, nearest
+from pdlearn.envs.preprocessing import FRAMES_PER_STEP, Preprocessing, from_card
+from pdlearn.envs.preprocessing import NOOP_COUNTS as NOOP_COUNTS
+from pdlearn.games import FULL_ACTIONS, GAMES, game_by_name, nearest
 from pdlearn.networks import MOST_ACTIONS, PIXELS
 from pdlearn.presets import MOST_ENVS, Copies
 from pdlearn.schema import CountOrZero, Range, checked, shown
@@ -23,27 +25,13 @@ from pdlearn.schema import CountOrZero, Range, checked, shown
 ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
 
 FRAMES_PER_SECOND = 60
-FRAMES_PER_STEP = 4
 STEPS_PER_SECOND = FRAMES_PER_SECOND / FRAMES_PER_STEP
 MAX_EPISODE_FRAMES = 30 * 60 * FRAMES_PER_SECOND  # 30 minutes (paper, section 4)
 
 SEEDS = 2**31  # emulator seeds are 0 to this number - 1
 
-NOOP_COUNTS = 30  # numbers of no-ops that an episode may begin with
-
-# How observations are made; part of every checkpoint's card.
-PREPROCESSING = {
-    "height": 84,
-    "width": 84,
-    "stack": 4,
-    "frame_skip": FRAMES_PER_STEP,
-    "max_of_last_two_frames": True,
-    "resize": "area",
-    "padding": "zeros",
-    "noop_max": NOOP_COUNTS,
-    "fire_on_reset": False,
-    "sticky_action_probability": 0.0,
-}
+# How pdlearn's own observations are made; part of every checkpoint's card.
+PREPROCESSING = Preprocessing().card()
 
 # An emulator seed's residue modulo 4 is its purpose, so an evaluation shares no seed with training.
 PURPOSES = ("train", "collect", "evaluate", "show")
@@ -168,13 +156,14 @@ class AtariEnvironment(Environment):
     """Atari games with Nature DQN's preprocessing, on ale-py's threads (Mnih et al. 2015)."""
 
     def __init__(
-        self, name: str, num_envs: int, *, num_threads: int, screen: bool, frames_per_step: int
-    ):
+        self, name: str, num_envs: int, profile: Preprocessing, *, num_threads: int, screen: bool,
+        frames_per_step: int,
+    ):  # fmt: skip
         game = game_by_name(name)
         self.name = game.name
         self.num_envs = num_envs
-        self.action_names = game.actions
-        self.preprocessing = PREPROCESSING
+        self.action_names = FULL_ACTIONS if profile.full_action_set else game.actions
+        self.preprocessing = profile.card()
         view: dict[str, Any] = (
             dict(img_height=210, img_width=160, grayscale=False, stack_num=1) if screen else {}
         )
@@ -184,7 +173,9 @@ class AtariEnvironment(Environment):
             num_threads=num_threads,
             frameskip=frames_per_step,
             max_num_frames_per_episode=MAX_EPISODE_FRAMES,
-            noop_max=NOOP_COUNTS,
+            noop_max=profile.noop_max,
+            repeat_action_probability=profile.sticky_action_probability,
+            full_action_space=profile.full_action_set,
             use_fire_reset=False,
             reward_clipping=False,
             **view,
@@ -298,29 +289,26 @@ def refuse_mismatch(
     game: str,
     *,
     actions: Sequence[str] | None = None,
-    preprocessing: dict | None = None,
+    preprocessing: Mapping | None = None,
     env: Environment | None = None,
 ) -> None:
-    """Raise ValueError unless `actions` and `preprocessing` are those of the game, in order.
+    """Raise ValueError unless `actions` are those of the game, in order, under `preprocessing`.
 
-    Without `env`, copies of the game, only the ten games and their names are known.
+    Without `env`, copies of the game, only Atari games are known. Raises ValueError too for
+    preprocessing that no environment here has.
     """
-    if env is None and is_atari(game):
-        names, seen = game_by_name(game).actions, PREPROCESSING
-    elif env is not None:
-        names, seen = env.action_names, env.preprocessing
+    if env is not None:
+        names = env.action_names
+    elif is_atari(game):
+        own = game_by_name(game).actions
+        names = FULL_ACTIONS if from_card(preprocessing).full_action_set else own
+    elif preprocessing:
+        raise ValueError(f"expected no preprocessing of {game}; got {shown(preprocessing)}")
     else:
         return
     if actions is not None and tuple(actions) != tuple(names):
         raise ValueError(
             f"made for the actions {', '.join(actions)[:300]}; {game} has {', '.join(names)[:300]}"
-        )
-    if preprocessing is not None and preprocessing != seen:
-        keys = {*preprocessing, *seen}
-        key = min(key for key in keys if preprocessing.get(key) != seen.get(key))
-        raise ValueError(
-            f"made for {game} with {shown(key)} {shown(preprocessing.get(key))}; expected "
-            f"{shown(seen.get(key))}"
         )
 
 
@@ -333,24 +321,38 @@ def make(
     name: str,
     num_envs: int,
     *,
+    preprocessing: Preprocessing | Mapping | None = None,
+    also_seen_as: Preprocessing | Mapping | None = None,
     num_threads: int = 0,
     screen: bool = False,
     frames_per_step: int = FRAMES_PER_STEP,
 ) -> Environment:
     """Return `num_envs` copies of a game: one of the ten by plain name, or a Gymnasium id.
 
+    `preprocessing` is the profile under which an Atari game is played, or that of a card; None is
+    pdlearn's own. With `also_seen_as`, observations are `[E, 8, 84, 84]`: four frames as the first
+    profile shows them, then four of the same emulator state as the second one does.
     `num_threads` 0 lets the emulator choose. With `screen=True` observations are the game's own
     pictures, uint8 `[E, 1, 210, 160, 3]`; the same seed and actions lead to the same game either
     way. `frames_per_step` 1 steps an Atari game frame by frame; see `console`. Raises ValueError
-    for an unknown name, with the nearest known one, for numbers out of range, and for an
-    environment whose actions or observations fit no network here.
+    for an unknown name, with the nearest known one, for numbers out of range, for an environment
+    whose actions or observations fit no network here, and for a profile without frame steps.
     """
     checked(name, str, "a game's name")
     checked(num_envs, Copies, "num_envs")
     checked(num_threads, Annotated[int, Range(0, MOST_ENVS)], "num_threads")
     checked(frames_per_step, Annotated[int, Range(1, 60)], "frames_per_step")
-    if is_atari(name):
+    if not is_atari(name):
+        return GymnasiumEnvironment(name, num_envs)
+    profile = from_card(preprocessing)
+    if profile.in_ale_vector and also_seen_as is None:
         return AtariEnvironment(
-            name, num_envs, num_threads=num_threads, screen=screen, frames_per_step=frames_per_step
-        )
-    return GymnasiumEnvironment(name, num_envs)
+            name, num_envs, profile, num_threads=num_threads, screen=screen,
+            frames_per_step=frames_per_step,
+        )  # fmt: skip
+    if frames_per_step != FRAMES_PER_STEP:
+        raise ValueError(f"{name} frame by frame has pdlearn's own preprocessing; got {profile}")
+    from pdlearn.envs.profiled import ProfiledAtari
+
+    second = None if also_seen_as is None else from_card(also_seen_as)
+    return ProfiledAtari(name, num_envs, profile, second=second, screen=screen)

@@ -62,7 +62,7 @@ def compress(memory: Memory) -> CompressedMemory:
     """Return a compressed memory of the same contents."""
     packed = CompressedMemory(
         memory.slots * memory.num_envs, memory.num_envs, memory.observation_shape, memory.device,
-        num_actions=memory.teacher_q.shape[1],
+        num_actions=memory.teacher_q.shape[1], padding=memory.padding,
     )  # fmt: skip
     env = torch.arange(memory.num_envs, device=memory.device)
     for slot in range(min(memory.added_slots, memory.slots)):

@@ -7,7 +7,7 @@ lost life, gamma at a time limit. An episode's last observation is stored, becau
 bootstraps from it. It is never sampled as the start of a transition.
 """
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ class Memory:
     `observation_shape` `(S, H, W)` stores one uint8 frame a step and rebuilds stacks of S;
     `(D,)` stores the float32 vector. With `num_actions` above 0 it also stores the teacher's
     values. Pixels take `capacity_steps` x 7,056 bytes, which a CPU allocates as the memory fills.
+    `padding` fills the stacks of first observations: zeros, or copies of the first frame.
     Raises ValueError for a memory of no more slots than a stack has frames, and for one whose
     pixels no machine's memory holds.
     """
@@ -56,6 +57,7 @@ class Memory:
         device: torch.device | str = "cpu",
         *,
         num_actions: int = 0,
+        padding: str = "zeros",
     ):
         checked(num_envs, Count, "num_envs")
         checked(capacity_steps, MemorySteps, "capacity_steps")
@@ -65,6 +67,7 @@ class Memory:
             raise ValueError(
                 f"expected observations of shape (S, H, W) or (D,); got {shown(observation_shape)}"
             )
+        self.padding = checked(padding, Literal["zeros", "first"], "padding")
         self.pixels = len(observation_shape) == 3
         self.stack = observation_shape[0] if self.pixels else 1
         self.slots = capacity_steps // num_envs
@@ -175,9 +178,11 @@ class Memory:
         if not self.pixels:
             return self.frames.index_select(0, slot * self.num_envs + env)
         back = torch.arange(self.stack - 1, -1, -1, device=self.device)  # oldest first
+        age = self.age[slot * self.num_envs + env].unsqueeze(1)  # [B, 1]
+        if self.padding == "first":
+            back = torch.minimum(back, age)  # [B, S]
         rows = (slot.unsqueeze(1) - back) % self.slots * self.num_envs + env.unsqueeze(1)  # [B, S]
-        age = self.age[slot * self.num_envs + env]
-        rows = torch.where(back <= age.unsqueeze(1), rows, self.slots * self.num_envs)
+        rows = torch.where(back <= age, rows, self.slots * self.num_envs)
         return self.frames.index_select(0, rows.flatten()).view(-1, *self.observation_shape)
 
     def _draw(

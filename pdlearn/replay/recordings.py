@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,11 +29,12 @@ from pdlearn.checkpoints import (
     refuse_other_tensors,
     write_file,
 )
+from pdlearn.envs.preprocessing import Preprocessing, from_card
 from pdlearn.files import ram_bytes
 from pdlearn.games import GAMES
 from pdlearn.presets import Copies, MemorySteps
 from pdlearn.replay.memory import Memory
-from pdlearn.rollout import EpsilonGreedy, Mixture, Step, steps
+from pdlearn.rollout import EpsilonGreedy, Mixture, Step, Values, steps
 from pdlearn.schema import Count, CountOrZero, Name, Range, Seed, Share
 
 BLOCK_FRAMES = 64
@@ -107,8 +108,17 @@ class RecordingCard:
         last = tensors["last"].view(self.slots, self.num_envs)
         age = tensors["age"].view(self.slots, self.num_envs).int()
         grown = torch.where(last[:-1], 0, (age[:-1] + 1).clamp(max=self.stack))
-        if age[0].max() > self.stack or not torch.equal(age[1:], grown):
+        fits = age[1:] == grown
+        if from_card(self.preprocessing).restart_after_life:
+            fits |= age[1:] == 0
+        if age[0].max() > self.stack or not fits.all():
             raise ValueError("expected ages that count the steps of each episode; got others")
+
+
+def student_profile(teacher: Agent, seen_as: Preprocessing = Preprocessing()) -> Preprocessing:
+    """Return the preprocessing of a student: its teacher's games, shown as `seen_as` shows them."""
+    profile = from_card(teacher.card.get("preprocessing")).seen_as(seen_as)
+    return replace(profile, evaluation_epsilon=seen_as.evaluation_epsilon)
 
 
 def begin_recording(
@@ -123,26 +133,70 @@ def begin_recording(
     student: nn.Module | None = None,
     student_share: float = 0.0,
     kind: type[Memory] = Memory,
+    seen_as: Preprocessing = Preprocessing(),
 ) -> tuple[Memory, Generator[Step, None, None]]:
     """Return an empty memory on the generator's device, and the teacher's endless play.
 
     With a `student_share` above 0, the `student` takes so large a share of the steps. What is
-    recorded are the teacher's values either way.
+    recorded are the teacher's values either way. An Atari game is played under the teacher's
+    preprocessing; the observations in the memory show the same emulator states as `seen_as` does.
     """
-    env = teacher.environment(num_envs)
-    device = generator.device
-    memory = kind(
-        capacity_steps, num_envs, env.observation_shape, device, num_actions=env.num_actions
+    played = from_card(teacher.card.get("preprocessing"))
+    seen = student_profile(teacher, seen_as)
+    two_views = envs.is_atari(teacher.game) and played != played.seen_as(seen_as)
+    env = teacher.environment(
+        num_envs, preprocessing=played, also_seen_as=seen if two_views else None
     )
-    network = teacher.network.to(device)
+    device = generator.device
+    shape = env.observation_shape
+    if two_views:
+        shape = (shape[0] // 2, *shape[1:])
+    memory = kind(
+        capacity_steps, num_envs, shape, device, num_actions=env.num_actions, padding=seen.padding
+    )
+    network: Values = teacher.network.to(device)
+    pupil: Values | None = student
+    if two_views:
+        network = View(network, slice(shape[0]))
+        pupil = None if student is None else View(student, slice(shape[0], None))
     policy: EpsilonGreedy
-    if student is not None and student_share > 0:
+    if pupil is not None and student_share > 0:
         policy = Mixture(
-            network, student, student_share=student_share, epsilon=epsilon, generator=generator
+            network, pupil, student_share=student_share, epsilon=epsilon, generator=generator
         )
     else:
         policy = EpsilonGreedy(network, epsilon, generator)
-    return memory, steps(env, policy, seed, purpose)
+    play = steps(env, policy, seed, purpose)
+    if two_views or seen.restart_after_life:
+        play = as_seen(play, shape[0], seen.restart_after_life)
+    return memory, play
+
+
+class View:
+    """A network that sees its channels of an observation `[E, 8, 84, 84]` of two views."""
+
+    def __init__(self, network: Values, channels: slice):
+        self.network, self.channels = network, channels
+
+    def __call__(self, observation: torch.Tensor) -> torch.Tensor:
+        """Return the network's values `[E, A]`."""
+        return self.network(observation[:, self.channels])
+
+
+def as_seen(
+    play: Generator[Step, None, None], frames: int, restart_after_life: bool
+) -> Generator[Step, None, None]:
+    """Pass on the steps of `play` with the last `frames` frames of each observation alone.
+
+    With `restart_after_life` a step after a lost life begins a stack, so it is marked as a first.
+    """
+    with closing(play):
+        lost: np.ndarray | bool = False
+        for step in play:
+            observation = step.observation[:, -frames:]
+            yield step._replace(observation=observation, first=step.first | lost)
+            if restart_after_life:
+                lost = step.life_lost & ~(step.terminated | step.truncated)
 
 
 def record(play: Iterator[Step], memory: Memory, agent_steps: int) -> Iterator[int]:
@@ -166,13 +220,15 @@ def collect(
     student: nn.Module | None = None,
     student_share: float = 0.0,
     kind: type[Memory] = Memory,
+    seen_as: Preprocessing = Preprocessing(),
 ) -> Memory:
     """Play `teacher` ε-greedily and return a memory of `agent_steps` of its play and values.
 
     `num_envs` copies of the game are played side by side. `seed` gives the games and the
     exploration; a `generator` draws the exploration instead, and its device holds the memory.
     `purpose` is one of `envs.PURPOSES`: games of two purposes are never the same.
-    `student` and `student_share` are those of `begin_recording`; `kind` is the memory's class.
+    `student`, `student_share` and `seen_as` are those of `begin_recording`; `kind` is the memory's
+    class.
     """
     if generator is None:
         weights = teacher.network.parameters()
@@ -180,7 +236,7 @@ def collect(
         generator = torch.Generator(device).manual_seed(seed)
     memory, play = begin_recording(
         teacher, num_envs, agent_steps, epsilon=epsilon, generator=generator, seed=seed,
-        purpose=purpose, student=student, student_share=student_share, kind=kind,
+        purpose=purpose, student=student, student_share=student_share, kind=kind, seen_as=seen_as,
     )  # fmt: skip
     with closing(play):
         for _ in record(play, memory, agent_steps):
@@ -253,7 +309,7 @@ def _expand(
     slots = max(held, card.stack + 1)
     memory = Memory(
         slots * num_envs, num_envs, card.observation_shape, device,
-        num_actions=tensors["teacher_q"].shape[1],
+        num_actions=tensors["teacher_q"].shape[1], padding=from_card(card.preprocessing).padding,
     )  # fmt: skip
     data = tensors["frames"].numpy()
     ends = tensors["block_bytes"].cumsum(0).tolist()

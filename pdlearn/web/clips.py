@@ -12,7 +12,6 @@ from itertools import islice
 import numpy as np
 import torch
 
-from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.envs.console import Colours
 from pdlearn.rollout import EpsilonGreedy, Scripted, steps
@@ -37,7 +36,7 @@ def record_clip(
 ) -> Clip:
     """Play one of the ten games until the episode ends, or for `agent_steps`."""
     policy = EpsilonGreedy(agent.network, epsilon, torch.Generator(agent.device).manual_seed(seed))
-    env = envs.make(agent.game, 1)
+    env = agent.environment(1)
     rows = []
     score = 0.0
     with closing(steps(env, policy, seed, "show")) as play:
@@ -49,7 +48,7 @@ def record_clip(
                 break
     actions, values, scores, observations = map(np.stack, zip(*rows, strict=True))
     colours = Colours()
-    screen = envs.make(agent.game, 1, screen=True)
+    screen = agent.environment(1, screen=True)
     with closing(steps(screen, Scripted(actions, env.num_actions), seed, "show")) as play:
         frames = [colours.index(step.observation[0, 0].numpy()) for step in islice(play, len(rows))]
     return Clip(

@@ -95,11 +95,11 @@ def name_of(given: Agent | str | Path) -> str:
 
 def kind_of(agent: Agent) -> str:
     """Return the key of an agent's colour: "teacher" if it was trained on rewards, or "student"."""
-    made_by = agent.card.get("made", {}).get("by")
-    return "teacher" if made_by in ("dqn", "pqn") else "student"
+    made = agent.card.get("made", {})
+    foreign = "recognised" in made
+    return "teacher" if foreign or made.get("by") in ("dqn", "pqn") else "student"
 
 
 def outputs_of(agent: Agent) -> str:
-    """Return what a network puts out: "logits" if it was trained with KL or NLL, otherwise "q"."""
-    loss = agent.card.get("made", {}).get("config", {}).get("loss")
-    return "logits" if loss in ("kl", "reverse_kl", "nll") else "q"
+    """Return `agent.outputs`, "q" or "logits"."""
+    return agent.outputs

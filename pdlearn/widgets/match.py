@@ -15,6 +15,7 @@ from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.envs import FRAMES_PER_STEP
 from pdlearn.envs.console import Colours, Console
+from pdlearn.envs.preprocessing import from_card
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.recordings import save_recording
 from pdlearn.rollout import EpsilonGreedy, Step, torch_threads
@@ -36,6 +37,12 @@ class Match:
     """Two games of `game`: `own`, a person's, and `rival`, the agent's; see `new_game`."""
 
     def __init__(self, agent: Agent, epsilon: float):
+        profile = from_card(agent.card.get("preprocessing"))
+        if not profile.is_ours:
+            raise ValueError(
+                "a match is stepped frame by frame under pdlearn's own preprocessing; the agent "
+                f"has {profile.describe()}"
+            )
         self.agent = agent
         self.epsilon = epsilon
         colours = Colours()

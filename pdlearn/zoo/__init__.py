@@ -7,6 +7,7 @@ Beside some teachers lies half an hour of their play, `play.rec`, for lessons to
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from pdlearn.checkpoints import Agent, CheckpointError, load_whole, read_agent
 from pdlearn.evaluation import Evaluation
@@ -44,14 +45,16 @@ def name_of(agent: Agent) -> str:
 
 
 def load_agent(
-    name: str | Path, game: str | None = None, device: torch.device | str = "cpu"
-) -> Agent:
+    name: str | Path, game: str | None = None, device: torch.device | str = "cpu", *,
+    network: nn.Module | None = None,
+) -> Agent:  # fmt: skip
     """Return a shipped agent by its name, or the agent in a file by its path, on `device`.
 
-    `game` chooses one game of a network for several. Raises CheckpointError for a name that is
-    neither, with the nearest right one, and for a file as `checkpoints.read_agent` does.
+    `game` chooses one game of a network for several. `network` is that of `read_agent`. Raises
+    CheckpointError for a name that is neither, with the nearest right one, and for a file as
+    `checkpoints.read_agent` does.
     """
-    return read_agent(_file(name), game, device)
+    return read_agent(_file(name), game, device, network=network)
 
 
 load = load_agent  # as in `zoo.load("pong/teacher")`

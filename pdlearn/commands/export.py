@@ -1,0 +1,45 @@
+"""`pdlearn export`: an agent for other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+def export(
+    agent: Annotated[str, tyro.conf.Positional],
+    folder: Annotated[Path | None, tyro.conf.Positional] = None,
+    *,
+    game: str | None = None,
+    onnx: Path | None = None,
+    push: str | None = None,
+) -> None:
+    """Write an agent as a folder in the Hugging Face Hub's form, or as an ONNX graph.
+
+    Args:
+        agent: a file, or a shipped agent such as pong/net3
+        folder: where to write the folder
+        game: which one, if the agent plays several; with --onnx, or for a foreign file
+        onnx: write the network as an ONNX graph to this file (extra onnx)
+        push: upload the folder to this repository of the Hub, USER/NAME (extra hub)
+    """
+    from pdlearn.interop.teachers import load_teacher
+
+    if folder is None and onnx is None:
+        raise ValueError("expected a folder or --onnx FILE; got neither")
+    if push is not None and folder is None:
+        raise ValueError("expected a folder to push; got none")
+    if onnx is not None:
+        from pdlearn.export.onnx import STATES, export_onnx
+
+        largest = export_onnx(load_teacher(agent, game), onnx)
+        size = onnx.stat().st_size / 1e3
+        print(f"{onnx}: {size:.0f} kB, differs by at most {largest:.1e} on {STATES:,} states")
+    if folder is not None:
+        from pdlearn.export.hub import export_agent, push_to_hub
+
+        loaded = load_teacher(agent, game)
+        if push is not None:
+            print(push_to_hub(loaded, push, folder))
+        else:
+            print(export_agent(loaded, folder))
