@@ -20,7 +20,8 @@ CATCH = "pdlearn/Catch-v0"
 
 def untrained(game=CATCH, actions=3, shape=(4, 84, 84)):
     network = QNetwork(actions, "net3", shape, torch.Generator().manual_seed(0))
-    names = GAMES[game].actions if game in GAMES else map(str, range(actions))
+    known = {name: facts.actions for name, facts in GAMES.items()} | {"tape": ("LEFT", "RIGHT")}
+    names = known.get(game, map(str, range(actions)))
     card = {"games": {game: list(names)}, "size": "net3", "observation_shape": shape}
     return Agent(network.requires_grad_(False), card)
 

@@ -64,7 +64,7 @@ def test_the_replay_shows_the_game(folder):
 def test_an_agent_without_a_score_or_a_screen_has_neither(tmp_path):
     card = {
         "games": {"CartPole-v1": ["0", "1"]}, "size": "net5", "observation_shape": [4],
-        "preprocessing": {}, "made": {"by": "test"},
+        "preprocessing": {}, "made": {"by": "dqn"},
     }  # fmt: skip
     folder = export_agent(Agent(QNetwork(2, "net5", (4,)), card), tmp_path / "out")
     assert sorted(path.name for path in folder.iterdir()) == [
