@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from pdlearn import envs
 from pdlearn.cards import AgentCard, current_card, typed_card
 from pdlearn.files import read_bytes, write_bytes
-from pdlearn.networks import OneGame, network_for, part_for
+from pdlearn.networks import OneGame, device_of, network_for, part_for
 from pdlearn.schema import shown
 
 FORMAT = "pdlearn/1"
@@ -236,6 +236,7 @@ def read_agent(
 
 def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
     """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
+    device = device_of(device)
     weights, entries = read_file(path)
     entries = current_card(entries)
     with naming(path):
