@@ -22,7 +22,7 @@ from pdlearn import envs
 from pdlearn.cards import AgentCard, current_card, typed_card
 from pdlearn.envs.preprocessing import Preprocessing
 from pdlearn.files import read_bytes, write_bytes
-from pdlearn.networks import OneGame, network_for, part_for
+from pdlearn.networks import OneGame, device_of, network_for, part_for
 from pdlearn.registry import build_network
 from pdlearn.schema import shown
 
@@ -262,6 +262,7 @@ def load_whole(
     path: str | Path, device: torch.device | str = "cpu", *, network: nn.Module | None = None
 ) -> Agent:
     """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
+    device = device_of(device)
     weights, entries = read_file(path)
     entries = current_card(entries)
     with naming(path):

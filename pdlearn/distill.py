@@ -29,6 +29,7 @@ from pdlearn.replay.compressed import CompressedMemory, too_large
 from pdlearn.replay.memory import Memory, States
 from pdlearn.replay.recordings import begin_recording, collect, record, student_profile
 from pdlearn.runs import Run
+from pdlearn.schema import checked, shown
 
 RECORD_ROW_STEPS = 2_000
 LEARN_ROW_UPDATES = 250
@@ -139,12 +140,19 @@ class Distillation(Run):
         resume: bool = False,
         minutes: float = math.inf,
     ):
+        settled = config.settled() if isinstance(config, DistillConfig) else config
         super().__init__(
-            config.settled(), seed=seed, device=device, precision=precision, folder=folder,
+            settled, seed=seed, device=device, precision=precision, folder=folder,
             resume=resume, minutes=minutes,
         )  # fmt: skip
-        teachers = [teacher] if isinstance(teacher, Agent) else list(teacher)
+        teachers = checked(
+            [teacher] if isinstance(teacher, Agent) else teacher, list[Agent], "teacher"
+        )
         recordings = [recording] if isinstance(recording, Memory) else recording
+        if not isinstance(recordings, list | tuple | None) or not all(
+            isinstance(each, Memory) for each in recordings or ()
+        ):
+            raise ValueError(f"expected recordings as memories; got {shown(recordings)}")
         _refuse_ill_matched(teachers)
         _refuse_unsuited(teachers, config)
         if config.student_share > 0 and recordings is not None:

@@ -15,11 +15,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from pdlearn.schema import shown
+
+
+def as_path(path: str | Path) -> Path:
+    """Return `path` as a Path; raise ValueError for what names no file."""
+    if not isinstance(path, str | Path):
+        raise ValueError(f"expected a path as text or a Path; got {shown(path)}")
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)!r}: expected a file's name; got a zero byte in it")
+    return Path(path)
+
 
 def refuse_special(path: str | Path) -> None:
     """Raise ValueError if `path` is there and no regular file: a folder, a FIFO or a device."""
-    if "\0" in str(path):
-        raise ValueError(f"{str(path)!r}: expected a file's name; got a zero byte in it")
+    as_path(path)
     try:
         mode = os.stat(path).st_mode
     except OSError:

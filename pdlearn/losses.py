@@ -114,6 +114,7 @@ def td_target(
         value = target_q_t.max(1).values  # [B]
     else:
         value = target_q_t.gather(1, online_q_t.argmax(1, keepdim=True)).squeeze(1)
+        value = value + (online_q_t * 0).sum(1)  # NaN if there is no best action
     return (reward_t + discount_t * value).detach()
 
 

@@ -56,6 +56,7 @@ def size_by_name(name: str, several_games: bool = False) -> Size:
     Raises ValueError for an unknown name, with the most similar one, and for a size of a network
     for one game if there are several, or the reverse.
     """
+    checked(name, str, "size")
     one, several = ("one game", SIZES), ("several games", MULTI_SIZES)
     (wanted, sizes), (other, others) = (several, one) if several_games else (one, several)
     if name in sizes:
@@ -260,6 +261,16 @@ class OneGame(nn.Module):
     def forward(self, observation: Tensor) -> Tensor:
         """Return float32 values `[B, A]`."""
         return self.network(observation, self.game)
+
+
+def device_of(name: torch.device | str) -> torch.device:
+    """Return the device of that name; raise ValueError if this machine has none."""
+    try:
+        if isinstance(name, str | torch.device):
+            return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):  # what torch raises depends on how it was built
+        pass
+    raise ValueError(f"expected a device of this machine, as cpu; got {shown(name)}")
 
 
 @contextmanager

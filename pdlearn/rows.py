@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from pdlearn.files import read_bytes, refuse_special, write_bytes
+from pdlearn.files import as_path, read_bytes, refuse_special, write_bytes
 
 
 def read_rows(path: Path, *, growing: bool = False) -> list[dict]:
@@ -15,6 +15,7 @@ def read_rows(path: Path, *, growing: bool = False) -> list[dict]:
     an end is passed over. Raises ValueError for what is no table: rows of different lengths, text
     that is not UTF-8.
     """
+    path = as_path(path)
     if not path.exists():
         return []
     data = read_bytes(path)

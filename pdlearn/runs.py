@@ -29,8 +29,9 @@ from pdlearn.checkpoints import (
     save_agent,
     write_file,
 )
-from pdlearn.files import locked, read_bytes, write_bytes
+from pdlearn.files import as_path, locked, read_bytes, write_bytes
 from pdlearn.learner import Learner, NotFiniteError
+from pdlearn.networks import device_of
 from pdlearn.optimizers import keep_freed_memory
 from pdlearn.presets import Settings, settings_class
 from pdlearn.schema import Minutes, Seed, checked, load_json, shown
@@ -45,14 +46,6 @@ def hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
-
-
-def device_of(name: torch.device | str) -> torch.device:
-    """Return the device of that name; raise ValueError if there is none."""
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, TypeError, AssertionError) as error:
-        raise ValueError(f"expected a device of this machine, as cpu; got {shown(name)}") from error
 
 
 class Run:
@@ -94,7 +87,7 @@ class Run:
         self.seed = checked(seed, Seed, "seed")
         self.device = device_of(device)
         self.precision = precision
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else as_path(folder)
         self.resume = resume
         self.minutes = checked(minutes, Minutes, "minutes")
         self.generator = torch.Generator(self.device).manual_seed(seed)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdlearn.networks import MOST_ACTIONS
+from pdlearn.networks import MOST_ACTIONS, device_of
 from pdlearn.presets import MemorySteps, Minibatch
 from pdlearn.rollout import Step
 from pdlearn.schema import Count, Range, checked, shown
@@ -78,7 +78,7 @@ class Memory:
             )
         self.num_envs = num_envs
         self.observation_shape = tuple(observation_shape)
-        self.device = torch.device(device)
+        self.device = device_of(device)
         self.added_slots = 0
         rows = self.slots * num_envs
         try:
@@ -217,12 +217,12 @@ class Memory:
 
         Raises ValueError if the memory holds too few slots.
         """
+        checked(n_step, Count, "n_step")
         slot, env = self._draw(minibatch, n_step, generator)
         return self.transitions(slot, env, n_step)
 
     def transitions(self, slot: Tensor, env: Tensor, n_step: int) -> Transitions:
         """Return the n-step transitions from ring positions `slot`, `env` `[B]`."""
-        checked(n_step, Count, "n_step")
         first_row = slot * self.num_envs + env
         reward = torch.zeros(len(slot), device=self.device)
         discount = torch.ones(len(slot), device=self.device)

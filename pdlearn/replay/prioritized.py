@@ -85,6 +85,7 @@ class PrioritizedMemory(Memory):
         None crosses the end of an episode. Raises ValueError if `n_step` is larger than the
         memory's, or if the memory holds too few slots.
         """
+        checked(n_step, Count, "n_step")
         slot, env = self._draw(minibatch, n_step, generator)
         row = slot * self.num_envs + env
         priority = self.priority[row]

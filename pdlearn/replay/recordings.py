@@ -35,7 +35,7 @@ from pdlearn.games import GAMES
 from pdlearn.presets import Copies, MemorySteps
 from pdlearn.replay.memory import Memory
 from pdlearn.rollout import EpsilonGreedy, Mixture, Step, Values, steps
-from pdlearn.schema import Count, CountOrZero, Name, Range, Seed, Share
+from pdlearn.schema import Count, CountOrZero, Name, Range, Seed, Share, checked
 
 BLOCK_FRAMES = 64
 MOST_EXPANSION = 1_032  # the largest ratio at which deflate compresses
@@ -230,6 +230,7 @@ def collect(
     `student`, `student_share` and `seen_as` are those of `begin_recording`; `kind` is the memory's
     class.
     """
+    checked(seed, Seed, "seed")
     if generator is None:
         weights = teacher.network.parameters()
         device = next((weight.device for weight in weights), torch.device("cpu"))

@@ -24,6 +24,7 @@ from pdlearn.checkpoints import (
     refuse_other_tensors,
     write_file,
 )
+from pdlearn.files import as_path
 from pdlearn.games import nearest
 from pdlearn.rollout import Policy, Step, steps_from
 from pdlearn.schema import Name, Range, checked
@@ -121,7 +122,8 @@ def load_starts(name: str | Path, game: str | None = None) -> Starts:
     Raises CheckpointError for an unknown name, for a file that is damaged or holds no starts, for
     starts of another game than `game`, and for actions that the game does not have.
     """
-    path = FOLDER / f"{name}.safetensors" if str(name) in shipped() else Path(name)
+    path = as_path(name)
+    path = FOLDER / f"{name}.safetensors" if str(name) in shipped() else path
     if not path.exists() and path.suffix != ".safetensors":
         raise CheckpointError(
             f"no shipped starts or file {str(name)!r}; did you mean "

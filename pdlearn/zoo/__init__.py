@@ -11,6 +11,7 @@ from torch import nn
 
 from pdlearn.checkpoints import Agent, CheckpointError, load_whole, read_agent
 from pdlearn.evaluation import Evaluation
+from pdlearn.files import as_path
 from pdlearn.games import nearest
 from pdlearn.networks import MULTI_SIZES
 from pdlearn.replay.memory import Memory
@@ -67,10 +68,11 @@ def load_all_games(name: str | Path, device: torch.device | str = "cpu") -> Agen
 
 def _file(name: str | Path) -> Path:
     """Return the file of a shipped agent, or `name` itself if it is a file's."""
+    file = as_path(name)
     if str(name) in names():
         return path(str(name))
-    if Path(name).exists() or str(name).endswith(".safetensors"):
-        return Path(name)
+    if file.exists() or str(name).endswith(".safetensors"):
+        return file
     raise CheckpointError(
         f"no shipped agent or file {str(name)!r}; did you mean {nearest(str(name), names())!r}? "
         f"shipped: {', '.join(names())}"

@@ -17,13 +17,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PACKAGE = str(Path(__file__).resolve().parents[2] / "pdlearn")
-ENDINGS = ("sentence", "traceback", "hang", "accepted")
+# What is right: one sentence, or what an accident must leave is there. The others are faults.
+RIGHT = ("sentence", "kept")
+ENDINGS = (*RIGHT, "traceback", "hang", "accepted", "lost")
 HANG_SECONDS = 60
 LONGEST_SENTENCE = 900  # an unknown setting is answered with the names of all
 
 
 class Hang(BaseException):
     """An input took longer than `HANG_SECONDS`."""
+
+
+class Refused(Exception):
+    """A command refused its line with one sentence and status 2."""
+
+
+class Kept(Exception):
+    """All that an accident must leave is there."""
+
+
+class Lost(Exception):
+    """An accident took what it must leave."""
 
 
 class Began(BaseException):
@@ -48,7 +62,7 @@ class Tally:
 
     def add(self, name: str, ending: str, told: str) -> None:
         self.endings[ending] += 1
-        if ending != "sentence":
+        if ending not in RIGHT:
             self.faults.append(f"{self.part}: {name}: {ending}: {told}")
 
     def row(self) -> dict:
@@ -94,6 +108,12 @@ def ending_of(call: Callable[[], object]) -> tuple[str, str]:
                 result = call()
     except Hang as error:
         return "hang", str(error)
+    except Refused as error:
+        return "sentence", str(error)
+    except Kept as error:
+        return "kept", str(error)
+    except Lost as error:
+        return "lost", str(error)
     except Began as error:
         return "accepted", f"it began: {error}"
     except Exception as error:

@@ -1,12 +1,17 @@
-"""The parts of the campaign: each yields wrong inputs and the calls that are given them."""
+"""The parts of the campaign on files and folders: wrong ones, and what is given them."""
 
+import json
+import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from campaign import Began, Case
-from sealed import seal
-from values import at
+from sealed import damaged, seal
+from values import JSON, at, paths_of, put, same, without, wrong_tensors
 
 from pdlearn import DQN, zoo
 from pdlearn.checkpoints import load_whole, read_agent, read_file
@@ -122,3 +127,158 @@ OPTIONAL = {
     "commit", "legs", "teachers", "student_seeds", "dqn", "best_evaluation", "samples", "episodes",
     "recorded_steps", "skipped_rounds", "precision", "learning_rate",
 }  # fmt: skip
+
+
+def bytes_of(files: Files, rng: np.random.Generator, count: int) -> Iterator[Case]:
+    """Yield files with damaged bytes."""
+    kinds = list(files.contents)
+    sound = {}
+    for kind in kinds:
+        path = seal(files.folder / "sound.safetensors", *files.contents[kind])
+        sound[kind] = path.read_bytes()
+    for number in range(count):
+        kind = kinds[number % len(kinds)]
+        name, data = damaged(sound[kind], rng)
+        if data == sound[kind]:
+            continue
+
+        def call(kind: str = kind, data: bytes = data) -> Any:
+            path = files.folder / "damaged.safetensors"
+            path.write_bytes(data)
+            return files.read[kind](path)
+
+        yield Case(f"{kind}: {name}", call)
+
+
+def contents_of(files: Files, rng: np.random.Generator) -> Iterator[Case]:
+    """Yield sealed files whose card or tensors are wrong, each entry in turn."""
+    for kind, (tensors, card) in files.contents.items():
+        for path in paths_of(card):
+            yield from (
+                files.case(kind, f"{path} = {new!r:.40}", tensors, put(card, path, new))
+                for new in JSON
+                if not same(at(card, path), new) and not is_harmless(kind, card, path, new)
+            )
+            if (
+                path[-1] not in OPTIONAL
+                and "config" not in path
+                and "made" not in path[:-1]
+                and (not isinstance(path[-1], int))
+            ):
+                yield files.case(kind, f"without {path}", tensors, without(card, path))
+        for new in (*JSON, {**card, "more": 1}):
+            yield files.case(kind, f"card {new!r:.40}", tensors, new)
+        for name, tensor in tensors.items():
+            if kind == "joint agent" and not name.endswith("bias"):
+                continue  # alike, and large
+            for what, wrong in wrong_tensors(tensor, rng):
+                if kind.endswith("agent") and len(tensors) == 1:
+                    continue
+                yield files.case(kind, f"{name} {what}", {**tensors, name: wrong}, card)
+            rest = {k: v for k, v in tensors.items() if k != name}
+            yield files.case(kind, f"without {name}", rest, card)
+            yield files.case(kind, f"{name} by another name", {**rest, "x" + name: tensor}, card)
+    yield from _out_of_range(files)
+
+
+def _out_of_range(files: Files) -> Iterator[Case]:
+    """Yield tensors of the right types whose numbers are none that the file can hold."""
+    recording, recording_card = files.contents["recording"]
+    starts, starts_card = files.contents["starts"]
+    for number in (6, 7, 200, 255):
+        for row in (0, 17, -1):
+            wrong = recording["action"].clone()
+            wrong[row] = number
+            yield files.case("recording", f"action {number}", {**recording, "action": wrong},
+                             recording_card)  # fmt: skip
+            age = recording["age"].clone()
+            age[row] = number
+            yield files.case("recording", f"age {number}", {**recording, "age": age},
+                             recording_card)  # fmt: skip
+    for name in ("seeds", "lengths"):
+        for number in (-1, 2**31, 2**62, -(2**62)):
+            wrong = starts[name].clone()
+            wrong[3] = number
+            yield files.case("starts", f"{name} {number}", {**starts, name: wrong}, starts_card)
+    for number in (-1, 0, 2**40, 2**62):
+        sizes = recording["block_bytes"].clone()
+        sizes[1] = number
+        yield files.case("recording", f"block of {number}", {**recording, "block_bytes": sizes},
+                         recording_card)  # fmt: skip
+    for slots in (1, 63, 65, 128, 10**6, 10**9):
+        yield files.case(
+            "recording", f"{slots} slots", recording, recording_card | {"slots": slots}
+        )
+
+
+def folders(files: Files, rng: np.random.Generator) -> Iterator[Case]:
+    """Yield run folders whose files are not those of one run."""
+    sound = json.loads((files.run / "config.json").read_text())
+    state = (files.run / "state.safetensors").read_bytes()
+    folder = files.folder / "folder"
+    folder.mkdir(exist_ok=True)
+
+    def case(name: str, text: str) -> Case:
+        def call() -> Any:
+            (folder / "state.safetensors").write_bytes(state)
+            (folder / "config.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+            return resume(folder)
+
+        return Case(f"config.json: {name}", call)
+
+    for path in paths_of(sound):
+        for new in JSON:
+            if not same(at(sound, path), new) and new != at(sound, path):
+                yield case(f"{path} = {new!r:.40}", json.dumps(put(sound, path, new)))
+        if not isinstance(path[-1], int):
+            yield case(f"without {path}", json.dumps(without(sound, path)))
+    for text in ("", "{", "[]", "null", "3", "NaN", "[" * 100_000, "\0", '{"a": 1, "a": 2}'):
+        yield case(f"{text!r:.30}", text)
+    whole = json.dumps(sound)
+    for end in rng.integers(1, len(whole) - 1, 20):
+        yield case(f"torn at {end}", whole[:end])
+
+    for changed in ({"size": "net4"}, {"optimizer": "rmsprop"}, {"normalization": "none"}):
+
+        def other(changed: dict = changed) -> Any:
+            (folder / "config.json").unlink(missing_ok=True)
+            (folder / "state.safetensors").write_bytes(state)
+            return list(Guarded(GAME, config(**changed), folder=folder, resume=True))
+
+        yield Case(f"resumed with {changed}", other)
+    for options in ({"seed": 1}, {"game": "CartPole-v1"}):
+
+        def another(options: dict = options) -> Any:
+            game = options.get("game", GAME)
+            seed = options.get("seed", 0)
+            return list(Guarded(game, config(), seed=seed, folder=folder, resume=True))
+
+        yield Case(f"resumed as {options}", another)
+    yield Case("a new run in the folder of another",
+               lambda: list(Guarded(GAME, config(), folder=folder)))  # fmt: skip
+    yield Case("no run", lambda: resume(files.folder / "nowhere"))
+    for name in ("state.safetensors", "config.json", ".lock", "metrics.csv"):
+
+        def special(name: str = name) -> Any:
+            where = files.folder / f"fifo-{name}"
+            where.mkdir(exist_ok=True)
+            (where / "state.safetensors").write_bytes(state)
+            (where / name).unlink(missing_ok=True)
+            os.mkfifo(where / name)
+            if name == "metrics.csv":
+                from pdlearn.commands.bars import follow
+                from pdlearn.progress import Bar
+
+                run = DQN(GAME, config(agent_steps=48), folder=where, resume=True)
+                return follow(run, Bar("", 1, ""), "agent_steps", (), again="")
+            return resume(where)
+
+        yield Case(f"{name} is a FIFO", special)
+
+
+def shortened(cases: Iterator[Case], count: int | None, rng: np.random.Generator) -> list[Case]:
+    """Return `count` of the cases, drawn at random; None means all of them."""
+    listed = list(islice(cases, 200_000))
+    if count is None or count >= len(listed):
+        return listed
+    return [listed[k] for k in sorted(rng.choice(len(listed), count, replace=False))]

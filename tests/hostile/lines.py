@@ -1,0 +1,171 @@
+"""Wrong command lines: each command with each of its options wrong."""
+
+import contextlib
+import io
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+from campaign import Began, Case, Refused
+
+from pdlearn import cli
+from pdlearn.envs import Environment
+from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS, kinds
+
+GAME = "pdlearn/Catch-v0"
+HUGE = "9" * 40
+NO_NUMBER = ["x", "", "None", "1;2", "0x10", "true", "--"]
+NO_INTEGER = [*NO_NUMBER, "nan", "inf", "-inf", "1.5", "1e3", "-1", "-3", HUGE]
+NO_COUNT = [*NO_INTEGER, "0"]
+NO_SHARE = [*NO_NUMBER, "nan", "inf", "-inf", "-1", "-1e-9", "1.0001", "2", "1e308"]
+NO_MINUTES = [*NO_NUMBER, "nan", "-1", "-inf"]
+NO_CHOICE = ["", "x", "FAST", "nan", "0", "--"]
+NO_GAME = ["", "pnog", "Pong", "nan", "../pong", "Pong-v99", "pdlearn/Nothing-v0", "a" * 3_000]
+NO_FOLDER = ["nan", "inf", "-inf", "1e5", "7", "file/below", "fifo", os.devnull, "n" * 300]
+NO_OUTPUT = [*NO_FOLDER, "folder"]
+NO_INPUT = ["nowhere", "folder", "fifo", os.devnull, "file", "", "nan", "pong/net9"]
+NO_SETTING = ["", "=", "x=1", "n_step", "n_step=", "=3", "n_step=1=2", "N_STEP=1"]
+# What only Python or a library would say.
+FOREIGN = re.compile(
+    r"Traceback|invalid literal|could not convert|object is not|unexpected keyword|Overflow|"
+    r"non-negative integer|out of range for|must be real|has no attribute|dimension"
+)
+
+MANY = ["train", "pong", "qbert", "--budget", "smoke"]
+OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
+    (["record", GAME, "new.rec", "--teacher", "pong/net3"], {"--agent-steps": NO_COUNT}),
+    (["record", "pong", "new.rec"], {
+        "--agent-steps": [*NO_COUNT, "10000000000000", "3"], "--epsilon": NO_SHARE,
+        "--seed": NO_INTEGER, "--teacher": NO_INPUT,
+    }),
+    (["starts", "pong", "new.safetensors"], {
+        "--count": [*NO_COUNT, "10000000000000"], "--seed": NO_INTEGER,
+    }),
+    (["evaluate", "pong/net3"], {
+        "--episodes": [*NO_COUNT, "10000000000000"], "--epsilon": NO_SHARE, "--seed": NO_INTEGER,
+        "--game": NO_GAME, "--starts": NO_INPUT, "--device": NO_CHOICE, "--json": NO_OUTPUT,
+    }),
+    (["zoo", "check"], {"--episodes": [*NO_COUNT, "10000000000000"], "--seed": NO_INTEGER}),
+    (["bench"], {
+        "--seconds": [*NO_SHARE[:-2], "0", "1e308"], "--peer": NO_CHOICE, "--device": NO_CHOICE,
+        "--json": NO_OUTPUT,
+    }),
+    (["tour", "--budget", "smoke"], {
+        "--seed": NO_INTEGER, "--game": NO_GAME, "--budget": NO_CHOICE, "--folder": NO_FOLDER,
+    }),
+    (["reproduce", "table1", "--budget", "smoke"], {
+        "--seeds": NO_INTEGER, "--games": NO_GAME, "--budget": NO_CHOICE,
+    }),
+    (["reproduce", "online", "--budget", "smoke"], {"--seeds": NO_INTEGER, "--games": NO_GAME}),
+    (["reproduce", "figure1", "--budget", "smoke"], {"--seeds": NO_INTEGER, "--games": NO_GAME}),
+    (["train", GAME, "--budget", "smoke", "--folder", "new"], {
+        "--agent-steps": [*NO_COUNT, "10000000000000"], "--minutes": NO_MINUTES,
+        "--seed": NO_INTEGER, "--budget": NO_CHOICE, "--method": NO_CHOICE, "--device": NO_CHOICE,
+        "--resume": NO_INPUT, "--set": NO_SETTING,
+    }),
+    (["train", GAME, "--budget", "smoke"], {"--folder": NO_FOLDER}),
+    (MANY, {
+        "--jobs": NO_COUNT, "--slice-minutes": [*NO_MINUTES, "0"], "--minutes": NO_MINUTES,
+        "--agent-steps": NO_COUNT, "--seed": NO_INTEGER, "--resume": ["run"],
+        "--set": NO_SETTING,
+    }),
+    (["distill", "pong", "--budget", "smoke", "--folder", "new"], {
+        "--size": [*NO_CHOICE, "multi3", "net9"], "--loss": NO_CHOICE,
+        "--temperature": [*NO_NUMBER, "nan", "inf", "0", "-1", "1e-320", "1e308"],
+        "--minutes": NO_MINUTES, "--seed": NO_INTEGER, "--budget": NO_CHOICE,
+        "--teacher": NO_INPUT, "--recording": NO_INPUT, "--resume": NO_INPUT,
+        "--set": NO_SETTING, "--teacher-set": ["agent_steps=5", "x"], "--device": NO_CHOICE,
+    }),
+    (["distill", "pong", "--online", "--budget", "smoke", "--folder", "new"], {
+        "--teacher-set": [*NO_SETTING, "agent_steps=5"], "--teacher": ["pong/net3"],
+        "--recording": ["file"], "--set": ["student_share=0.5"], "--resume": NO_INPUT,
+    }),
+    (["distill", "pong", "--budget", "smoke"], {"--folder": NO_FOLDER}),
+]  # fmt: skip
+POSITIONALS = [
+    *(["record", "pong", file] for file in NO_OUTPUT),
+    *(["starts", "pong", file] for file in NO_OUTPUT),
+    *(["record", game, "new.rec"] for game in NO_GAME),
+    *(["starts", game, "new.safetensors"] for game in NO_GAME),
+    *(["train", game, "--folder", "new"] for game in NO_GAME),
+    *(["distill", game, "--folder", "new"] for game in NO_GAME),
+    *(["evaluate", agent] for agent in NO_INPUT),
+    *(["reproduce", experiment] for experiment in NO_CHOICE),
+    *(["zoo", action] for action in NO_CHOICE),
+    ["train"], ["distill"], ["train", "pong", "pong", "--joint"], ["train", "pong", "--joint"],
+    ["train", "--all", "pong"], ["nothing"], ["--nothing"], ["record", "pong"],
+    ["reproduce", "figure1", "--seeds"], ["reproduce", "table1", "--seeds"],
+]  # fmt: skip
+BOUNDS = {
+    int: ["x", "", "nan", "inf", "1.5", "-1", HUGE, "10000000000000000000", "None", "true"],
+    float: ["x", "", "nan", "inf", "-inf", "-1", "1e308", "None", "1,5"],
+    bool: ["x", "", "1", "0", "yes", "None", "nan"],
+    str: ["", "x", "nan", "ADAM", "0", "../x"],
+}  # fmt: skip
+
+
+def settings() -> Iterator[list[str]]:
+    """Yield lines with each setting of each kind of run wrong."""
+    distilled = ["distill", "pong", "--budget", "smoke", "--folder", "new"]
+    for begin, option, preset in (
+        (["train", GAME, "--budget", "smoke", "--folder", "new"], "--set", DQN_BUDGETS["smoke"]),
+        (["train", GAME, "--method", "pqn", "--budget", "smoke", "--folder", "new"], "--set",
+         PQN_BUDGETS["smoke"]),
+        (distilled, "--set", DISTILL_BUDGETS["smoke"]),
+        ([*distilled, "--online"], "--teacher-set", DQN_BUDGETS["smoke"]),
+    ):  # fmt: skip
+        for name, kind in kinds(preset).items():
+            for text in BOUNDS[kind]:
+                yield [*begin, option, f"{name}={text}"]
+
+
+def lines() -> Iterator[list[str]]:
+    """Yield all wrong lines."""
+    for begin, options in OPTIONS:
+        for option, texts in options.items():
+            for text in texts:
+                yield [*begin, option, text]
+            if option != "--seeds":
+                yield [*begin, option]
+    yield from POSITIONALS
+    yield from settings()
+
+
+def refusing(line: list[str]) -> object:
+    """Run a line; raise Refused if it was refused as it must be."""
+    told = io.StringIO()
+
+    def began(*_: object, **__: object) -> None:
+        raise Began(" ".join(line)[:200])
+
+    with (
+        mock.patch.object(Environment, "reset_to", began),
+        mock.patch("subprocess.Popen", began),
+        contextlib.redirect_stderr(told),
+    ):
+        try:
+            status: object = cli.main(list(line))
+        except SystemExit as error:
+            status = error.code
+    said = told.getvalue().strip()
+    if status != 2:
+        return status
+    if said.startswith("pdlearn:") and (FOREIGN.search(said) or "\n" in said):
+        raise RuntimeError(said[:300])
+    raise Refused(said[:300])
+
+
+def commands(folder: Path) -> Iterator[Case]:
+    """Yield the wrong lines, run in `folder`."""
+    (folder / "folder").mkdir()
+    (folder / "file").write_text("no agent")
+    os.mkfifo(folder / "fifo")
+    for line in lines():
+
+        def call(line: list[str] = line) -> object:
+            with contextlib.chdir(folder):
+                return refusing(line)
+
+        yield Case(" ".join(line)[:150], call)
