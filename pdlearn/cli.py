@@ -12,6 +12,7 @@ from typing import Any
 import tyro
 
 from pdlearn.commands.bench import bench
+from pdlearn.commands.course import course
 from pdlearn.commands.distill import distill
 from pdlearn.commands.evaluate import evaluate
 from pdlearn.commands.lessons import lessons
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands: dict[str, Callable[..., Any]] = {
         "tour": tour, "train": train, "distill": distill, "record": record,
         "starts": starts, "evaluate": evaluate, "zoo": zoo, "reproduce": reproduce,
-        "lessons": lessons, "bench": bench,
+        "lessons": lessons, "course": course, "bench": bench,
     }  # fmt: skip
 
     try:

@@ -337,7 +337,8 @@ _ENTRIES = [
         _ratios, adapt=on_arrays,
     ),
     Hidden(
-        exercises.check_normalised, games.normalise, reading.NORMALISE_MISTAKES, _game_scores
+        exercises.check_normalised, games.normalise, reading.NORMALISE_MISTAKES, _game_scores,
+        provided=("__getattr__",),  # of `pdlearn.GAMES`
     ),
     Hidden(
         exercises.check_percent_interval, reading.percent_interval, reading.PERCENT_MISTAKES,

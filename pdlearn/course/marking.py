@@ -25,7 +25,7 @@ from IPython.display import display
 
 import pdlearn
 from pdlearn.course.hidden import HIDDEN, Hidden
-from pdlearn.exercises.verdicts import Verdict
+from pdlearn.exercises.verdicts import Verdict, is_blank
 
 MIME = "application/vnd.pdlearn.marks+json"
 PACKAGE = str(Path(pdlearn.__file__).parent)
@@ -142,7 +142,10 @@ def _form(entry: Hidden, function: Callable, cases: list[tuple], values: Verdict
         if entry.is_interval:
             arguments = (*(a.numpy().copy() for a in case), np.random.default_rng(0))
         try:
-            shape = np.shape(_numbers(adapt(function)(*_copied(arguments))))
+            answer = adapt(function)(*_copied(arguments))
+            if is_blank(answer):
+                return values
+            shape = np.shape(_numbers(answer))
         except Exception:  # whatever a learner's code raises; `values` has the sentence
             return values
         want = (2,) if entry.is_interval else np.shape(_numbers(adapt(entry.right)(*case)))

@@ -20,7 +20,7 @@ from pdlearn.lessons.places import folder
 BLANK = "...  # your turn"
 VISIBLE = 0.2  # share of an exercise's points that the visible test gives
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-IMPORTS = "import math\n\nimport numpy as np\nimport torch"
+IMPORTS = "import math\n\nimport numpy as np\nimport torch\n\nimport pdlearn"
 MARKING = "from pdlearn.course import marking\n\n"
 
 
