@@ -233,7 +233,9 @@ SUBMISSIONS = [
         NOTHING,
         "calls `pdlearn.losses.kl_loss`",
     ),
-    Submission("crashes", A, with_cell("import ctypes\nctypes.string_at(0)"), 0, "the kernel ended"),
+    Submission(
+        "crashes", A, with_cell("import ctypes\nctypes.string_at(0)"), 0, "the kernel ended"
+    ),
     Submission("reads-the-tests", A, with_answer("my_target", READS_THE_TESTS), WRONG),
     Submission("writes-outside", A, with_cell(WRITES_OUTSIDE), FULL),
     Submission("no-notebook", A, lambda notebook: "{not JSON", 0, "is no notebook"),

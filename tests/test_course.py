@@ -21,7 +21,7 @@ from pdlearn.course.assignments import ASSIGNMENTS, BY_NAME, SMALL, TEACHER, Exe
 from pdlearn.course.hidden import HIDDEN
 from pdlearn.course.marking import Part, hidden_parts, visible_part
 from pdlearn.course.notebooks import IMPORTS, Lesson, source_notebook
-from pdlearn.course.pages import course_page
+from pdlearn.course.pages import pages
 from pdlearn.lessons.places import CLONE
 
 EXERCISES = [part for one in ASSIGNMENTS for part in one.parts if isinstance(part, Exercise)]
@@ -115,7 +115,9 @@ def test_right_values_that_overflow_or_leak_a_gradient_lose_the_points_of_rigour
         return (target.exp() * (target - torch.log_softmax(student, 1))).sum(1).mean()
 
     for wrong in (naive, leaks):
-        parts = {part.name: part.points for part in hidden_parts(HIDDEN["check_kl_loss"], wrong, 8, 3)}
+        parts = {
+            part.name: part.points for part in hidden_parts(HIDDEN["check_kl_loss"], wrong, 8, 3)
+        }
         assert parts == {"form": 2, "values": 4, "rigour": 0}
 
 
@@ -176,8 +178,16 @@ def test_a_wrong_command_is_answered_with_one_line(arguments, said, tmp_path, ca
     assert said in capsys.readouterr().err
 
 
-def test_the_page_on_the_course_is_built_from_the_assignments():
-    assert (CLONE / "docs" / "course.md").read_text("utf-8") == course_page()
+@pytest.mark.parametrize("name", pages())
+def test_a_page_on_the_course_is_built_from_its_source(name):
+    assert (CLONE / "docs" / name).read_text("utf-8") == pages()[name]
+
+
+def test_the_notes_have_what_goes_wrong_questions_and_variations_for_each_lesson():
+    notes = pages()["instructor-notes.md"].split("\n## ")[1:]
+    assert [note[:2] for note in notes] == [f"{n:02d}" for n in range(11)]
+    for note in notes:
+        assert all(f"**{part}.**" in note for part in ("What goes wrong", "Discuss", "Vary"))
 
 
 # --- agents handed in ---
@@ -205,9 +215,10 @@ def quick(monkeypatch):
 def test_an_agent_of_ones_own_is_judged(handed_in, quick):
     pdlearn.save_agent(handed_in, agent_of(0))
     judged = judge(handed_in, SHORT)
-    assert (judged.game, judged.points) == ("pong", scales.score_points(SHORT, judged.way, 4_678)) or (
-        judged.parameters > 0
-    )
+    assert (judged.game, judged.points) == (
+        "pong",
+        scales.score_points(SHORT, judged.way, 4_678),
+    ) or (judged.parameters > 0)
     assert judged.mean == 0 and "over 2 episodes" in judged.note
 
 
@@ -215,8 +226,10 @@ def test_a_shipped_agent_is_recognised_under_another_card_and_with_noise(handed_
     shipped = zoo.load("pong/net3")
     with torch.no_grad():
         for weight in shipped.network.parameters():
-            weight += 0.02 * weight.std() * torch.randn(
-                weight.shape, generator=torch.Generator().manual_seed(0)
+            weight += (
+                0.02
+                * weight.std()
+                * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
             )
     pdlearn.save_agent(handed_in, pdlearn.Agent(shipped.network, {**shipped.card, "made": "by me"}))
     judged = judge(handed_in, SHORT)

@@ -190,7 +190,10 @@ def report_note(path: Path, artefact: Artefact, judged: Judgement) -> tuple[floa
         return 0.0, f"{path.name} says {parameters:,} parameters; the agent has another number"
     near = max(judged.spread, 0.02 * abs(judged.mean))
     if not abs(mean - judged.mean) <= near:
-        return 0.0, f"{path.name} says a mean of {mean:g}, outside the spread of the judged episodes"
+        return (
+            0.0,
+            f"{path.name} says a mean of {mean:g}, outside the spread of the judged episodes",
+        )
     return report_points(artefact), f"{path.name} agrees with the agent"
 
 

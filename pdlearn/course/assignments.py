@@ -97,7 +97,10 @@ SEEING = Assignment(
             "facts of the game that it can no longer know, and say for each what that does to its "
             "play.",
             (
-                (4, "two facts that one frame does not hold, such as the ball's direction or speed"),
+                (
+                    4,
+                    "two facts that one frame does not hold, such as the ball's direction or speed",
+                ),
                 (4, "for each, a decision that becomes a guess"),
                 (2, "a fact that one frame does hold, as a contrast (positions, for example)"),
             ),
@@ -202,7 +205,7 @@ JUDGING = Assignment(
         Written(
             "protocol",
             "What is missing",
-            "A report says: \"Our student reaches 104 % of its teacher in Breakout.\" List what a "
+            'A report says: "Our student reaches 104 % of its teacher in Breakout." List what a '
             "reader must know before the sentence means something, and write a better one with "
             "numbers of your own invention.",
             (
@@ -245,8 +248,8 @@ DISTILLING = Assignment(
         Written(
             "temperature",
             "Sharpen or soften",
-            "Distillation of classifiers uses temperatures above 1, the paper's students of Q-values "
-            "0.01. Explain the difference, and say what each extreme of the temperature teaches.",
+            "Distillation of classifiers uses temperatures above 1, the paper's students of Q-values"
+            " 0.01. Explain the difference, and say what each extreme of the temperature teaches.",
             (
                 (4, "Q-values of one state lie close together; logits of a classifier far apart"),
                 (3, "near 0 the target is the best action alone, as in NLL"),
@@ -289,7 +292,10 @@ SMALL = Assignment(
             "A small student agrees with its teacher in fewer states and yet loses few points. "
             "Explain how both can be true, with the points given away in a state.",
             (
-                (4, "most states have a small gap between the actions, so that a slip costs little"),
+                (
+                    4,
+                    "most states have a small gap between the actions, so that a slip costs little",
+                ),
                 (4, "points given away weigh a slip by the teacher's values"),
                 (2, "a game in which this would not hold, with the reason"),
             ),

@@ -1,4 +1,4 @@
-"""Release, collect and grade: thin calls of nbgrader's own API, with the settings that make it safe.
+"""Release, collect and grade: thin calls of nbgrader's API, with settings that make it safe.
 
 Every submission runs in a kernel of its own (`kernel`): confined, timed, and started afresh. What
 nbgrader does not record (why a submission failed, the judgement on an agent, what an instructor
@@ -60,7 +60,9 @@ def _nbgrader(course: Path):
     Raises ValueError if there is no course or no nbgrader.
     """
     if not (course / CONFIG).exists():
-        raise ValueError(f"{course} is no course: it has no {CONFIG}; `pdlearn course init` makes one")
+        raise ValueError(
+            f"{course} is no course: it has no {CONFIG}; `pdlearn course init` makes one"
+        )
     try:
         from nbgrader.apps.api import NbGraderAPI
     except ImportError as error:
@@ -119,7 +121,9 @@ def _collect_one(course: Path, assignment: Assignment, place: Path) -> str:
     if not STUDENT.fullmatch(place.name):
         return "not taken: a student's name has letters, digits and _ . @ - alone"
     inside = place / assignment.name if (place / assignment.name).is_dir() else place
-    files = {path.name: path for path in inside.iterdir() if path.is_file() and not path.is_symlink()}
+    files = {
+        path.name: path for path in inside.iterdir() if path.is_file() and not path.is_symlink()
+    }
     notebook = assignment.files[0]
     others = [name for name in files if name.endswith(".ipynb")]
     if notebook not in files and len(others) == 1:  # systems rename what is uploaded
@@ -232,7 +236,14 @@ def _kernel_specification(limits: Limits) -> Iterator[None]:
         for folder in (own, runtime, specification):
             folder.mkdir(parents=True)
         settings = {
-            "argv": [sys.executable, "-P", "-m", "pdlearn.course.kernel", "-f", "{connection_file}"],
+            "argv": [
+                sys.executable,
+                "-P",
+                "-m",
+                "pdlearn.course.kernel",
+                "-f",
+                "{connection_file}",
+            ],
             "display_name": kernel.NAME,
             "language": "python",
             "env": {

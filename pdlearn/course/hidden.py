@@ -57,9 +57,7 @@ class Hidden(NamedTuple):
         praise = "It is right on inputs that it had not seen."
         if self.is_interval:
             return compare_intervals(function, self.right, cases, self.mistakes, praise=praise)
-        return compare(
-            function, self.right, cases, self.mistakes, praise=praise, adapt=self.adapt
-        )
+        return compare(function, self.right, cases, self.mistakes, praise=praise, adapt=self.adapt)
 
     def gradients(self, function: Callable, rng: Generator) -> Verdict:
         """Return the verdict on the gradients of a function whose values are right."""

@@ -49,9 +49,7 @@ def _become_kernel(arguments: list[str], wanted: dict) -> None:
     for name in set(os.environ) - KEPT:  # an instructor's environment may hold secrets
         del os.environ[name]
     importlib.import_module("pdlearn.course.marking")  # not at the cost of a cell's time
-    confinement.limits(
-        wanted["notebook_seconds"], wanted["memory_bytes"], wanted["file_bytes"]
-    )
+    confinement.limits(wanted["notebook_seconds"], wanted["memory_bytes"], wanted["file_bytes"])
     connection = Path(arguments[arguments.index("-f") + 1])
     paths = [Path(entry) for entry in sys.path if entry]
     confinement.only_files(

@@ -1,8 +1,12 @@
-"""The pages of the course: what an instructor needs to know, and notes for each lesson."""
+"""The pages of the course: what an instructor needs to know, and notes for each lesson.
+
+They are written into a course, and into `docs/` by `python -m pdlearn.course.pages`.
+"""
 
 import re
 
 from pdlearn.course.assignments import ASSIGNMENTS, Artefact, Exercise
+from pdlearn.lessons.places import CLONE
 from pdlearn.web.pages import source
 
 
@@ -24,9 +28,7 @@ def assignments_table() -> str:
 
 def outcomes() -> str:
     """Return the learning outcomes of each assignment as Markdown."""
-    return "\n".join(
-        f"- **{one.title}**: {'; '.join(one.outcomes)}." for one in ASSIGNMENTS
-    )
+    return "\n".join(f"- **{one.title}**: {'; '.join(one.outcomes)}." for one in ASSIGNMENTS)
 
 
 def course_page() -> str:
@@ -39,3 +41,13 @@ def course_page() -> str:
 def notes_page() -> str:
     """Return the instructor's notes on all lessons."""
     return source("course/kit/instructor-notes.md")
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page by its file's name."""
+    return {"course.md": course_page(), "instructor-notes.md": notes_page()}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (CLONE / "docs" / name).write_text(text, "utf-8")

@@ -1,7 +1,7 @@
 """Reports of a graded course: one CSV file, a page for each student, a leaderboard.
 
-A page has what was checked and what went wrong in the checkers' words. Of a hidden test it shows the
-marks alone, never the text of the test.
+A page has what was checked and what went wrong in the checkers' words. Of a hidden test it shows
+the marks alone, never the text of the test.
 """
 
 import hashlib

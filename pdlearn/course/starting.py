@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pdlearn.course.assignments import ASSIGNMENTS
 from pdlearn.course.notebooks import write_sources
-from pdlearn.course.pages import course_page, notes_page
+from pdlearn.course.pages import pages
 from pdlearn.course.quiz import questions, write_gift, write_json
 from pdlearn.web.pages import source
 
@@ -23,8 +23,7 @@ def begin(course: Path) -> list[Path]:
     course_id = re.sub(r"[^A-Za-z0-9_-]", "-", course.resolve().name)
     texts = {
         "nbgrader_config.py": source(f"{KIT}/nbgrader_config.txt").replace("COURSE_ID", course_id),
-        "course.md": course_page(),
-        "instructor-notes.md": notes_page(),
+        **pages(),
         "Dockerfile": source(f"{KIT}/Dockerfile"),
     }
     for name, text in texts.items():
