@@ -157,7 +157,7 @@ def judge(path: Path, artefact: Artefact) -> Judgement:
 
 
 def judge_apart(path: Path, assignment: str) -> Judgement:
-    """Return what `judge` does, from a process of its own that is stopped when it takes too long."""
+    """Return what `judge` does, from a process of its own that is stopped after a while."""
     if not path.is_file():
         return Judgement(f"no file {path.name} was handed in")
     command = [sys.executable, "-P", "-m", "pdlearn.course.artefacts", str(path), assignment]

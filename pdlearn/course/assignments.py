@@ -248,8 +248,8 @@ DISTILLING = Assignment(
         Written(
             "temperature",
             "Sharpen or soften",
-            "Distillation of classifiers uses temperatures above 1, the paper's students of Q-values"
-            " 0.01. Explain the difference, and say what each extreme of the temperature teaches.",
+            "Distillation of classifiers uses temperatures above 1; the paper's students of "
+            "Q-values use 0.01. Explain why, and say what each extreme of the temperature teaches.",
             (
                 (4, "Q-values of one state lie close together; logits of a classifier far apart"),
                 (3, "near 0 the target is the best action alone, as in NLL"),

@@ -30,7 +30,7 @@ from pdlearn.exercises.losses import check_gradients, values
 from pdlearn.exercises.resampling import compare_intervals, on_arrays
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.lessons import emulator
-from pdlearn.networks import Size
+from pdlearn.networks import SIZES, Size
 
 LEAK = "The number is right, but a gradient flows where none may: see the exercise's text."
 
@@ -254,10 +254,7 @@ def _schedules(rng: Generator) -> list[tuple]:
 
 
 def _widths(rng: Generator) -> list[tuple]:
-    return [
-        (Size(*(int(width) for width in rng.integers(3, 70, size=4))), int(rng.integers(3, 19)))
-        for _ in range(3)
-    ]
+    return [(SIZES[name], int(rng.integers(3, 19))) for name in ("net1", "net2", "net5")]
 
 
 def _parameters(widths: Size, num_actions: int) -> int:
