@@ -15,6 +15,7 @@ def course(
     *,
     submissions: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
     student: tuple[str, ...] = (),
+    format: Literal["nbgrader", "otter"] = "nbgrader",
     exchange: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     cell_seconds: int = 30,
     notebook_seconds: int = 600,
@@ -29,6 +30,7 @@ def course(
         assignment: which one (default: all; collect and grade need one)
         submissions: a folder with a folder for each student (collect; default: nbgrader's exchange)
         student: grade these alone
+        format: of the assignments' sources (init)
         exchange: put what is released in nbgrader's exchange too
         cell_seconds: time of a cell (grade)
         notebook_seconds: time of a notebook (grade)
@@ -38,7 +40,7 @@ def course(
     from pdlearn.course.assignments import BY_NAME
 
     if action == "init":
-        files = starting.begin(folder)
+        files = starting.begin(folder, otter=format == "otter")
         print(f"{folder}: {len(files)} files; begin with {folder / 'course.md'}")
         return
     if action == "report":

@@ -103,14 +103,17 @@ def visible_part(entry: Hidden, function: object, of: float) -> Part:
     return Part("visible", of if verdict.state == "right" else 0.0, of, verdict.text)
 
 
+def shares(entry: Hidden, of: float) -> dict[str, float]:
+    """Return the points of each hidden part; without rigour its points are the values'."""
+    wanted = {name: PARTS[name] for name in ("form", "values", "rigour")}
+    if entry.extreme is None and entry.slope is None:
+        wanted["values"] += wanted.pop("rigour")
+    return {name: of * share / sum(wanted.values()) for name, share in wanted.items()}
+
+
 def hidden_parts(entry: Hidden, function: object, of: float, seed: int) -> list[Part]:
     """Return the marks for inputs drawn from `seed`: form, values and rigour."""
-    has_rigour = entry.extreme is not None or entry.slope is not None
-    names = ["form", "values", "rigour"] if has_rigour else ["form", "values"]
-    shares = np.array([PARTS[name] for name in names])
-    if not has_rigour:
-        shares[1] += PARTS["rigour"]
-    points = dict(zip(names, (of * shares / shares.sum()).tolist(), strict=True))
+    points = shares(entry, of)
 
     def marked(verdicts: dict[str, Verdict]) -> list[Part]:
         return [
@@ -119,16 +122,16 @@ def hidden_parts(entry: Hidden, function: object, of: float, seed: int) -> list[
         ]
 
     if not callable(function):
-        return marked(dict.fromkeys(names, entry.check(function)))  # type: ignore[arg-type]
+        return marked(dict.fromkeys(points, entry.check(function)))  # type: ignore[arg-type]
     rng = np.random.default_rng(seed)
     watched = own_work(function, entry.provided)
     cases = entry.draw(rng)
     values = entry.compare(watched, cases)
     verdicts = {"form": _form(entry, watched, cases, values), "values": values}
-    if has_rigour:
+    if "rigour" in points:
         verdicts["rigour"] = _rigour(entry, watched, values, rng)
     if sentence := _borrowed(watched):
-        verdicts = dict.fromkeys(names, Verdict("not yet", sentence))
+        verdicts = dict.fromkeys(points, Verdict("not yet", sentence))
     return marked(verdicts)
 
 
@@ -187,6 +190,18 @@ def hidden(check: str, function: object, points: float) -> float:
     """
     seed = secrets.randbits(32)
     return _shown(hidden_parts(HIDDEN[check], function, points, seed), seed)
+
+
+def earns(check: str, function: object, part: str) -> bool:
+    """Return whether a function gets the points of one part, and show why."""
+    entry = HIDDEN[check]
+    if part == "visible":
+        parts = [visible_part(entry, function, 1.0)]
+    else:
+        parts = hidden_parts(entry, function, 1.0, secrets.randbits(32))
+    (found,) = (each for each in parts if each.name == part)
+    print(f"{found.name}: {found.text}")
+    return found.points == found.of
 
 
 def _shown(parts: list[Part], seed: int | None = None) -> float:

@@ -14,11 +14,11 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from pdlearn.course.assignments import Artefact, Assignment, Exercise, Written
+from pdlearn.course.marking import PARTS
 from pdlearn.course.scales import printed
 from pdlearn.lessons.places import folder
 
 BLANK = "...  # your turn"
-VISIBLE = 0.2  # share of an exercise's points that the visible test gives
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 IMPORTS = "import math\n\nimport numpy as np\nimport torch\n\nimport pdlearn"
 MARKING = "from pdlearn.course import marking\n\n"
@@ -109,7 +109,7 @@ def exercise_cells(exercise: Exercise, shown: set[str]) -> list[NotebookNode]:
     if text not in shown:
         shown.add(text)
         cells.append(_locked_text(f"{name}-text", text))
-    first = round(exercise.points * VISIBLE, 6)
+    first = round(exercise.points * PARTS["visible"], 6)
     rest = round(exercise.points - first, 6)
     points = f"*`{name}`: {exercise.points} points, of which {first:g} by the visible test.*"
     cells += [

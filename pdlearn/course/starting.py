@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pdlearn.course.assignments import ASSIGNMENTS
 from pdlearn.course.notebooks import write_sources
+from pdlearn.course.otter import write_otter_sources
 from pdlearn.course.pages import pages
 from pdlearn.course.quiz import questions, write_gift, write_json
 from pdlearn.web.pages import source
@@ -12,8 +13,10 @@ from pdlearn.web.pages import source
 KIT = "course/kit"
 
 
-def begin(course: Path) -> list[Path]:
+def begin(course: Path, otter: bool = False) -> list[Path]:
     """Write a course to a new or empty folder; return its files.
+
+    The assignments are sources for nbgrader, or for otter-grader.
 
     Raises ValueError for a folder that holds something.
     """
@@ -32,5 +35,5 @@ def begin(course: Path) -> list[Path]:
     quiz.mkdir()
     write_json(quiz / "questions.json", questions())
     write_gift(quiz / "questions.gift", questions())
-    sources = write_sources(course, ASSIGNMENTS)
+    sources = (write_otter_sources if otter else write_sources)(course, ASSIGNMENTS)
     return [*(course / name for name in texts), *sorted(quiz.iterdir()), *sources]
