@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from pdlearn import envs
-from pdlearn.presets import DQNConfig, PQNConfig
+from pdlearn.presets import DQNConfig, QLearningConfig
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.prioritized import PrioritizedMemory
 from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, Values, steps
@@ -35,7 +35,7 @@ class Scores:
         return float(np.mean(self._scores)) if self._scores else math.nan
 
 
-def learnt_outcome(step: Step, config: DQNConfig | PQNConfig) -> tuple[np.ndarray, np.ndarray]:
+def learnt_outcome(step: Step, config: QLearningConfig) -> tuple[np.ndarray, np.ndarray]:
     """Return the reward and the discount, `[E]` each, to learn from after `step`."""
     reward = np.sign(step.reward) if config.clip_reward else step.reward
     ended = step.terminated

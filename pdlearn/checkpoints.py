@@ -1,8 +1,8 @@
 """One safetensors file = tensors + a card that says what they are. Nothing is ever unpickled.
 
-A file is checksummed: the card holds a checksum of the tensors and of itself, and a file must equal
-byte for byte what saving its contents gives. So all damage is found. Writing is atomic: a file of
-that name is always whole, either the old one or the new one.
+A file is checksummed: its metadata contains the SHA-256 of the card and of each tensor's name,
+dtype, shape and bytes. The layout of the file, such as the order of the tensors, may differ.
+Writing is atomic: a file of that name is always whole, either the old one or the new one.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from pdlearn.networks import MultiGameNetwork, OneGame, QNetwork, part_for
+from pdlearn.networks import OneGame, network_for, part_for
 
 FORMAT = "pdlearn/1"
 
@@ -34,16 +34,16 @@ def _checksum(tensors: dict[str, Tensor], card: dict) -> str:
     return digest.hexdigest()
 
 
-def _pack(tensors: dict[str, Tensor], card: dict) -> bytes:
-    # A single metadata entry: safetensors keeps no order among several.
-    entry = {"format": FORMAT, "sha256": _checksum(tensors, card), "card": card}
-    return safetensors.torch.save(tensors, {"pdlearn": json.dumps(entry)})
+def _metadata(tensors: dict[str, Tensor], card: dict) -> str:
+    return json.dumps({"format": FORMAT, "sha256": _checksum(tensors, card), "card": card})
 
 
 def write_file(path: str | Path, tensors: dict[str, Tensor], card: dict) -> None:
     """Write `tensors` and `card` to `path`, atomically: a crash leaves the old file whole."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, _pack(tensors, card))
+    # A single metadata entry: safetensors keeps no order among several.
+    metadata = {"pdlearn": _metadata(tensors, card)}
+    write_bytes(path, safetensors.torch.save(tensors, metadata))
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -74,8 +74,8 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         raise CheckpointError(f"{path}: cannot be read ({reason})") from error
     try:
         tensors = safetensors.torch.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = header.get("__metadata__") or {}
+        header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+        metadata = json.loads(header).get("__metadata__") or {}
     except Exception as error:  # safetensors, json and torch each have their own
         raise CheckpointError(
             f"{path}: not a whole safetensors file ({_one_line(error)})"
@@ -84,16 +84,14 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         raise CheckpointError(f"{path}: a safetensors file, but without a pdlearn card")
     try:
         entry = json.loads(metadata["pdlearn"])
-        kind, checksum, card = (
-            entry["format"],
-            entry["sha256"],
-            dict(entry["card"]),
-        )
+        kind, card = entry["format"], dict(entry["card"])
     except Exception as error:
         raise CheckpointError(f"{path}: its card is damaged ({_one_line(error)})") from error
     if kind != FORMAT:
         raise CheckpointError(f"{path}: written in format {kind!r}; expected {FORMAT!r}")
-    if checksum != _checksum(tensors, card) or data != _pack(tensors, card):
+    # Comparing the text also finds a change that JSON reads as the same number, as 1e-5 and 1E-5.
+    # A header is padded with spaces; other white space is damage that JSON would accept.
+    if metadata["pdlearn"] != _metadata(tensors, card) or set(header) & set(b"\t\n\r"):
         raise CheckpointError(f"{path}: damaged, its checksum does not match its contents")
     return tensors, card
 
@@ -102,32 +100,61 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
+def current_card(card: dict) -> dict:
+    """Return the card of an agent or a run in the current form; no other code reads older forms.
+
+    Older cards of one game have `game`, `actions` and `teacher` instead of games and teachers, and
+    their `score` and `chosen_by` are not by game.
+    """
+    card = dict(card)
+    if card.get("by") == "teach":
+        card["by"] = "dqn"
+    if "made" in card:
+        card["made"] = current_card(card["made"])
+    if isinstance(card.get("teacher"), str):
+        card["teachers"] = [card.pop("teacher")]
+    if "game" in card:
+        game = card.pop("game")
+        card["games"] = {game: card.pop("actions")} if "actions" in card else [game]
+        card |= {key: {game: card[key]} for key in ("score", "chosen_by") if key in card}
+    return card
+
+
 @dataclass(frozen=True)
 class Agent:
     """A network with its card: what it plays, how it was made, how it scored.
 
-    The card's keys: game, actions (names, in order), size, observation_shape, preprocessing, made
-    (how it was trained) and score (how it was judged; absent if it was not). The card of a network
-    for several games has, instead of game and actions, games: each game's name and actions; its
-    score holds one for each game.
+    The card's keys: games (the action names by game, in order), size, observation_shape,
+    preprocessing, made (how it was trained) and, by game, score (its evaluation; absent without
+    one) and chosen_by (the evaluation that chose it during training).
     """
 
     network: nn.Module
     card: dict
 
     @property
-    def game(self) -> str:
-        """The game it plays; raises ValueError if there are several."""
-        if "games" in self.card:
-            raise ValueError(
-                f"plays several games; choose one with for_game: {', '.join(self.card['games'])}"
-            )
-        return self.card["game"]
+    def games(self) -> tuple[str, ...]:
+        """The games that it plays."""
+        return tuple(self.card["games"])
 
     @property
-    def games(self) -> tuple[str, ...]:
-        """The games it plays, one or several."""
-        return tuple(self.card["games"]) if "games" in self.card else (self.game,)
+    def game(self) -> str:
+        """The game that it plays; raises ValueError if there are several."""
+        if len(self.games) > 1:
+            raise ValueError(
+                f"plays several games and none was named; expected one of {', '.join(self.games)}"
+            )
+        return self.games[0]
+
+    @property
+    def actions(self) -> list[str]:
+        """The names of its game's actions, in order; raises ValueError as `game` does."""
+        return self.card["games"][self.game]
+
+    @property
+    def score(self) -> dict:
+        """The summary of its evaluation; empty without one. Raises ValueError as `game` does."""
+        return self.card.get("score", {}).get(self.game, {})
 
     @property
     def device(self) -> torch.device:
@@ -139,13 +166,14 @@ class Agent:
         if game not in self.games:
             plays = ", ".join(map(repr, self.games))
             raise CheckpointError(f"plays {plays}; expected {game!r}")
-        if "games" not in self.card:
+        if len(self.games) == 1:
             return self
-        each = ("score", "chosen_by")  # of every game, as far as it was judged
-        judged = {key: self.card[key][game] for key in each if game in self.card.get(key, {})}
-        shared = {k: value for k, value in self.card.items() if k not in ("games", *each)}
-        card = {"game": game, "actions": self.card["games"][game], **shared, **judged}
-        return Agent(part_for(self.network, game), card)
+        by_game = {
+            key: {name: value for name, value in self.card[key].items() if name == game}
+            for key in ("games", "score", "chosen_by")
+            if key in self.card
+        }
+        return Agent(part_for(self.network, game), self.card | by_game)
 
 
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
@@ -180,38 +208,30 @@ def read_agent(
     several games where none is named, or its weights do not fit the network its card names.
     """
     agent = load_whole(path, device)
-    if game is None:
-        if "games" in agent.card:
-            raise CheckpointError(
-                f"{path}: plays several games and none was named; expected one of "
-                f"{', '.join(agent.games)}"
-            )
-        return agent
     try:
-        return agent.for_game(game)
-    except CheckpointError as error:
+        return agent.for_game(agent.game if game is None else game)
+    except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 
 def load_whole(path: str | Path, device: torch.device | str = "cpu") -> Agent:
     """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
     weights, card = read_file(path)
-    if card.get("kind") != "agent":
-        raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected an agent")
-    several = isinstance(card.get("games"), dict)
-    if not several and not isinstance(card.get("game"), str):
-        raise CheckpointError(f"{path}: its card names no game")
+    kind = card.pop("kind", None)
+    if kind != "agent":
+        raise CheckpointError(f"{path}: holds {kind!r}; expected an agent")
+    card = current_card(card)
+    if not isinstance(card.get("games"), dict):
+        raise CheckpointError(f"{path}: its card names no games with their actions")
     try:
-        shape = tuple(card["observation_shape"])
-        normalized = {"normalization": card.get("normalization", "none")}
-        network: QNetwork | MultiGameNetwork
-        if several:
-            counts = {name: len(actions) for name, actions in card["games"].items()}
-            network = MultiGameNetwork(counts, card["size"], shape, **normalized)
-        else:
-            network = QNetwork(len(card["actions"]), card["size"], shape, **normalized)
+        network = network_for(
+            {game: len(actions) for game, actions in card["games"].items()},
+            card["size"],
+            tuple(card["observation_shape"]),
+            normalization=card.get("normalization", "none"),
+        )
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: card and weights differ ({_one_line(error)})") from error
     network.requires_grad_(False)
-    return Agent(network.to(device), {k: v for k, v in card.items() if k != "kind"})
+    return Agent(network.to(device), card)

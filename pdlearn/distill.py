@@ -1,9 +1,9 @@
-"""The student's loop: record teachers' play, learn their choices (paper, section 3, appendix A).
+"""Policy distillation: record teachers' play, train a student on it (paper, section 3, appendix A).
 
-Each teacher in its turn plays one paper hour (54,000 agent steps), ε-greedily; then the student
-learns a round of minibatches, each drawn from the memory of one game. One game is the list of
-length one. In the paper the teacher always plays itself; with a `student_share` above 0 the student
-takes that share of the steps, and the teacher says what it would have done.
+In each round, every teacher plays one paper hour (54,000 agent steps) ε-greedily. Then the student
+learns from minibatches, each sampled from the memory of one game. In the paper only the teacher
+acts; with a `student_share` above 0 the student acts in that share of the steps, and the teacher
+labels all states.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
+from pdlearn.games import columns_by_game
 from pdlearn.learner import Learner
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.networks import network_for, part_for
@@ -28,12 +29,12 @@ from pdlearn.runs import Run
 
 RECORD_ROW_STEPS = 2_000
 LEARN_ROW_UPDATES = 250
-SEEN = ("observation_shape", "preprocessing")  # what a card says of an agent's eyes
-HELD_OUT_ENVS, HELD_OUT_STEPS = 4, 2_400  # states that are never learnt from
+OBSERVATION_KEYS = ("observation_shape", "preprocessing")  # of a card
+HELD_OUT_ENVS, HELD_OUT_STEPS = 4, 2_400  # for the agreement
 
 
 class StudentLearner(Learner):
-    """A network that learns its teachers' choices by the configured loss."""
+    """A student network that learns its teachers' policies by the configured loss."""
 
     config: DistillConfig
 
@@ -45,7 +46,7 @@ class StudentLearner(Learner):
     def loss(self, batch: States, student: nn.Module | None = None) -> Tensor:
         """Return the distillation loss of a minibatch of one game.
 
-        `student` is the part of the network that plays the game; None means all of it.
+        `student` is the part that plays the minibatch's game; None means the whole network.
         """
         output = (self.network if student is None else student)(batch.observation)
         if self.config.loss == "kl":
@@ -57,25 +58,25 @@ class StudentLearner(Learner):
         return mse_loss(output, batch.teacher_q)
 
     def learning_rate(self) -> float:
-        """Return the learning rate of the next update: a warm-up, then a line down to the last."""
+        """Return the learning rate of the next update: linear decay after a linear warm-up."""
         config = self.config
         whole = config.hours * config.updates_per_hour
         done = min(self.updates / whole, 1.0)
         first = self.first_learning_rate
-        falling = first + done * (config.learning_rate_final - first)
-        return falling * min((self.updates + 1) / max(config.warmup_share * whole, 1.0), 1.0)
+        decayed = first + done * (config.learning_rate_final - first)
+        return decayed * min((self.updates + 1) / max(config.warmup_share * whole, 1.0), 1.0)
 
 
 @torch.no_grad()
 def agreement(network: nn.Module, memory: Memory, generator: torch.Generator) -> float:
-    """Return the share of 1,024 drawn states on which network and teacher choose alike."""
+    """Return the share of 1,024 sampled states in which network and teacher choose one action."""
     batches = [memory.sample_states(256, generator) for _ in range(4)]
     agreed = [network(b.observation).argmax(1) == b.teacher_q.argmax(1) for b in batches]
     return torch.cat(agreed).float().mean().item()
 
 
 def unseen_states(teacher: Agent, epsilon: float, generator: torch.Generator, seed: int) -> Memory:
-    """Return states of games that are never learnt from, played and labelled by `teacher`."""
+    """Return held-out states, played and labelled by `teacher`."""
     return collect(
         teacher, HELD_OUT_STEPS, num_envs=HELD_OUT_ENVS, epsilon=epsilon, seed=seed,
         purpose="show", generator=generator,
@@ -83,7 +84,7 @@ def unseen_states(teacher: Agent, epsilon: float, generator: torch.Generator, se
 
 
 def fingerprint(network: nn.Module) -> str:
-    """Return 16 hexadecimal digits that tell one set of weights from another."""
+    """Return 16 hexadecimal digits that identify the weights of `network`."""
     digest = hashlib.sha256()
     for tensor in network.state_dict().values():
         digest.update(tensor.detach().float().cpu().contiguous().numpy())
@@ -91,23 +92,23 @@ def fingerprint(network: nn.Module) -> str:
 
 
 class Distillation(Run):
-    """Distil a teacher, or one a game, into a student of `config.size`; see `Run` for the options.
+    """Distil one teacher, or one per game, into a student of `config.size`.
 
-    Rows come while a teacher plays (`phase` "record", every 2,000 agent steps) and while the
-    student learns ("learn", every 250 updates): phase, hour, agent_steps (of all teachers
-    together), updates, loss, agreement (share of states of unseen games on which both choose the
-    same action), samples_per_second, seconds. With several teachers, agreement is the mean over
-    games, and two kinds of column follow: game (whose teacher plays; empty while the student
-    learns) and agreement_GAME for each game.
+    See `Run` for the options. There are rows while a teacher plays (`phase` "record", every 2,000
+    agent steps) and while the student learns ("learn", every 250 updates): phase, hour, agent_steps
+    (of all teachers together), updates, loss, agreement (share of held-out states in which student
+    and teacher choose the same action), samples_per_second, seconds. With several teachers,
+    agreement is the mean over games, and more columns follow: game (that is being recorded) and
+    agreement_GAME.
 
-    Memories whose frames would fill more than half of the RAM are kept compressed.
+    Memories whose frames would take more than half of the RAM are compressed.
 
-    A `recording` of each teacher, from `load_recording`, is learnt from instead of new play. A
-    resumed run lets the teachers play an hour first, since their memories were not kept.
+    With a `recording` of each teacher, from `load_recording`, no teacher plays. Without, a resumed
+    run records an hour first, because the memories are not saved.
 
-    Raises ValueError for two teachers of one game, for teachers that see different things, for a
-    size that does not suit the number of games, for too few or too many recordings, and for a
-    student's share of the play beside recordings.
+    Raises ValueError for two teachers of one game, for teachers with different observations, for a
+    size that does not suit the number of games, for a number of recordings that is not the
+    teachers', and for a `student_share` above 0 with recordings.
     """
 
     kind = "distill"
@@ -135,8 +136,7 @@ class Distillation(Run):
         _refuse_ill_matched(teachers)
         if config.student_share > 0 and recordings is not None:
             raise ValueError(
-                f"a recording holds a teacher's play alone; got student_share "
-                f"{config.student_share}, expected 0"
+                f"expected student_share 0 with recordings; got {config.student_share}"
             )
         self.teachers = {teacher.game: teacher for teacher in teachers}
         self.recordings = None
@@ -148,31 +148,22 @@ class Distillation(Run):
                 )
             self.recordings = dict(zip(self.teachers, recordings, strict=True))
         network = network_for(
-            {game: len(teacher.card["actions"]) for game, teacher in self.teachers.items()},
+            {game: len(teacher.actions) for game, teacher in self.teachers.items()},
             config.size, tuple(teachers[0].card["observation_shape"]),
             torch.Generator().manual_seed(self.seed), normalization=config.normalization,
         ).to(self.device)  # fmt: skip
         self.learner = StudentLearner(self.config, network, self.precision)
         self.students = {game: part_for(network, game) for game in self.teachers}
 
-    @property
-    def several(self) -> bool:
-        """Whether there are several games."""
-        return len(self.teachers) > 1
-
     def identity(self) -> dict:
-        games = list(self.teachers)
         teachers = [fingerprint(teacher.network) for teacher in self.teachers.values()]
-        if self.several:
-            return {"games": games, "seed": self.seed, "teachers": teachers}
-        return {"game": games[0], "seed": self.seed, "teacher": teachers[0]}
+        return {"games": list(self.teachers), "seed": self.seed, "teachers": teachers}
 
     def agent(self) -> Agent:
-        actions = {game: teacher.card["actions"] for game, teacher in self.teachers.items()}
-        game, teacher = next(iter(self.teachers.items()))
-        played = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
-        card = played | {key: teacher.card[key] for key in SEEN}
-        card |= {
+        first = next(iter(self.teachers.values()))
+        card = {
+            "games": {game: teacher.actions for game, teacher in self.teachers.items()},
+            **{key: first.card[key] for key in OBSERVATION_KEYS},
             "size": self.config.size,
             "normalization": self.config.normalization,
             "made": self.made(),
@@ -220,7 +211,7 @@ class Distillation(Run):
         self, hour: int, memories: dict[str, Memory], held_out: dict[str, Memory]
     ) -> Iterator[dict]:
         updates = self.config.updates_per_hour
-        # Drawn for the whole hour at once: on a GPU, a draw a minibatch would wait for the device.
+        # All choices of an hour are drawn at once: a draw per minibatch would wait for a GPU.
         choices = np.random.default_rng([self.seed, hour]).integers(len(memories), size=updates)
         games = [list(memories)[choice] for choice in choices]
         until = (hour + 1) * updates
@@ -236,15 +227,17 @@ class Distillation(Run):
                     game: agreement(self.students[game], unseen, self.generator)
                     for game, unseen in held_out.items()
                 }
-                yield self._row("learn", hour, "", loss, shared, rate)
+                yield self._row(
+                    "learn", hour, "", loss=loss, agreements=shared, samples_per_second=rate
+                )
                 losses, since = [], time.monotonic()
 
     def _row(
-        self, phase: str, hour: int, game: str, loss=math.nan, agreements=None,
-        samples_per_second=math.nan,
+        self, phase: str, hour: int, game: str, *, loss: float = math.nan,
+        agreements: dict[str, float] | None = None, samples_per_second: float = math.nan,
     ) -> dict:  # fmt: skip
         agreements = agreements or dict.fromkeys(self.teachers, math.nan)
-        row = {
+        return {
             "phase": phase,
             "hour": hour,
             "agent_steps": self.agent_steps,
@@ -253,21 +246,20 @@ class Distillation(Run):
             "agreement": sum(agreements.values()) / len(agreements),
             "samples_per_second": samples_per_second,
             "seconds": self.seconds,
+            **({"game": game} if len(agreements) > 1 else {}),
+            **columns_by_game("agreement", agreements),
         }
-        if self.several:
-            row |= {"game": game} | {f"agreement_{g}": share for g, share in agreements.items()}
-        return row
 
 
 def _refuse_ill_matched(teachers: list[Agent]) -> None:
-    """Raise ValueError unless a single student can learn from all `teachers`."""
+    """Raise ValueError unless one student can learn from all `teachers`."""
     games = [teacher.game for teacher in teachers]
     if not games or len(set(games)) < len(games):
         raise ValueError(f"expected teachers of different games; got {', '.join(games) or 'none'}")
     for teacher in teachers[1:]:
-        for key in SEEN:
+        for key in OBSERVATION_KEYS:
             if teacher.card[key] != teachers[0].card[key]:
                 raise ValueError(
-                    f"expected teachers that see alike; {key} is {teacher.card[key]} for "
-                    f"{teacher.game!r} and {teachers[0].card[key]} for {games[0]!r}"
+                    f"expected teachers with the same {key}; got {teachers[0].card[key]} for "
+                    f"{games[0]!r} and {teacher.card[key]} for {teacher.game!r}"
                 )

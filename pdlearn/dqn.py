@@ -1,8 +1,8 @@
-"""The teacher's loop: deep Q-learning (Mnih et al. 2015).
+"""Deep Q-learning with a replay memory (Mnih et al. 2015).
 
-The recipe is a `DQNConfig`: Nature's to the letter, or with double and n-step targets and
-larger minibatches. Several games are learnt by one network in turns, each from a memory of its own
-(Rusu et al. 2015, section 3.3: Multi-DQN); one game is the list of length one.
+A `DQNConfig` selects Nature DQN or later improvements: double and n-step targets, prioritised
+replay. One network can learn several games in turn, each from its own replay memory (Rusu et al.
+2015, section 3.3: Multi-DQN).
 """
 
 import copy
@@ -10,22 +10,23 @@ import itertools
 import math
 import time
 from collections.abc import Generator
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pdlearn.actor import ReplayActor
 from pdlearn.learner import Learner, load_part
 from pdlearn.losses import td_error, td_loss, td_target
-from pdlearn.networks import MultiGameNetwork, QNetwork, part_for
+from pdlearn.networks import MultiGameNetwork, QNetwork, same_part
 from pdlearn.presets import DQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
-from pdlearn.replay.memory import Transitions
+from pdlearn.replay.memory import Memory, Transitions
 from pdlearn.replay.prioritized import PrioritizedMemory
 
 
 class DQNLearner(Learner):
-    """A Q-network and the target network it bootstraps from."""
+    """A Q-network and its target network."""
 
     config: DQNConfig
 
@@ -37,11 +38,15 @@ class DQNLearner(Learner):
     ):
         super().__init__(config, network, precision)
         self.target = copy.deepcopy(network).requires_grad_(False)
-        self.error = torch.empty(0)  # float32 [B], the TD errors of the minibatch learnt last
+        self.error = torch.empty(0)  # float32 [B], TD errors of the latest minibatch
 
-    def loss(self, batch: Transitions, game: str | None = None) -> Tensor:
-        """Return the TD loss of a minibatch; `game` names the part of a network for several."""
-        network, target = part_for(self.network, game), part_for(self.target, game)
+    def loss(self, batch: Transitions, network: nn.Module | None = None) -> Tensor:
+        """Return the TD loss of a minibatch, a scalar.
+
+        `network` is the part that plays the minibatch's game; None means the whole network.
+        """
+        network = self.network if network is None else network
+        target = same_part(self.target, network)
         with torch.no_grad():
             online_q_t = network(batch.observation_t) if self.config.double else None
             target_q_t = target(batch.observation_t)
@@ -57,8 +62,8 @@ class DQNLearner(Learner):
         late = learnt >= 0.75 * config.agent_steps * config.samples_per_step
         return config.learning_rate_final if late else config.learning_rate
 
-    def update(self, *batch) -> Tensor:
-        """Take one optimiser step; every `target_period_updates` the target catches up."""
+    def update(self, *batch: Any) -> Tensor:
+        """Take one optimiser step; every `target_period_updates` copy the network to the target."""
         loss = super().update(*batch)
         if self.updates % self.config.target_period_updates == 0:
             self.target.load_state_dict(self.network.state_dict())
@@ -76,11 +81,11 @@ class DQNLearner(Learner):
 class DQN(QLearning):
     """Train a DQN teacher; see `QLearning` for rows and `Run` for the options.
 
-    A row every `row_steps` agent steps. Several games advance in turn, a vector step each, and
-    minibatches are of each game in turn. All settings count the games together, but `memory_steps`
-    and `num_envs` are of each.
+    There is a row every `row_steps` agent steps. Several games take turns: one vector step each,
+    and one minibatch each. `memory_steps` and `num_envs` are per game; all other settings count
+    the games together.
 
-    A resumed run fills its memories again before it learns, playing the network as it stands.
+    A resumed run fills its replay memories again with the current network before it learns.
     Raises ValueError as `QLearning` does.
     """
 
@@ -94,16 +99,15 @@ class DQN(QLearning):
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config
-        network = self.learner.network
         actors = {
             game: ReplayActor(
-                game, self.learner.acting(part_for(network, game)),
-                config, generator=self.generator, seed=self.env_seed,
+                game, self.learner.acting(part), config,
+                generator=self.generator, seed=self.env_seed,
             )
-            for game in self.envs
+            for game, part in self.parts.items()
         }  # fmt: skip
         learn_start_steps = self.agent_steps + config.learn_start_steps
-        owed = 0.0  # samples that should have been learnt by now
+        owed = 0.0  # samples that are due but not yet learnt
         losses: list[Tensor] = []
         row_at = time.monotonic()
         turns = itertools.cycle(actors.values())
@@ -115,7 +119,8 @@ class DQN(QLearning):
                 if self.agent_steps > learn_start_steps:
                     owed += config.num_envs * config.samples_per_step
                 while owed >= config.minibatch:
-                    losses.append(self._learn(actors))
+                    game = list(self.parts)[self.learner.updates % len(self.parts)]
+                    losses.append(self._learn(actors[game].memory, self.parts[game]))
                     owed -= config.minibatch
 
                 finished = self.agent_steps >= config.agent_steps
@@ -133,13 +138,11 @@ class DQN(QLearning):
             for actor in actors.values():
                 actor.close()
 
-    def _learn(self, actors: dict[str, ReplayActor]) -> Tensor:
-        """Learn a minibatch of the game whose turn it is, and return the loss."""
+    def _learn(self, memory: Memory, network: nn.Module) -> Tensor:
+        """Learn a minibatch of one game and return the loss."""
         config = self.config
-        game = list(actors)[self.learner.updates % len(actors)]
-        memory = actors[game].memory
         batch = memory.sample_transitions(config.minibatch, config.n_step, self.generator)
-        loss = self.learner.update(batch, game)
+        loss = self.learner.update(batch, network)
         if isinstance(memory, PrioritizedMemory) and batch.row is not None:
             memory.set_errors(batch.row, self.learner.error)
         return loss

@@ -17,14 +17,7 @@ from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.presets import EvalConfig
 from pdlearn.progress import Bar
-from pdlearn.rollout import (
-    Episode,
-    EpisodeTracker,
-    EpsilonGreedy,
-    Step,
-    steps_from,
-    torch_threads,
-)  # fmt: skip
+from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, Step, steps_from, torch_threads
 from pdlearn.starts import Starts, play_from
 from pdlearn.statistics import interval
 
@@ -152,9 +145,8 @@ def play_starts(
         ]
 
 
-Play = Callable[
-    [np.ndarray], Generator[Step, None, None]
-]  # plays the episodes of these numbers, one per copy
+# Plays the episodes of these numbers, one per copy.
+Play = Callable[[np.ndarray], Generator[Step, None, None]]
 
 
 def _play_each(play: Play, episodes: int, num_envs: int) -> Generator[list[Episode], None, None]:
@@ -254,10 +246,9 @@ def evaluate(
 
 
 def _shown(play: Iterable[list[Episode]], bar: Bar) -> Generator[list[Episode], None, None]:
-    """Pass on what `play` yields, and draw it: the episodes that ended, and the newest score.
+    """Yield what `play` yields, with a bar of the finished episodes, the turns and a score.
 
-    The games run side by side, so the bar stands for long before the first ends: the turns played
-    count on beside it.
+    All episodes run in parallel, so that none ends for a long time: the turns show the progress.
     """
     done = 0
     score: dict[str, float] = {}

@@ -5,6 +5,7 @@ human starts are the DQN scores that policy distillation divides by (Nair et al.
 protocols give different numbers for the same agent.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -59,7 +60,7 @@ GAMES = {
 }  # fmt: skip
 
 
-def nearest(name: str, names) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """Return the entry of `names` whose spelling is most similar to `name`."""
     return get_close_matches(name, list(names), n=1, cutoff=0.0)[0]
 
@@ -85,6 +86,11 @@ def normalise(game: str, score: float) -> float:
     """
     facts = game_by_name(game)
     return percent_of_range(score, facts.random, facts.human)
+
+
+def columns_by_game(name: str, values: dict[str, float]) -> dict[str, float]:
+    """Return the columns NAME_GAME of a row; none for one game, whose column is NAME."""
+    return {f"{name}_{game}": v for game, v in values.items()} if len(values) > 1 else {}
 
 
 def joint_score(scores: dict[str, float]) -> float:

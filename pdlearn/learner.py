@@ -1,27 +1,25 @@
-"""What learning has in common: a network, its optimiser, and one `update` a minibatch."""
+"""The base of all learners: a network, its optimiser, and one `update` per minibatch."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pdlearn.optimizers import learning_dtype, make_optimizer, optimizer_tensors, restore_optimizer
-from pdlearn.presets import DistillConfig, DQNConfig, PQNConfig
+from pdlearn.presets import TrainingConfig
 
 
 class Learner:
-    """A network that learns minibatches; subclasses say what the loss is.
+    """A network with its optimiser; subclasses define the loss.
 
-    `config` has optimizer, learning_rate and optimizer_epsilon. `precision` is float32, bfloat16
-    (autocast), or auto, which times both on the first minibatch.
+    `precision` is float32, bfloat16 (autocast), or auto, which times both on the first minibatch.
+    Raises ValueError for another precision and for a learning rate of None.
     """
 
-    def __init__(
-        self,
-        config: DQNConfig | PQNConfig | DistillConfig,
-        network: nn.Module,
-        precision: str = "float32",
-    ):
+    config: TrainingConfig
+
+    def __init__(self, config: TrainingConfig, network: nn.Module, precision: str = "float32"):
         if precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"unknown precision {precision!r}; expected auto, float32 or bfloat16")
         if config.learning_rate is None:
@@ -39,7 +37,7 @@ class Learner:
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def loss(self, *batch) -> Tensor:
+    def loss(self, *batch: Any) -> Tensor:
         """Return the loss of a minibatch, a scalar."""
         raise NotImplementedError
 
@@ -47,11 +45,11 @@ class Learner:
         """Return the learning rate of the next update."""
         return self.first_learning_rate
 
-    def update(self, *batch) -> Tensor:
+    def update(self, *batch: Any) -> Tensor:
         """Take one optimiser step on `loss(*batch)` and return the loss, still on the device.
 
-        Only parameters that this loss depends on are moved: the others have no gradient, so the
-        optimiser passes them over, momentum and all.
+        Parameters that the loss does not depend on have no gradient; the optimiser skips them and
+        their momentum.
         """
         if self.precision == "auto":
             dtype = learning_dtype(self.device, lambda: self.loss(*batch).backward())
@@ -69,12 +67,12 @@ class Learner:
         return loss.detach()
 
     def limit_gradient(self) -> None:
-        """Change the gradient before the optimiser sees it; here it stays as it is."""
+        """Change the gradient before the optimiser's step; the base class does not change it."""
 
     def acting(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
         """Return `network`, this learner's or a part of it, computed in the learner's precision.
 
-        While that is still `auto`, in float32.
+        The precision `auto` means float32 here.
         """
 
         def values(observation: Tensor) -> Tensor:
@@ -85,12 +83,12 @@ class Learner:
         return values
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the weights and the optimiser's moments, all that learning goes on from."""
+        """Return the weights and the optimiser's moments, which a resumed run needs."""
         weights = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         return weights | optimizer_tensors(self.optimizer)
 
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what `state_dict` returned."""
+        """Load what `state_dict` returned."""
         load_part(self.network, "network.", tensors)
         restore_optimizer(self.optimizer, tensors)
 

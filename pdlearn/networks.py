@@ -231,6 +231,11 @@ def part_for(network: nn.Module, game: str | None) -> nn.Module:
     return network
 
 
+def same_part(network: nn.Module, part: nn.Module) -> nn.Module:
+    """Return the part of `network` for the game that `part`, of another network, plays."""
+    return part_for(network, part.game if isinstance(part, OneGame) else None)
+
+
 def network_for(
     num_actions: dict[str, int],
     size: str,

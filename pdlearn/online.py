@@ -1,16 +1,15 @@
-"""Online distillation: the teacher is the best so far of a DQN that still learns (paper, fig. 5).
+"""Online distillation: the teacher is the best network so far of a DQN in training (paper, fig. 5).
 
-    DQN ──learns a round──▶ DQN ──learns a round──▶ DQN ──▶ …
-     └▶ evaluation: a new high score? its network is the teacher from now on
+    DQN ──a round of training──▶ DQN ──a round of training──▶ DQN ──▶ …
+     └▶ evaluation: after a new high score this network is the teacher
                                 │ plays as many steps
                                 ▼
-              memory of this teacher alone ──minibatches──▶ students
+              memory of this teacher only ──minibatches──▶ students
 
-A round is the `steps_per_hour` of the students' settings. A student never learns from a teacher
-that was surpassed: a new one begins an empty memory.
+A round has the `steps_per_hour` of the students' settings. Each new teacher starts an empty memory,
+so that students learn only from the latest one.
 """
 
-import copy
 import dataclasses
 import math
 from collections.abc import Generator, Iterator, Sequence
@@ -31,29 +30,29 @@ from pdlearn.distill import (
 from pdlearn.dqn import DQN
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
-from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig, describe
+from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
 from pdlearn.replay.recordings import begin_recording, record
 from pdlearn.rollout import Step
 from pdlearn.runs import Run
 
 
 class OnlineDistillation(Run):
-    """Train a DQN on `game` and distil the best of it so far; see `Run` for the options.
+    """Train a DQN on `game` and distil its best network so far; see `Run` for the options.
 
-    `student_seeds` gives each of several students of the same teachers its first weights; none
-    means one student, of the run's own seed. They are judged together with the DQN, on the same
-    games. `hours` follows from the DQN's agent steps: a round each.
+    There is one student per seed of `student_seeds`; without any, one student with the run's seed.
+    All students have the same teachers. Each evaluation of the DQN also evaluates the teacher and
+    the students, with the same starts. The DQN's agent steps determine `hours`, one per round.
 
-    Rows come while the DQN learns (`phase` "train"), while its best plays ("record"), while the
-    students learn ("learn") and when all are judged ("judge"): phase, agent_steps (the DQN's),
-    recorded_steps, updates (a student's), loss, agreement, seconds, and, when judged, the mean
-    scores dqn, best_so_far (the DQN's high score), teacher (the network of that high score, judged
-    afresh) and student. With several students, loss, agreement and student are means over them,
-    and student_SEED follows for each.
+    There are rows while the DQN learns (`phase` "train"), while the teacher plays ("record"), while
+    the students learn ("learn") and after an evaluation ("evaluate"): phase, agent_steps (the
+    DQN's), recorded_steps, updates (a student's), loss, agreement, seconds, and, after an
+    evaluation, the mean scores dqn, best_so_far (the DQN's high score), teacher (a new score of the
+    network with that high score) and student. With several students, loss, agreement and student
+    are means over them, and a column student_SEED follows for each.
 
-    The best DQN is kept as `best.safetensors`, the first student as `agent.safetensors`, several as
-    `student_SEED.safetensors`. Raises ValueError for a DQN that learns less than a round, for
-    students of one seed, and for a student's share of the play, which is its teacher's alone here.
+    The folder contains the best DQN as `best.safetensors`, the first student as
+    `agent.safetensors`, and several students as `student_SEED.safetensors`. Raises ValueError for a
+    DQN that trains less than a round, for equal student seeds, and for a `student_share` above 0.
     """
 
     kind = "online"
@@ -76,52 +75,46 @@ class OnlineDistillation(Run):
         rounds = teacher_config.agent_steps // config.steps_per_hour
         if rounds < 1:
             raise ValueError(
-                f"expected a DQN that learns at least a round of {config.steps_per_hour} agent "
+                f"expected a DQN that trains at least a round of {config.steps_per_hour} agent "
                 f"steps; got {teacher_config.agent_steps}"
             )
         if config.student_share > 0:
             raise ValueError(
-                f"online, the teacher plays alone; got student_share {config.student_share}, "
-                "expected 0"
+                f"expected student_share 0 in online distillation; got {config.student_share}"
             )
         super().__init__(
             dataclasses.replace(config.settled(), hours=rounds),
             seed=seed, device=device, precision=precision, folder=folder, resume=resume,
             minutes=minutes,
         )  # fmt: skip
-        self.teacher_run = DQN(
-            game, teacher_config,
-            seed=seed, device=device, precision=precision, folder=folder, resume=resume,
-            minutes=minutes,
-        )  # fmt: skip
+        # It stays in memory: this run saves and resumes it together with the students.
+        self.teacher_run = DQN(game, teacher_config, seed=seed, device=device, precision=precision)
         self.student_seeds = list(student_seeds) or [self.seed]
         self.students = {f"student_{seed}": self._student(seed) for seed in self.student_seeds}
         if len(self.students) < len(self.student_seeds):
             raise ValueError(f"expected students of different seeds; got {self.student_seeds}")
         self.learner = next(iter(self.students.values()))
         self.teacher: Agent | None = None
-        self.play: Generator[Step, None, None]  # the teacher's, from the first teacher on
+        self.play: Generator[Step, None, None]  # of the teacher; set with the first teacher
         self.recorded_steps = 0
-        self.skipped_rounds = 0  # that passed before there was a teacher
-        self.dqn: float | None = None  # an evaluation that the students' has yet to join
+        self.skipped_rounds = 0  # rounds before the first teacher
+        self.dqn: float | None = None  # the DQN's score, until the students are evaluated
 
     def _student(self, seed: int) -> StudentLearner:
-        card = self.teacher_run.agent().card
-        shape = tuple(card["observation_shape"])
+        teacher = self.teacher_run.agent()
+        shape = tuple(teacher.card["observation_shape"])
         generator = torch.Generator().manual_seed(seed)
         network = QNetwork(
-            len(card["actions"]), self.config.size, shape, generator,
+            len(teacher.actions), self.config.size, shape, generator,
             normalization=self.config.normalization,
         )  # fmt: skip
         return StudentLearner(self.config, network.to(self.device), self.precision)
-
-    # What a run says of itself.
 
     def identity(self) -> dict:
         return self.teacher_run.identity() | {"student_seeds": self.student_seeds}
 
     def settings(self) -> dict:
-        return super().settings() | {"teacher": describe(self.teacher_run.config)}
+        return super().settings() | {"teacher": dataclasses.asdict(self.teacher_run.config)}
 
     def counters(self) -> dict:
         dqn = self.teacher_run.counters() | {"precision": self.teacher_run.learner.precision}
@@ -163,7 +156,7 @@ class OnlineDistillation(Run):
             )
 
     def agent(self, student: str | None = None) -> Agent:
-        """Return the student of that name, as `student_1`, as it stands; none means the first."""
+        """Return the current student of this name, as in `student_1`; None means the first."""
         learner = self.learner if student is None else self.students[student]
         card = self.teacher_run.agent().card | {
             "size": self.config.size,
@@ -173,16 +166,16 @@ class OnlineDistillation(Run):
         return Agent(learner.network, card)
 
     def save(self) -> None:
+        if self.folder is not None and self.teacher_run.best is not None:
+            save_agent(self.folder / "best.safetensors", self.teacher_run.best)
         super().save()
         if self.folder is not None and len(self.students) > 1:
             for name in self.students:
                 save_agent(self.folder / f"{name}.safetensors", self.agent(name))
 
-    # What happens.
-
     def rows(self) -> Generator[dict, None, None]:
-        if self.resume:
-            self._find_teacher()
+        if self.resume and self.folder is not None:
+            self._load_teacher(self.folder / "best.safetensors")
         try:
             yield from self._catch_up()
             if self.agent_steps >= self.teacher_run.config.agent_steps:
@@ -192,36 +185,32 @@ class OnlineDistillation(Run):
                     self.agent_steps = self.teacher_run.agent_steps
                     if not math.isnan(row["evaluation"]):
                         self.dqn = row["evaluation"]
-                        if self.dqn == row["best_evaluation"]:
-                            self._follow(self._snapshot())
+                    best = self.teacher_run.best
+                    if best is not None and best is not self.teacher:
+                        self._follow(best)
                     yield self._row("train")
                     yield from self._catch_up()
         finally:
             if self.teacher is not None:
                 self.play.close()
 
-    def _snapshot(self) -> Agent:
-        """Return a copy of the DQN as it stands, which goes on learning."""
-        agent = self.teacher_run.agent()
-        return Agent(copy.deepcopy(agent.network).requires_grad_(False), agent.card)
-
-    def _find_teacher(self) -> None:
-        """Take up the best DQN of the run's earlier legs; the file may be newer than the state."""
-        path = None if self.folder is None else self.folder / "best.safetensors"
-        if path is not None and path.exists():
-            best = read_agent(path, self.identity()["game"], self.device)
-            self.teacher_run.best_evaluation = best.card["chosen_by"]["mean"]
+    def _load_teacher(self, path: Path) -> None:
+        """Load the best DQN of the run before; the file may be newer than the state."""
+        if path.exists():
+            best = read_agent(path, device=self.device)
+            self.teacher_run.best = best
+            self.teacher_run.best_evaluation = best.card["chosen_by"][best.game]["mean"]
             self._follow(best)
 
     def _follow(self, teacher: Agent) -> None:
-        """Make `teacher` the one to learn from, and forget what another has shown."""
+        """Make `teacher` the teacher, with an empty memory."""
         config = self.config
         if self.teacher is not None:
             self.play.close()
         if self.learner.updates == 0:
-            # The round that ends with the first high score is the first to be learnt.
+            # The first round that is learnt is the one that ends with the first high score.
             self.skipped_rounds = max(self.agent_steps // config.steps_per_hour - 1, 0)
-        seed = self.seed + 1_000 * self.agent_steps  # no teacher plays the games of another
+        seed = self.seed + 1_000 * self.agent_steps  # different for each teacher
         self.teacher = teacher
         self.memory, self.play = begin_recording(
             teacher, config.num_envs, config.memory_hours * config.steps_per_hour,
@@ -231,14 +220,14 @@ class OnlineDistillation(Run):
         self.unseen = unseen_states(teacher, config.collection_epsilon, self.generator, seed)
 
     def _catch_up(self) -> Iterator[dict]:
-        """Let the students learn the rounds that are due, then judge them if the DQN was judged."""
+        """Train the students for the rounds that are due; evaluate them if the DQN just was."""
         if self.teacher is not None:
             rounds = self.agent_steps // self.config.steps_per_hour - self.skipped_rounds
             while self.learner.updates < rounds * self.config.updates_per_hour:
                 yield from self._record()
                 yield from self._learn()
         if self.teacher is not None and self.dqn is not None:
-            row = self._judge(self.teacher, self.dqn)
+            row = self._evaluate(self.teacher, self.dqn)
             self.dqn = None
             yield row
 
@@ -250,13 +239,13 @@ class OnlineDistillation(Run):
                 yield self._row("record")
 
     def _learn(self) -> Iterator[dict]:
-        """Learn to the end of the round, which a stopped run may have begun."""
+        """Learn to the end of the round, of which a resumed run may have learnt a part."""
         updates = self.config.updates_per_hour
         until = (self.learner.updates // updates + 1) * updates
         losses = []
         while self.learner.updates < until:
             for student in self.students.values():
-                student.precision = self.learner.precision  # the first has chosen it for all
+                student.precision = self.learner.precision  # all use the first one's
                 batch = self.memory.sample_states(self.config.minibatch, self.generator)
                 losses.append(student.update(batch))
             if self.learner.updates % LEARN_ROW_UPDATES == 0 or self.learner.updates == until:
@@ -268,8 +257,8 @@ class OnlineDistillation(Run):
                 yield self._row("learn", loss=loss, agreement=sum(agreements) / len(agreements))
                 losses.clear()
 
-    def _judge(self, teacher: Agent, dqn: float) -> dict:
-        """Return the row of the DQN's newest evaluation, its best's and its students'."""
+    def _evaluate(self, teacher: Agent, dqn: float) -> dict:
+        """Evaluate teacher and students; return their row with `dqn`, the DQN's score."""
         taught = self.teacher_run.config
         config = EvalConfig(episodes=taught.evaluation_episodes, epsilon=taught.evaluation_epsilon)
 
@@ -278,23 +267,21 @@ class OnlineDistillation(Run):
 
         scores = {name: score(self.agent(name)) for name in self.students}
         return self._row(
-            "judge", dqn=dqn, best_so_far=self.teacher_run.best_evaluation,
+            "evaluate", dqn=dqn, best_so_far=self.teacher_run.best_evaluation,
             teacher=score(teacher), student=sum(scores.values()) / len(scores),
             **(scores if len(scores) > 1 else {}),
         )  # fmt: skip
 
     def _row(self, phase: str, **figures: float) -> dict:
-        unknown = dict.fromkeys(
-            ("loss", "agreement", "dqn", "best_so_far", "teacher", "student"), math.nan
-        )
+        names = ["loss", "agreement", "dqn", "best_so_far", "teacher", "student"]
         if len(self.students) > 1:
-            unknown |= dict.fromkeys(self.students, math.nan)
+            names += self.students
         return {
             "phase": phase,
             "agent_steps": self.agent_steps,
             "recorded_steps": self.recorded_steps,
             "updates": self.learner.updates,
-            **unknown,
+            **dict.fromkeys(names, math.nan),
             "seconds": self.seconds,
             **figures,
         }

@@ -8,6 +8,7 @@ import ctypes
 import platform
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ class CentredRMSprop(torch.optim.Optimizer):
         super().__init__(parameters, dict(lr=lr, epsilon=epsilon, decay=decay))
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: Any = None) -> Any:
         """Update the parameters; return the loss of `closure`, or None without one."""
         loss = None
         if closure is not None:

@@ -6,6 +6,7 @@ Convention: an agent has one colour everywhere, that of `COLOURS`.
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -57,7 +58,7 @@ def learning_curves(curves: Mapping[str, Sequence[Mapping]]) -> Figure:
 
 
 def _grid(
-    count: int, most_columns: int, panel: tuple[float, float], margin: float = 0, **options
+    count: int, most_columns: int, panel: tuple[float, float], margin: float = 0, **options: Any
 ) -> tuple[Figure, np.ndarray]:
     """Return a figure with axes for `count` panels of `panel` inches, and `margin` to the side."""
     columns = min(most_columns, count)
@@ -71,7 +72,7 @@ def _grid(
     return figure, grid
 
 
-def _plot_column(axes: Axes, rows: Sequence[Mapping], key: str, **style) -> None:
+def _plot_column(axes: Axes, rows: Sequence[Mapping], key: str, **style: Any) -> None:
     """Draw the column `key` of `rows` over millions of agent steps, leaving NaN out."""
     points = [(float(row["agent_steps"]) / 1e6, float(row[key])) for row in rows]
     points = [point for point in points if not math.isnan(point[1])]

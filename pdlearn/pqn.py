@@ -21,7 +21,7 @@ from pdlearn import envs
 from pdlearn.actor import Scores, learnt_outcome
 from pdlearn.learner import Learner
 from pdlearn.losses import lambda_returns, td_error
-from pdlearn.networks import MultiGameNetwork, QNetwork, part_for
+from pdlearn.networks import MultiGameNetwork, QNetwork
 from pdlearn.presets import PQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
 from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, Values, steps_from
@@ -46,7 +46,7 @@ class PQNLearner(Learner):
     def loss(self, batch: Targets, network: nn.Module | None = None) -> Tensor:
         """Return half the mean squared error of Q(s, a), a scalar; void actions count as 0.
 
-        `network` is the part that plays the minibatch's game; None means all of it.
+        `network` is the part that plays the minibatch's game; None means the whole network.
         """
         q = (self.network if network is None else network)(batch.observation)
         error = td_error(q, batch.action, batch.target) * batch.valid
@@ -174,14 +174,12 @@ class PQN(QLearning):
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config
-        network = self.learner.network
-        parts = {game: part_for(network, game) for game in self.envs}
         rollouts = {
             game: Rollout(
                 game, self.learner.acting(part), config,
                 generator=self.generator, seed=self.env_seed,
             )
-            for game, part in parts.items()
+            for game, part in self.parts.items()
         }  # fmt: skip
         rollout_steps = config.num_envs * config.rollout_steps
         try:
@@ -191,7 +189,7 @@ class PQN(QLearning):
                     self.episodes += rollout.play(epsilon_at(config, self.agent_steps))
                     self.agent_steps += rollout_steps
                 streams = [
-                    zip(rollout.minibatches(self.generator), itertools.repeat(parts[game]))
+                    zip(rollout.minibatches(self.generator), itertools.repeat(self.parts[game]))
                     for game, rollout in rollouts.items()
                 ]
                 losses = [

@@ -33,7 +33,7 @@ Share = Annotated[float, Range(0, 1)]
 class Settings:
     """The base of all settings; raises ValueError for a number outside its setting's range."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for setting in fields(self):
             value = getattr(self, setting.name)
             for limits in get_args(setting.type)[1:]:
@@ -47,22 +47,72 @@ def kinds(config: Settings) -> dict[str, type]:
     return {name: (get_args(first) or (first,))[0] for name, (first, *_) in types.items()}
 
 
-@dataclass(frozen=True)
-class DQNConfig(Settings):
-    """Settings of a DQN teacher (Mnih et al. 2015, with later improvements)."""
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Settings):
+    """What all trainings set; each kind of training has defaults of its own."""
 
     size: str = "teacher"
     """teacher, or net1 to net5; multi3 or multi10 for several games"""
-    agent_steps: Count = 1_000_000
-    """agent steps in total, over all copies and all games"""
     num_envs: Count = 16
-    """copies of each game played in parallel"""
+    """copies of each game that are played in parallel"""
+    minibatch: Count
+    """transitions, or a student's states, in a minibatch"""
+    optimizer: str = "adam"
+    """adam, or rmsprop (centred, as Nature DQN's)"""
+    learning_rate: Annotated[float | None, Range(0)]
+    """the first or highest learning rate"""
+    learning_rate_final: Amount
+    """the last learning rate"""
+    optimizer_epsilon: Amount = 1e-5
+    """added to the denominator (adam) or inside the root (rmsprop)"""
+    normalization: str = "layer"
+    """layer or none (the paper's): normalisation before the ReLU of every hidden layer"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QLearningConfig(TrainingConfig):
+    """What the trainings of a teacher by Q-learning set."""
+
+    agent_steps: Count
+    """agent steps in total, over all copies and all games"""
+    discount: Share = 0.99
+    """discount factor gamma"""
+    epsilon_start: Share = 1.0
+    """probability of a random action at the first step"""
+    epsilon_final: Share = 0.01
+    """probability of a random action after the decay"""
+    epsilon_decay_steps: Count
+    """agent steps over which epsilon decays linearly"""
+    longest_hold_steps: Count = 1
+    """largest number of steps that a random action is repeated for (1: epsilon-greedy)"""
+    clip_reward: bool = True
+    """learn from the sign of rewards (scores are raw)"""
+    end_on_life_loss: bool = True
+    """store discount 0 at a lost life (the game continues)"""
+    evaluation_period_steps: Count
+    """agent steps between evaluations"""
+    evaluation_episodes: Count = 10
+    """episodes of an evaluation during training"""
+    evaluation_epsilon: Share = 0.05
+    """probability of a random action in evaluations"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DQNConfig(QLearningConfig):
+    """Settings of a DQN teacher (Mnih et al. 2015, with later improvements)."""
+
+    agent_steps: Count = 1_000_000
+    epsilon_decay_steps: Count = 80_000
+    evaluation_period_steps: Count = 80_000
+    minibatch: Count = 32
+    learning_rate: Amount = 1.5e-4
+    """learning rate until the last quarter of the run"""
+    learning_rate_final: Amount = 4e-5
+    """learning rate in the last quarter; a lower one reduces the noise of the values"""
     memory_steps: Count = 300_000
     """capacity of each game's replay memory in agent steps"""
     learn_start_steps: CountOrZero = 10_000
     """agent steps stored before learning begins (again after --resume)"""
-    minibatch: Count = 32
-    """transitions in a minibatch"""
     samples_per_step: Amount = 2.0
     """sampled transitions per agent step"""
     priority_exponent: Amount = 0.5
@@ -71,98 +121,45 @@ class DQNConfig(Settings):
     """rewards summed before bootstrapping"""
     double: bool = False
     """use the target of double DQN"""
-    discount: Share = 0.99
-    """discount factor gamma"""
-    optimizer: str = "adam"
-    """adam, or rmsprop (centred, as Nature DQN's)"""
-    learning_rate: Amount = 1.5e-4
-    """learning rate until the last quarter of the run"""
-    learning_rate_final: Amount = 4e-5
-    """learning rate in the last quarter; a lower one reduces the noise of the values"""
-    optimizer_epsilon: Amount = 1e-5
-    """added to the denominator (adam) or inside the root (rmsprop)"""
     target_period_updates: Count = 250
     """updates between copies of the network into the target network"""
-    epsilon_start: Share = 1.0
-    """probability of a random action at the first step"""
-    epsilon_final: Share = 0.01
-    """probability of a random action after the decay"""
-    epsilon_decay_steps: Count = 80_000
-    """agent steps over which epsilon decays linearly"""
-    longest_hold_steps: Count = 1
-    """largest number of steps that a random action is repeated for (1: epsilon-greedy)"""
-    clip_reward: bool = True
-    """learn from the sign of rewards (scores are raw)"""
-    end_on_life_loss: bool = True
-    """store discount 0 at a lost life (the game continues)"""
-    evaluation_period_steps: Count = 80_000
-    """agent steps between evaluations"""
-    evaluation_episodes: Count = 10
-    """episodes of an evaluation during training"""
-    evaluation_epsilon: Share = 0.05
-    """probability of a random action in evaluations"""
-    normalization: str = "layer"
-    """layer or none: normalisation before the ReLU of every hidden layer"""
 
 
-@dataclass(frozen=True)
-class PQNConfig(Settings):
+@dataclass(frozen=True, kw_only=True)
+class PQNConfig(QLearningConfig):
     """Settings of a teacher trained by parallel Q-learning (Gallici et al. 2024)."""
 
-    size: str = "teacher"
-    """teacher, or net1 to net5; multi3 or multi10 for several games"""
     agent_steps: Count = 5_000_000
-    """agent steps in total, over all copies and all games"""
+    epsilon_decay_steps: Count = 250_000
+    evaluation_period_steps: Count = 500_000
     num_envs: Count = 128
-    """copies of each game played in parallel"""
-    rollout_steps: Count = 32
-    """agent steps of each copy between two rounds of minibatches"""
-    epochs: Count = 2
-    """passes over the transitions of each roll-out"""
     minibatch: Count = 128
-    """transitions in a minibatch"""
-    lambda_: Share = 0.65
-    """decay of the λ-returns: 0 is a 1-step target, 1 sums rewards to the roll-out's end"""
-    discount: Share = 0.99
-    """discount factor gamma"""
-    optimizer: str = "adam"
-    """adam or rmsprop"""
     learning_rate: Amount = 2.5e-4
     """learning rate at the first update"""
     learning_rate_final: Amount = 5e-6
     """learning rate at the last update (linear decay)"""
-    optimizer_epsilon: Amount = 1e-5
-    """added to the denominator (adam) or inside the root (rmsprop)"""
+    rollout_steps: Count = 32
+    """agent steps of each copy between two rounds of minibatches"""
+    epochs: Count = 2
+    """passes over the transitions of each roll-out"""
+    lambda_: Share = 0.65
+    """decay of the λ-returns: 0 is a 1-step target, 1 sums rewards to the roll-out's end"""
     max_gradient_norm: Amount = 10.0
     """a gradient with a larger norm is scaled down to this norm"""
-    epsilon_start: Share = 1.0
-    """probability of a random action at the first step"""
-    epsilon_final: Share = 0.01
-    """probability of a random action after the decay"""
-    epsilon_decay_steps: Count = 250_000
-    """agent steps over which epsilon decays linearly"""
-    longest_hold_steps: Count = 1
-    """largest number of steps that a random action is repeated for (1: epsilon-greedy)"""
-    clip_reward: bool = True
-    """learn from the sign of rewards (scores are raw)"""
-    end_on_life_loss: bool = True
-    """store discount 0 at a lost life (the game continues)"""
-    evaluation_period_steps: Count = 500_000
-    """agent steps between evaluations"""
-    evaluation_episodes: Count = 10
-    """episodes of an evaluation during training"""
-    evaluation_epsilon: Share = 0.05
-    """probability of a random action in evaluations"""
-    normalization: str = "layer"
-    """layer or none: normalisation before the ReLU of every hidden layer"""
 
 
-@dataclass(frozen=True)
-class DistillConfig(Settings):
+@dataclass(frozen=True, kw_only=True)
+class DistillConfig(TrainingConfig):
     """Settings of a student (paper, section 3 and appendix A)."""
 
     size: str = "net3"
-    """teacher, or net1 to net5; multi3 or multi10 for several games"""
+    minibatch: Count = 64
+    learning_rate: Annotated[float | None, Range(0)] = None
+    """the highest learning rate (None: 3e-3, or 3e-4 for the teacher's size and larger)"""
+    learning_rate_final: Amount = 3e-5
+    """learning rate at the last update (linear decay)"""
+    optimizer_epsilon: Amount = 1e-8
+    normalization: str = "none"
     loss: str = "kl"
     """kl, reverse_kl, nll or mse"""
     temperature: Amount = 0.03
@@ -175,26 +172,12 @@ class DistillConfig(Settings):
     """minibatches in a round, of all games together"""
     memory_hours: Count = 10
     """rounds of play that the memory of each game holds"""
-    minibatch: Count = 64
-    """states in a minibatch"""
-    optimizer: str = "adam"
-    """adam or rmsprop"""
-    learning_rate: Annotated[float | None, Range(0)] = None
-    """the highest learning rate (None: 3e-3, or 3e-4 for the teacher's size and larger)"""
-    learning_rate_final: Amount = 3e-5
-    """learning rate at the last update (linear decay)"""
     warmup_share: Share = 0.1
     """share of the updates with linear warm-up of the learning rate; avoids dead ReLUs"""
-    optimizer_epsilon: Amount = 1e-8
-    """added to the denominator (adam) or inside the root (rmsprop)"""
-    num_envs: Count = 16
-    """copies of the game that the teacher plays in parallel"""
     collection_epsilon: Share = 0.05
     """probability of a random action while recording"""
     student_share: Share = 0.0
     """share of recorded steps in which the student acts (0 in the paper); the teacher labels all"""
-    normalization: str = "none"
-    """none (the paper's) or layer: normalisation before the ReLU of every hidden layer"""
 
     def settled(self) -> "DistillConfig":
         """Return the same settings with a learning rate; None is replaced by the size's default.
@@ -263,10 +246,7 @@ PQN_BUDGETS = {
     ),
 }  # fmt: skip
 
-BUDGETS: dict[str, Mapping[str, DQNConfig | PQNConfig]] = {
-    "dqn": DQN_BUDGETS,
-    "pqn": PQN_BUDGETS,
-}
+BUDGETS: dict[str, Mapping[str, DQNConfig | PQNConfig]] = {"dqn": DQN_BUDGETS, "pqn": PQN_BUDGETS}
 
 # Games that PQN learns faster than DQN in an hour of one thread (docs/results/teacher_recipes.csv).
 PQN_GAMES = ("breakout",)
@@ -310,8 +290,3 @@ ONLINE_BUDGETS = {
     ),
     "paper": replace(DISTILL_BUDGETS["paper"], size="teacher"),
 }  # fmt: skip
-
-
-def describe(config: Settings) -> dict:
-    """Return the settings of `config` by name, in the order of their declaration."""
-    return {field.name: getattr(config, field.name) for field in fields(config)}

@@ -1,5 +1,6 @@
-"""What the Q-learning loops share: the games, the agent's card, evaluations and the best agent."""
+"""The base of DQN and PQN: games, network, agent's card, evaluations and the best agent."""
 
+import copy
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,40 +10,40 @@ import torch
 from pdlearn import envs
 from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.evaluation import evaluate
-from pdlearn.games import joint_score
+from pdlearn.games import columns_by_game, joint_score
 from pdlearn.learner import Learner
-from pdlearn.networks import MultiGameNetwork, QNetwork, network_for
-from pdlearn.presets import DQNConfig, EvalConfig, PQNConfig
+from pdlearn.networks import MultiGameNetwork, QNetwork, network_for, part_for
+from pdlearn.presets import EvalConfig, QLearningConfig
 from pdlearn.runs import Run
 
 
-def epsilon_at(config: DQNConfig | PQNConfig, agent_steps: int) -> float:
+def epsilon_at(config: QLearningConfig, agent_steps: int) -> float:
     """Return the exploration after `agent_steps`: linear from start to final, then constant."""
     done = min(agent_steps / config.epsilon_decay_steps, 1.0)
     return config.epsilon_start + done * (config.epsilon_final - config.epsilon_start)
 
 
 class QLearning(Run):
-    """Train one network on a game, or on several; `DQN` and `PQN` say how it plays and learns.
+    """Train one network on one or several games; `DQN` and `PQN` define how it plays and learns.
 
-    A row holds: agent_steps, updates, episodes, epsilon, loss, score (mean of the newest training
-    episodes, at least 20 and at least one a copy), evaluation (mean score of a few episodes, when
-    one was due), best_evaluation, steps_per_second, seconds. The agent of the best evaluation is
-    kept beside the last one, as `best.safetensors`; that evaluation chose it, so score it afresh.
+    A row contains: agent_steps, updates, episodes, epsilon, loss, score (mean of the newest
+    training episodes, at least 20 and at least one per copy), evaluation (mean score of a few
+    episodes, if one was due), best_evaluation, steps_per_second, seconds. For several games, score
+    and evaluation are a `joint_score`, and columns score_GAME and evaluation_GAME follow.
 
-    For each of several games columns score_GAME and evaluation_GAME follow, of which score and
-    evaluation are `joint_score`.
+    `best` is the agent of the best evaluation so far, `best.safetensors` in the folder. Evaluate it
+    again for an unbiased score, because that evaluation selected it.
 
-    Raises ValueError for no game, for one named twice, for games that show different things, and
-    for a size that does not suit the number of games.
+    Raises ValueError for no game, for a game named twice, for games with observations of different
+    shapes, and for a size that does not suit the number of games.
     """
 
-    config: DQNConfig | PQNConfig
+    config: QLearningConfig
 
     def __init__(
         self,
         game: str | Sequence[str],
-        config: DQNConfig | PQNConfig,
+        config: QLearningConfig,
         *,
         seed: int = 0,
         device: torch.device | str = "cpu",
@@ -58,26 +59,25 @@ class QLearning(Run):
         games = [game] if isinstance(game, str) else list(game)
         if not games or len(set(games)) < len(games):
             raise ValueError(f"expected different games; got {', '.join(games) or 'none'}")
-        self.envs = {game: _closed_copy(game) for game in games}  # for what they say of the games
-        _refuse_different_sights(self.envs)
-        self.several = len(games) > 1
+        self.envs = {game: _closed_copy(game) for game in games}  # for their properties
+        _refuse_different_shapes(self.envs)
         network = network_for(
             {game: env.num_actions for game, env in self.envs.items()}, config.size,
             self.envs[games[0]].observation_shape, torch.Generator().manual_seed(self.seed),
             normalization=config.normalization,
         )  # fmt: skip
         self.learner = self.make_learner(network.to(self.device))
+        self.parts = {game: part_for(network, game) for game in games}
         self.episodes = 0
         self.best_evaluation = -math.inf
+        self.best: Agent | None = None
 
     def make_learner(self, network: QNetwork | MultiGameNetwork) -> Learner:
-        """Return what learns `network`."""
+        """Return the learner of `network`."""
         raise NotImplementedError
 
     def identity(self) -> dict:
-        games = list(self.envs)
-        named = {"games": games} if self.several else {"game": games[0]}
-        return named | {"seed": self.seed}
+        return {"games": list(self.envs), "seed": self.seed}
 
     def counters(self) -> dict:
         samples = self.learner.updates * self.config.minibatch
@@ -90,10 +90,9 @@ class QLearning(Run):
         self.best_evaluation = counters["best_evaluation"]
 
     def agent(self) -> Agent:
-        actions = {game: list(env.action_names) for game, env in self.envs.items()}
-        game, env = next(iter(self.envs.items()))
-        played = {"games": actions} if self.several else {"game": game, "actions": actions[game]}
-        card = played | {
+        env = next(iter(self.envs.values()))
+        card = {
+            "games": {game: list(each.action_names) for game, each in self.envs.items()},
             "size": self.learner.network.size,
             "normalization": self.learner.network.normalization,
             "observation_shape": list(env.observation_shape),
@@ -103,9 +102,9 @@ class QLearning(Run):
         return Agent(self.learner.network, card)
 
     def row(self, loss: float, scores: dict[str, float], evaluation_due: bool, rate: float) -> dict:
-        """Return the row of metrics since the last one; evaluate the agent if it is due."""
+        """Return the row of metrics; evaluate the agent first if an evaluation is due."""
         evaluations = self._evaluate() if evaluation_due else dict.fromkeys(scores, math.nan)
-        row = {
+        return {
             "agent_steps": self.agent_steps,
             "updates": self.learner.updates,
             "episodes": self.episodes,
@@ -116,11 +115,9 @@ class QLearning(Run):
             "best_evaluation": self.best_evaluation,
             "steps_per_second": rate,
             "seconds": self.seconds,
+            **columns_by_game("score", scores),
+            **columns_by_game("evaluation", evaluations),
         }
-        if self.several:
-            row |= {f"score_{game}": score for game, score in scores.items()}
-            row |= {f"evaluation_{game}": score for game, score in evaluations.items()}
-        return row
 
     def passed(self, period_steps: int, newest_steps: int) -> bool:
         """Return whether the `newest_steps` reached or passed a multiple of `period_steps`."""
@@ -131,18 +128,18 @@ class QLearning(Run):
         config = EvalConfig(
             episodes=self.config.evaluation_episodes, epsilon=self.config.evaluation_epsilon
         )
-        # New games every time: the best of many evaluations must not be the best on one draw.
+        # Different episodes every time, so that the best agent is not best on one draw only.
         seed = self.seed + self.agent_steps
         agent = self.agent()
         results = {game: evaluate(agent.for_game(game), config, seed) for game in self.envs}
         means = {game: result.mean for game, result in results.items()}
         if joint_score(means) >= self.best_evaluation:
             self.best_evaluation = joint_score(means)
+            chosen_by = {game: result.card() for game, result in results.items()}
+            network = copy.deepcopy(agent.network).requires_grad_(False)
+            self.best = Agent(network, agent.card | {"chosen_by": chosen_by})
             if self.folder is not None:
-                cards = {game: result.card() for game, result in results.items()}
-                chosen_by = cards if self.several else next(iter(cards.values()))
-                best = Agent(agent.network, agent.card | {"chosen_by": chosen_by})
-                save_agent(self.folder / "best.safetensors", best)
+                save_agent(self.folder / "best.safetensors", self.best)
         return means
 
 
@@ -152,8 +149,8 @@ def _closed_copy(game: str) -> envs.Environment:
     return env
 
 
-def _refuse_different_sights(games: dict[str, envs.Environment]) -> None:
-    """Raise ValueError unless a single network can look at all `games`."""
+def _refuse_different_shapes(games: dict[str, envs.Environment]) -> None:
+    """Raise ValueError unless the observations of all `games` have one shape."""
     first, *others = games.values()
     for env in others:
         if env.observation_shape != first.observation_shape:

@@ -1,10 +1,11 @@
-"""A run: a folder with settings, a state to resume from, and the agent as it stands.
+"""The base of all trainings: rows of metrics, a folder, saving and resuming.
 
-`config.json` holds the settings, `state.safetensors` everything to go on, `agent.safetensors` the
-network. A run is saved every two minutes and at its end, however it ends; Ctrl-C loses nothing,
-a killed process at most two minutes.
+The folder contains the settings in `config.json`, what a resumed run needs in `state.safetensors`,
+and the current agent in `agent.safetensors`. A run is saved every two minutes and at its end, also
+after an error or Ctrl-C. A killed process loses at most two minutes.
 """
 
+import dataclasses
 import json
 import math
 import platform
@@ -16,16 +17,23 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pdlearn.checkpoints import Agent, CheckpointError, read_file, save_agent, write_file
+from pdlearn.checkpoints import (
+    Agent,
+    CheckpointError,
+    current_card,
+    read_file,
+    save_agent,
+    write_file,
+)
 from pdlearn.learner import Learner
 from pdlearn.optimizers import keep_freed_memory
-from pdlearn.presets import Settings, describe
+from pdlearn.presets import Settings
 
 SAVE_SECONDS = 120.0
 
 
 def hardware(device: torch.device) -> str:
-    """Return what a run ran on, in words."""
+    """Return the name of the device that a run trains on."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
@@ -34,11 +42,11 @@ def hardware(device: torch.device) -> str:
 class Run:
     """Iterate over it to train: each item is a row of metrics, a dictionary.
 
-    `DQN`, `PQN`, `Distillation` and `OnlineDistillation` are runs and take the options of a run.
-    `seed` gives the first weights, the generator and the games: on a CPU and with a fixed
+    `DQN`, `PQN`, `Distillation` and `OnlineDistillation` are runs and take these options. `seed`
+    determines the initial weights, the generator and the games. On a CPU and with a fixed
     `precision` (float32, bfloat16, or auto: the faster one), the same seed gives the same numbers.
-    `folder` keeps the run; None keeps everything in memory. `resume` goes on from the folder's
-    state. `minutes` stops the run early. Raises ValueError for `resume` without a folder.
+    The run is saved in `folder`; None saves nothing. `resume` continues from the state in the
+    folder. The run stops after so many `minutes`. Raises ValueError for `resume` without a folder.
     """
 
     kind: str
@@ -71,14 +79,14 @@ class Run:
         self.seconds_before = 0.0
         self.started = self.saved = time.monotonic()
 
-    # What a subclass says of itself.
+    # What a subclass defines.
 
     def identity(self) -> dict:
-        """Return what a resumed run must share with the one it goes on from."""
+        """Return what must be the same when the run is resumed."""
         raise NotImplementedError
 
     def counters(self) -> dict:
-        """Return the counters that a resumed run carries on."""
+        """Return the counters that a resumed run continues."""
         return {
             "agent_steps": self.agent_steps,
             "updates": self.learner.updates,
@@ -86,43 +94,43 @@ class Run:
         }
 
     def load_counters(self, counters: dict) -> None:
-        """Take over what `counters` returned."""
+        """Load what `counters` returned."""
         self.agent_steps = counters["agent_steps"]
         self.learner.updates = counters["updates"]
         self.seconds_before = counters["seconds"]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the tensors that a resumed run goes on from."""
+        """Return the tensors that a resumed run needs."""
         return self.learner.state_dict() | {"generator": self.generator.get_state()}
 
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what `state_dict` returned."""
+        """Load what `state_dict` returned."""
         self.generator.set_state(tensors["generator"])
         self.learner.load_state_dict(tensors)
 
     def settings(self) -> dict:
-        """Return every setting, for the folder's `config.json` and the card."""
-        return describe(self.config)
+        """Return all settings, for `config.json` and the card."""
+        return dataclasses.asdict(self.config)
 
     def agent(self) -> Agent:
-        """Return the network as it stands, with its card."""
+        """Return the current network with its card."""
         raise NotImplementedError
 
     def rows(self) -> Generator[dict, None, None]:
-        """Train, and yield a row of metrics now and then."""
+        """Train, and yield rows of metrics."""
         raise NotImplementedError
 
     # What every run does.
 
     @property
     def seconds(self) -> float:
-        """Seconds of training, those of earlier legs included."""
+        """The seconds of training, including those before the run was resumed."""
         return self.seconds_before + time.monotonic() - self.started
 
     @property
     def env_seed(self) -> int:
-        """The games' seed: a resumed run must not play the games of its first leg again."""
-        return self.seed + 1_000 * (self.agent_steps if self.resume else 0)
+        """The seed of the games; another one after each resume, so that no game is repeated."""
+        return self.seed + 1_000 * self.agent_steps
 
     def made(self) -> dict:
         """Return how the agent was made, for its card."""
@@ -169,17 +177,20 @@ class Run:
         self.saved = time.monotonic()
 
     def _try_to_save(self) -> None:
-        """Save, or say why it failed and train on: a full disk may have room again later."""
+        """Save, or warn and continue: a full disk may have space again later."""
         try:
             self.save()
         except OSError as error:
             self.saved = time.monotonic()
-            warnings.warn(f"could not save to {self.folder} ({error}); going on", stacklevel=2)
+            warnings.warn(
+                f"could not save to {self.folder} ({error}); training continues", stacklevel=2
+            )
 
     def _restore(self) -> None:
-        assert self.folder is not None  # or the options were refused
+        assert self.folder is not None  # checked in __init__
         path = self.folder / "state.safetensors"
         tensors, card = read_file(path)
+        card = current_card(card)
         if card.get("kind") != self.kind:
             raise CheckpointError(f"{path}: holds {card.get('kind')!r}; expected {self.kind!r}")
         for name, wanted in self.identity().items():

@@ -1,13 +1,25 @@
-"""Statistics of scores: bootstrap intervals and means over games.
+"""Statistics of scores: bootstrap intervals, means over games, and curves of evaluations.
 
-Functions take scores and return floats. The caller passes the random generator.
+The caller passes the random generator.
 """
 
+from math import hypot
+
 import numpy as np
+from numpy.typing import ArrayLike
+
+from pdlearn.games import percent_of_range
+
+
+def resampled_means(
+    scores: np.ndarray, rng: np.random.Generator, resamples: int = 10_000
+) -> np.ndarray:
+    """Return the mean of each of `resamples` resamples of `scores` `[N]`, with replacement."""
+    return scores[rng.integers(len(scores), size=(resamples, len(scores)))].mean(1)
 
 
 def interval(
-    scores, rng: np.random.Generator, confidence: float = 0.95, resamples: int = 10_000
+    scores: ArrayLike, rng: np.random.Generator, confidence: float = 0.95, resamples: int = 10_000
 ) -> tuple[float, float]:
     """Return the percentile-bootstrap interval of the mean of `scores` `[N]`.
 
@@ -16,13 +28,44 @@ def interval(
     scores = np.asarray(scores, float)
     if scores.ndim != 1 or len(scores) == 0:
         raise ValueError(f"expected scores [N] with N > 0; got shape {scores.shape}")
-    means = scores[rng.integers(len(scores), size=(resamples, len(scores)))].mean(1)
+    return middle(resampled_means(scores, rng, resamples), confidence)
+
+
+def middle(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the ends between which the share `confidence` of `values` `[N]` lies."""
     tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
+    low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def geometric_mean(ratios) -> float:
+def percent_interval(
+    student: np.ndarray, teacher: np.ndarray, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the 95 % interval of a student's mean score in percent of its teacher's.
+
+    `student` `[N]` and `teacher` `[M]` are scores of different episodes; both are resampled.
+    """
+    return middle(100 * resampled_means(student, rng) / resampled_means(teacher, rng))
+
+
+def difference_interval(
+    a: tuple[float, float, float], b: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Return the 95 % interval of `a`'s mean minus `b`'s, each given as (mean, low, high).
+
+    The two were evaluated on different episodes, so their errors are independent and add as
+    squares.
+    """
+    half = hypot(a[2] - a[1], b[2] - b[1]) / 2
+    return a[0] - b[0] - half, a[0] - b[0] + half
+
+
+def share_of_the_way(score: float, random: float, teacher: float) -> float:
+    """Return `score` on the scale on which random play's score is 0 and the teacher's is 1."""
+    return percent_of_range(score, random, teacher) / 100
+
+
+def geometric_mean(ratios: ArrayLike) -> float:
     """Return the geometric mean of positive `ratios` `[N]`, the paper's mean over games.
 
     Raises ValueError for an empty list and for a ratio that is not above 0.
@@ -33,7 +76,7 @@ def geometric_mean(ratios) -> float:
     return float(np.exp(np.log(ratios).mean()))
 
 
-def interquartile_mean(scores) -> float:
+def interquartile_mean(scores: ArrayLike) -> float:
     """Return the mean of the middle half of `scores` `[N]` (Agarwal et al. 2021).
 
     The lowest and the highest quarter are left out, rounded down. Raises ValueError for no score.
@@ -43,3 +86,28 @@ def interquartile_mean(scores) -> float:
         raise ValueError("expected at least one score; got none")
     cut = len(scores) // 4
     return float(scores[cut : len(scores) - cut].mean())
+
+
+def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> float:
+    """Return the mean score of the first `episodes` to end among copies that play in parallel.
+
+    `scores` and `lengths` are `[E, G]`: copy and episode, in order. This mean is biased, because
+    short episodes end first.
+    """
+    first = lengths.cumsum(1).argsort(axis=None, kind="stable")[:episodes]
+    return float(scores.flatten()[first].mean())
+
+
+def best_so_far(evaluations: np.ndarray) -> np.ndarray:
+    """Return for each of `evaluations` `[T]` the index of the best up to it; of equals the newer.
+
+    `OnlineDistillation` chooses its students' teacher by the same rule.
+    """
+    highest = np.maximum.accumulate(evaluations)
+    new = np.where(evaluations >= highest, np.arange(len(evaluations)), 0)
+    return np.maximum.accumulate(new)
+
+
+def swing(scores: np.ndarray) -> float:
+    """Return the mean absolute change of `scores` `[T]` from one to the next; NaN for one score."""
+    return float(np.abs(np.diff(scores)).mean()) if len(scores) > 1 else float("nan")

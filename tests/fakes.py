@@ -80,6 +80,33 @@ class TapeEnvironment(Environment):
         self.closed = True
 
 
+# A script for replay memories: three copies of 60 episodes.
+GAMMA = 0.9
+SCRIPT = [
+    [(1 + (7 * k + e) % 9, ("terminated", "truncated")[(k + e) % 2], (2,)) for k in range(60)]
+    for e in range(3)
+]
+
+
+def where(frame):
+    """Return (env, episode, t) of a newest frame."""
+    return int(frame[0, 0]), int(frame[0, 1]), int(frame[1, 0]) - 1
+
+
+def expected(env, episode, t, n_step):
+    """Return the n-step return, discount and arrival time by the script itself."""
+    length, end, lost = SCRIPT[env][episode]
+    reward, discount = 0.0, 1.0
+    for _ in range(n_step):
+        if t == length:
+            break
+        t += 1
+        reward += discount * (10 * episode + t)
+        dead = (t == length and end == "terminated") or t in lost
+        discount *= 0.0 if dead else GAMMA
+    return reward, discount, t
+
+
 class SeededTape(TapeEnvironment):
     """Copies that play the episodes of the seed that they are reset to, of `{seed: episodes}`."""
 
@@ -170,7 +197,7 @@ def catch_experts():
         Agent(
             CatchExpert(game == MIRRORED),
             {
-                "game": game, "actions": actions, "size": "teacher",
+                "games": {game: actions}, "size": "teacher",
                 "observation_shape": [4, 84, 84], "preprocessing": {},
             },
         )
@@ -182,5 +209,5 @@ def make_agent(seed=0, game="pong", **made) -> Agent:
     """Return an untrained net3; `made` is what its card says of its making."""
     actions = GAMES[game].actions
     network = QNetwork(len(actions), "net3", generator=torch.Generator().manual_seed(seed))
-    card = {"game": game, "actions": actions, "size": "net3", "made": made}
+    card = {"games": {game: list(actions)}, "size": "net3", "made": made}
     return Agent(network.requires_grad_(False), card)

@@ -100,7 +100,9 @@ def test_a_run_takes_each_option(make, tmp_path):
         "resume": True, "minutes": 3.0,
     }  # fmt: skip
     run = make(**options)
-    for told in [run, *([run.teacher_run] if isinstance(run, OnlineDistillation) else [])]:
-        assert {name: getattr(told, name) for name in OPTIONS} == options
-        assert told.learner.precision == "bfloat16"
+    assert {name: getattr(run, name) for name in OPTIONS} == options
+    assert run.learner.precision == "bfloat16"
+    if isinstance(run, OnlineDistillation):  # the DQN has no folder of its own
+        dqn = run.teacher_run
+        assert (dqn.seed, dqn.learner.precision, dqn.folder) == (7, "bfloat16", None)
     assert make().minutes == math.inf

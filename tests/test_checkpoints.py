@@ -16,6 +16,7 @@ import torch
 from pdlearn.checkpoints import (
     Agent,
     CheckpointError,
+    current_card,
     read_agent,
     read_file,
     save_agent,
@@ -29,13 +30,12 @@ def agent(game="pong", seed=0, shape=(2,), **changes) -> Agent:
     """Return a small agent of a game, and its card."""
     actions = list(GAMES[game].actions)
     card = {
-        "game": game,
-        "actions": actions,
+        "games": {game: actions},
         "size": "net3",
         "observation_shape": list(shape),
         "preprocessing": {"stack": 4, "resize": "area"},
         "made": {"by": "test", "seed": seed, "updates": 3},
-        "score": {"mean": 20.5, "interval": [20.1, 20.9]},
+        "score": {game: {"mean": 20.5, "interval": [20.1, 20.9]}},
     }
     generator = torch.Generator().manual_seed(seed)
     return Agent(QNetwork(len(actions), "net3", shape, generator), card | changes)
@@ -272,13 +272,51 @@ def test_one_changed_weight_is_seen(tmp_path):
     assert "checksum" in refusal(path)
 
 
-def test_a_space_more_in_the_header_is_seen(tmp_path):
-    path = saved(tmp_path)
-    data = path.read_bytes()
-    length = struct.unpack("<Q", data[:8])[0]
-    padded = data[8 : 8 + length] + b" " * 8
-    path.write_bytes(struct.pack("<Q", len(padded)) + padded + data[8 + length :])
-    assert "checksum" in refusal(path)
+def small(path: Path) -> bytes:
+    """Write a file of a few tensors with padding in its header; return its bytes."""
+    tensors = {"half": torch.ones(3, dtype=torch.float16), "count": torch.tensor([7, 8])}
+    write_file(path, tensors, {"kind": "λ", "rate": 1.5e-05, "score": 0.30000000000000004})
+    return path.read_bytes()
+
+
+def header_of(data: bytes) -> bytes:
+    return data[8 : 8 + struct.unpack("<Q", data[:8])[0]]
+
+
+@pytest.mark.parametrize("mask", [1, 2, 4, 8, 16, 32, 64, 128, 3, 255])
+def test_a_change_of_any_byte_of_a_small_file_is_found(tmp_path, mask):
+    path = tmp_path / "small"
+    data = small(path)
+    for at in range(len(data)):
+        path.write_bytes(data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :])
+        with pytest.raises(CheckpointError):
+            read_file(path)
+
+
+def test_any_other_byte_in_the_padding_of_the_header_is_found(tmp_path):
+    path = tmp_path / "small"
+    data = small(path)
+    end = 8 + len(header_of(data))
+    padding = range(8 + len(header_of(data).rstrip(b" ")), end)
+    assert padding
+    for at in padding:
+        for byte in set(range(256)) - {ord(" ")}:
+            path.write_bytes(data[:at] + bytes([byte]) + data[at + 1 :])
+            with pytest.raises(CheckpointError):
+                read_file(path)
+
+
+def test_a_file_that_another_release_of_safetensors_lays_out_is_read(tmp_path):
+    path = tmp_path / "small"
+    data = small(path)
+    header = json.loads(header_of(data))
+    longer = json.dumps(dict(reversed(header.items()))).encode() + b" " * 64
+    body = data[8 + len(header_of(data)) :]
+    tensors, card = read_file(path)
+    path.write_bytes(struct.pack("<Q", len(longer)) + longer + body)
+    again, same = read_file(path)
+    assert same == card
+    assert {k: v.tolist() for k, v in again.items()} == {k: v.tolist() for k, v in tensors.items()}
 
 
 # --- other files ---
@@ -379,7 +417,7 @@ def test_one_games_weights_under_anothers_card_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"actions": ["NOOP", "FIRE", "RIGHT", "LEFT"]},
+        {"games": {"pong": ["NOOP", "FIRE", "RIGHT", "LEFT"]}},
         {"size": "net2"},
         {"size": "net4"},
         {"observation_shape": [4, 84, 84]},
@@ -395,14 +433,14 @@ def test_weights_that_do_not_fit_their_card_are_refused_in_one_line(tmp_path, ch
 
 @pytest.mark.parametrize(
     "changes",
-    [{"actions": 6}, {"size": None}, {"size": ["net3"]}, {"observation_shape": 2}],
+    [{"games": {"pong": 6}}, {"size": None}, {"size": ["net3"]}, {"observation_shape": 2}],
     ids=str,
 )
 def test_a_card_that_makes_no_sense_is_refused(tmp_path, changes):
     assert "\n" not in refusal(saved(tmp_path, **changes))
 
 
-@pytest.mark.parametrize("missing", ["game", "actions", "size", "observation_shape"])
+@pytest.mark.parametrize("missing", ["games", "size", "observation_shape"])
 @pytest.mark.parametrize("game", [None, "pong"])
 def test_a_card_with_an_entry_missing_is_refused(tmp_path, missing, game):
     mine = agent()
@@ -433,6 +471,36 @@ def test_weights_with_other_names_are_refused(tmp_path, change):
     assert "card and weights differ" in refusal(tmp_path / "agent")
 
 
+# --- older cards ---
+
+
+def test_an_older_card_of_one_game_is_read_in_the_current_form(tmp_path):
+    mine = agent()
+    card = {key: value for key, value in mine.card.items() if key not in ("games", "score")}
+    older = card | {
+        "kind": "agent",
+        "game": "pong",
+        "actions": list(GAMES["pong"].actions),
+        "made": {"by": "teach", "game": "pong", "teacher": "da9f", "config": {"teacher": {}}},
+        "score": {"mean": 20.5},
+        "chosen_by": {"mean": 21.0},
+    }
+    write_file(tmp_path / "agent", mine.network.state_dict(), older)
+    read = read_agent(tmp_path / "agent")
+    assert read.card == card | {
+        "games": {"pong": list(GAMES["pong"].actions)},
+        "made": {"by": "dqn", "games": ["pong"], "teachers": ["da9f"], "config": {"teacher": {}}},
+        "score": {"pong": {"mean": 20.5}},
+        "chosen_by": {"pong": {"mean": 21.0}},
+    }
+    assert read.game == "pong" and read.score == {"mean": 20.5}
+
+
+def test_a_card_in_the_current_form_stays_as_it_is():
+    assert current_card(agent().card) == agent().card
+    assert current_card(for_several().card) == for_several().card
+
+
 # --- several games in one file ---
 
 
@@ -444,6 +512,7 @@ def for_several(**changes) -> Agent:
         "observation_shape": [2],
         "preprocessing": {"stack": 4},
         "made": {"by": "test"},
+        "score": {"freeway": {"mean": 30.5}},
     }
     generator = torch.Generator().manual_seed(0)
     counts = {game: len(actions) for game, actions in games.items()}
@@ -467,12 +536,12 @@ def test_one_game_of_a_file_for_several_answers_as_before(tmp_path, game):
 def test_the_card_of_one_game_is_that_of_an_agent_for_it_alone(tmp_path):
     card = read_agent(saved_for_several(tmp_path), "pong").card
     assert card == {
-        "game": "pong",
-        "actions": list(GAMES["pong"].actions),
+        "games": {"pong": list(GAMES["pong"].actions)},
         "size": "multi3",
         "observation_shape": [2],
         "preprocessing": {"stack": 4},
         "made": {"by": "test"},
+        "score": {},
     }
 
 
@@ -513,7 +582,7 @@ def test_a_card_for_several_games_that_does_not_fit_is_refused(tmp_path, changes
 
 
 def test_an_agent_for_several_games_is_asked_for_one_before_it_plays():
-    with pytest.raises(ValueError, match="choose one with for_game: freeway, pong"):
+    with pytest.raises(ValueError, match="none was named; expected one of freeway, pong"):
         _ = for_several().game
 
 

@@ -206,7 +206,7 @@ def test_online_leaves_a_student_and_the_best_dqn_and_resume_goes_on(at, capsys)
     assert (settings["size"], settings["hours"], settings["teacher"]["size"]) == ("net5", 6, "net5")
     lines = (at / "r" / "metrics.csv").read_text().splitlines()
     assert lines[0].startswith("phase,agent_steps")
-    judged = [line.split(",")[1] for line in lines if line.startswith("judge")]
+    judged = [line.split(",")[1] for line in lines if line.startswith("evaluate")]
     assert judged == ["400", "800", "1200"]
     assert read_agent(at / "r" / "agent.safetensors", CATCH).card["made"]["updates"] == 5 * 5
 
@@ -252,7 +252,7 @@ def test_a_stopped_run_goes_on_where_it_was_saved(at, how):
     process.wait(60)
     if how != signal.SIGKILL:
         assert process.returncode == 130
-        assert "stopped and saved; go on with" in process.stderr.read()
+        assert "stopped and saved; continue with" in process.stderr.read()
     before = read_file(at / "r" / "state.safetensors")[1]["counts"]
     assert before["agent_steps"] >= 2_000
     goal = before["agent_steps"] + 2_000

@@ -13,7 +13,7 @@ from pdlearn.web.clips import record_clip
 @pytest.fixture(scope="module")
 def clip():
     network = QNetwork(6, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
-    return record_clip("untrained", Agent(network, {"game": "pong"}), agent_steps=120)
+    return record_clip("untrained", Agent(network, {"games": {"pong": []}}), agent_steps=120)
 
 
 def test_a_clip_has_one_row_a_step(clip):

@@ -6,8 +6,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from fakes import AlternatingPolicy, TapeEnvironment, make_agent
-from test_memory import GAMMA, SCRIPT
+from fakes import GAMMA, SCRIPT, AlternatingPolicy, TapeEnvironment, make_agent
 
 from pdlearn.replay.compressed import CompressedMemory, compress, too_large
 from pdlearn.replay.memory import Memory

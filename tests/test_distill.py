@@ -26,7 +26,7 @@ TINY = replace(
 def some_teacher():
     network = QNetwork(3, "net2", generator=torch.Generator().manual_seed(7)).requires_grad_(False)
     card = {
-        "game": CATCH, "actions": ["0", "1", "2"], "size": "net2",
+        "games": {CATCH: ["0", "1", "2"]}, "size": "net2",
         "observation_shape": [4, 84, 84], "preprocessing": {},
     }  # fmt: skip
     return Agent(network, card)
@@ -130,7 +130,7 @@ def test_the_card_names_the_teacher_and_how_the_student_was_made(tmp_path):
     list(Distillation(teacher, TINY, precision="float32", folder=tmp_path))
     card = read_agent(tmp_path / "agent.safetensors", CATCH).card
     assert card["size"] == "net3"
-    assert card["made"]["teacher"] == fingerprint(teacher.network)
+    assert card["made"]["teachers"] == [fingerprint(teacher.network)]
     assert card["made"]["config"]["temperature"] == 0.03
     assert read_file(tmp_path / "state.safetensors")[1]["kind"] == "distill"
 
@@ -139,7 +139,7 @@ def test_resuming_with_another_teacher_is_refused(tmp_path):
     list(Distillation(some_teacher(), TINY, precision="float32", folder=tmp_path))
     other = some_teacher()
     other.network.out.bias += 1
-    with pytest.raises(ValueError, match="its teacher is"):
+    with pytest.raises(ValueError, match="its teachers is"):
         list(Distillation(other, TINY, folder=tmp_path, resume=True))
 
 
@@ -179,7 +179,7 @@ def test_a_student_learns_from_its_own_play_what_its_teacher_would_do():
 
 def test_a_recording_has_no_play_of_the_student():
     memory = collect(some_teacher(), 400, num_envs=4)
-    with pytest.raises(ValueError, match="holds a teacher's play alone; got student_share 0.5"):
+    with pytest.raises(ValueError, match="expected student_share 0 with recordings; got 0.5"):
         Distillation(some_teacher(), replace(TINY, student_share=0.5), memory)
 
 

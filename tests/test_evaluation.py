@@ -20,7 +20,7 @@ CATCH = "pdlearn/Catch-v0"
 
 def untrained(game=CATCH, actions=3, shape=(4, 84, 84)):
     network = QNetwork(actions, "net3", shape, torch.Generator().manual_seed(0))
-    card = {"game": game, "actions": ["?"] * actions, "size": "net3", "observation_shape": shape}
+    card = {"games": {game: ["?"] * actions}, "size": "net3", "observation_shape": shape}
     return Agent(network.requires_grad_(False), card)
 
 

@@ -32,7 +32,7 @@ def test_pairs_are_similar_in_one_respect_and_different_in_the_other(monkeypatch
 
 def test_distances_of_nearly_equal_frames_are_exact():
     observations, _ = play((20_000, 0.0), (20_001, 0.0), (20_001, 0.0))
-    apart = figure1._distances(observations)
+    apart = figure1.distances(observations)
     assert apart[0, 1] == 255**2 and apart[1, 2] == 0
 
 

@@ -17,7 +17,7 @@ from pdlearn.dqn import DQN, DQNLearner
 from pdlearn.envs.catch import CELL
 from pdlearn.evaluation import evaluate
 from pdlearn.games import joint_score
-from pdlearn.networks import MultiGameNetwork, parameter_count
+from pdlearn.networks import MultiGameNetwork, parameter_count, part_for
 from pdlearn.presets import EvalConfig
 from pdlearn.replay.memory import Transitions
 
@@ -71,7 +71,7 @@ def test_the_loss_is_that_of_the_chosen_games_controllers(game, double, goal):
     )  # fmt: skip
     error = abs(goal - {"a": 1.0, "b": 5.0}[game])  # action 0 was taken
     huber = error**2 / 2 if error <= 1 else error - 0.5
-    assert learner.loss(batch, game).item() == pytest.approx(huber)
+    assert learner.loss(batch, part_for(learner.network, game)).item() == pytest.approx(huber)
 
 
 def test_one_number_for_several_games_is_their_human_normalised_mean():
@@ -93,11 +93,11 @@ def test_games_advance_in_turn_and_every_minibatch_is_of_the_next_game(monkeypat
         played.append(self)
         return advance(self, epsilon)
 
-    def note_batch(self, batch, game):
+    def note_batch(self, batch, network):
         # In Catch the paddle is in the bottom row of cells, in its mirror in the top one.
         newest = batch.observation_t[:, -1]
         bottom, top = newest[:, -CELL:].sum((1, 2)), newest[:, :CELL].sum((1, 2))
-        learnt.append((game, bool((top > bottom).float().mean() > 0.5)))
+        learnt.append((network.game, bool((top > bottom).float().mean() > 0.5)))
         return torch.zeros((), requires_grad=True)
 
     monkeypatch.setattr(ReplayActor, "advance", note_step)
@@ -145,7 +145,7 @@ def test_rows_tell_of_each_game_and_the_best_agent_is_kept(tmp_path):
     assert rows[-1]["best_evaluation"] == best["evaluation"]
     for game in GAMES:
         card = read_agent(tmp_path / "best.safetensors", game).card
-        assert card["chosen_by"]["mean"] == best[f"evaluation_{game}"]
+        assert card["chosen_by"][game]["mean"] == best[f"evaluation_{game}"]
 
 
 def test_a_resumed_run_carries_on_and_a_finished_one_stands_still(tmp_path):
@@ -190,7 +190,7 @@ def test_a_list_of_one_game_is_one_game():
     config = replace(TINY, size="net3")
     one, listed = (DQN(game, config, precision="float32") for game in (CATCH, [CATCH]))
     assert without_clocks(one) == without_clocks(listed)
-    assert list(one.identity()) == list(listed.identity()) == ["game", "seed"]
+    assert list(one.identity()) == list(listed.identity()) == ["games", "seed"]
 
 
 # --- the command ---
@@ -246,6 +246,6 @@ def test_a_whole_network_and_each_of_its_games_come_from_one_file(tmp_path):
     assert whole.games == tuple(GAMES)
     weights = run.learner.network.state_dict()
     assert all(torch.equal(weights[k], v) for k, v in whole.network.state_dict().items())
-    assert read_agent(file, MIRRORED).card["actions"] == ["0", "1", "2", "3"]
+    assert read_agent(file, MIRRORED).actions == ["0", "1", "2", "3"]
     with pytest.raises(CheckpointError, match="none was named"):
         read_agent(file)

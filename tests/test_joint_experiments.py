@@ -20,7 +20,7 @@ from pdlearn.checkpoints import (
 from pdlearn.evaluation import PROTOCOL, Evaluation
 from pdlearn.experiments.cells import cells, finished_rows, reproduce
 from pdlearn.experiments.tables import EXPERIMENTS, Student, table
-from pdlearn.experiments.training import amounts, config_of, mark
+from pdlearn.experiments.training import amounts, config_of, fingerprint_of
 from pdlearn.games import GAMES
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS
@@ -61,10 +61,11 @@ def test_a_network_of_several_games_needs_two(games):
         cells(MULTI3, games, [0])
 
 
-def test_the_mark_depends_on_each_teacher_and_their_order():
+def test_the_fingerprint_depends_on_each_teacher_and_their_order():
     agents = [make_agent(seed, game) for seed, game in ((0, "pong"), (1, "freeway"))]
     other = make_agent(2, "freeway")
-    assert mark(agents) != mark([agents[0], other]) and mark(agents) != mark(agents[::-1])
+    both = fingerprint_of(agents)
+    assert both != fingerprint_of([agents[0], other]) and both != fingerprint_of(agents[::-1])
 
 
 # --- a small table is run ---
@@ -93,14 +94,14 @@ def workshop(tmp_path_factory):
         for seed, (game, score) in enumerate((("freeway", 20.0), ("pong", 10.0))):
             agent = make_agent(seed, game)
             seen = {"observation_shape": [4, 84, 84], "preprocessing": {}}
-            card = agent.card | seen | {"score": {"mean": score}}
+            card = agent.card | seen | {"score": {game: {"mean": score}}}
             save_agent(zoo.path(f"{game}/teacher"), Agent(agent.network, card))
         yield folder
 
 
 @pytest.fixture(scope="module")
 def small(workshop):
-    """multi3 run once, stopped before the last network was judged, and then run twice more."""
+    """multi3 run once, stopped before the last network was evaluated, and then run twice more."""
     followed, stop = [], [True]
 
     def follow(run, title):
@@ -150,9 +151,9 @@ def test_only_the_stopped_network_is_resumed_and_it_is_not_trained_further(small
 def test_the_table_shows_the_papers_values(small, workshop):
     rows = finished_rows("multi3", "smoke", [], [0], results=workshop / "results")
     lines = table("multi3", rows).splitlines()
-    assert lines[0] == "| | dqn | nll | kl |"
+    assert lines[0] == "| game | dqn | nll | kl |"
     assert lines[2] == "| Freeway | 85.0 (90.3) | 85.0 (102.7) | 85.0 (102.0) |"
-    assert lines[4] == "| **geometric mean, 2 games** | 92.2 | 92.2 | 92.2 |"
+    assert lines[4].startswith("| **geometric mean, 2 games** | 92.2 (81.8) | 92.2 (")
 
 
 def test_rows_of_other_teachers_do_not_count_as_finished(small, workshop):
@@ -172,7 +173,7 @@ def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypa
         return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed)
 
     monkeypatch.setenv("PDLEARN_QUIET", "1")
-    monkeypatch.setattr("pdlearn.commands.reproduce.judge", evaluate)
+    monkeypatch.setattr("pdlearn.commands.reproduce.evaluate", evaluate)
     two = replace(MULTI3, students=MULTI3.students[:2])
     monkeypatch.setitem(EXPERIMENTS, "multi3", two)
     command = ["reproduce", "multi3", "--budget", "smoke", "--seeds", "1", "--folder"]
@@ -240,7 +241,7 @@ class Picture:
 def test_a_shipped_network_loads_for_one_game_and_for_all(shipped):
     assert zoo.names() == ["multi3/kl"]
     pong = zoo.load("multi3/kl", game="pong")
-    assert pong.game == "pong" and pong.card["score"]["mean"] == 6.5  # four letters and 9
+    assert pong.game == "pong" and pong.score["mean"] == 6.5  # four letters and 9
     whole = zoo.load_all_games("multi3/kl")
     assert whole.games == ("freeway", "pong")
     assert whole.card["score"]["freeway"]["mean"] == 8.0
@@ -288,16 +289,16 @@ def test_scoring_again_changes_only_scores_of_another_protocol(shipped, monkeypa
     card["score"]["pong"] |= {"mean": 1.0, "protocol": "up to 30 no-ops, raw score"}
     write_file(path, tensors, card)
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
-    judged = []
+    evaluated = []
 
     def evaluate(agent, config, seed):
-        judged.append((agent.game, config.episodes))
+        evaluated.append((agent.game, config.episodes))
         return Evaluation(agent.game, [3.0, 4.0], [5, 6], 0, 0.05, seed, [4, 2], [438, 966])
 
     monkeypatch.setattr(ship, "evaluate", evaluate)
     for _ in range(2):  # the second time all is done
         ship.main(rescore=("all",), root=shipped)
-    assert judged == [("pong", 60)]
+    assert evaluated == [("pong", 60)]
     again, new = read_file(path)
     assert new["score"]["pong"]["mean"] == 3.5
     assert new["score"]["freeway"] == card["score"]["freeway"]
@@ -343,7 +344,7 @@ def test_the_zoo_lists_and_checks_a_network_on_each_of_its_games(shipped, monkey
         score = {"freeway": 8.0, "pong": 20.0}[agent.game]
         return Evaluation(agent.game, [score, score], [5, 5], 0, 0.05, seed)
 
-    monkeypatch.setattr("pdlearn.commands.zoo.judge", evaluate)
+    monkeypatch.setattr("pdlearn.commands.zoo.evaluate", evaluate)
     assert cli.main(["zoo", "check"]) == 2
     captured = capsys.readouterr()
     assert "outside their card: multi3/kl pong\n" in captured.err

@@ -329,6 +329,11 @@ def test_a_table_shows_the_columns_asked_for():
     assert table(rows, "b", "a").data == "| b | a |\n| --- | --- |\n| 0.1235 | 1 |\n| 3 | 2 |"
 
 
+def test_a_table_of_results_that_does_not_exist_is_refused():
+    with pytest.raises(FileNotFoundError, match="no_such_table.csv: there is no such table"):
+        results("no_such_table")
+
+
 def test_every_word_of_the_glossary_is_explained_once_and_in_order():
     text = (NOTEBOOKS / "glossary.md").read_text("utf-8")
     words = re.findall(r"^## (.+)", text, re.M)

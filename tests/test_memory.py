@@ -5,16 +5,10 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from fakes import AlternatingPolicy, TapeEnvironment
+from fakes import GAMMA, SCRIPT, AlternatingPolicy, TapeEnvironment, expected, where
 
 from pdlearn.replay.memory import Memory
 from pdlearn.rollout import steps
-
-GAMMA = 0.9
-SCRIPT = [
-    [(1 + (7 * k + e) % 9, ("terminated", "truncated")[(k + e) % 2], (2,)) for k in range(60)]
-    for e in range(3)
-]
 
 
 def filled(capacity_steps, vector_steps):
@@ -24,25 +18,6 @@ def filled(capacity_steps, vector_steps):
         ended = step.terminated | step.life_lost
         memory.add(step, step.reward, np.where(ended, 0.0, GAMMA))
     return memory
-
-
-def where(frame):
-    """Return (env, episode, t) of a newest frame."""
-    return int(frame[0, 0]), int(frame[0, 1]), int(frame[1, 0]) - 1
-
-
-def expected(env, episode, t, n_step):
-    """Return the n-step return, discount and arrival time by the script itself."""
-    length, end, lost = SCRIPT[env][episode]
-    reward, discount = 0.0, 1.0
-    for _ in range(n_step):
-        if t == length:
-            break
-        t += 1
-        reward += discount * (10 * episode + t)
-        dead = (t == length and end == "terminated") or t in lost
-        discount *= 0.0 if dead else GAMMA
-    return reward, discount, t
 
 
 @pytest.mark.parametrize("n_step", [1, 3])

@@ -1,5 +1,6 @@
 """Online distillation: the teacher is the best so far, whoever that is, and no run is lost."""
 
+import copy
 import math
 from dataclasses import replace
 from types import SimpleNamespace
@@ -35,8 +36,8 @@ def make(taught=TAUGHT, config=TINY, student_seeds=(), **keywords):
     return OnlineDistillation(CATCH, taught, config, student_seeds, precision="float32", **keywords)
 
 
-def judged(rows):
-    return [row for row in rows if row["phase"] == "judge"]
+def evaluated(rows):
+    return [row for row in rows if row["phase"] == "evaluate"]
 
 
 # --- a scripted DQN: whose network, and whose alone, labels what the students learn ---
@@ -51,7 +52,9 @@ def follow_script(monkeypatch, run, evaluations):
             with torch.no_grad():
                 run.teacher_run.learner.network.out.weight.zero_()
                 run.teacher_run.learner.network.out.bias.fill_(number)
-            best = best if math.isnan(score) else max(best, score)
+            if score >= best:
+                best = score
+                run.teacher_run.best = copy.deepcopy(run.teacher_run.agent())
             run.teacher_run.agent_steps, run.teacher_run.best_evaluation = 100 * number, best
             yield {"evaluation": score, "best_evaluation": best}
 
@@ -67,7 +70,7 @@ def test_students_learn_from_the_best_so_far_and_from_no_other(monkeypatch):
     follow_script(monkeypatch, run, [math.nan, 1.0, 3.0, 2.0, 3.0, 5.0])
     seen = []
     for row in run:
-        if row["phase"] == "judge":
+        if row["phase"] == "evaluate":
             labels = run.memory.teacher_q[: len(run.memory)].unique().tolist()
             figures = [row[k] for k in ("agent_steps", "dqn", "best_so_far", "teacher", "updates")]
             seen.append((*figures, labels, len(run.memory)))
@@ -101,7 +104,7 @@ def test_several_rounds_that_are_due_are_learnt_one_after_another(monkeypatch):
     follow_script(monkeypatch, run, [1.0, math.nan, 0.0])
     rows = list(run)
     # 100, 200 and 300 steps are 2, 5 and 7 rounds of 40; the first was over before the teacher.
-    assert [row["updates"] for row in judged(rows)] == [2, 12]
+    assert [row["updates"] for row in evaluated(rows)] == [2, 12]
     assert rows[-1]["recorded_steps"] == 6 * 40
 
 
@@ -133,7 +136,7 @@ def test_a_student_learns_to_play_from_a_dqn_that_learns():
     )  # fmt: skip
     config = replace(TINY, size="net3", steps_per_hour=1_000, updates_per_hour=150, minibatch=32)
     run = OnlineDistillation("CartPole-v1", taught, config, precision="float32")
-    *_, last = judged(run)
+    *_, last = evaluated(run)
     score = evaluate(run.agent(), EvalConfig(episodes=20, num_envs=10, epsilon=0.0)).mean
     assert score > 60  # random play scores about 22
     assert last["best_so_far"] > 60
@@ -146,9 +149,9 @@ def test_the_same_seed_gives_the_same_numbers():
 
 def test_rows_tell_who_is_at_work():
     rows = list(make())
-    assert [row["agent_steps"] for row in judged(rows)] == [400, 800]
-    assert {row["phase"] for row in rows} == {"train", "learn", "judge"}  # records are short here
-    assert all(math.isnan(row["dqn"]) for row in rows if row["phase"] != "judge")
+    assert [row["agent_steps"] for row in evaluated(rows)] == [400, 800]
+    assert {row["phase"] for row in rows} == {"train", "learn", "evaluate"}  # no record row
+    assert all(math.isnan(row["dqn"]) for row in rows if row["phase"] != "evaluate")
     assert rows[-1]["updates"] == 5 * 3  # the rounds that end at 400, 500, … 800 steps
 
 
@@ -176,7 +179,7 @@ def test_a_run_leaves_its_students_and_its_best_dqn(tmp_path):
     run = make(student_seeds=(0, 1), folder=tmp_path)
     *_, row = run
     best = read_agent(tmp_path / "best.safetensors", CATCH)
-    assert best.card["chosen_by"]["mean"] == row["best_so_far"]
+    assert best.card["chosen_by"][CATCH]["mean"] == row["best_so_far"]
     assert fingerprint(best.network) == fingerprint(run.teacher.network)
     for name in ("student_0", "student_1"):
         student = read_agent(tmp_path / f"{name}.safetensors", CATCH)
@@ -185,7 +188,7 @@ def test_a_run_leaves_its_students_and_its_best_dqn(tmp_path):
     assert made["by"] == "online" and made["config"]["teacher"]["agent_steps"] == 800
 
 
-def test_a_run_stopped_while_its_students_learn_goes_on_with_that_teacher_and_judges_them(tmp_path):
+def test_a_run_stopped_while_its_students_learn_resumes_with_that_teacher(tmp_path):
     config = replace(TINY, updates_per_hour=400)  # rows at 250 and 400
     rows = iter(make(config=config, folder=tmp_path))
     next(row for row in rows if row["updates"] == 250)
@@ -195,30 +198,31 @@ def test_a_run_stopped_while_its_students_learn_goes_on_with_that_teacher_and_ju
     rows = []
     for row in run:
         rows.append(row)
-        if row["phase"] == "judge":
+        if row["phase"] == "evaluate":
             break
-    assert [(r["phase"], r["updates"]) for r in rows] == [("learn", 400), ("judge", 400)]
-    assert rows[-1]["agent_steps"] == 400 and rows[-1]["dqn"] == best.card["chosen_by"]["mean"]
+    assert [(r["phase"], r["updates"]) for r in rows] == [("learn", 400), ("evaluate", 400)]
+    chosen_by = best.card["chosen_by"][CATCH]
+    assert rows[-1]["agent_steps"] == 400 and rows[-1]["dqn"] == chosen_by["mean"]
     assert fingerprint(run.teacher.network) == fingerprint(best.network)
-    assert run.teacher_run.best_evaluation == best.card["chosen_by"]["mean"]
+    assert run.teacher_run.best_evaluation == chosen_by["mean"]
 
 
 def test_a_best_dqn_that_is_newer_than_the_state_keeps_its_high_score(tmp_path):
     list(make(replace(TAUGHT, agent_steps=400), folder=tmp_path))
     path = tmp_path / "best.safetensors"
     best = read_agent(path, CATCH)
-    newer = best.card | {"chosen_by": best.card["chosen_by"] | {"mean": 99.0}}
+    newer = best.card | {"chosen_by": {CATCH: best.card["chosen_by"][CATCH] | {"mean": 99.0}}}
     save_agent(path, Agent(best.network, newer))  # as a run killed before it was saved leaves it
     *_, row = make(folder=tmp_path, resume=True)
-    assert row["phase"] == "judge" and row["best_so_far"] == 99
-    assert read_agent(path, CATCH).card["chosen_by"]["mean"] == 99
+    assert row["phase"] == "evaluate" and row["best_so_far"] == 99
+    assert read_agent(path, CATCH).card["chosen_by"][CATCH]["mean"] == 99
 
 
 def test_a_resumed_run_goes_on_with_dqn_and_students(tmp_path):
     list(make(folder=tmp_path))
     run = make(replace(TAUGHT, agent_steps=1_200), folder=tmp_path, resume=True)
     rows = list(run)
-    assert [row["agent_steps"] for row in judged(rows)] == [1_200]
+    assert [row["agent_steps"] for row in evaluated(rows)] == [1_200]
     assert rows[-1]["updates"] == 9 * 3
     assert run.teacher_run.learner.updates > 0
 
@@ -241,7 +245,7 @@ def test_students_of_other_seeds_do_not_take_over_a_run(tmp_path):
     ("changed", "student_seeds", "sentence"),
     [
         ({"steps_per_hour": 900}, (), "at least a round of 900 agent steps; got 800"),
-        ({"student_share": 0.5}, (), "the teacher plays alone; got student_share 0.5"),
+        ({"student_share": 0.5}, (), "expected student_share 0 in online distillation; got 0.5"),
         ({}, (1, 1), r"students of different seeds; got \[1, 1\]"),
     ],
 )
@@ -296,8 +300,8 @@ def test_a_stopped_figure_goes_on_and_counts_a_repeated_evaluation_once(figure_5
     (tmp_path / "online.csv").unlink()
     metrics = next((tmp_path / "runs").glob("*/metrics.csv"))
     lines = metrics.read_text().splitlines()
-    stale = next(line for line in lines if line.startswith("judge,400")).replace(
-        "judge,400", "judge,800"
+    stale = next(line for line in lines if line.startswith("evaluate,400")).replace(
+        "evaluate,400", "evaluate,800"
     )
     metrics.write_text("\n".join([lines[0], stale, *lines[1:]]) + "\n")
     figure_5([2])

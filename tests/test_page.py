@@ -1,70 +1,84 @@
-"""The page of results: its sentences follow from made-up rows, and docs/results.md is current."""
+"""The page of results: tables from made-up rows, and docs/results.md is current."""
 
 import re
 from pathlib import Path
 
 import pytest
+from fakes import make_agent
 
 from pdlearn import zoo
-from pdlearn.distill import fingerprint
-from pdlearn.experiments import TITLES, claims
-from pdlearn.experiments.tables import EXPERIMENTS
+from pdlearn.checkpoints import Agent, save_agent
+from pdlearn.experiments import TITLES, figure1, online, tsne
+from pdlearn.experiments.cells import comparable
+from pdlearn.experiments.tables import EXPERIMENTS, table
+from pdlearn.experiments.training import fingerprint_of
 from pdlearn.publish import results as page
 from pdlearn.publish.readings import READINGS
-from pdlearn.publish.results import ENTRIES, Entry, build_page, section
+from pdlearn.publish.results import ENTRIES, Entry, build_page, claims_table, section
 from pdlearn.rows import write_rows
 
 ROOT = Path(__file__).resolve().parent.parent
-TEACHERS = {"pong": "aaaa", "qbert": "bbbb"}
+BY_NAME = {entry.name: entry for entry in ENTRIES}
 
 
-@pytest.fixture(autouse=True)
-def shipped(monkeypatch):
-    """Let the shipped teachers be two, of marks that hand-made rows can name."""
-    monkeypatch.setattr(claims, "_mark", lambda games: "+".join(TEACHERS[g] for g in games))
+@pytest.fixture
+def fingerprints(tmp_path, monkeypatch):
+    """A zoo of two untrained teachers; their fingerprints by game, and of both together."""
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
+    seen = {"observation_shape": [4, 84, 84], "preprocessing": {}}
+    teachers = [make_agent(seed, game) for seed, game in enumerate(("pong", "qbert"))]
+    for teacher in teachers:
+        agent = Agent(teacher.network, teacher.card | seen)
+        save_agent(zoo.path(f"{teacher.game}/teacher"), agent)
+    found = {teacher.game: fingerprint_of([teacher]) for teacher in teachers}
+    return found | {"both": fingerprint_of(teachers)}
 
 
-def row(game, label, mean, seed=0, low=None, high=None, **more) -> dict:
-    """Return a row of a student, its teacher's mean being 100."""
-    facts = {
-        "game": game, "label": label, "loss": "kl", "seed": seed, "agent_steps": 1_000,
-        "samples": 64_000,
-        "episodes": 30, "mean": mean, "low": mean - 5 if low is None else low,
-        "high": mean + 5 if high is None else high, "teacher": TEACHERS[game],
-        "teacher_mean": 100.0, "percent": mean,
-    }  # fmt: skip
-    return {key: str(value) for key, value in (facts | more).items()}
+@pytest.fixture
+def row(fingerprints):
+    """Return a function that makes a row of a student whose teacher's mean is 100."""
+
+    def made(game, label, mean, seed=0, low=None, high=None, **more) -> dict:
+        facts = {
+            "game": game, "label": label, "loss": "kl", "seed": seed, "agent_steps": 1_000,
+            "samples": 64_000,
+            "episodes": 30, "mean": mean, "low": mean - 5 if low is None else low,
+            "high": mean + 5 if high is None else high, "teacher": fingerprints[game],
+            "teacher_mean": 100.0, "percent": mean,
+        }  # fmt: skip
+        return {key: str(value) for key, value in (facts | more).items()}
+
+    return made
 
 
-ROWS = [
-    row("pong", "mse", 60), row("pong", "nll", 92), row("pong", "kl", 99),
-    row("qbert", "mse", 120), row("qbert", "nll", 130), row("qbert", "kl", 80),
-]  # fmt: skip
+@pytest.fixture
+def rows(row):
+    return [
+        row("pong", "mse", 60), row("pong", "nll", 92), row("pong", "kl", 99),
+        row("qbert", "mse", 120), row("qbert", "nll", 130), row("qbert", "kl", 80),
+    ]  # fmt: skip
 
 
-def said(rows, name="table1"):
-    return claims.of_table(name, rows)
+# --- tables ---
 
 
-# --- what is counted ---
+def test_intervals_that_reach_the_teachers_score_are_counted(row):
+    reaching = row("pong", "kl", 90, low=80, high=100)
+    short = row("pong", "kl", 90, 1, low=80, high=99.9)
+    assert "| intervals that reach 100 % | – | – | 1 of 2 |" in table("table1", [reaching, short])
 
 
-def test_each_column_has_its_mean_and_the_papers_over_the_same_games():
-    text = said([row("pong", "kl", 90), row("qbert", "kl", 40)])
-    # The square root of 90 x 40, and of the paper's 100.9 x 155.0.
-    assert "`kl`: 60.0 % over 2 games (in the paper, same games: 125.1 %)" in text
-    assert "`mse`" not in text.replace("| mse", "")
+def test_intervals_that_contain_the_papers_percentage_are_counted(row):
+    inside = row("pong", "kl", 95, low=90, high=100.9)
+    outside = row("pong", "kl", 95, 1, low=90, high=100.8)
+    shown = table("table1", [inside, outside])
+    assert "| intervals that contain the paper's value | – | – | 1 of 2 |" in shown
+    assert "contain" not in table("temperature", [row("pong", "0.1", 95)])
 
 
-def test_intervals_that_reach_the_teachers_score_are_counted():
-    rows = [row("pong", "kl", 90, low=80, high=100), row("pong", "kl", 90, 1, low=80, high=99.9)]
-    assert "1 of 2 intervals (95 %) reach the teacher's score" in said(rows)
-
-
-def test_intervals_that_contain_the_papers_percentage_are_counted():
-    rows = [row("pong", "kl", 95, low=90, high=100.9), row("pong", "kl", 95, 1, low=90, high=100.8)]
-    assert "1 of 2 contain the paper's percentage" in said(rows)
-    assert "contain the paper's" not in said([row("pong", "0.1", 95)], "temperature")
+def test_intervals_are_in_percent_of_the_teachers_score(row):
+    scored = row("pong", "kl", 19, low=18, high=20, teacher_mean=20.0, percent=95)
+    assert "| intervals that reach 100 % | – | – | 1 of 1 |" in table("table1", [scored])
 
 
 def test_a_swing_is_the_mean_change_in_the_second_half_of_an_online_run():
@@ -74,66 +88,11 @@ def test_a_swing_is_the_mean_change_in_the_second_half_of_an_online_run():
          "student": str(s), "episodes": "10"}
         for d, s in zip(dqn, student, strict=True)
     ]  # fmt: skip
-    text = claims.of_online("online", points)
     # From the third point on: |5 - 1| and |2 - 5|, then |4 - 3| and |4 - 4|.
-    assert "| Pong | 500 | 1 | 2.0 | 9.0 | 4.0 | 3.5 | 0.5 |" in text
-
-
-def test_intervals_are_in_percent_of_the_teachers_score():
-    rows = [row("pong", "kl", 19, low=18, high=20, teacher_mean=20.0, percent=95)]
-    assert "1 of 1 interval (95 %) reach" in said(rows)
-
-
-def test_the_best_column_is_counted_over_games_with_results_in_all_columns():
-    assert "Best column in 2 games: `nll` 1, `kl` 1; in the paper, same games: `kl` 2." in said(
-        ROWS
+    assert "| Pong | 500 | 1 | 2.0 | 9.0 | 4.0 | 3.5 | 0.5 |" in online.table(points)
+    assert online.measured(points) == (
+        "Pong, seed 1: final scores 2.0 (DQN) and 4.0 (student), swings 3.5 and 0.5."
     )
-    assert "No game has results in all columns yet." in said(ROWS[:2])
-
-
-def test_a_score_below_zero_has_no_geometric_mean():
-    assert "`kl`: no geometric mean, because a score is not above zero" in said(
-        [row("pong", "kl", -3)]
-    )
-
-
-def test_rows_of_other_teachers_and_amounts_are_left_out_and_counted():
-    shown, left_out = claims.comparable(
-        [*ROWS, row("pong", "kl", 5, teacher="gone"), row("pong", "kl", 5, samples=1)]
-    )
-    assert shown == ROWS and left_out == 2
-    assert said([row("pong", "kl", 5, teacher="gone")]).startswith("No row is of a teacher that")
-    assert "The table leaves out 1 row of" in said([*ROWS, row("pong", "kl", 5, samples=1)])
-
-
-def test_the_most_frequent_amount_is_shown_and_the_larger_of_two_equally_frequent_ones():
-    much, little = row("pong", "kl", 5, samples=900), row("pong", "kl", 5, samples=1_000)
-    assert claims.comparable([much, little])[0] == [little]
-    assert claims.comparable([much, little, much])[0] == [much, much]
-    assert "1 score. Each student was trained on 1,000 samples drawn from 1,000 agent" in said(
-        [little]
-    )
-
-
-def test_a_network_for_several_games_has_several_teachers_and_dqn_its_own_number_of_samples():
-    both = {"games": "pong qbert", "teacher": "aaaa+bbbb"}
-    kl = [row("pong", "kl", 5, **both), row("qbert", "kl", 5, **both)]
-    dqn = row("pong", "dqn", 5, loss="td", samples=63_000, **both)
-    others = [
-        row("pong", "dqn", 5, loss="td", agent_steps=2_000, **both),
-        row("pong", "kl", 5, games="pong qbert"),
-    ]
-    assert claims.comparable([*kl, dqn, *others]) == ([*kl, dqn], 2)
-    assert "3 scores. Each student was trained on 63,000 to 64,000 samples" in claims._amounts(
-        [*kl, dqn]
-    )
-
-
-def test_only_shipped_teachers_have_a_mark(monkeypatch):
-    monkeypatch.undo()
-    mark = fingerprint(zoo.load("pong/teacher").network)
-    assert claims._mark(("pong",)) == mark
-    assert claims._mark(("pong", "no_such_game")) is None
 
 
 def test_figure_1_has_a_line_for_each_state():
@@ -145,11 +104,11 @@ def test_figure_1_has_a_line_for_each_state():
             ("9", "FIRE", "-2", "0.1"),
         ]
     ]  # fmt: skip
-    text = claims.of_figure1("figure1", rows)
-    lines = text.splitlines()
+    lines = figure1.table(rows).splitlines()
     assert lines[2] == "| Pong | alike | 7 | FIRE | 1.750 | 0.250 | 80 % |"
     assert lines[3] == "| Pong | alike | 9 | NOOP | -1.000 | 1.000 | 90 % |"
-    assert "temperature 0.03" in text and "No rows yet of Space Invaders." in text
+    assert "similar frames, different values: 1.75 and -1.00" in figure1.measured(rows)
+    assert "temperature 0.03" in BY_NAME["figure1"].body(rows)
 
 
 def test_the_embedding_is_summarised_by_nearest_neighbours():
@@ -160,43 +119,97 @@ def test_the_embedding_is_summarised_by_nearest_neighbours():
         ("shared", "qbert", 1),
     ]
     rows = [{"layer": layer, "game": game, "x": x, "y": "0"} for layer, game, x in points]
-    text = claims.of_tsne("tsne", rows)
-    assert text.startswith("2 states of 2 games")
-    assert "100.0 % in the first layer and 0.0 % in the shared hidden layer" in text
+    assert "100.0 % in the first layer, 0.0 % in the shared hidden layer" in tsne.measured(rows)
+    assert BY_NAME["tsne"].body(rows).startswith("2 states of 2 games")
+
+
+# --- which rows are compared ---
+
+
+def test_rows_of_other_teachers_and_amounts_are_left_out_and_counted(row, rows):
+    gone, less = row("pong", "kl", 5, teacher="gone"), row("pong", "kl", 5, samples=1)
+    assert comparable([*rows, gone, less]) == (rows, 2)
+    body = BY_NAME["table1"].body
+    assert body([gone]) == "No row is of a teacher that is shipped now."
+    assert "amounts of training: 1." in body([*rows, less])
+
+
+def test_a_game_without_a_shipped_teacher_is_left_out(row):
+    assert comparable([row("pong", "kl", 5) | {"game": "freeway"}]) == ([], 1)
+
+
+def test_the_most_frequent_amount_is_shown_and_the_larger_of_two_equally_frequent_ones(row):
+    much, little = row("pong", "kl", 5, samples=900), row("pong", "kl", 5, samples=1_000)
+    assert comparable([much, little])[0] == [little]
+    assert comparable([much, little, much])[0] == [much, much]
+    assert "samples 1,000; agent steps 1,000; episodes 30; seed 0." in (
+        BY_NAME["table1"].body([little])
+    )
+
+
+def test_a_network_for_several_games_has_several_teachers_and_dqn_its_own_number_of_samples(
+    row, fingerprints
+):
+    both = {"games": "pong qbert", "teacher": fingerprints["both"]}
+    kl = [row("pong", "kl", 5, **both), row("qbert", "kl", 5, **both)]
+    dqn = row("pong", "dqn", 5, loss="td", samples=63_000, **both)
+    others = [
+        row("pong", "dqn", 5, loss="td", agent_steps=2_000, **both),
+        row("pong", "kl", 5, games="pong qbert"),
+    ]
+    assert comparable([*kl, dqn, *others]) == ([*kl, dqn], 2)
+    assert "samples 63,000 or 64,000" in BY_NAME["multi3"].body([*kl, dqn])
 
 
 # --- the page ---
 
 
-def entry(body=lambda name, rows: f"{name} has {len(rows)}"):
-    return Entry("table1", "KL is best.", "Three columns", body)
+ENTRY = Entry(
+    "table1", "KL is best.", "Three columns", measured=lambda rows: f"{len(rows)} scores",
+    body=lambda rows: f"a table of {len(rows)}",
+)  # fmt: skip
+
+
+def test_the_first_table_has_the_papers_claim_beside_what_was_measured(tmp_path, rows):
+    assert "| KL is best. | – |" in claims_table([ENTRY], tmp_path)
+    write_rows(tmp_path / "table1.csv", rows)
+    shown = claims_table([ENTRY, BY_NAME["table1"]], tmp_path)
+    assert "| KL is best. | 6 scores |" in shown
+    # The square root of 60 x 120.
+    assert "| Geometric mean, 2 games: `mse` 84.9 %, `nll` 109.4 %, `kl` 89.0 %. |" in shown
+    assert "(#three-losses-students-of-the-teachers-size-table-1)" in shown
+
+
+def test_no_cell_of_the_first_table_is_split():
+    for line in claims_table(ENTRIES, ROOT / "docs" / "results").splitlines():
+        assert line.count("|") == 4, line
 
 
 def test_an_experiment_without_results_shows_its_command(tmp_path):
-    text = section(entry(), tmp_path)
-    assert f"## {TITLES['table1']}" in text and "KL is best." in text
-    assert "None yet; run `pdlearn reproduce table1`." in text
+    text = section(ENTRY, tmp_path)
+    assert f"## {TITLES['table1']}" in text
+    assert "No results yet; run `pdlearn reproduce table1`." in text
     assert "![" not in text and "csv" not in text
 
 
-def test_an_experiment_with_results_has_rows_figure_and_reading(tmp_path, monkeypatch):
+def test_an_experiment_with_results_has_rows_figure_and_reading(tmp_path, monkeypatch, rows):
     results = tmp_path / "results"
-    write_rows(results / "table1.csv", ROWS)
+    write_rows(results / "table1.csv", rows)
     monkeypatch.setitem(READINGS, "table1", "Read so.")
-    assert "![" not in section(entry(), results)
+    assert "![" not in section(ENTRY, results)
     (results / "table1.png").touch()
-    text = section(entry(), results)
-    assert "table1 has 6" in text and "Read so." in text
+    text = section(ENTRY, results)
+    assert "a table of 6" in text and "Read so." in text
     assert "![Three columns](results/table1.png)" in text
     assert "[table1.csv](results/table1.csv)" in text
 
 
-def test_the_page_has_every_experiment(tmp_path):
-    write_rows(tmp_path / "results" / "table1.csv", ROWS)
+def test_the_page_has_every_experiment(tmp_path, rows):
+    write_rows(tmp_path / "results" / "table1.csv", rows)
     text = build_page(tmp_path / "results")
     titles = re.findall(r"^## (.*)", text, re.M)
     assert titles == list(TITLES.values())
-    assert text.count("None yet") == len(ENTRIES) - 1
+    assert text.count("No results yet") == len(ENTRIES) - 1
 
 
 def test_each_experiment_is_named_once_and_is_on_the_page():
@@ -211,8 +224,7 @@ def test_a_reading_holds_no_number_and_belongs_to_an_experiment():
         assert not re.search(r"\d", re.sub(r"\b(table|figure|net|multi) ?\w*\d+", "", text))
 
 
-def test_the_page_in_docs_is_current(monkeypatch):
-    monkeypatch.undo()  # the teachers that really ship
+def test_the_page_in_docs_is_current():
     written = (ROOT / page.PAGE).read_text("utf-8")
     built = build_page(ROOT / "docs" / "results")
     assert written == built, "build it again: python -m pdlearn.publish.results"

@@ -44,11 +44,12 @@ def test_an_agent_sees_and_does_in_a_match_what_it_does_anywhere_else():
 def test_a_person_moves_frame_by_frame_while_the_agent_decides_every_fourth():
     match = new_match()
     decided = []
-    policy = match._policy
-    match._policy = lambda observation: decided.append(match.frames) or policy(observation)
+    network = match.agent.network
+    watched = network.register_forward_hook(lambda *_: decided.append(match.frames))
     for _ in range(8):
         match.advance(RIGHT, 1)
     match.advance(LEFT, 2)
+    watched.remove()
     assert match.own.frames == match.rival.frames == 10
     assert decided == [4, 8]
     assert [kept.action for kept in match.kept] == [RIGHT, RIGHT, LEFT]
@@ -177,7 +178,7 @@ def asked(tmp_path):
     widget.send = lambda message, buffers=None: told.append((message, buffers))
 
     def ask(**message):
-        widget._answer(message)
+        widget.answer(message)
         return told[-1]
 
     ask.match = widget.match

@@ -1,6 +1,6 @@
 """Settings: ranges, types and the learning rate by size."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -11,7 +11,6 @@ from pdlearn.presets import (
     DistillConfig,
     DQNConfig,
     EvalConfig,
-    describe,
     kinds,
 )
 
@@ -64,4 +63,4 @@ def test_the_command_line_sets_a_learning_rate_that_is_unset_by_default():
 def test_kinds_are_the_types_of_the_settings():
     found = kinds(DistillConfig())
     assert (found["size"], found["hours"], found["learning_rate"]) == (str, int, float)
-    assert kinds(DQNConfig()) == {name: type(v) for name, v in describe(DQNConfig()).items()}
+    assert kinds(DQNConfig()) == {name: type(v) for name, v in asdict(DQNConfig()).items()}

@@ -5,8 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from fakes import AlternatingPolicy, TapeEnvironment
-from test_memory import GAMMA, SCRIPT, expected, where
+from fakes import GAMMA, SCRIPT, AlternatingPolicy, TapeEnvironment, expected, where
 
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.prioritized import PrioritizedMemory

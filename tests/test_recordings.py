@@ -19,7 +19,7 @@ CATCH = "pdlearn/Catch-v0"
 
 def recorded(steps=600, capacity=600, num_envs=4):
     network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
-    agent = Agent(network, {"game": CATCH})
+    agent = Agent(network, {"games": {CATCH: []}})
     generator = torch.Generator().manual_seed(0)
     memory, play = begin_recording(
         agent, num_envs, capacity, epsilon=0.3, generator=generator, seed=0, purpose="collect"
@@ -87,7 +87,7 @@ def test_a_student_plays_and_its_teacher_labels():
         QNetwork(3, "net3", generator=torch.Generator().manual_seed(seed)).requires_grad_(False)
         for seed in (0, 1)
     )
-    agent = Agent(teacher, {"game": CATCH})
+    agent = Agent(teacher, {"games": {CATCH: []}})
     memory = collect(agent, 400, num_envs=4, epsilon=0.0, student=student, student_share=1.0)
     slot, env = torch.arange(400) // 4, torch.arange(400) % 4
     observation = memory.observation(slot, env)
@@ -109,7 +109,7 @@ def test_collecting_is_recording_in_one_call(monkeypatch):
     closed = []
     monkeypatch.setattr("pdlearn.replay.recordings.envs.make", spy)
     network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
-    agent = Agent(network, {"game": CATCH})
+    agent = Agent(network, {"games": {CATCH: []}})
     memory = collect(agent, 600, num_envs=4, epsilon=0.3)
     assert closed == [True]
     again, by_hand = collect(agent, 600, num_envs=4, epsilon=0.3), recorded()
@@ -123,6 +123,6 @@ def test_collecting_is_recording_in_one_call(monkeypatch):
 )
 def test_seed_purpose_and_generator_change_what_is_collected(changed):
     network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
-    agent = Agent(network, {"game": CATCH})
+    agent = Agent(network, {"games": {CATCH: []}})
     usual, other = (collect(agent, 200, **options) for options in ({}, changed))
     assert not torch.equal(usual.action, other.action)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 from fakes import make_agent
-from shown import BLOCKS, STATE, STUDENT, TEACHER
-from test_widgets import decode
+from shown import BLOCKS, STATE, STUDENT, TEACHER, decode
 from torch import nn
 
 from pdlearn.saliency import perturbation_saliency

@@ -66,7 +66,7 @@ def agent_of(game, actions):
     agent = catch_experts()[0]
     network = torch.nn.Linear(1, 1)
     network.forward = lambda observation: torch.zeros(len(observation), actions)
-    return type(agent)(network, {**agent.card, "game": game})
+    return type(agent)(network, {**agent.card, "games": {game: []}})
 
 
 def test_points_and_steps_before_the_hand_over_are_not_the_agents(tape):

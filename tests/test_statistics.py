@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from pdlearn.statistics import geometric_mean, interquartile_mean, interval
+from pdlearn.statistics import (
+    best_so_far,
+    difference_interval,
+    first_to_end,
+    geometric_mean,
+    interquartile_mean,
+    interval,
+    percent_interval,
+    share_of_the_way,
+    swing,
+)
 
 # Table B1 (Rusu et al. 2015): DQN, net1, net2, net3.
 TABLE_B1 = np.array(
@@ -150,3 +160,43 @@ def test_interval_is_two_plain_floats():
 def test_interval_refuses_anything_but_a_list_of_scores(scores):
     with pytest.raises(ValueError, match=r"expected scores \[N\] with N > 0"):
         interval(scores, rng())
+
+
+# --- two agents ---
+
+
+def test_percent_interval_counts_the_doubt_about_both_means():
+    student, teacher = rng(1).normal(15, 2, 100), rng(2).normal(20, 2, 100)
+    low, high = percent_interval(student, teacher, rng())
+    # The relative errors of both means add as squares.
+    error = np.hypot(student.std() / student.mean(), teacher.std() / teacher.mean()) / 10
+    percent = 100 * student.mean() / teacher.mean()
+    assert (low, high) == pytest.approx(percent * (1 + 1.96 * np.array([-1, 1]) * error), abs=0.3)
+
+
+def test_errors_of_a_difference_add_as_squares():
+    # Half widths of 3 and 4 give 5.
+    assert difference_interval((10.0, 7.0, 13.0), (2.0, -2.0, 6.0)) == (3.0, 13.0)
+
+
+def test_the_share_of_the_way_is_0_for_random_play_and_1_for_the_teacher():
+    assert [share_of_the_way(score, -20.0, 20.0) for score in (-20, 0, 20)] == [0.0, 0.5, 1.0]
+
+
+# --- curves of evaluations ---
+
+
+def test_the_first_to_end_are_the_short_episodes():
+    scores = np.array([[1.0, 2.0, 3.0], [7.0, 8.0, 9.0]])
+    lengths = np.array([[2, 2, 2], [5, 5, 5]])  # ends: 2, 4, 6 and 5, 10, 15
+    assert first_to_end(scores, lengths, 3) == pytest.approx((1 + 2 + 7) / 3)
+
+
+def test_the_best_so_far_is_the_newer_of_two_equals():
+    evaluations = np.array([1.0, 3.0, 2.0, 3.0, 5.0, 4.5])  # as tests/test_online.py scripts them
+    assert best_so_far(evaluations).tolist() == [0, 1, 1, 3, 4, 4]
+
+
+def test_a_swing_is_the_mean_change_without_its_sign():
+    assert swing(np.array([1.0, 3.0, 2.0, 3.0, 5.0, 4.5])) == pytest.approx(6.5 / 5)
+    assert np.isnan(swing(np.array([3.0])))

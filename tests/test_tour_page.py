@@ -1,15 +1,14 @@
 """The tour's page: whole, self-contained, exact, and alive in a browser."""
 
-import base64
 import json
 import os
 import re
-import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from shown import decode
 
 from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import Clip
@@ -98,11 +97,6 @@ class Scripts(HTMLParser):
 
 def data_of(page: str) -> dict:
     return json.loads(re.search(r"^const data = (.*);$", page, re.MULTILINE).group(1))
-
-
-def decode(packed: dict) -> np.ndarray:
-    raw = zlib.decompress(base64.b64decode(packed["zlib"]))
-    return np.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
 
 
 def test_the_page_is_one_file_that_refers_to_nothing_outside_itself(tmp_path):

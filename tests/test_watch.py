@@ -12,7 +12,7 @@ from pdlearn.presets import DQN_BUDGETS
 from pdlearn.widgets import watch
 from pdlearn.widgets.curves import MOST_POINTS, panels_of
 
-TEACHING = [
+TRAINING = [
     {
         "agent_steps": 1000 * t, "updates": t, "episodes": 1, "seconds": t, "score": t,
         "loss": 0.5 / t if t > 1 else math.nan, "evaluation": t if t % 2 == 0 else math.nan,
@@ -26,14 +26,14 @@ def lines_of(panels: list[dict]) -> dict:
 
 
 def test_scores_and_evaluations_share_a_panel_and_counters_have_none():
-    panels = panels_of(TEACHING, "teacher")
+    panels = panels_of(TRAINING, "teacher")
     assert [panel["title"] for panel in panels] == ["score", "loss"]
     assert [line["name"] for line in panels[0]["lines"]] == ["score", "evaluation"]
     assert {panel["over"] for panel in panels} == {"agent_steps"}
 
 
 def test_what_was_not_measured_is_left_out_and_nothing_else():
-    lines = lines_of(panels_of(TEACHING, "teacher"))
+    lines = lines_of(panels_of(TRAINING, "teacher"))
     assert (lines["evaluation"]["x"], lines["evaluation"]["y"]) == ([2000, 4000], [2, 4])
     assert lines["loss"]["x"] == [2000, 3000, 4000]
 
@@ -54,9 +54,9 @@ def test_a_long_curve_is_thinned_and_keeps_its_newest_point():
 
 
 def test_watching_yields_every_row_and_the_fallback_is_of_the_end():
-    widget = watch(TEACHING)
+    widget = watch(TRAINING)
     before = widget.png
-    assert list(widget) == TEACHING
+    assert list(widget) == TRAINING
     assert widget.data["standing"] == "finished"
     assert lines_of(widget.data["panels"])["score"]["y"] == [1, 2, 3, 4]
     assert widget.png != before and "score 4, evaluation 4" in widget.alt
@@ -82,7 +82,7 @@ def test_stop_ends_a_run_after_the_next_row_and_saves_it(tmp_path):
         async for _ in widget:
             count += 1
             if count == 2:
-                widget._stop({"t": "stop"})
+                widget.stop()
         return count
 
     count = in_a_loop(train())
@@ -102,7 +102,7 @@ def test_between_rows_the_kernel_can_do_other_things():
                 await asyncio.sleep(0)
 
         task = asyncio.create_task(other())
-        async for _ in watch(TEACHING):
+        async for _ in watch(TRAINING):
             order.append("row")
         task.cancel()
         return order
@@ -117,7 +117,7 @@ def test_an_interrupted_training_is_closed_and_the_interrupt_goes_on():
 
     def training():
         try:
-            yield from TEACHING
+            yield from TRAINING
         finally:
             closed.append(True)
 
@@ -134,11 +134,11 @@ def test_a_folder_is_read_anew_when_the_browser_asks(tmp_path):
     widget = watch(tmp_path)
     assert widget.data["panels"] == []
     with open(tmp_path / "metrics.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, TEACHING[0])
+        writer = csv.DictWriter(file, TRAINING[0])
         writer.writeheader()
-        writer.writerows(TEACHING)
+        writer.writerows(TRAINING)
         file.write("5000,5")  # a row that is just being written
-    widget._look()
+    widget.refresh()
     assert lines_of(widget.data["panels"])["score"]["y"] == [1, 2, 3, 4]
     assert widget.data["total"] == 9000
 

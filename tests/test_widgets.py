@@ -1,13 +1,12 @@
 """Widgets without a browser: what they hold, what stands for them, what they refuse."""
 
 import re
-import zlib
 
 import numpy as np
 import pytest
 import torch
 from fakes import make_agent
-from shown import STATE, STUDENT, TEACHER
+from shown import STATE, STUDENT, TEACHER, decode
 
 from pdlearn.checkpoints import CheckpointError
 from pdlearn.losses import teacher_policy
@@ -16,12 +15,6 @@ from pdlearn.web import pages
 from pdlearn.widgets import compare, temperature
 from pdlearn.widgets.comparison import _draw
 from pdlearn.widgets.face import Face, outputs_of
-
-
-def decode(packed: dict) -> np.ndarray:
-    raw = zlib.decompress(packed["zlib"])
-    return np.frombuffer(raw, packed["dtype"]).reshape(packed["shape"])
-
 
 # --- compare ---
 
@@ -39,7 +32,7 @@ def test_start_and_chance_are_the_same_for_all():
     np.testing.assert_array_equal(first.frames, second.frames)
 
 
-def test_every_agent_judges_every_picture(comparison):
+def test_every_agents_choice_in_every_picture_is_shown(comparison):
     for clip, packed in zip(comparison.clips, comparison.data["clips"], strict=True):
         states = torch.from_numpy(clip.observations)
         best = [agent.network(states).argmax(1).numpy() for agent in (TEACHER, STUDENT)]
@@ -116,7 +109,7 @@ def test_the_values_that_are_sharpened_are_the_networks_own(tempering):
 def test_the_words_tell_the_best_actions_share_as_the_loss_has_it(tempering):
     q = torch.tensor([tempering.data["q"]])
     said = [round(100 * float(teacher_policy(q, tau).max())) for tau in (1, 0.01)]
-    name = TEACHER.card["actions"][int(q.argmax())]
+    name = TEACHER.actions[int(q.argmax())]
     assert f"{name}, {said[0]}% at τ = 1, {said[1]}% at τ = 0.01" in tempering.alt
 
 

@@ -18,8 +18,7 @@ import nbformat.sign
 import numpy as np
 import pytest
 import torch
-from shown import is_foreign
-from test_widgets import decode
+from shown import decode, is_foreign
 
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.starts import load_starts
@@ -220,7 +219,7 @@ def answer_of(playing, monkeypatch):
     """Return what the kernel answers at first: a message, and its buffers in base64."""
     answers = []
     monkeypatch.setattr(playing, "send", lambda *answer: answers.append(answer), raising=False)
-    playing._answer({"t": "ready"})
+    playing.answer({"t": "ready"})
     ((answer, buffers),) = answers
     return [answer, *(base64.b64encode(buffer).decode() for buffer in buffers)]
 
@@ -562,7 +561,7 @@ def test_without_its_kernel_a_comparison_plays_and_a_game_says_that_it_waits(lab
 def test_a_saved_notebook_shows_the_widget_again_in_notebook_7(jupyter, browser, comparison):
     pytest.importorskip("notebook")
     save_with_state(jupyter, "saved.ipynb", comparison)
-    # Notebook 7 has complaints of its own, so the widget is judged by what it shows.
+    # Notebook 7 has complaints of its own, so the test looks only at what the widget shows.
     page, _ = open_calmly(browser, f"{jupyter.url}/notebooks/saved.ipynb")
     page.locator(".pdlearn .scrubber").press("End")
     if folder := os.environ.get("PDLEARN_SCREENSHOTS"):

@@ -26,7 +26,7 @@ def judged(scores) -> Evaluation:
     [([17.0, 18.0, 19.0], True), ([12.0, 13.0, 14.0], False), ([20.0, 21.0, 21.0], False)],
 )
 def test_a_result_fits_its_card_if_the_intervals_meet(scores, fits):
-    agent = Agent(None, {"score": {"low": 17.5, "high": 18.5}})
+    agent = Agent(None, {"games": {"pong": []}, "score": {"pong": {"low": 17.5, "high": 18.5}}})
     assert zoo.within_card(agent, judged(scores)) is fits
 
 
@@ -65,7 +65,7 @@ def test_check_passes_an_agent_that_scores_as_its_card_says(one_agent, capsys):
 
 
 def test_check_names_an_agent_that_falls_outside_its_card(one_agent, capsys):
-    one_agent({"score": {"mean": -20.0, "low": -20.5, "high": -19.5}})
+    one_agent({"score": {"pong": {"mean": -20.0, "low": -20.5, "high": -19.5}}})
     assert cli.main(["zoo", "check", "--episodes", "2"]) == 2
     assert "outside their card: pong/net3" in capsys.readouterr().err
 
@@ -100,11 +100,11 @@ def test_shipping_rounds_scores_and_enters_an_agent(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
     ship.ship(file, "abc1234", episodes=1, root=tmp_path)
     shipped = read_agent(tmp_path / "zoo" / "pong" / "teacher.safetensors")
-    assert shipped.card["score"]["episodes"] == 1
+    assert shipped.score["episodes"] == 1
     assert shipped.card["made"]["commit"] == "abc1234"
     with open(tmp_path / "docs" / "results" / "teachers.csv", newline="") as rows:
         (row,) = csv.DictReader(rows)
-    assert float(row["mean"]) == pytest.approx(shipped.card["score"]["mean"], abs=1e-3)
+    assert float(row["mean"]) == pytest.approx(shipped.score["mean"], abs=1e-3)
     assert (tmp_path / "docs" / "results" / "curves" / "pong.csv").exists()
     assert (tmp_path / "docs" / "images" / "curves.png").stat().st_size > 5_000
     assert "`pong/teacher`" in (tmp_path / "README.md").read_text()

@@ -6,17 +6,16 @@
 #     prerequisites: ['00']
 #     objectives:
 #     - make an agent's observation from the Atari's screen, and say what each step of it is for
-#     - tell actions, frames, steps, lives and episodes apart, and count them right
-#     - name the traps that make scores of two agents mean different things
+#     - distinguish actions, frames, steps, lives and episodes, and count them correctly
+#     - name the mistakes that make scores of two agents incomparable
 # ---
 
 # %% [markdown]
 # # 01 · What the agent sees
 #
-# The Atari draws 60 pictures a second, 210 rows of 160 pixels in colour. The agent sees something
-# else: an [observation](glossary.md#observation), four small grey pictures, 15 times a second. This
-# lesson makes the one from the other by hand, until yours is the package's but for a grey level here
-# and there.
+# The Atari draws 60 pictures a second, 210 rows of 160 pixels in colour. The agent receives an
+# [observation](glossary.md#observation) of four small grey pictures, 15 times a second. In this lesson
+# you compute the observation from the pictures. The result equals the package's up to one grey level.
 
 # %%
 import numpy as np
@@ -40,8 +39,8 @@ from pdlearn.rollout import EpsilonGreedy, steps
 # %% [markdown]
 # ## Ten games
 #
-# `emulator.Emulator` is the machine itself, one [frame](glossary.md#frame) at a time. Here are the
-# paper's ten games, each after some seconds of random play.
+# `emulator.Emulator` runs a game one [frame](glossary.md#frame) at a time. Here are the paper's ten
+# games, each after some seconds of random play.
 
 # %%
 rng = np.random.default_rng(0)
@@ -74,8 +73,8 @@ table(
 # %% [markdown]
 # ## Exercise 1 · The same number
 #
-# An agent that learnt Pong is put into Freeway and takes action 2. What does the joystick do:
-# `"RIGHT"`, `"UP"` or `"DOWN"`?
+# An agent trained on Pong plays Freeway and takes action 2. What does the joystick do: `"RIGHT"`, `"UP"`
+# or `"DOWN"`?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -86,8 +85,8 @@ check_choice("The same number", pressed)
 # %% [markdown]
 # ## Grey, then small
 #
-# Colour is given up first, then size: 84 × 84 pixels are enough to see Pong's ball, and are 14
-# times fewer numbers than the screen has.
+# Colour is removed first, then the size is reduced: 84 × 84 pixels are enough to see Pong's ball, and
+# are 14 times fewer numbers than the screen has.
 
 # %%
 pong = emulator.Emulator("pong")
@@ -99,16 +98,16 @@ show(
     pictures.screens(
         [pong.screen, pong.grey, small], ["210 × 160 × 3", "210 × 160", "84 × 84"], columns=3
     ),
-    "Pong in colour, in grey, and shrunk to a square: paddles and ball are still there.",
+    "Pong in colour, in grey, and shrunk to a square: paddles and ball are still visible.",
 )
 
 # %% [markdown]
 # ## Exercise 2 · Shrink
 #
-# Each of the 84 × 84 pixels is the *mean of the area* that it covers: 210 / 84 = 2.5 rows by
-# 160 / 84 = 40 / 21 columns. A trick avoids half pixels. Write every row twice
-# (`frame.repeat(2, axis=0)`), then five rows make one; write every column 21 times, then forty
-# make one. `reshape` and `mean` do the rest. Round at the end.
+# Each of the 84 × 84 pixels is the *mean of the area* that it covers: 210 / 84 = 2.5 rows by 160 / 84 =
+# 40 / 21 columns. To avoid half pixels, repeat every row twice (`frame.repeat(2, axis=0)`) and average
+# five rows at a time; repeat every column 21 times and average forty at a time. Use `reshape` and
+# `mean`. Round at the end.
 
 
 # %%
@@ -125,14 +124,14 @@ def shrink(frame):
 check_shrink(shrink)
 
 # %% [markdown]
-# Libraries differ here: some pick single pixels, some take a smooth mean. A network that was
-# trained under one of them sees other grey levels under another, and may play worse for it.
+# Libraries differ here: some take single pixels, some a smooth mean. A network that was trained with one
+# of them receives other grey levels from another, and may play worse.
 #
 # ## Flicker
 #
-# The Atari can draw few things at once. Games get round it by drawing some of them in every second
-# frame only. The eye does not notice; a network that sees one frame does. So the agent gets the
-# brighter of two neighbouring frames, pixel by pixel.
+# The Atari can draw only a few objects at once. Therefore games draw some of them in every second frame
+# only, and a single frame can lack an object. So the agent gets the brighter of two consecutive frames,
+# pixel by pixel.
 
 # %%
 maze = emulator.Emulator("ms_pacman")
@@ -150,9 +149,9 @@ show(
 # %% [markdown]
 # ## Exercise 3 · One step of the agent
 #
-# The agent decides at every fourth frame; in between its action is held. Write an agent step: call
-# `emulator.act(action)` four times, look at `emulator.grey` after each, and return the brighter of
-# the *last two* frames (`np.maximum`) and the sum of all four [rewards](glossary.md#reward).
+# The agent decides at every fourth frame; its action is held in between. Write an agent step: call
+# `emulator.act(action)` four times, look at `emulator.grey` after each, and return the brighter of the
+# *last two* frames (`np.maximum`) and the sum of all four [rewards](glossary.md#reward).
 
 
 # %%
@@ -171,14 +170,14 @@ def agent_step(emulator, action):
 check_agent_step(agent_step)
 
 # %% [markdown]
-# Mind the units ever after: *frames* run at 60 a second, *steps* at 15. The paper's "30 minutes a
-# game at most" are 108,000 frames and 27,000 steps.
+# Note the units: there are 60 *frames* and 15 *steps* a second. The paper's limit of 30 minutes a game
+# is 108,000 frames or 27,000 steps.
 #
 # ## Exercise 4 · The stack
 #
-# A single picture does not say where the ball is going. The observation is the last four of them,
-# the oldest first. Before the first there is nothing: zeros. Write what happens to the stack when a
-# new frame comes.
+# A single picture does not show the ball's direction. The observation is a stack of the last four, the
+# oldest first. Missing pictures at the start of a game are zeros. Write how a new frame changes the
+# stack.
 
 
 # %%
@@ -193,10 +192,10 @@ def push(stack, frame):
 check_push(push)
 
 # %% [markdown]
-# ## The three together
+# ## All steps together
 #
-# `emulator.play` does what you wrote: step, shrink, push. `pdlearn.envs` does it in C++, many games
-# at once, and all learning and judging goes through it. The same actions in both:
+# `emulator.play` does the same: step, shrink, push. `pdlearn.envs` does it in C++ for many games at
+# once; all training and evaluation uses it. The same actions in both:
 
 # %%
 no_ops = emulator.no_ops_of(seed=0)
@@ -211,15 +210,15 @@ for name in ("pong", "breakout", "space_invaders")[: by_budget(smoke=1, fast=3)]
 table(rows)
 
 # %% [markdown]
-# What is not equal differs by one grey level, where a mean lies half way between two.
+# The other pixels differ by one grey level, where a mean is half way between two levels.
 #
 # ## No-op starts
 #
-# There is no chance in the emulator: the same actions from the same start give the same game, and
-# an agent could learn one game by heart. So every game begins with a random number of frames, up to
-# 30, in which nothing is pressed, a [no-op start](glossary.md#no-op-start). `no_ops_of` found how
-# many it was above. Other libraries bring in chance by *sticky actions*, which now and then repeat
-# the last one; scores of the two are not to be compared.
+# The emulator is deterministic: the same actions from the same start give the same game, and an agent
+# could memorise one game. So every game begins with a random number of frames, up to 30, in which
+# nothing is pressed, a [no-op start](glossary.md#no-op-start). `no_ops_of` found this number for the
+# games above. Other libraries use *sticky actions*, which repeat the last action at random. Scores with
+# sticky actions are not comparable with ours.
 
 # %%
 print(f"{no_ops} no-ops")
@@ -230,14 +229,14 @@ print("same start, same game:   ", np.array_equal(first, again))
 print("one no-op more, same game:", np.array_equal(first, later))
 show(
     pictures.frames(first[2], ["empty", "first", "second", "third"]),
-    "The observation after two steps of Pong: its oldest frame is black, the game had not begun.",
+    "The observation after two steps of Pong: its oldest frame is black, before the game's start.",
 )
 
 # %% [markdown]
 # ## Exercise 5 · One frame only
 #
-# `pong/net3` plays Pong well. Now it sees its newest frame four times over, so nothing moves. Guess
-# its score, from -21 to 21, before you run the check.
+# `pong/net3` plays Pong well. Now its four frames are all the newest one, so nothing moves. Guess its
+# score, from -21 to 21, before you run the check.
 
 
 # %%
@@ -255,22 +254,22 @@ class OneFrame(nn.Module):
 my_guess = 5
 ### END SOLUTION
 net3 = pdlearn.zoo.load("pong/net3")
-judged = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=4), num_envs=4)
-blinded = pdlearn.evaluate(pdlearn.Agent(OneFrame(net3.network), net3.card), judged)
+settings = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=4), num_envs=4)
+blinded = pdlearn.evaluate(pdlearn.Agent(OneFrame(net3.network), net3.card), settings)
 check_prediction(my_guess, blinded.mean, near=4)
 
 # %%
-print(f"with four frames {net3.card['score']['mean']:.1f}, with one {blinded.mean:.1f}")
+print(f"with four frames {net3.score['mean']:.1f}, with one {blinded.mean:.1f}")
 
 # %% [markdown]
-# One frame shows where the ball is. Which way it goes, only two frames show. (`net3` was taught with
-# four different ones. A network taught with one frame might make more of it, but it could not see
-# the way of the ball either.)
+# One frame shows the ball's position; its direction needs two. (`net3` was trained with four different
+# frames. A network trained with one frame might play better with it, but would not know the ball's
+# direction either.)
 #
 # ## Rewards, lives, ends
 #
-# `rollout.steps` plays several copies of a game at once and tells what happened at each step.
-# Random play in three games:
+# `rollout.steps` plays several copies of a game at once and returns what happened at each step. Random
+# play in three games:
 
 # %%
 tallies = []
@@ -295,20 +294,18 @@ for name in ("breakout", "space_invaders", "qbert"):
 table(tallies)
 
 # %% [markdown]
-# A game may have several [lives](glossary.md#life) and lasts until the last is lost. For
-# *learning*, deep Q-learning clips rewards to -1, 0 or 1, and takes a lost life for an end (lesson
-# 02). For *judging*, both are wrong: a score is the sum of raw rewards of a whole game.
+# A game may have several [lives](glossary.md#life) and lasts until the last is lost. For *learning*,
+# deep Q-learning clips rewards to -1, 0 or 1, and treats a lost life as an end (lesson 02). For
+# *evaluation*, both are wrong: a score is the sum of raw rewards of a whole game.
 #
-# Two traps lie here. ale-py's vector environment clips rewards unless it is told not to, and with
-# `episodic_life=True` it starts a new game after every lost life. An agent judged so gets scores
-# that cannot be compared with anybody's. `pdlearn.envs` does neither; clipping happens where a step
-# is stored.
+# Two mistakes are easy to make. ale-py's vector environment clips rewards by default, and with
+# `episodic_life=True` it starts a new game after every lost life. Scores from such an evaluation are not
+# comparable with others. `pdlearn.envs` does neither; rewards are clipped when a step is stored.
 #
 # ## Exercise 6 · Where episodes end
 #
-# When a game is over, its copy starts the next one by itself. That takes a step of its own: the
-# step *after* an end ignores its action and brings the first observation of the next
-# [episode](glossary.md#episode).
+# When a game is over, its copy starts the next one. This takes one step: the step *after* an end ignores
+# its action and returns the first observation of the next [episode](glossary.md#episode).
 #
 # ```
 #   t          0   1   2   3   4   5   6
@@ -340,14 +337,13 @@ def episode_lengths(ended):
 check_episode_lengths(episode_lengths)
 
 # %% [markdown]
-# A memory that takes the void step for a real one learns that the last screen of a game leads to
-# the first of the next. Lesson 02 keeps such steps out.
+# If a memory stored this void step, a network would learn that the last screen of a game leads to the
+# first of the next. Lesson 02 excludes such steps.
 #
 # ## Who presses FIRE?
 #
-# In Breakout the ball comes only after FIRE. Some libraries press it for the agent, at each start
-# or after each lost life; here nobody does, an agent learns it. What happens to one that never
-# learnt it?
+# In Breakout the ball appears only after FIRE. Some libraries press it for the agent, at each start or
+# after each lost life. Here the agent has to learn it. What happens to an agent that has not?
 
 # %%
 wall = emulator.Emulator("breakout")
@@ -363,9 +359,9 @@ show(
 )
 
 # %% [markdown]
-# A [greedy](glossary.md#greedy) agent from another library waits here for ever, or until time is
-# up. So judging uses a small [epsilon](glossary.md#epsilon) of random actions, and reports how many
-# games were cut off.
+# A [greedy](glossary.md#greedy) agent from another library waits here until the time limit. So an
+# evaluation uses a small [epsilon](glossary.md#epsilon) of random actions, and reports how many games
+# were cut off.
 
 # %% [markdown]
 # ## Quiz
@@ -373,11 +369,11 @@ show(
 # 1. How many frames is a minute of play, and how many decisions of the agent?
 #    <details><summary>Answer</summary>3,600 frames, and a quarter of that, 900 steps.</details>
 # 2. Why the brighter of two frames, and not their mean?
-#    <details><summary>Answer</summary>What is drawn in every second frame would be half as bright
-#    as what is drawn always.</details>
+#    <details><summary>Answer</summary>An object that is drawn in every second frame would be half as
+#    bright as one that is drawn in every frame.</details>
 # 3. Why do games begin with a random number of no-ops?
-#    <details><summary>Answer</summary>The emulator has no chance in it. Without them every game
-#    would begin alike, and learning one game by heart would look like playing well.</details>
+#    <details><summary>Answer</summary>The emulator is deterministic. Without no-ops every game would
+#    begin alike, and an agent that has memorised one game would seem to play well.</details>
 # 4. An agent earns 25 points at once in Q\*bert. What does it learn from, and what is its score?
 #    <details><summary>Answer</summary>It learns from a clipped reward of 1; its score grows by
 #    25.</details>
@@ -390,5 +386,5 @@ show(
 # - An observation: grey, the brighter of two frames, 84 × 84 means of areas, the last four of them.
 # - Four frames are one step; points of all four count.
 # - The newest frame is last, and before the first there are zeros.
-# - The environment is raw: clipping and lost lives are the learner's affair, a score is the game's own.
+# - The environment returns raw rewards; clipping and lost lives concern learning only.
 # - The step after an end belongs to no episode.

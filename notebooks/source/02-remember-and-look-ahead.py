@@ -6,16 +6,16 @@
 #     prerequisites: ['00', '01']
 #     objectives:
 #     - keep an agent's experience in a replay memory, and write the target and loss of deep Q-learning
-#     - say which ends are ends, and store them as discounts
-#     - recognise four mistakes that make a Q-network learn something else
+#     - distinguish ends from time limits, and store both as discounts
+#     - recognise four common mistakes in deep Q-learning
 # ---
 
 # %% [markdown]
 # # 02 · Remember and look ahead
 #
-# A teacher learns from points, and points are rare. It *remembers* what happened, and it *looks
-# ahead*: what a step is worth is its reward and what the next state is worth. This lesson builds
-# both by hand, then breaks them one at a time.
+# A teacher learns from points, which are rare. It stores what happened in a *memory*, and its targets
+# *look ahead*: the value of a step is its reward plus the value of the next state. In this lesson you
+# build both, then break them one at a time.
 
 # %%
 import copy
@@ -42,9 +42,9 @@ from pdlearn.rollout import EpsilonGreedy, steps
 # %% [markdown]
 # ## A memory of frames
 #
-# An [observation](glossary.md#observation) is four frames, and its neighbour in time shares three
-# of them. So a [replay memory](glossary.md#replay-memory) stores each frame once, and puts the four
-# together when it is asked for them. Here random play of Breakout fills one.
+# An [observation](glossary.md#observation) is four frames, and the next one shares three of them. So a
+# [replay memory](glossary.md#replay-memory) stores each frame once and assembles observations when they
+# are sampled. Here it is filled with random play of Breakout.
 
 
 # %%
@@ -78,13 +78,13 @@ table(
 )
 
 # %% [markdown]
-# A million steps is what deep Q-learning keeps.
+# Deep Q-learning stores a million steps.
 #
 # ## Exercise 1 · Put the stack together
 #
-# `frames` are one copy's frames in order, `age[t]` says how many steps ago its episode began (4
-# stands for 4 or more). Return the four frames that end with frame `t`, the oldest first, with
-# zeros where the episode had not begun.
+# `frames` are one copy's frames in order, `age[t]` is the number of steps since its episode began (4
+# means 4 or more). Return the four frames that end with frame `t`, the oldest first, with zeros before
+# the episode's start.
 
 
 # %%
@@ -102,8 +102,8 @@ def rebuild(frames, age, t):
 check_rebuild(rebuild)
 
 # %% [markdown]
-# `Memory.observation` does so for a whole [minibatch](glossary.md#minibatch). At the second step of
-# an episode, with and without a look at its age:
+# `Memory.observation` does this for a whole [minibatch](glossary.md#minibatch). The second step of an
+# episode, with and without the use of `age`:
 
 # %%
 frames, age = breakout.frames[:-1].view(-1, 4, 84, 84), breakout.age.view(-1, 4)
@@ -120,14 +120,13 @@ show(
 )
 
 # %% [markdown]
-# In the careless stack the paddle leaps across the screen, and the last life turns into five. No
-# game does that; a network would learn from what never happens.
+# In the second stack the paddle jumps across the screen, and the last life becomes five. This never
+# happens in the game.
 #
 # ## Edges
 #
-# A [transition](glossary.md#transition) is an observation, the action, the reward and the
-# observation after. It must not cross an edge either. If one took any two neighbours of the memory
-# for a transition:
+# A [transition](glossary.md#transition) is an observation, the action, the reward and the next
+# observation. It must not cross the end of an episode either. Pairs of neighbours in the memory that do:
 
 # %%
 last = breakout.last.view(-1, 4)
@@ -140,12 +139,12 @@ for name, value in batch._asdict().items():
         print(f"{name:16s} {str(value.dtype).removeprefix('torch.'):8s} {list(value.shape)}")
 
 # %% [markdown]
-# `sample_transitions` draws none of them. In the names, `tm1` is time t - 1 and `t` is the next.
+# `sample_transitions` draws none of these. In the names, `tm1` is time t - 1 and `t` is the next step.
 #
-# ## Which ends are ends
+# ## Three kinds of ends
 #
-# Where the future ends, its value is 0. A flag `done` cannot say that well, since there are three
-# kinds of end. The memory stores a [discount](glossary.md#discount) instead.
+# After an end the future value is 0. There are three kinds of ends, so a flag `done` is not enough. The
+# memory stores a [discount](glossary.md#discount) instead.
 #
 # ## Exercise 2 · Discounts
 #
@@ -154,9 +153,9 @@ for name, value in batch._asdict().items():
 # | what happened | stored |
 # | --- | --- |
 # | `terminated`: the game is over | 0 |
-# | `life_lost`: the game goes on, but that was bad | 0 |
-# | `truncated`: the time is up, the game could go on | gamma |
-# | nothing of that | gamma |
+# | `life_lost`: the game continues with one life less | 0 |
+# | `truncated`: the time limit was reached | gamma |
+# | none of these | gamma |
 
 
 # %%
@@ -171,9 +170,9 @@ def discounts(terminated, truncated, life_lost, gamma):
 check_discounts(discounts)
 
 # %% [markdown]
-# **Broken on purpose: a time limit taken for an end.** A game pays one point each step, for ever.
-# With gamma 0.99 each state is worth 1 + 0.99 + 0.99² + … = 100. Now time is up every 20 steps, and
-# states do not show the time. Learn the value by averaging targets, once with each rule:
+# **A common mistake: a time limit treated as an end.** A game gives one point each step, without end.
+# With gamma 0.99 the value of each state is 1 + 0.99 + 0.99² + … = 100. Now there is a time limit of 20
+# steps, and states do not show the time. We learn the value by averaging targets, once with each rule:
 
 # %% tags=["nbval-check-output"]
 gamma, limit = 0.99, 20
@@ -187,23 +186,22 @@ for rule, discount_at_limit in (("gamma at the limit", gamma), ("0 at the limit"
 table(rows)
 
 # %% [markdown]
-# The wrong rule makes every state look poor, not only the last.
+# With the wrong rule the value of every state is too low, not only that of the last.
 #
 # ## Look ahead
 #
-# The [Q-value](glossary.md#q-value) of an action should be its reward, and the discounted value of
-# the best action after it:
+# The [Q-value](glossary.md#q-value) of an action should be its reward plus the discounted value of the
+# best next action:
 #
 # $$\texttt{target} = \texttt{reward} + \texttt{discount} \cdot \max_a \texttt{target\_q}_a .$$
 #
-# `target_q` comes from the [target network](glossary.md#target-network), a copy of the network that
-# stays still for many [updates](glossary.md#update). A target that moved with every update would be
-# hard to hit.
+# `target_q` comes from the [target network](glossary.md#target-network), a copy of the network that is
+# constant for many [updates](glossary.md#update). Otherwise every update would change its own target.
 #
 # ## Exercise 3 · The target
 #
-# One number a transition. No gradient may flow through it: the prediction is to move to the target,
-# not the target to the prediction. So end with `.detach()`.
+# Return one number for each transition. No gradient may flow through it: the prediction must move
+# towards the target, not the reverse. So end with `.detach()`.
 
 
 # %%
@@ -218,8 +216,8 @@ def my_target(reward, discount, target_q):
 check_td_target(my_target)
 
 # %% [markdown]
-# The package's is `losses.td_target`. What does the trained teacher of Pong expect along its first
-# points?
+# The package's function is `losses.td_target`. These are the values of the trained Pong teacher during
+# its first points:
 
 # %%
 teacher = pdlearn.zoo.load("pong/teacher")
@@ -249,19 +247,18 @@ show(
 )
 
 # %% [markdown]
-# The value climbs towards the point: while the teacher learnt, the point was handed back step by
-# step, target by target.
+# The value rises before the point: during training, the targets passed the point back step by step.
 #
 # ## Exercise 4 · Several steps at once
 #
-# One step hands a point back by one step an update. An [n-step](glossary.md#n-step) target sums n
-# rewards first:
+# A one-step target passes a point back by one step in each update. An [n-step](glossary.md#n-step)
+# target sums n rewards first:
 #
 # $$\texttt{reward}_1 + \texttt{discount}_1\,\texttt{reward}_2 + \texttt{discount}_1\texttt{discount}_2
 # \,\texttt{reward}_3 + \dots$$
 #
-# and what follows counts with the product of all n discounts. Since an end is a discount of 0,
-# nothing after it counts, without any `if`. Return the sum and the product.
+# and the value after them is multiplied by the product of all n discounts. Since an end is a discount of
+# 0, nothing after it counts, without any `if`. Return the sum and the product.
 
 
 # %%
@@ -280,13 +277,13 @@ def n_step(reward, discount):
 check_n_step(n_step)
 
 # %% [markdown]
-# `sample_transitions(…, n_step=3)` returns just these two as `reward_t` and `discount_t`.
+# `sample_transitions(…, n_step=3)` returns these two as `reward_t` and `discount_t`.
 #
 # ## Exercise 5 · Two networks, two roles
 #
-# Values are estimates, and the maximum of estimates is too high: it picks those that err upwards.
-# [Double deep Q-learning](glossary.md#double-deep-q-learning) parts the roles. The online network
-# chooses the action, the target network says what that action is worth.
+# Values are estimates, and the maximum of estimates is biased upwards, because it selects positive
+# errors. [Double deep Q-learning](glossary.md#double-deep-q-learning) separates two roles: the online
+# network chooses the action, and the target network gives its value.
 
 
 # %%
@@ -316,14 +313,14 @@ table(
 )
 
 # %% [markdown]
-# Six actions that are worth nothing, judged with an error of 1: the maximum believes in a gain, the
-# double target hardly does.
+# The true value of all six actions is 0, and the estimates have an error of 1. The maximum is far too
+# high, the double target hardly at all.
 #
 # ## Exercise 6 · The loss
 #
 # Compare the value of *the action that was taken* with the target. [Huber's
-# loss](glossary.md#huber-loss) (`F.huber_loss`) is a square for small errors and a straight line
-# beyond 1, so that one surprise cannot throw the network over. Let no gradient into the target.
+# loss](glossary.md#huber-loss) (`F.huber_loss`) is a square for small errors and a straight line beyond
+# 1, which bounds the gradient of a large error. No gradient may flow into the target.
 
 
 # %%
@@ -342,9 +339,9 @@ check_td_loss(my_loss)
 # %% [markdown]
 # ## Right, and broken in three ways
 #
-# Catch is learnt in seconds: a ball falls, a paddle is to be below it. The memory holds random
-# play. Four learners get the same transitions. The first is right; each of the others has one line
-# that is wrong.
+# Catch is learnt in seconds: a ball falls, and a paddle must be below it. The memory contains random
+# play. Four learners get the same transitions. The first is right; each of the others has one wrong
+# line.
 
 # %%
 catch = remember("pdlearn/Catch-v0", by_budget(smoke=480, fast=4_800), 16, at_random)
@@ -376,7 +373,7 @@ def no_end(network, target, batch):
 
 # %%
 def learn(loss_of):
-    """Return a row: the last loss, the largest value believed in, the share of balls caught."""
+    """Return a row: the last loss, the largest value, the share of balls caught."""
     network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
     target = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
@@ -392,7 +389,7 @@ def learn(loss_of):
     with torch.no_grad():
         held = catch.sample_states(by_budget(smoke=32, fast=512), generator).observation
         value = network(held).max().item()
-    card = {"game": "pdlearn/Catch-v0"}
+    card = {"games": {"pdlearn/Catch-v0": ["0", "1", "2"]}}
     config = pdlearn.EvalConfig(episodes=by_budget(smoke=8, fast=100), epsilon=0.0)
     caught = (pdlearn.evaluate(pdlearn.Agent(network, card), config).mean + 1) / 2
     return {"loss": loss.item(), "largest value": value, "balls caught": f"{caught:.0%}"}
@@ -408,16 +405,16 @@ variants = {
 table([{"learner": name} | learn(loss_of) for name, loss_of in variants.items()])
 
 # %% [markdown]
-# Nobody stopped with an error, and every loss is small. Look closer:
+# None raised an error, and every loss is small. The differences:
 #
-# - *The wrong action* catches few balls: it never learns what its moves do.
-# - *No end* believes in values that no state of Catch can have: a ball brings one point, and then it
-#   is over. (The right learner is above 1 too, by less: maxima err upwards.)
-# - *Gradient through the target* has the smallest loss of all: it may also pull the target to the
-#   prediction. It catches fewer balls than the right one.
+# - *The wrong action* catches few balls: it does not learn the effect of its actions.
+# - *No end* has values that no state of Catch can have: a ball gives one point, then the game is over.
+#   (The right learner is above 1 too, by less: maxima are biased upwards.)
+# - *Gradient through the target* has the smallest loss of all, because it also moves the target towards
+#   the prediction. It catches fewer balls than the right one.
 #
-# The last two catch most balls all the same. In a game of eleven steps the better action mostly keeps
-# the higher value, however wrong both are. So neither a small loss nor good play proves a learner
+# The last two still catch most balls. In a game of eleven steps the better action mostly has the higher
+# value, even if both values are wrong. So neither a small loss nor good play proves that a learner is
 # right: look at its values as well.
 
 # %% [markdown]
@@ -425,25 +422,25 @@ table([{"learner": name} | learn(loss_of) for name, loss_of in variants.items()]
 #
 # 1. Why store one frame a step and not four?
 #    <details><summary>Answer</summary>Neighbours share three of their four frames. Storing each once
-#    takes a quarter of the room.</details>
-# 2. Time is up in the middle of a game. Which discount is stored, and why?
-#    <details><summary>Answer</summary>Gamma. The game could have gone on, and what it is worth has
-#    nothing to do with the clock.</details>
+#    takes a quarter of the memory.</details>
+# 2. A time limit ends a game. Which discount is stored, and why?
+#    <details><summary>Answer</summary>Gamma. The game could have continued, and its value does not
+#    depend on the time limit.</details>
 # 3. A life is lost. What is stored, and does the game start again?
-#    <details><summary>Answer</summary>A discount of 0. It does not: the game goes on, and so does
-#    its score.</details>
+#    <details><summary>Answer</summary>A discount of 0. The game does not start again; it continues, and
+#    so does its score.</details>
 # 4. What does the target network do?
-#    <details><summary>Answer</summary>It stays still for a while, so that the prediction has something
-#    to come near to.</details>
+#    <details><summary>Answer</summary>It is constant for many updates, so that an update does not change
+#    its own target.</details>
 # 5. Why is the loss computed for one action only?
-#    <details><summary>Answer</summary>Only what the action taken led to was seen. Of the others this
-#    transition says nothing.</details>
+#    <details><summary>Answer</summary>The transition shows only the result of the action taken, not of
+#    the others.</details>
 
 # %% [markdown]
 # ## Key points
 #
-# - Frames are stored once; a stack stops at its episode's beginning, a transition at its end.
+# - Frames are stored once. A stack does not cross the start of an episode, nor a transition its end.
 # - Ends are discounts: 0 after a game over or a lost life, gamma after a time limit.
 # - The target is `reward + discount * value`, and no gradient goes through it.
-# - n steps carry a point back faster; double Q-learning keeps hopes down.
-# - A broken learner says nothing. Let it play, and look at its values too.
+# - n-step targets pass a point back faster; double Q-learning reduces overestimation.
+# - A broken learner raises no error. Evaluate its play, and look at its values too.

@@ -7,16 +7,16 @@
 #     objectives:
 #     - train a deep Q-network, watch it learn, and say what each setting does
 #     - write the target and the schedule of exploration by hand
-#     - break the training in three ways and tell the breaks apart
-#     - train a teacher of your own, stop it and go on
+#     - break the training in three ways and recognise the effects
+#     - train a teacher of your own, stop it and resume it
 # ---
 
 # %% [markdown]
 # # 03 · Train a teacher
 #
-# Before there is anything to distil, a network has to learn a game from nothing but its pixels and its
-# points. That is a deep Q-network, DQN (Mnih et al. 2015). Pong's [teacher](glossary.md#teacher)
-# learnt in hours; here a smaller game is learnt in a minute, by the same code.
+# Distillation needs a teacher: a network that has learnt a game from pixels and points alone. This is a
+# deep Q-network, DQN (Mnih et al. 2015). Pong's [teacher](glossary.md#teacher) learnt for hours; here
+# the same code learns a smaller game in a minute.
 
 # %%
 import itertools
@@ -32,11 +32,10 @@ from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.widgets import watch
 
 # %% [markdown]
-# ## Three hours of Pong
+# ## The Pong teacher's training
 #
-# This is how the shipped teacher came about; the numbers are read from `docs/results`. A dot is an
-# evaluation, the pale line the score of the games that it learnt from. What happens between the first
-# dot and the last is this lesson.
+# The training of the shipped teacher, read from `docs/results`. A dot is an evaluation, the pale line is
+# the score of the training games. This lesson explains what happens between the first dot and the last.
 
 # %%
 curve = results("curves/pong")
@@ -46,10 +45,11 @@ show(
 )
 
 # %% [markdown]
-# ## A game for a minute
+# ## A small game
 #
 # In Catch a ball falls, and a paddle three cells wide has to be under it: 1 point if it is, -1 if not.
-# It looks to a network as an Atari game does, `[4, 84, 84]` pixels, but a game is eleven steps long.
+# Observations have the same form as in an Atari game, `[4, 84, 84]` pixels, but a game is only eleven
+# steps long.
 
 # %%
 env = envs.make("pdlearn/Catch-v0", 1)
@@ -66,13 +66,13 @@ show(
 # %% [markdown]
 # ## Exercise 1 · Playing at random
 #
-# What does a player make on average who moves at random? All balls caught would be 1, none -1.
+# What is the mean score of random play? The score is 1 if all balls are caught, and -1 if none is.
 
 # %%
 network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
-nobody = pdlearn.Agent(network, {"game": "pdlearn/Catch-v0"})
+player = pdlearn.Agent(network, {"games": {"pdlearn/Catch-v0": ["0", "1", "2"]}})
 at_random = pdlearn.EvalConfig(episodes=by_budget(smoke=30, fast=300), epsilon=1.0)
-random_score = pdlearn.evaluate(nobody, at_random).mean
+random_score = pdlearn.evaluate(player, at_random).mean
 ### BEGIN SOLUTION
 my_guess = -0.5
 ### END SOLUTION
@@ -81,18 +81,18 @@ check_prediction(my_guess, random_score, near=0.1)
 # %% [markdown]
 # ## What is learnt
 #
-# The network gives a [Q-value](glossary.md#q-value) for each action: the points to come. Nobody tells
-# it the right ones. It learns from its own guess one step later, which is a little better since it
-# holds a real reward:
+# The network gives a [Q-value](glossary.md#q-value) for each action: the points to come. The right
+# values are not known. It learns from its own estimate one step later, which is slightly better because
+# it contains a real reward:
 #
 # $$\texttt{target} = \texttt{reward\_t} + \texttt{discount\_t} \cdot \max_a \texttt{target\_q\_t}[a].$$
 #
-# `discount_t` is [gamma](glossary.md#discount), 0.99, or 0 where the game ended: nothing follows.
+# `discount_t` is [gamma](glossary.md#discount), 0.99, or 0 after the game's end.
 #
 # ## Exercise 2 · The target
 #
 # Write it for a minibatch: rewards and discounts `[B]`, the next states' values `[B, A]`. No gradient
-# may flow through it, so end with `.detach()`. (Whoever comes from lesson 02 has written it there.)
+# may flow through it, so end with `.detach()`. (Lesson 02 has the same exercise.)
 
 
 # %%
@@ -106,8 +106,8 @@ def td_target(reward_t, discount_t, target_q_t):
 check_td_target(td_target)
 
 # %% [markdown]
-# From here on we use the package's. Three transitions, worked out: one in the middle of a game, one that
-# wins the last point, one that is cut by the time limit.
+# From here on we use the package's. Three examples: a transition in the middle of a game, one that wins
+# the last point, and one that is cut by the time limit.
 
 # %% tags=["nbval-check-output"]
 reward = torch.tensor([0.0, 1.0, 0.0])
@@ -116,7 +116,7 @@ next_q = torch.tensor([[0.2, 0.5], [0.7, 0.9], [0.1, -0.4]])
 print(losses.td_target(reward, discount, next_q))
 
 # %% [markdown]
-# ## Exercise 3 · Cut by the clock
+# ## Exercise 3 · A time limit
 #
 # A time limit cuts a game while the ball is in the air. Which discount belongs to its last transition:
 # `"zero"` or `"gamma"`?
@@ -125,14 +125,14 @@ print(losses.td_target(reward, discount, next_q))
 ### BEGIN SOLUTION
 my_choice = "gamma"
 ### END SOLUTION
-check_choice("Cut by the clock", my_choice)
+check_choice("A time limit", my_choice)
 
 # %% [markdown]
-# ## Finding out
+# ## Exploration
 #
-# An agent that always takes the action it believes best never learns of a better one. So it acts at
-# random with probability [epsilon](glossary.md#epsilon), often at first and less later: linearly from
-# `epsilon_start` to `epsilon_final` over `epsilon_decay_steps`, then no further.
+# An agent that always takes the action with the highest value never finds a better one. So it acts at
+# random with probability [epsilon](glossary.md#epsilon), which falls linearly from `epsilon_start` to
+# `epsilon_final` over `epsilon_decay_steps` and is constant afterwards.
 #
 # ## Exercise 4 · The schedule
 #
@@ -153,7 +153,7 @@ check_epsilon(epsilon_at)
 # %% [markdown]
 # ## The settings
 #
-# All settings of a run are one value. These are ours for Catch:
+# All settings of a run are in one object. These are ours for Catch:
 
 # %%
 catch = replace(
@@ -174,7 +174,7 @@ catch = replace(
     epsilon_decay_steps=3_000,
     evaluation_period_steps=by_budget(smoke=200, fast=500),
     evaluation_episodes=20,
-    evaluation_epsilon=0.0,  # Catch draws each ball at random; judged by its best action
+    evaluation_epsilon=0.0,  # Catch draws each ball at random, so games differ without it
 )
 schedule = [
     {"agent_steps": n, "epsilon": dqn.epsilon_at(catch, n)} for n in range(0, catch.agent_steps, 50)
@@ -189,17 +189,17 @@ show(
 #
 # - The agent **plays**, epsilon-greedily, and each step goes into the
 #   [replay memory](glossary.md#replay-memory). After `learn_start_steps` it begins to learn.
-# - It **learns** from minibatches drawn at random from that memory: neighbours in time are nearly
-#   alike, and a network that saw only them would forget the rest.
-# - The values in the target come from the [target network](glossary.md#target-network), a copy that
-#   stands still for `target_period_updates`. Otherwise each update would move its own goal.
-# - It sums `n_step` rewards, three here, before it falls back on its guess: a point is felt earlier.
+# - It **learns** from minibatches drawn at random from that memory: consecutive states are nearly alike,
+#   and a network trained only on them would forget others.
+# - The values in the target come from the [target network](glossary.md#target-network), a copy that is
+#   constant for `target_period_updates`. Otherwise each update would change its own target.
+# - The target sums `n_step` rewards, three here, before it adds the estimated value. This passes points
+#   back faster.
 #
 # ## Watch it learn
 #
-# A training is something to iterate over. Each row has what happened since the last, and `watch` draws
-# the rows as they come. `async for` lets the kernel hear the Stop button between two rows; leave it
-# alone this time.
+# A run is an iterable. Each row describes what happened since the last row, and `watch` draws the rows.
+# With `async for` the kernel can react to the Stop button between two rows; do not press it this time.
 
 # %%
 rows = []
@@ -211,8 +211,8 @@ async for row in watch(run):
 table(rows[:: max(1, len(rows) // 6)], "agent_steps", "updates", "epsilon", "loss", "evaluation")
 
 # %% [markdown]
-# Read score and loss together. The score climbs most while the [loss](glossary.md#loss) goes up and down:
-# its target moves as the values grow. A DQN is judged by playing, never by its loss.
+# Compare score and loss. The score rises most while the [loss](glossary.md#loss) goes up and down,
+# because the targets change as the values grow. A DQN is evaluated by playing, not by its loss.
 #
 # ## Exercise 5 · Break it
 #
@@ -222,7 +222,7 @@ table(rows[:: max(1, len(rows) // 6)], "agent_steps", "updates", "epsilon", "los
 # - *no target network*: copied after every update,
 # - *clipped memory*: it holds the newest 80 steps instead of 6,000.
 #
-# First predict: what does the agent without exploration make in its last evaluation?
+# First predict: what is the score of the agent without exploration in its last evaluation?
 
 # %%
 broken = {
@@ -243,7 +243,7 @@ check_prediction(my_guess, runs["no exploration"][-1]["evaluation"], near=0.3)
 # %%
 show(
     pictures.curves(runs, ["evaluation", "loss"], x="agent_steps"),
-    "Evaluations and loss of four runs: as it should be, and with one part broken in each.",
+    "Evaluations and loss of four runs: one unchanged, and three with one change each.",
 )
 
 # %%
@@ -262,18 +262,17 @@ table(
 
 # %% [markdown]
 # Only the clipped memory does harm here. Eighty steps are ten of each copy, less than a game: a
-# minibatch shows only the balls of the moment, and what was learnt of others is lost. The other two
-# breaks do no harm, and that is worth knowing. Catch
-# shows a new ball in every game, so even an agent that never explores sees other states; and a game is
-# so short that three summed rewards reach far, and little hangs on the target network. A game of a
-# minute does not prove what a game of hours needs. Look at the loss, too: for most of the run it was
-# smallest without exploration, where the score rose the slowest of the three that learnt.
+# minibatch contains only the current balls, and the network forgets others. The other two changes do no
+# harm in this game. Catch shows a new ball in every game, so an agent without exploration also sees
+# different states. A game is so short that three summed rewards cover much of it, and the target network
+# matters little. Long games can need what a short game does not. Look at the loss, too: for most of the
+# run it was smallest without exploration, where the score rose most slowly of the three that learnt.
 #
-# One seed and twenty games an evaluation are little; lesson 04 says how little.
+# One seed and twenty games in each evaluation are few; lesson 04 shows what this means.
 #
-# ## The real one
+# ## The Pong teacher
 #
-# Pong's teacher, from the same loop. What it cost stands in `docs/results`:
+# Pong's teacher is from the same loop. Its cost, from `docs/results`:
 
 # %%
 cost = next(row for row in results("teachers") if row["game"] == "pong")
@@ -282,8 +281,7 @@ table([cost], "parameters", "agent_steps", "samples", "mean", "hours", "hardware
 # %% [markdown]
 # ## Exercise 6 · How much play is that?
 #
-# An agent step is four frames, and the game shows 60 frames a second. How many hours would a person
-# have played to see as much?
+# An agent step is four frames, and the game shows 60 frames a second. How many hours of play is this?
 
 # %% tags=["nbval-check-output"]
 hours_of_play = int(cost["agent_steps"]) * envs.FRAMES_PER_STEP / 60 / 3600
@@ -302,15 +300,15 @@ for score, steps in steps_to.items():
     print(f"above {score:3d} after {steps:9,} agent steps")
 
 # %% [markdown]
-# The first steps bring nearly nothing: points must first be met by chance. Then most of the way is made
-# in a short time, and the last few points take long again. Whoever stops early believes that it does
-# not learn.
+# The score hardly changes in the first steps, because the first points are won by chance. Then it rises
+# most of the way in a short time, and the last few points take long again. A run that is stopped early
+# seems not to learn.
 #
 # ## Your own
 #
-# `pdlearn train pong` trains one from the shell, `pdlearn train pong --minutes 30` for half an hour.
-# Ctrl-C stops it: the run's folder holds settings, weights and counters, and
-# `pdlearn train pong --resume runs/train-pong-0` goes on. The same in Python, on Catch:
+# `pdlearn train pong` trains a teacher in the shell, `pdlearn train pong --minutes 30` for half an hour.
+# Ctrl-C stops it: the run's folder contains settings, weights and counters, and `pdlearn train pong
+# --resume runs/train-pong-0` continues. The same in Python, on Catch:
 
 # %% tags=["nbval-check-output"]
 short = replace(catch, agent_steps=1_200, learn_start_steps=200, evaluation_period_steps=200)
@@ -323,8 +321,8 @@ with tempfile.TemporaryDirectory() as folder:
     print(f"second leg: {row['agent_steps']:4d} agent steps, {row['updates']} updates")
 
 # %% [markdown]
-# The replay memory is not saved, since it is large: a resumed run plays `learn_start_steps` again
-# before it learns on.
+# The replay memory is not saved, because it is large: a resumed run plays `learn_start_steps` again
+# before it continues to learn.
 #
 # ## Small and large budgets
 #
@@ -340,17 +338,16 @@ table([{"setting": n} | {b: getattr(budgets[b], n) for b in ("fast", "paper")} f
 # ## Quiz
 #
 # 1. Why is `discount_t` 0 at a game's end?
-#    <details><summary>Answer</summary>Nothing can be won any more: the target is the reward
-#    alone.</details>
+#    <details><summary>Answer</summary>No reward follows: the target is the last reward alone.</details>
 # 2. What is the target network for?
-#    <details><summary>Answer</summary>It holds the values in the target still for a while, so that an
-#    update does not move its own goal.</details>
-# 3. Why is learning begun only after some steps of play?
-#    <details><summary>Answer</summary>A memory of a few steps holds nearly the same state many times;
-#    the network would learn those by heart.</details>
+#    <details><summary>Answer</summary>It keeps the values in the target constant for a while, so that an
+#    update does not change its own target.</details>
+# 3. Why does learning begin only after some steps of play?
+#    <details><summary>Answer</summary>A memory of a few steps contains nearly the same state many times;
+#    the network would overfit to them.</details>
 # 4. The loss rises while the score rises. Is something broken?
-#    <details><summary>Answer</summary>Not for that. The targets move as the agent meets new points;
-#    the loss is measured against them.</details>
+#    <details><summary>Answer</summary>Not necessarily. The loss is measured against targets that change
+#    as the agent wins more points.</details>
 # 5. You stop a training with Ctrl-C after an hour. What is lost?
 #    <details><summary>Answer</summary>Nothing but the replay memory, which is filled again on
 #    `--resume`.</details>
@@ -359,10 +356,10 @@ table([{"setting": n} | {b: getattr(budgets[b], n) for b in ("fast", "paper")} f
 # ## Key points
 #
 # - A DQN learns from its own value one step later: `reward + discount * max(target_q)`.
-# - Exploration, replay memory and target network each guard against another failure; which of them a
-#   game needs shows only in playing it.
-# - The score tells whether it learns; the loss does not.
-# - A training is rows; it can be stopped and resumed, and costs hours for a real game.
+# - Exploration, replay memory and target network prevent different failures; which of them a game needs
+#   must be tested.
+# - The score shows whether a DQN learns; the loss does not.
+# - A run yields rows; it can be stopped and resumed, and takes hours for a real game.
 #
 # The method: V. Mnih et al., *Human-level control through deep reinforcement learning*, 2015. The code
 # of this lesson is `pdlearn/dqn.py`.

@@ -7,17 +7,17 @@
 #     objectives:
 #     - write the three losses of the paper by hand and say what each one teaches
 #     - say what a temperature does to a target, and why a small one is needed here
-#     - recognise mistakes that published code has made by what they do to a student
+#     - recognise mistakes of published code by their effect on a student
 # ---
 
 # %% [markdown]
 # # 05 · Soften or sharpen: temperature and the three losses
 #
-# A teacher gives a Q-value for each action. What should a student make of them? The paper tries three
-# answers: copy the values ([MSE](glossary.md#mse)), copy the best action ([NLL](glossary.md#nll)), or
-# copy a [policy](glossary.md#policy) made from the values ([KL](glossary.md#kl-divergence)) with a
-# [temperature](glossary.md#temperature). Here you write all three, on real states of Pong, and break
-# them.
+# A teacher gives a Q-value for each action. What should a student learn from them? The paper tries three
+# losses: match the values ([MSE](glossary.md#mse)), the best action ([NLL](glossary.md#nll)), or a
+# [policy](glossary.md#policy) computed from the values ([KL](glossary.md#kl-divergence)) with a
+# [temperature](glossary.md#temperature). Here you write all three, test them on real states of Pong, and
+# break one.
 
 # %%
 import numpy as np
@@ -40,8 +40,8 @@ from pdlearn.losses import kl_loss, mse_loss, nll_loss, teacher_policy
 # %% [markdown]
 # ## How close are the teacher's values?
 #
-# Half an hour of the Pong teacher's play ships with the package. We draw some states of it and ask by
-# how much the best action leads the second best: the *gap*, in points that the teacher expects.
+# Half an hour of the Pong teacher's play ships with the package. We sample some states and compute the
+# *gap*, the difference between the values of the best and the second-best action, in points.
 
 # %% tags=["nbval-check-output"]
 memory = pdlearn.zoo.recording("pong")
@@ -62,13 +62,13 @@ axes.spines[["top", "right"]].set_visible(False)
 show(axes, "Most gaps are a few thousandths of a point; a thin tail reaches beyond a tenth.")
 
 # %% [markdown]
-# In most states it hardly matters what the paddle does next: the ball is far away, and FIRE does
-# something only as the paddle meets it. In a few it decides the point. We call those with a gap above
-# 0.1 *decisive*, right of the dotted line.
+# In most states the next action hardly matters: the ball is far away, and FIRE has an effect only when
+# the paddle meets it. In a few states it decides the point. We call states with a gap above 0.1
+# *decisive*; they are right of the dotted line.
 #
 # ## Exercise 1 · The target
 #
-# For a [softmax](glossary.md#softmax), only differences count, and here they are tiny. So the values
+# A [softmax](glossary.md#softmax) depends only on differences, which are very small here. So the values
 # are divided by a temperature first:
 #
 # $$\texttt{target} = \operatorname{softmax}(\texttt{teacher\_q} \,/\, \texttt{temperature}).$$
@@ -88,22 +88,23 @@ check_teacher_policy(target_by_hand)
 # %% [markdown]
 # ## One state, all temperatures
 #
-# Move the slider. It begins at the paper's temperature; a student's own outputs stand below, beside
-# what each loss would have it learn.
+# Move the slider, which begins at the paper's temperature. Below are a student's outputs beside the
+# target of each loss.
 
 # %%
 moment = int((gap - 0.05).abs().argmin())  # a state with a middling gap
 pdlearn.widgets.temperature("pong/teacher", states.observation[moment], student="pong/net3")
 
 # %% [markdown]
-# Look at KL's bars: towards the left, at high temperatures, they level out; towards the right one
-# action takes all, and the [entropy](glossary.md#entropy) goes to 0. Softening is what distillation of classifiers does, whose outputs are too sure of
-# themselves. Q-values are the other way round.
+# Look at KL's bars. Towards the left, at high temperatures, they become equal; towards the right the
+# best action gets all probability, and the [entropy](glossary.md#entropy) goes to 0. Distillation of
+# classifiers uses high temperatures, because their outputs are nearly one-hot. Q-values need low
+# temperatures, because they are close.
 #
-# ## Exercise 2 · How sure is a target at temperature 1?
+# ## Exercise 2 · How sharp is a target at temperature 1?
 #
-# Pong has six actions here, so a policy that knows nothing gives each 16.7 %. At temperature 1, how
-# many percent does the target give to the best action, on average over our states?
+# Pong has six actions here, so a uniform policy gives each 16.7 %. At temperature 1, what percentage
+# does the target give to the best action, on average over our states?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -127,13 +128,13 @@ axes.spines[["top", "right"]].set_visible(False)
 show(
     axes,
     "Both lines fall from near 1 to a sixth as the temperature rises; the one of decisive states "
-    "stays high for longer, so that there is a band in which only they are clear-cut.",
+    "stays high for longer, so that there is a range in which only their targets are sharp.",
 )
 
 # %% [markdown]
-# At temperature 1 the target says nearly nothing, not even in decisive states. Near 0 it names one
-# action everywhere, also where the teacher is merely wavering. Between 0.01 and 0.1 it is clear where
-# it matters and undecided where it does not.
+# At temperature 1 the target is nearly uniform, even in decisive states. Near 0 it contains one action
+# only, also in states where the values are nearly equal. Between 0.01 and 0.1 it is sharp in decisive
+# states and nearly uniform in the others.
 #
 # ## Three losses
 #
@@ -144,12 +145,11 @@ show(
 # $$\texttt{kl} = \sum_a \texttt{target}_a \,\bigl(\log \texttt{target}_a - \log
 # \operatorname{softmax}(\texttt{student})_a\bigr)$$
 #
-# Each is a sum over actions; over the minibatch we take the mean. The temperature is in `target`, and
-# nowhere else.
+# Each is a sum over actions and a mean over the minibatch. The temperature is only in `target`.
 #
 # ## Exercise 3 · NLL and MSE
 #
-# Two one-liners. `torch.log_softmax` is safer than the logarithm of a softmax.
+# Each needs one or two lines. `torch.log_softmax` is numerically safer than the logarithm of a softmax.
 
 
 # %%
@@ -177,8 +177,8 @@ check_mse_loss(mse_by_hand)
 # %% [markdown]
 # ## Exercise 4 · KL
 #
-# Published code often goes wrong here, so the check knows more than ten slips. The teacher must get no
-# gradient: `.detach()`.
+# Published code is often wrong here; the check recognises more than ten common mistakes. The teacher
+# must get no gradient: `.detach()`.
 
 
 # %%
@@ -197,10 +197,9 @@ check_kl_loss(kl_by_hand)
 # %% [markdown]
 # From here on we use the package's losses, which yours agree with.
 #
-# ## The cold end
+# ## Temperature towards 0
 #
-# What is left of KL when the temperature goes to 0? Its target becomes the best action alone, and that
-# is NLL:
+# As the temperature goes to 0, the target of KL becomes the best action alone, and KL becomes NLL:
 
 # %% tags=["nbval-check-output"]
 logits = torch.randn(2048, 6, generator=torch.Generator().manual_seed(1))
@@ -209,13 +208,13 @@ for temperature in (1, 0.01, 1e-4, 1e-6):
 print(f"NLL:           {nll_loss(logits, teacher_q):.4f}")
 
 # %% [markdown]
-# So the temperature is a dial with NLL at its cold end.
+# So NLL is the limit of KL at temperature 0.
 #
-# ## Exercise 5 · What MSE cares about
+# ## Exercise 5 · MSE and KL of two students
 #
-# Two students. `flat` knows what each state is worth but gives all actions that same value: it cannot
-# choose. `shifted` is the teacher plus 0.2 everywhere: it chooses perfectly. Which one does MSE like
-# better, and which one does KL? Answer with the two names, as in `("flat", "flat")`.
+# Two students. `flat` gives all actions of a state their mean value, so it cannot choose. `shifted`
+# gives the teacher's values plus 0.2, so it chooses perfectly. Which one has the lower MSE, and which
+# one the lower KL? Answer with the two names, as in `("flat", "flat")`.
 
 # %%
 flat = teacher_q.mean(dim=1, keepdim=True).expand_as(teacher_q)
@@ -233,22 +232,21 @@ paid = [
 ### BEGIN SOLUTION
 liked = ("flat", "shifted")
 ### END SOLUTION
-check_choice("What MSE cares about", liked)
+check_choice("MSE and KL of two students", liked)
 
 # %%
 table(paid)
 
 # %% [markdown]
 # (For KL, a student's outputs are [logits](glossary.md#logit), so we give it values divided by 0.03.)
-# MSE is nearly content with a student that cannot play. This is the paper's reason why MSE does worst:
-# choices hang on differences that it barely weighs.
+# MSE is small for a student that cannot play. This is the paper's reason why MSE is worst: choices
+# depend on differences that hardly contribute to it.
 #
 # ## Break it
 #
-# Now the most expensive mistake seen in published code: PyTorch's `F.kl_div` wants *logarithms* of the
-# student's probabilities, and somebody gave it probabilities. We let four students learn from the same
-# states and look at what they choose, beside a blind player that always takes the action which is best
-# most often.
+# A serious mistake in published code: PyTorch's `F.kl_div` takes *logarithms* of the student's
+# probabilities but was given probabilities. We train four students on the same states and compare their
+# choices with those of a blind player that always takes the action which is best most often.
 
 
 # %%
@@ -313,19 +311,19 @@ table(
 )
 
 # %% [markdown]
-# All four losses fell, the broken one too. (It is below 0, where no KL divergence ever is.) But that
-# student has [collapsed](glossary.md#collapse): it takes one action in every state. Without the
-# logarithm, an action whose probability has reached 0 costs nothing more, so nothing brings it back.
-# KL and NLL have begun to tell states apart. MSE has brought its loss down the furthest and is right no
-# more often, over all states, than the blind player: what it has learnt is what states are worth, and
-# at most the large gaps. Read the column of decisive states with care: they are few, 3.8 % of 2,048,
-# and the one action that the broken student always takes is the right one in about half of them.
+# All four losses fell, also that of the broken student. (It is below 0, which is impossible for a KL
+# divergence.) But this student has [collapsed](glossary.md#collapse): it takes one action in every
+# state. Without the logarithm there is no gradient for an action whose probability has reached 0. KL and
+# NLL have begun to distinguish states. MSE has reduced its loss most, but over all states it agrees no
+# more often than the blind player: it has learnt the values of states, and at most the large gaps. The
+# column of decisive states is less certain: they are only 3.8 % of 2,048, and the one action of the
+# broken student is the best in about half of them.
 #
 # ## Exercise 6 · Name the mistake
 #
-# Somebody's loss is `nan` after a few updates. They wrote `softmax(q / 0.01).log()`, and divided teacher
-# *and* student by the temperature. Which change cures it: `"log_softmax"`, `"smaller learning rate"`
-# or `"clamp"`?
+# A loss is `nan` after a few updates. The code computes `softmax(q / 0.01).log()`, with teacher *and*
+# student divided by the temperature. Which change is the right one: `"log_softmax"`, `"smaller learning
+# rate"` or `"clamp"`?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -339,12 +337,12 @@ print("softmax, then log:", (student / 0.01).softmax(1).log().tolist())
 print("log_softmax:      ", (student / 0.01).log_softmax(1).tolist())
 
 # %% [markdown]
-# ## What longer runs say
+# ## Longer runs
 #
-# The next figure is not from this notebook: it reads `recipes.csv` and `temperature.csv` of
-# `docs/results`. All are students of Pong's teacher with KL, which learnt 10,000 minibatches of 64 and
-# were judged over 30 games each; they differ in temperature and in recipe. Grey ones learnt from an hour
-# of play, from two seeds (0.03: one); orange ones from two hours, with three times the step size. A bar
+# The next figure shows results of longer runs, from `recipes.csv` and `temperature.csv` of
+# `docs/results`. All are students of Pong's teacher with KL, trained on 10,000 minibatches of 64 and
+# evaluated over 30 games each. They differ in temperature and recipe. Grey ones learnt from an hour of
+# play, with two seeds (0.03: one); orange ones from two hours, with three times the learning rate. A bar
 # is a 95 % [interval](glossary.md#interval).
 
 # %%
@@ -357,7 +355,7 @@ later = [row for row in results("temperature") if row["game"] == "pong"]
 figure, axes = plt.subplots(figsize=(8, 2.6), layout="constrained")
 for rows, colour, label, aside in (
     (first, "grey", "an hour of play", 0.9),
-    (later, pictures.STUDENT, "two hours, larger steps", 1.1),
+    (later, pictures.STUDENT, "two hours, higher rate", 1.1),
 ):
     at, mean, low, high = (
         np.array([float(row[k]) for row in rows]) for k in ("temperature", "mean", "low", "high")
@@ -375,10 +373,9 @@ show(
 )
 
 # %% [markdown]
-# With little to learn from, a sharp target makes students whose scores differ much, from seed to seed
-# and, as the long bars say, from game to game. With more play and larger steps every temperature serves:
-# what a setting is worth hangs on all the others. The paper, which learns five hundred times longer,
-# chose 0.01.
+# With little play and a sharp target, scores vary widely between seeds and, as the long bars show,
+# between games. With more play and a higher learning rate every temperature works: the effect of one
+# setting depends on the others. The paper, which trains on 500 hours of play, chose 0.01.
 #
 # ## Quiz
 #
@@ -387,22 +384,22 @@ show(
 # 2. Which of the three losses keeps the student's outputs Q-values?
 #    <details><summary>Answer</summary>MSE. KL and NLL leave the outputs free up to a number added to
 #    all of them.</details>
-# 3. What does NLL not know that KL knows?
-#    <details><summary>Answer</summary>How sure the teacher is. A gap of a thousandth and a gap of a
-#    point are the same to it.</details>
+# 3. What does KL use that NLL ignores?
+#    <details><summary>Answer</summary>The sizes of the gaps. NLL treats a gap of a thousandth like a gap
+#    of a point.</details>
 # 4. The mean over actions instead of the sum: what changes?
-#    <details><summary>Answer</summary>The loss is divided by the number of actions, a different number
-#    in each game: settings found in one game no longer fit another.</details>
+#    <details><summary>Answer</summary>The loss is divided by the number of actions, which differs
+#    between games: settings found in one game no longer fit another.</details>
 # 5. A loss fell from -1.68 to -1.70. What is suspicious?
-#    <details><summary>Answer</summary>A KL divergence is never negative. Somebody gave probabilities
-#    where logarithms belong.</details>
+#    <details><summary>Answer</summary>A KL divergence is never negative. Probabilities were passed
+#    instead of logarithms.</details>
 
 # %% [markdown]
 # ## Key points
 #
-# - Q-values of one state lie close together; dividing by a small temperature makes them a choice.
+# - Q-values of one state are close; dividing by a small temperature gives a clear preference.
 # - MSE teaches values, NLL the best action, KL the policy; KL becomes NLL when the temperature goes to 0.
 # - Sum over actions, mean over states, `log_softmax`, temperature on the teacher alone, no gradient to it.
-# - A falling loss proves nothing: look at what a student chooses.
+# - A falling loss proves nothing: look at the student's choices.
 #
 # The paper: section 3 has the losses, section 4 and table 1 compare them, figure 1 shows close Q-values.

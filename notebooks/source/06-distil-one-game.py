@@ -5,17 +5,17 @@
 #     level: middle
 #     prerequisites: ['00', '05']
 #     objectives:
-#     - record a teacher's play, distil it into a small network and judge the student
-#     - read a learning curve against the loss of a student that does not look
-#     - recognise a student that has collapsed, and one that learnt its recording by heart
+#     - record a teacher's play, distil it into a small network and evaluate the student
+#     - compare a learning curve with the loss of the blind answer
+#     - recognise a student that has collapsed, and one that overfits its recording
 # ---
 
 # %% [markdown]
 # # 06 · Distil one game
 #
-# The whole of single-game [distillation](glossary.md#distillation), on Pong: a
-# [teacher](glossary.md#teacher) plays and is recorded, a [student](glossary.md#student) 28 times smaller
-# learns from the recording, and both are judged by playing.
+# All steps of single-game [distillation](glossary.md#distillation), on Pong: the play of a
+# [teacher](glossary.md#teacher) is recorded, a [student](glossary.md#student) 28 times smaller learns
+# from the recording, and both are evaluated by playing.
 #
 # ```
 # teacher ──plays──▶ replay memory: (state, Q-values) ──minibatches──▶ student ──plays──▶ score
@@ -35,15 +35,15 @@ from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.widgets import watch
 
 teacher = pdlearn.zoo.load("pong/teacher")
-names = teacher.card["actions"]
+names = teacher.actions
 
 # %% [markdown]
 # ## Exercise 1 · How large is an hour?
 #
 # The paper counts play in hours. An agent acts on every fourth of 60 [frames](glossary.md#frame) a
-# second: 54,000 steps an hour. A state is the last four frames it acted on, so each of them is in four
-# states, and the [replay memory](glossary.md#replay-memory) keeps it once: 84 × 84 bytes. How many
-# megabytes does an hour take?
+# second: 54,000 steps an hour. A state is the last four of these frames, so each frame is in four
+# states, and the [replay memory](glossary.md#replay-memory) stores it once: 84 × 84 bytes. How many
+# megabytes does an hour need?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -54,20 +54,20 @@ check_prediction(my_guess, 54_000 * 84 * 84 / 1e6, near=25, unit=" MB")
 # %% [markdown]
 # ## Record
 #
-# The teacher plays 16 games side by side, and takes 5 % of its actions at random
-# ([epsilon](glossary.md#epsilon) 0.05): mistakes lead it to states that a perfect player never meets,
-# and a student meets them soon.
+# The teacher plays 16 games in parallel, and 5 % of its actions are random
+# ([epsilon](glossary.md#epsilon) 0.05). Random actions lead to states that the teacher's own play
+# avoids. A student makes mistakes and gets into such states.
 
 # %%
 STEPS = by_budget(smoke=1_600, fast=27_000, full=108_000)
 
 memory = pdlearn.collect(teacher, STEPS)
-# Games of another purpose are never the same games.
+# Each purpose has its own seeds, so these are other games.
 unseen = pdlearn.collect(teacher, by_budget(smoke=1_600, fast=8_000), seed=1, purpose="show")
 print(f"{len(memory):,} states to learn from, {len(unseen):,} of other games to look at")
 
 # %% [markdown]
-# A [minibatch](glossary.md#minibatch) is drawn at random from the whole recording. Four states of one:
+# A [minibatch](glossary.md#minibatch) is drawn at random from the whole recording. Four of its states:
 
 # %%
 batch = memory.sample_states(64, torch.Generator().manual_seed(0))
@@ -80,25 +80,25 @@ show(
 # %% [markdown]
 # ## What the recording can teach
 #
-# The target of each state is `softmax(teacher_q / 0.03)`, as in lesson 05. Averaged over states it says
-# how often each action is called for. A student that does not look can do no better than to give this
-# average in every state. What loss has this [blind answer](glossary.md#blind-answer)?
+# The target of each state is `softmax(teacher_q / 0.03)`, as in lesson 05. Its average over states is
+# the frequency of each action. A student that ignores the state can do no better than this average. What
+# is the loss of this [blind answer](glossary.md#blind-answer)?
 
 # %%
 TEMPERATURE = 0.03
 states = unseen.sample_states(1_024, torch.Generator().manual_seed(1))
 target = teacher_policy(states.teacher_q, TEMPERATURE)  # [B, A]
-blind = target.mean(0)  # [A], the best answer for somebody who does not look
+blind = target.mean(0)  # [A], the best answer without the state
 blind_loss = (target * (target.clamp_min(1e-30).log() - blind.log())).sum(1).mean().item()
 print(f"a student that always answers with the average has the loss {blind_loss:.3f}")
 
 # %% [markdown]
-# Keep that number in mind. A student whose loss is no lower has learnt how often its teacher moves, and
-# nothing of when.
+# A student whose loss is not lower has learnt how often its teacher takes each action, but not in which
+# states.
 #
 # ## Exercise 2 · Agreement
 #
-# Write the share of states in which student and teacher would choose the same action.
+# Write the share of states in which student and teacher choose the same action.
 
 
 # %%
@@ -115,8 +115,8 @@ check_agreement(agreement_by_hand)
 # %% [markdown]
 # ## Learn
 #
-# A `Distillation` gives a row of metrics every 250 updates, and `watch` draws them. It would record by
-# itself; we hand it our recording. (Stop ends it early: then the student is what it has become.)
+# A `Distillation` yields a row of metrics every 250 updates, and `watch` draws them. It can record by
+# itself; here it gets our recording. (Stop ends it early; the student is then the network so far.)
 
 # %%
 config = replace(
@@ -140,13 +140,12 @@ show(
 )
 
 # %% [markdown]
-# The dotted line is the blind answer. How often each action is called for the student knows after some
-# hundred updates. All that follows, below the line, is when.
+# The dotted line is the blind answer. After some hundred updates the student has learnt the frequencies
+# of the actions. Below the line it learns in which states to take them.
 #
 # ## Seen and unseen
 #
-# `agreement` is measured on games that the student does not learn from. Does it do better on those it
-# learnt?
+# `agreement` is measured on games that are not in the recording. Is it higher on recorded games?
 
 
 # %%
@@ -167,22 +166,22 @@ table(
 )
 
 # %% [markdown]
-# A gap between the two rows is [overfitting](glossary.md#overfitting): part of what was learnt is the
-# recording, not the game. The loss shows it sooner than the agreement. More play closes the gap; more
-# updates on the same play widen it.
+# A gap between the two rows is [overfitting](glossary.md#overfitting): the student has partly learnt the
+# recording instead of the game. The loss shows it earlier than the agreement. More play makes the gap
+# smaller; more updates on the same play make it larger.
 #
-# ## Exercise 3 · Judge it
+# ## Exercise 3 · Evaluate it
 #
-# Guess the student's mean score before it plays. Its teacher's stands on the card, in
-# `teacher.card["score"]["mean"]`; a random player loses nearly every point, and ends at -20 or -21.
+# Guess the student's mean score before it plays. Its teacher's is `teacher.score["mean"]`; a random
+# player loses nearly every point and ends at -20 or -21.
 
 # %%
 ### BEGIN SOLUTION
 my_guess = 10
 ### END SOLUTION
 episodes = by_budget(smoke=1, fast=10, full=30)
-judged = pdlearn.evaluate(student, pdlearn.EvalConfig(episodes=episodes))
-check_prediction(my_guess, judged.mean, near=3)
+result = pdlearn.evaluate(student, pdlearn.EvalConfig(episodes=episodes))
+check_prediction(my_guess, result.mean, near=3)
 
 # %%
 shipped = pdlearn.zoo.load("pong/net3")
@@ -190,16 +189,16 @@ table(
     [
         {"agent": name, "mean": round(mean, 1), "low": round(low, 1), "high": round(high, 1), "games": n}
         for name, mean, low, high, n in [
-            ("teacher", *(teacher.card["score"][k] for k in ("mean", "low", "high", "episodes"))),
-            ("ours", judged.mean, *judged.interval, judged.episodes),
-            ("shipped net3", *(shipped.card["score"][k] for k in ("mean", "low", "high", "episodes"))),
+            ("teacher", *(teacher.score[k] for k in ("mean", "low", "high", "episodes"))),
+            ("ours", result.mean, *result.interval, result.episodes),
+            ("shipped net3", *(shipped.score[k] for k in ("mean", "low", "high", "episodes"))),
         ]
     ]
 )  # fmt: skip
 
 # %% [markdown]
-# `low` and `high` are a 95 % interval over games; over few games it is wide. The shipped student has the
-# same network and the same loss: it learnt from four times as much play, and twice as long.
+# `low` and `high` are a 95 % interval over games, which is wide for few games. The shipped student has
+# the same network and the same loss. It learnt from four times as much play, with twice as many updates.
 
 # %%
 pdlearn.widgets.compare(
@@ -208,18 +207,16 @@ pdlearn.widgets.compare(
 )
 
 # %% [markdown]
-# Now play against what you trained. Hand it your game while a point is open, and see whether it saves
-# the ball.
+# Now play against your student. Hand it your game during a rally, and see whether it returns the ball.
 
 # %%
 pdlearn.widgets.play("pong", against=student)
 
 # %% [markdown]
-# ## What longer runs say
+# ## Longer runs
 #
-# These rows are read from `recipes.csv` of `docs/results`, students of the same teacher with the same
-# temperature: how much play they saw, how long and how fast they learnt, and what they scored over 30
-# games.
+# These rows are read from `recipes.csv` of `docs/results`: students of the same teacher with the same
+# temperature, their amount of play, their updates and learning rate, and their scores over 30 games.
 
 # %%
 longer = [row for row in results("recipes") if float(row["temperature"]) == TEMPERATURE]
@@ -228,9 +225,9 @@ table(
 )
 
 # %% [markdown]
-# Rows that differ in one setting have other scores: in the play, in the learning rate. But so have the
-# second and the third, and these two differ in their seed alone. One run is an anecdote; lesson 04 is
-# about that.
+# Rows that differ in one setting, the amount of play or the learning rate, have different scores. But so
+# have the second and the third, which differ only in their seed. One run is not enough to compare
+# settings (lesson 10).
 #
 # ## Break it
 #
@@ -249,18 +246,16 @@ while learner.updates < reckless.updates_per_hour:
 broken = learner.network
 figure = pictures.curves({"student": reckless_rows}, ["loss"])
 figure.axes[0].axhline(blind_loss, color="black", ls=":")
-show(
-    figure, "The loss of each minibatch: it scatters about the blind answer's (dotted) to the end."
-)
+show(figure, "The loss of each minibatch: it stays near the blind answer's (dotted) to the end.")
 
 # %% [markdown]
-# Minibatches differ, and so the curve is ragged; on the whole it is flat. Without the dotted line one
-# could take it for the curve of a student that has learnt all it can. It has learnt the blind answer.
+# The curve is noisy, because minibatches differ, but flat. Without the dotted line it looks like that of
+# a student that has finished learning. It has learnt only the blind answer.
 #
 # ## Exercise 4 · Variety
 #
-# Write the number that tells: the [variety](glossary.md#variety), which is how much policies `[B, A]`
-# differ from state to state. It is the standard deviation over *states*, averaged over actions.
+# The [variety](glossary.md#variety) shows this: how much policies `[B, A]` differ from state to state.
+# It is the standard deviation over *states*, averaged over actions. Write it.
 
 
 # %%
@@ -286,30 +281,30 @@ table([{"policy": name, "variety": p.std(0).mean().item()} for name, p in polici
 # %%
 show(
     pictures.bars(names, {"teacher": blind.tolist(), "collapsed": policies["collapsed"][0].tolist()}, "probability"),
-    "The collapsed student's answer to one state, beside the teacher's average over all: much alike.",
+    "The collapsed student's answer to one state, beside the teacher's average over all states.",
 )  # fmt: skip
 
 # %% [markdown]
-# The student has [collapsed](glossary.md#collapse). Its first leaps made its hidden units fall silent;
-# only the last layer's biases still learn, and they have learnt the average. It gives this answer to
-# every picture.
+# The student has [collapsed](glossary.md#collapse). The large first updates made its hidden units
+# inactive (dead ReLUs). Only the last layer's biases still learn, and they have learnt the average. It
+# gives this answer to every picture.
 #
-# ## Exercise 5 · How would you have noticed?
+# ## Exercise 5 · Signs of a collapse
 #
-# Which of these would *not* have given it away: `"the loss has stopped falling"`, `"variety is 0"`,
-# `"it loses 21 to 0"`?
+# Which of these does *not* show the collapse: `"the loss has stopped falling"`, `"variety is 0"`, `"it
+# loses 21 to 0"`?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
 no_proof = "the loss has stopped falling"
 ### END SOLUTION
-check_choice("How would you have noticed?", no_proof)
+check_choice("Signs of a collapse", no_proof)
 
 # %% [markdown]
 # ## Keep what you trained
 #
-# One file holds the weights and the card; `load_agent` reads it again, and so do
-# `pdlearn evaluate runs/student.safetensors` and the other commands.
+# One file contains the weights and the card. `load_agent` reads it, and so do `pdlearn evaluate
+# runs/student.safetensors` and the other commands.
 
 # %% tags=["nbval-check-output"]
 Path("runs").mkdir(exist_ok=True)
@@ -323,26 +318,28 @@ print(
 # ## Quiz
 #
 # 1. Who acts while a recording is made?
-#    <details><summary>Answer</summary>The teacher, always. The student only watches.</details>
+#    <details><summary>Answer</summary>Always the teacher.</details>
 # 2. Why with 5 % random actions?
-#    <details><summary>Answer</summary>They lead into states that the teacher's own play avoids. A
-#    student makes mistakes, meets those states, and should have seen what to do there.</details>
+#    <details><summary>Answer</summary>They lead to states that the teacher's own play avoids. A student
+#    makes mistakes, gets into those states, and should have learnt the right action there.</details>
 # 3. Agreement is 0.5 after learning. Is that bad?
-#    <details><summary>Answer</summary>Not in Pong: in most states nothing hangs on the choice, and
-#    FIRE does something only as the paddle meets the ball. The score says how good it is.</details>
+#    <details><summary>Answer</summary>Not in Pong: in most states the choice makes no difference, and
+#    FIRE has an effect only when the paddle meets the ball. The score shows how well the student
+#    plays.</details>
 # 4. The loss on recorded states is far below the loss on unseen games. What would help?
-#    <details><summary>Answer</summary>More play to learn from. More updates on the same play would
-#    widen the gap.</details>
+#    <details><summary>Answer</summary>More recorded play. More updates on the same play would make the
+#    gap larger.</details>
 # 5. A student's loss equals the blind answer's. What has it learnt?
-#    <details><summary>Answer</summary>How often its teacher takes each action, and not when.</details>
+#    <details><summary>Answer</summary>How often its teacher takes each action, but not in which
+#    states.</details>
 
 # %% [markdown]
 # ## Key points
 #
-# - Distillation is three steps: record the teacher, learn minibatches of (state, Q-values), judge by
+# - Distillation has three steps: record the teacher, learn minibatches of (state, Q-values), evaluate by
 #   playing.
-# - The loss of the best blind answer is the line to beat.
-# - A collapsed student is found by its variety, an overfitted one by states of games it never saw.
+# - A useful student has a lower loss than the best blind answer.
+# - The variety shows a collapse; states of unseen games show overfitting.
 #
-# The paper: section 3 and appendix A. It records 500 hours in turns of an hour's play and 10,000
-# minibatches; `docs/differences.md` lists where we do otherwise.
+# The paper: section 3 and appendix A. It records 500 hours and alternates an hour of play with 10,000
+# minibatches; `docs/differences.md` lists our differences.

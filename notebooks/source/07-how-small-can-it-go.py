@@ -7,16 +7,16 @@
 #     objectives:
 #     - choose how small a student may be, and say what is lost first
 #     - count a network's parameters and multiplications by hand, and say why they differ
-#     - tell what a size costs from what a bad recipe or an unlucky seed costs
+#     - distinguish the cost of a size from that of a bad recipe or an unlucky seed
 # ---
 
 # %% [markdown]
 # # 07 · How small can it go
 #
-# A [student](glossary.md#student) may be smaller than its [teacher](glossary.md#teacher): it need not
-# find out how to play, only do what it is shown. How much smaller? Here you count what a size costs,
-# teach a student that has one [parameter](glossary.md#parameter) for every hundred of its teacher's,
-# and look for what goes first.
+# A [student](glossary.md#student) can be smaller than its [teacher](glossary.md#teacher), because it
+# does not have to discover how to play. How much smaller? Here you compute the cost of each size, train
+# a student with one hundredth of its teacher's [parameters](glossary.md#parameter), and measure what is
+# lost first.
 
 # %%
 import time
@@ -35,24 +35,24 @@ from pdlearn.exercises import (
     check_prediction,
     check_share,
 )
-from pdlearn.exercises.comparing import difference, given_away, share
+from pdlearn.exercises.comparing import given_away
 from pdlearn.exercises.sizes import layers, multiplications
 from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.networks import SIZES
 from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
-from pdlearn.statistics import geometric_mean
+from pdlearn.statistics import difference_interval, geometric_mean, share_of_the_way
 from pdlearn.widgets import watch
 
 # %% [markdown]
 # ## Exercise 1 · Count the parameters
 #
-# All networks here have the same five layers and differ in their *widths* alone, as in
-# `Size(conv1=16, conv2=16, conv3=16, fc1=64)`. An output of a convolution looks at a square of every
-# channel before it, 8 × 8 of the four frames in `conv1`, then 4 × 4, then 3 × 3. What is left of the
-# picture is 7 × 7 for each channel; `fc1` looks at all of it, and `out` at `fc1`. An output has one
-# weight for each number it looks at, and one bias.
+# All networks here have the same five layers and differ in their *widths* alone, as in `Size(conv1=16,
+# conv2=16, conv3=16, fc1=64)`. An output of a convolution has as inputs a square of every channel of the
+# layer before, 8 × 8 of the four frames in `conv1`, then 4 × 4, then 3 × 3. After the convolutions each
+# channel has 7 × 7 places; all of them are inputs of `fc1`, whose outputs are the inputs of `out`. An
+# output has one weight for each input, and one bias.
 
 
 # %%
@@ -73,8 +73,8 @@ check_parameter_count(parameters_by_hand)
 # %% [markdown]
 # ## Exercise 2 · Count the multiplications
 #
-# A convolution uses its weights again and again: those of `conv1` at 20 × 20 places, of `conv2` at
-# 9 × 9, of `conv3` at 7 × 7. How many multiplications with a weight does one decision take?
+# A convolution uses its weights at every place: those of `conv1` at 20 × 20 places, of `conv2` at 9 × 9,
+# of `conv3` at 7 × 7. How many multiplications with a weight does one decision need?
 
 
 # %%
@@ -93,10 +93,10 @@ def multiplications_by_hand(widths, num_actions):
 check_multiplications(multiplications_by_hand)
 
 # %% [markdown]
-# ## What a size costs
+# ## The cost of a size
 #
-# Beside both counts stand a file's kilobytes (two bytes a parameter, as the agents are shipped) and the
-# time of one decision, the shortest of many.
+# The table also contains a file's kilobytes (two bytes for each parameter, as in the shipped agents) and
+# the time of one decision, the shortest of many.
 
 # %%
 picture = torch.zeros(1, 4, 84, 84, dtype=torch.uint8)
@@ -150,16 +150,16 @@ show(
 )
 
 # %% [markdown]
-# Parameters are memory, multiplications are work, and they sit in different layers. Shrinking `fc1`
-# makes a small file, not a quick network: `net3` has saved a far greater part of its parameters than of
-# its multiplications. Time falls less still, since much of a small network's millisecond is
-# spent on calling five layers.
+# Parameters need memory, multiplications need time, and they are in different layers. A smaller `fc1`
+# gives a smaller file, not a much faster network: `net3` saves a far larger share of the parameters than
+# of the multiplications. The time falls even less, because much of a small network's time is the
+# overhead of calling five layers.
 #
-# ## What the paper lost
+# ## Scores by size in the paper
 #
-# The paper taught three sizes ten games each. Its table B1 is in percent of a DQN's score (other
-# teachers and starts than ours; it prints no spread for a game). How much of the score of `net1`, its
-# largest student, is left to `net3`, its smallest?
+# The paper trained students of three sizes on ten games each. Its table B1 is in percent of a DQN's
+# score (with other teachers and starts than ours, and without intervals). What share of the score of
+# `net1`, its largest student, does `net3`, its smallest, keep?
 
 # %%
 kept = {game: row["net3"] / row["net1"] for game, row in TABLE_B1.items()}
@@ -179,13 +179,12 @@ for size, mean in TABLE_B1_MEAN.items():
     print(f"{size}: {mean:.1f} % of the DQN's score, geometric mean of ten games")
 
 # %% [markdown]
-# One game pays most of the bill. So there is no size at which "the student" breaks: each game has a size
-# of its own.
+# Most of the loss is in one game. The smallest sufficient size differs between games.
 #
-# ## One percent, live
+# ## One percent of the parameters
 #
-# We teach `net4` from the half hour of the Pong teacher's play that ships with the package. A first try,
-# with Adam's steps at 0.003 from the first [minibatch](glossary.md#minibatch) on:
+# We train `net4` on the half hour of the Pong teacher's play that ships with the package. A first try,
+# with Adam's learning rate at 0.003 from the first [minibatch](glossary.md#minibatch) on:
 
 # %%
 teacher, net3 = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
@@ -215,13 +214,14 @@ blind = target.mean(0)
 blind_loss = (target * (target.clamp_min(1e-30).log() - blind.log())).sum(1).mean().item()
 print(f"loss {hasty_loss:.3f}; the best blind answer's {blind_loss:.3f}")
 print(f"variety {answers.std(0).mean():.6f}; the teacher's {target.std(0).mean():.6f}")
-print(f"{awake.sum()} of {len(awake)} units of fc1 ever answer")
+print(f"{awake.sum()} of {len(awake)} units of fc1 are active in some state")
 
 # %% [markdown]
-# Too small to learn Pong? No: a variety of 0 says [collapsed](glossary.md#collapse), as in lesson 06.
-# Large first steps have silenced most of its hidden units. A recipe that served one size may fail
-# another, or another seed of the same: look for that first when you compare sizes. So, a third of the
-# step, which `Distillation` lets rise slowly at first and then shrink to the end:
+# Is it too small to learn Pong? No: a variety of 0 means that it has [collapsed](glossary.md#collapse),
+# as in lesson 06. Large first updates have made most of its hidden units inactive. A recipe that works
+# for one size may fail for another, or for another seed: check this first when you compare sizes. We use
+# a third of the learning rate, which in `Distillation` rises slowly at first (warm-up) and then falls to
+# the end:
 
 # %%
 config = pdlearn.DistillConfig(
@@ -241,25 +241,25 @@ figure.axes[0].plot(np.arange(len(mean_of)) + 100, mean_of, color=pictures.OTHER
 figure.axes[0].axhline(blind_loss, color="black", ls=":")
 show(
     figure,
-    "The first try (green, a mean of 100) soon rests on the blind answer's loss (dotted); with the "
-    "smaller step the loss falls far below it, and agreement rises.",
+    "The first try (green, a mean of 100) stays at the blind answer's loss (dotted); with the "
+    "lower rate the loss falls far below it, and agreement rises.",
 )
 
 # %% [markdown]
-# ## Exercise 3 · What is one percent worth?
+# ## Exercise 3 · The score of net4
 #
-# The teacher's mean score is `teacher.card["score"]["mean"]`; a random player ends at -20 or -21. What
+# The teacher's mean score is `teacher.score["mean"]`; a random player ends at -20 or -21. What
 # will this `net4` score, on average?
 
 # %%
 ### BEGIN SOLUTION
 my_guess = 5
 ### END SOLUTION
-judged = pdlearn.evaluate(net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30)))
-check_prediction(my_guess, judged.mean, near=4)
+result = pdlearn.evaluate(net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30)))
+check_prediction(my_guess, result.mean, near=4)
 
 # %%
-print("its games: ", *(f"{score:.0f}" for score in sorted(judged.scores)))
+print("its games: ", *(f"{score:.0f}" for score in sorted(result.scores)))
 pdlearn.widgets.compare(
     {"teacher": teacher, "net3": net3, "net4": net4}, agent_steps=by_budget(smoke=60, fast=450)
 )
@@ -267,9 +267,9 @@ pdlearn.widgets.compare(
 # %% [markdown]
 # ## Exercise 4 · Points given away
 #
-# What goes first? [Agreement](glossary.md#agreement) counts all states alike. Weigh them instead: the
-# student chooses, and the teacher's values say how many points that gives away against its own best.
-# One number a state.
+# What is lost first? [Agreement](glossary.md#agreement) counts all states alike. A weighted measure: the
+# difference between the teacher's value of its own best action and of the student's action, in points.
+# Return one number for each state.
 
 
 # %%
@@ -293,30 +293,30 @@ for name, network in (("net3", net3.network), ("net4", net4.network), ("collapse
         output = network(states.observation)
     lost = given_away(output, states.teacher_q)
     alike = (output.argmax(1) == states.teacher_q.argmax(1)).float()
-    dearest = lost.sort(descending=True).values[: len(lost) // 20]
+    worst = lost.sort(descending=True).values[: len(lost) // 20]
     weighed.append(
         {
             "student": name,
             "agreement": f"{alike.mean():.0%}",
             "in decisive states": f"{alike[decisive].mean():.0%}",
             "points given away in 100 decisions": 100 * lost.mean().item(),
-            "in the dearest 5 %": f"{dearest.sum() / lost.sum().clamp_min(1e-9):.0%}",
+            "in the worst 5 %": f"{worst.sum() / lost.sum().clamp_min(1e-9):.0%}",
         }
     )
 table(weighed)
 
 # %% [markdown]
-# The smaller student disagrees more everywhere, but where it is cheap first: it still agrees in most
-# decisive states. And what it gives away is not spread evenly: a twentieth of the states makes up a large
-# part of it, the rare moments in which a point hangs on the paddle. How much of its score a smaller
-# student loses depends on how often a game asks such questions.
+# The smaller student disagrees more often, but mostly in states where it costs little: it still agrees
+# in most decisive states. The points given away are not spread evenly: a twentieth of the states
+# contains a large part of them, the rare states in which the paddle decides a point. How much of its
+# score a smaller student loses depends on how often such states occur in a game.
 #
-# ## What a decision hangs on
+# ## What a decision depends on
 #
-# Blur a small part of the picture, and see how far the outputs move: this is an agent's
-# [saliency](glossary.md#saliency) (Greydanus et al. 2018). Bright is where they move most, here in the
-# eight states in which most hangs on the teacher's choice. Move the slider: do both look at the ball,
-# and at the same paddle?
+# An agent's [saliency](glossary.md#saliency) (Greydanus et al. 2018) is the change of its outputs when a
+# small part of the picture is blurred. Bright places change them most. The widget shows the eight states
+# with the largest gaps of the teacher. Move the slider: do the outputs of both depend on the ball, and
+# on the same paddle?
 
 # %%
 moments = (ranked[:, 0] - ranked[:, 1]).topk(8).indices
@@ -325,9 +325,9 @@ pdlearn.widgets.saliency(teacher, states.observation[moments], student=net4)
 # %% [markdown]
 # ## Exercise 5 · Percent of what?
 #
-# Pong's scores run from -21 to 21, and 0 is a draw. "Percent of the teacher's score" makes that 0 %, and
-# a student that loses narrowly is below. Write the
-# [share of the way](glossary.md#share-of-the-way) from random play to the teacher.
+# Pong's scores run from -21 to 21, and 0 is a draw. In percent of the teacher's score a draw is 0 %, and
+# a narrow loss is below 0. Write the [share of the way](glossary.md#share-of-the-way) from random play
+# to the teacher.
 
 
 # %%
@@ -342,9 +342,9 @@ def share_by_hand(score, random, teacher):
 check_share(share_by_hand)
 
 # %% tags=["nbval-check-output"]
-full, random = teacher.card["score"]["mean"], GAMES["pong"].random
+full, random = teacher.score["mean"], GAMES["pong"].random
 for score in (15, 5, 0, -5, -15):
-    way = share(score, random, full)
+    way = share_of_the_way(score, random, full)
     print(f"score {score:3d}: {score / full:4.0%} of the teacher's, {way:3.0%} of the way")
 for failed in (0.5, 0.1, 0.001):
     print(f"two games at 1 and {failed:g}: geometric mean {geometric_mean([1, failed]):.2f}")
@@ -354,15 +354,15 @@ except ValueError as error:
     print(f"two games at 1 and -0.27: {error}")
 
 # %% [markdown]
-# A [geometric mean](glossary.md#geometric-mean) over games (lesson 04) has no room for a score of 0 or
-# below, and a game near 0 drags it down without limit. Leaving that game out would hide the worst
-# failure. Say the mean *and* every game.
+# A [geometric mean](glossary.md#geometric-mean) over games (lesson 04) is not defined for scores of 0 or
+# below, and a game near 0 makes it very small. Leaving that game out would hide the worst failure.
+# Report the mean *and* every game.
 #
-# ## What longer runs say
+# ## Longer runs
 #
-# The rest is read from `docs/results`: students that saw more of the shipped teachers' play, learnt
-# longer, and were judged over 30 games or more (`pdlearn reproduce compression` and `smaller`). Where a
-# size has two dots, one is the experiment's and one that of the file that ships, judged afresh.
+# The rest is read from `docs/results`: students that learnt longer from more of the shipped teachers'
+# play and were evaluated over 30 games or more (`pdlearn reproduce compression` and `smaller`). Where a
+# size has two dots, one is from the experiment and one is another evaluation of the shipped file.
 
 
 # %%
@@ -390,7 +390,7 @@ for axes, game in zip(grid.flat, taught, strict=False):
     for size, sized in scored.items():
         for row in [r for r in sized if r["game"] == game]:
             low, mean, high = (
-                share(float(row[k]), GAMES[game].random, best[game])
+                share_of_the_way(float(row[k]), GAMES[game].random, best[game])
                 for k in ("low", "mean", "high")
             )
             axes.plot([int(row["parameters"])] * 2, [low, high], color=pictures.colour(size))
@@ -407,10 +407,10 @@ show(
 )
 
 # %% [markdown]
-# ## Exercise 6 · Fact or noise?
+# ## Exercise 6 · Effect or noise?
 #
-# Two agents were judged, each (mean, low, high). How sure is the difference of their means? Half an
-# interval's width is its error; errors that know nothing of each other add as squares.
+# Two agents were evaluated, each result is (mean, low, high). What is the interval of the difference of
+# their means? Half an interval's width is its error; independent errors add as squares.
 
 
 # %%
@@ -432,9 +432,11 @@ SAME = ("temperature", "teacher_steps", "minibatch", "updates", "learning_rate")
 
 def compared(name, a, b):
     """Return a row of the table for two rows of results."""
-    low, high = difference(*([float(r[k]) for k in ("mean", "low", "high")] for r in (a, b)))
+    low, high = difference_interval(
+        *([float(r[k]) for k in ("mean", "low", "high")] for r in (a, b))
+    )
     sure = "yes" if low > 0 or high < 0 else "no"
-    return {"pair": name, "difference": f"{low:.1f} to {high:.1f}", "sure, by games": sure}
+    return {"pair": name, "difference": f"{low:.1f} to {high:.1f}", "certain over games": sure}
 
 
 pairs = []
@@ -451,38 +453,40 @@ for a, b in (same[:2] for same in tried.values() if len(same) > 1):
 table(pairs)
 
 # %% [markdown]
-# Look at the rows of two seeds first. There the size, the recipe and the teacher are the same, only the
-# seed differs. Where such a row says "yes", games are sure of a difference that no size has made: an
-# interval over games knows nothing of seeds. So a difference between two sizes, one seed each, is a fact
-# about two networks, and not yet one about two sizes. For that it takes several seeds (`pdlearn reproduce compression --seeds 0
-# 1 2`), or a loss much larger than what seeds do.
+# Look at the rows of two seeds first. They have the same size, recipe and teacher, and differ only in
+# the seed. Where such a row says "yes", the difference is larger than chance over games, although the
+# sizes are equal: an interval over games does not include the effect of seeds. So a difference between
+# two sizes with one seed each is a difference between two networks, not yet between two sizes. This
+# needs several seeds (`pdlearn reproduce compression --seeds 0 1 2`), or a loss much larger than the
+# differences between seeds.
 
 # %% [markdown]
 # ## Quiz
 #
-# 1. You halve `fc1` and leave the convolutions. What shrinks, what hardly does?
-#    <details><summary>Answer</summary>The parameters, nearly by half. The multiplications and the time
-#    stay close to what they were: the work is in the convolutions.</details>
-# 2. A tiny student scores -21. What do you look at before you call it too small?
-#    <details><summary>Answer</summary>Its variety. If it is 0, the student has collapsed and says
-#    nothing about its size; a smaller learning rate may cure it.</details>
+# 1. You halve `fc1` and keep the convolutions. What becomes smaller, and what hardly changes?
+#    <details><summary>Answer</summary>The number of parameters is nearly halved. The multiplications and
+#    the time hardly change, because most work is in the convolutions.</details>
+# 2. A very small student scores -21. What do you check before you call it too small?
+#    <details><summary>Answer</summary>Its variety. If it is 0, the student has collapsed, which says
+#    nothing about its size; a lower learning rate may prevent it.</details>
 # 3. Agreement falls from 60 % to 45 %, and the score hardly. How can that be?
-#    <details><summary>Answer</summary>It was lost where little hangs on the choice. Points given away,
-#    or agreement in decisive states, would have said so.</details>
+#    <details><summary>Answer</summary>It fell in states where the choice makes little difference. Points
+#    given away, or agreement in decisive states, show this.</details>
 # 4. Nine games are at 100 %, one is at 1 %. What is the geometric mean, roughly?
 #    <details><summary>Answer</summary>The tenth root of 0.01: 63 %. At 0 % it would be 0, and below it
 #    there is none.</details>
 # 5. Size A scores 17.0 [16.5, 17.5], size B 15.5 [15.0, 16.0], one seed each. Is A better than B?
-#    <details><summary>Answer</summary>These two networks differ, surely. Whether the sizes do, one seed
-#    cannot say.</details>
+#    <details><summary>Answer</summary>These two networks differ by more than chance. One seed each does
+#    not show whether the sizes do.</details>
 
 # %% [markdown]
 # ## Key points
 #
-# - Most parameters sit in `fc1`, most work in the convolutions; a small file need not be quick.
-# - What a smaller student loses depends on the game. Agreement goes first where it is cheap.
-# - Look for a collapse before you blame the size: a recipe may fit one size and fail another.
-# - Judge by the share of the way where scores may be negative; say the mean over games and each game.
-# - Intervals over games know nothing of seeds.
+# - Most parameters are in `fc1`, most work is in the convolutions; a small file is not always fast.
+# - What a smaller student loses depends on the game. Agreement is lost first where it costs little.
+# - Check for a collapse before you conclude that a size is too small: a recipe may work for one size and
+#   fail for another.
+# - Use the share of the way where scores may be negative; report the mean over games and each game.
+# - Intervals over games do not include the effect of seeds.
 #
 # The paper: section 4, figure 3 and table B1; table A1 has the sizes. `net4` and `net5` are ours.

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # 08 · Many games, one network
 #
-# A [student](glossary.md#student) may have several [teachers](glossary.md#teacher), one a game. All it
-# learns passes through one [torso](glossary.md#torso); only a small
-# [controller](glossary.md#controller) is each game's own.
+# A [student](glossary.md#student) can have several [teachers](glossary.md#teacher), one for each game.
+# All games share one [torso](glossary.md#torso); each game has its own small
+# [controller](glossary.md#controller).
 #
 # ```
 # Freeway's play ──▶ memory ─┐                    ┌─▶ its controller ─▶ 3 outputs
@@ -38,22 +38,22 @@ from pdlearn.exercises import (
     check_prediction,
     check_turns,
 )
-from pdlearn.exercises.comparing import share
 from pdlearn.exercises.sharing import turns
 from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.networks import SIZES, Controller, MultiGameNetwork, OneGame, Torso, parameter_count
 from pdlearn.paper import TABLE_2_MEAN, TABLE_B2, TABLE_B2_MEAN
+from pdlearn.statistics import share_of_the_way
 
 games = ("freeway", "pong")
 teachers = {game: pdlearn.zoo.load(f"{game}/teacher") for game in games}
-num_actions = {game: len(teachers[game].card["actions"]) for game in games}
+num_actions = {game: len(teachers[game].actions) for game in games}
 
 # %% [markdown]
 # ## Two games, two memories
 #
-# Half an hour of Pong ships with the package; the Freeway teacher plays some minutes for us now. Each
-# game keeps a [replay memory](glossary.md#replay-memory) of its own.
+# Half an hour of Pong ships with the package; the Freeway teacher plays some minutes now. Each game has
+# its own [replay memory](glossary.md#replay-memory).
 
 # %%
 steps = by_budget(smoke=800, fast=6_400, full=54_000)
@@ -63,7 +63,7 @@ memories = {
 }
 generator = torch.Generator().manual_seed(1)
 unseen = by_budget(smoke=800, fast=3_200)
-states = {  # games of another purpose are never the same games
+states = {  # of other games: each purpose has its own seeds
     game: pdlearn.collect(teachers[game], unseen, purpose="show").sample_states(512, generator)
     for game in games
 }
@@ -72,13 +72,13 @@ states = {  # games of another purpose are never the same games
 drawn = [states[game].observation[row, -1] for game in games for row in (0, 1)]
 show(
     pictures.screens(drawn, ["Freeway", "Freeway", "Pong", "Pong"], columns=4),
-    "What the one network will see: a chicken on a road with ten lanes, and two paddles with a ball.",
+    "The network's inputs: a chicken on a road with ten lanes, and two paddles with a ball.",
 )
 
 # %% [markdown]
-# ## Exercise 1 · Whose controller answers?
+# ## Exercise 1 · Which controller?
 #
-# `torso` turns observations into features `[B, 64]`; `controllers` holds a layer for each game's name.
+# `torso` maps observations to features `[B, 64]`; `controllers` contains a layer for each game's name.
 # Write the outputs for a minibatch of `game`.
 
 
@@ -98,8 +98,8 @@ check_outputs(outputs_by_hand)
 # ## Exercise 2 · How much is shared?
 #
 # The paper's network for three games has the teacher's layers up to `fc1` as its torso, and controllers
-# with a hidden layer of 128 units. Built for our two games, how many percent of its parameters do both
-# games share?
+# with a hidden layer of 128 units. For our two games, what percentage of its parameters do both games
+# share?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -131,13 +131,13 @@ sizes |= {"ours, both games": parameter_count(TwoGames())}
 table([{"what": what, "parameters": f"{count:,}"} for what, count in sizes.items()])
 
 # %% [markdown]
-# Another game costs one more controller, not one more network. Whether the torso has room for it is
-# another question, and the subject of what follows.
+# Another game adds one controller, not one network. Whether the torso can represent all games is tested
+# below.
 #
-# ## Exercise 3 · Whose turn is it?
+# ## Exercise 3 · Random turns
 #
-# Every minibatch is of one game. The paper draws that game at random each time. Return a list of
-# `updates` names, all games alike in chance, drawn with `generator`.
+# Every minibatch is of one game, which the paper draws at random each time. Return a list of `updates`
+# names, drawn uniformly with `generator`.
 
 
 # %%
@@ -155,14 +155,14 @@ check_turns(turns_by_hand)
 # %% [markdown]
 # ## Both at once
 #
-# `learn` takes a list of turns. After each hundred minibatches it judges every game on states that
-# nobody learnt from.
+# `learn` takes a list of turns. After each hundred minibatches it measures loss and agreement of every
+# game on held-out states.
 
 
 # %%
 @torch.no_grad()
-def judged(network):
-    """Return each game's loss and agreement on states of games that nobody learnt from."""
+def measured_on_states(network):
+    """Return each game's loss and agreement on held-out states."""
     row = {}
     for game, (observation, teacher_q) in states.items():
         output = network(observation, game)
@@ -185,7 +185,7 @@ def learn(network, order):
         losses.kl_loss(network(batch.observation, game), batch.teacher_q, 0.03).backward()
         optimizer.step()
         if update % by_budget(smoke=10, fast=100) == 0:
-            rows.append({"updates": update} | judged(network))
+            rows.append({"updates": update} | measured_on_states(network))
     return rows
 
 
@@ -215,21 +215,21 @@ for game, (_, teacher_q) in states.items():
 table(blind)
 
 # %% [markdown]
-# The best blind answer gives every state its teacher's average (lesson 06). What a network has learnt
-# of a game is how far its loss lies below that. The two games need not come along alike: Freeway's
-# teacher sees large gaps between its actions, Pong's small ones, so that Freeway's targets ask for a
-# clear answer far more often. One [temperature](glossary.md#temperature) is not the same to both.
+# The best blind answer is the teacher's average target (lesson 06). A network has learnt something about
+# a game only if its loss is below this. The two games can differ in their progress: the values of
+# Freeway's teacher have large gaps, those of Pong's have small ones, so that Freeway's targets are sharp
+# far more often. One [temperature](glossary.md#temperature) has different effects on both.
 
 # %% [markdown]
 # ## Break it: Pong alone
 #
-# Freeway is on its way and Pong lags. Somebody says: then go on with Pong alone. The network is copied,
-# and every minibatch from now on is Pong's.
+# Freeway progresses and Pong lags behind. What happens if training continues with Pong alone? The
+# network is copied, and every minibatch from now on is of Pong.
 #
 # ## Exercise 4 · What is left of Freeway?
 #
 # Run the cell once: it prints the network's agreement with the Freeway teacher so far. What is it after
-# some hundred minibatches of Pong, in percent? (Mind the blind player in the table above.)
+# some hundred minibatches of Pong, in percent? (Compare with the blind player in the table above.)
 
 # %%
 broken = copy.deepcopy(network)
@@ -254,21 +254,21 @@ show(
 )
 
 # %% [markdown]
-# At the dotted line Freeway's loss turns round: this is [forgetting](glossary.md#forgetting). Agreement
-# shows it less, since a clear best action stays best for a while. Nobody touched Freeway's controller;
-# the torso below it moved away. A learner has no wish to keep what its minibatches do not ask for. So the
-# games stay in random turns to the end, the slow one and the quick one.
+# At the dotted line Freeway's loss begins to rise: this is [forgetting](glossary.md#forgetting).
+# Agreement shows it less, because a clear best action remains the best for a while. Freeway's controller
+# is unchanged, but the torso below it has changed. No minibatch contains Freeway, so no gradient
+# preserves it. Therefore the games are trained in random turns to the end.
 #
 # ## Does it play?
 #
-# Few games each, to see whether a network taught in a minute plays at all, beside a blind player that
-# always takes the teacher's most frequent action. A shipped `multi3`, taught for far longer, is judged
-# on its card.
+# A few games of each show how a network trained for a minute plays, beside a blind player that always
+# takes the teacher's most frequent action. The score of a shipped `multi3`, trained for far longer, is
+# from its card.
 
 
 # %%
 class Blind(nn.Module):
-    """Gives the action that is best most often in `teacher_q`, whatever it sees."""
+    """Gives the action that is best most often in `teacher_q`, in every state."""
 
     def __init__(self, teacher_q):
         super().__init__()
@@ -282,14 +282,15 @@ class Blind(nn.Module):
 
 players = {game: Agent(OneGame(network, game), teachers[game].card) for game in games}
 config = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5, full=30))
-sightless = {game: Agent(Blind(states[game].teacher_q), teachers[game].card) for game in games}
+blind_players = {game: Agent(Blind(states[game].teacher_q), teachers[game].card) for game in games}
 scores = {("ours", game): pdlearn.evaluate(players[game], config).card() for game in games}
-scores |= {("blind", game): pdlearn.evaluate(sightless[game], config).card() for game in games}
-scores |= {("teacher", game): teachers[game].card["score"] for game in games}
+scores |= {("blind", game): pdlearn.evaluate(blind_players[game], config).card() for game in games}
+scores |= {("teacher", game): teachers[game].score for game in games}
 for name in [name for name in pdlearn.zoo.names() if name.startswith("multi3/")]:
     whole = pdlearn.zoo.load_all_games(name)
-    scores |= {(name, g): whole.for_game(g).card["score"] for g in games if g in whole.games}
+    scores |= {(name, g): whole.for_game(g).score for g in games if g in whole.games}
 # %%
+full = {game: teachers[game].score["mean"] for game in games}
 table(
     [
         {
@@ -297,20 +298,19 @@ table(
             "who": who,
             "mean": f"{s['mean']:.1f}",
             "95 % interval": f"{s['low']:.1f} to {s['high']:.1f}",
-            "share of the way": f"{share(s['mean'], GAMES[game].random, full):.0%}",
+            "share of the way": f"{share_of_the_way(s['mean'], GAMES[game].random, full[game]):.0%}",
             "games": s["episodes"],
         }
         for (who, game), s in sorted(scores.items(), key=lambda item: item[0][::-1])
-        for full in [teachers[game].card["score"]["mean"]]
     ]
 )
 
 # %% [markdown]
 # [Share of the way](glossary.md#share-of-the-way): 0 % for random play, 100 % for the teacher (lesson
-# 07). Beware of Freeway: whoever always walks up is far on the way without looking. A network may agree
-# with the teacher in many more states than that, and still not cross more often. Pong is the other way
-# round: a network must be good at it before its score stirs. A minute of learning is too short for both
-# games; what longer learning brings stands further below.
+# 07). In Freeway a player that always walks up already has a high share. A network can agree with the
+# teacher in many more states than this player and still not cross more often. In Pong a network must be
+# good before its score rises at all. A minute of learning is too short for both games; results of longer
+# training are further below.
 
 # %%
 pdlearn.widgets.compare(
@@ -319,17 +319,17 @@ pdlearn.widgets.compare(
 )
 
 # %% [markdown]
-# ## Exercise 5 · What a loss sees of a game's scale
+# ## Exercise 5 · Losses and a game's scale
 #
-# One game pays a point for a crossing, another 25 for a hop. Say Freeway paid 100 a crossing: all its
-# Q-values are 100 times larger. Which loss pulls at the shared torso exactly as before:
-# `"mse"`, `"nll"` or `"kl"` at the same temperature?
+# One game gives a point for a crossing, another 25 for a hop. Suppose Freeway gave 100 for a crossing,
+# so that all its Q-values are 100 times larger. Which loss has exactly the same gradient in the shared
+# torso as before: `"mse"`, `"nll"` or `"kl"` at the same temperature?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
 unmoved = "nll"
 ### END SOLUTION
-check_choice("What a loss sees of a game's scale", unmoved)
+check_choice("Losses and a game's scale", unmoved)
 
 # %%
 fresh = TwoGames()
@@ -337,47 +337,47 @@ torso = [p for name, p in fresh.named_parameters() if not name.startswith("contr
 observation, teacher_q = (part[:256] for part in states["freeway"])
 
 
-def pull(loss, *arguments):
+def norm(loss, *arguments):
     """Return the length of the gradient that a loss has in the torso's parameters."""
     gradients = torch.autograd.grad(loss(fresh(observation, "freeway"), *arguments), torso)
     return torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
 
 
-pulls = {
-    "mse": (pull(losses.mse_loss, teacher_q), pull(losses.mse_loss, 100 * teacher_q)),
-    "nll": (pull(losses.nll_loss, teacher_q), pull(losses.nll_loss, 100 * teacher_q)),
-    "kl at 0.03": [pull(losses.kl_loss, scale * teacher_q, 0.03) for scale in (1, 100)],
-    "kl at 0.03 and at 3": [pull(losses.kl_loss, s * teacher_q, s * 0.03) for s in (1, 100)],
+norms = {
+    "mse": (norm(losses.mse_loss, teacher_q), norm(losses.mse_loss, 100 * teacher_q)),
+    "nll": (norm(losses.nll_loss, teacher_q), norm(losses.nll_loss, 100 * teacher_q)),
+    "kl at 0.03": [norm(losses.kl_loss, scale * teacher_q, 0.03) for scale in (1, 100)],
+    "kl at 0.03 and at 3": [norm(losses.kl_loss, s * teacher_q, s * 0.03) for s in (1, 100)],
 }
 table(
     [
         {
             "loss": name,
-            "pull": once,
+            "gradient norm": once,
             "with values times 100": hundredfold,
             "ratio": hundredfold / once,
         }
-        for name, (once, hundredfold) in pulls.items()
+        for name, (once, hundredfold) in norms.items()
     ]
 )
 
 # %% [markdown]
-# Deep Q-learning's own loss is of MSE's kind: it learns values, so the game with the larger values pulls
-# the torso its way. Clipping rewards to -1 and 1 evens out the points, but not how often they come. A
-# policy has the same size in every game. The paper counts scale among the reasons why its students hold
-# together where a DQN for several games does worse.
+# Deep Q-learning's own loss is similar to MSE: it learns values, so the game with the larger values
+# dominates the torso's gradient. Clipping rewards to -1 and 1 equalises the points, but not how often
+# they occur. Probabilities have the same scale in every game. The paper names scale as one reason why
+# its students play several games well where a DQN does worse.
 #
-# ## Exercise 6 · Who moves?
+# ## Exercise 6 · Zero gradients
 #
-# Twenty updates on Freeway, then one on Pong. Somebody cleared the gradients with
-# `optimizer.zero_grad(set_to_none=False)`, which writes zeros where the default removes them. Does
-# Freeway's controller stand still in Pong's update: `"yes"` or `"no"`?
+# Twenty updates on Freeway, then one on Pong. The gradients are cleared with
+# `optimizer.zero_grad(set_to_none=False)`, which writes zeros where the default removes them. Is
+# Freeway's controller unchanged by Pong's update: `"yes"` or `"no"`?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
 stands_still = "no"
 ### END SOLUTION
-check_choice("Who moves?", stands_still)
+check_choice("Zero gradients", stands_still)
 
 # %%
 for remove in (True, False):
@@ -393,16 +393,16 @@ for remove in (True, False):
     print(f"set_to_none={remove}: Freeway's controller moved by up to {moved:.6f}")
 
 # %% [markdown]
-# ## What longer runs say
+# ## Longer runs
 #
-# `multi3.csv` of `docs/results` has networks for several games, each taught by DQN without any teacher,
-# by NLL or by KL (`pdlearn reproduce multi3`). Beside them stands the paper's table B2: three games,
-# other teachers and other starts. A dash is a run that has not been made.
+# `multi3.csv` of `docs/results` contains networks for several games, trained by DQN without a teacher,
+# by NLL or by KL (`pdlearn reproduce multi3`). Beside them is the paper's table B2: three games, other
+# teachers and other starts. A dash is a missing run.
 
 
 # %%
-def told(row):
-    """Return what a row of results says, or dashes where there is none."""
+def shown(row):
+    """Return the columns of a row of results, or dashes for a missing one."""
     if row is None:
         return dict.fromkeys(("network for", "seed", "score", "% of the teacher"), "–")
     mean, low, high, percent = (float(row[k]) for k in ("mean", "low", "high", "percent"))
@@ -416,12 +416,12 @@ def told(row):
 
 try:
     ran = results("multi3")
-except FileNotFoundError:  # it was not made yet
+except FileNotFoundError:
     ran = []
 table(
     [
         {"game": GAMES[game].title, "taught by": label}
-        | told(row)
+        | shown(row)
         | {"% in the paper": f"{printed:.1f}"}
         for game, theirs in TABLE_B2.items()
         for label, printed in theirs.items()
@@ -436,37 +436,38 @@ for label, mean in TABLE_B2_MEAN.items():
 print(f"one network for ten games, kl: {TABLE_2_MEAN['kl']:.1f}")
 
 # %% [markdown]
-# In the paper, the network that DQN itself taught three games stays behind a DQN of each game's own; the
-# one taught by KL does not. Our percentages and the paper's are of different wholes (lesson 10): compare
-# the three ways within a column, and no number across two.
+# In the paper, the network trained by DQN on three games scores lower than a DQN for each game; the one
+# trained by KL does not. Our percentages and the paper's have different denominators (lesson 10):
+# compare the three methods within a column, and no numbers between columns.
 
 # %% [markdown]
 # ## Quiz
 #
-# 1. A minibatch of Pong: which parameters does it teach?
+# 1. Which parameters does a minibatch of Pong update?
 #    <details><summary>Answer</summary>The torso's and those of Pong's controller. No other game's
 #    controller.</details>
-# 2. Nobody touched Freeway's controller, and yet Freeway was forgotten. How?
-#    <details><summary>Answer</summary>The torso that feeds it moved. A controller reads features, and
-#    they had come to mean something else.</details>
+# 2. Freeway's controller did not change, and yet Freeway was forgotten. Why?
+#    <details><summary>Answer</summary>The torso below it changed, and with it the features that are the
+#    controller's input.</details>
 # 3. Why is a minibatch of one game, not a mixture?
-#    <details><summary>Answer</summary>Games have different actions and controllers; one game at a time
-#    keeps that simple. Over many minibatches it is a mixture all the same.</details>
+#    <details><summary>Answer</summary>Games have different actions and controllers, so one game at a
+#    time is simpler. Over many minibatches it is still a mixture.</details>
 # 4. Why does a DQN of several games need clipped rewards, and a student of NLL or KL hardly?
-#    <details><summary>Answer</summary>The DQN learns values: the game with larger ones pulls harder.
-#    Such a student learns probabilities, which have one scale in all games.</details>
-# 5. The mean over two games is 50 % of the way. What do you not know?
-#    <details><summary>Answer</summary>Whether both are half learnt, or one wholly and the other not at
-#    all. Say every game.</details>
+#    <details><summary>Answer</summary>The DQN learns values, and the game with larger values has larger
+#    gradients. Such a student learns probabilities, which have the same scale in all games.</details>
+# 5. The mean over two games is 50 % of the way. What does it not show?
+#    <details><summary>Answer</summary>Whether both are half learnt, or one completely and the other not
+#    at all. Report every game.</details>
 
 # %% [markdown]
 # ## Key points
 #
-# - One torso for all games, one controller and one memory for each, one game a minibatch.
-# - Games in random turns hold together; one after the other, the first is forgotten.
-# - Losses of probabilities give every game's pull one scale; losses of values do not.
-# - One temperature may mean different things in different games: look at the gaps.
-# - What it costs is said game by game.
+# - One torso for all games, one controller and one memory for each, one game in each minibatch.
+# - Games in random turns are learnt together; if they are trained one after the other, the first is
+#   forgotten.
+# - Gradients of losses of probabilities have one scale in all games; those of losses of values do not.
+# - One temperature can have different effects in different games: look at the gaps.
+# - Report the cost for every game.
 #
 # The paper: section 3 for the method, section 4 with figure 4 and tables 2 and B2; table A2 has the
-# sizes. `docs/differences.md` says what our Multi-DQN does otherwise.
+# sizes. `docs/differences.md` lists the differences of our Multi-DQN.

@@ -7,16 +7,16 @@
 #     objectives:
 #     - let a student follow a teacher that is still learning, and say why its curve is steadier
 #     - say whom it follows at any moment, and measure how much a curve swings
-#     - tell the best so far from the luckiest so far
+#     - say why the highest evaluation so far is biased, and evaluate again
 # ---
 
 # %% [markdown]
 # # 09 · The student follows a teacher still learning
 #
-# So far the [teacher](glossary.md#teacher) had finished before its student began. Must it? The paper
-# lets a [student](glossary.md#student) learn while its teacher does:
-# [online distillation](glossary.md#online-distillation). Its student's curve is far calmer than that of
-# the DQN it learns from. Here you see why, on Pong, and watch it happen on a small game.
+# So far the [teacher](glossary.md#teacher) was fully trained before its student began. In [online
+# distillation](glossary.md#online-distillation) the [student](glossary.md#student) learns while its
+# teacher is still learning. In the paper, the student's scores fluctuate far less than those of the DQN
+# it learns from. This lesson shows why, on Pong, and repeats the experiment on a small game.
 
 # %%
 from copy import deepcopy
@@ -34,28 +34,29 @@ from pdlearn.exercises import (
     check_prediction,
     check_swing,
     check_teacher_at,
-    following,
 )
-from pdlearn.experiments import claims
+from pdlearn.experiments import online as figure5
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.lessons.places import folder
 from pdlearn.losses import teacher_policy
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
 from pdlearn.rows import read_rows
+from pdlearn.statistics import best_so_far, swing
 
 # %% [markdown]
 # ## Whom to follow?
 #
-# This is how the shipped Pong teacher was evaluated while it learnt, read from `docs/results`. It
-# improves, but not from one evaluation to the next. A student that followed it step by step would learn
-# each fall as well. So the paper's student follows the *best so far*: whenever the DQN sets a new high
-# score, its network is copied, and the copy is the teacher until the next one.
+# The figure below shows the evaluations of the shipped Pong teacher during its training, from
+# `docs/results`. It improves, but some evaluations are lower than the one before. A student of the
+# current network would also learn its bad phases. Therefore the paper's student follows the *best
+# network so far*: at each new high score the DQN's network is copied, and the copy is the teacher until
+# the next high score.
 #
 # ## Exercise 1 · The best so far
 #
-# `evaluations` `[T]` come one after the other. Return, for each, the index of the evaluation whose
-# network is the teacher then. Of two that are equally high take the newer: it has learnt longer.
+# `evaluations` `[T]` are in order. Return for each the index of the evaluation whose network is the
+# teacher then. Of two equal evaluations take the newer, whose network has learnt longer.
 
 
 # %%
@@ -78,27 +79,27 @@ check_teacher_at(teacher_at)
 curve = [row for row in results("curves/pong") if row["evaluation"] != "nan"]
 agent_steps = np.array([int(row["agent_steps"]) for row in curve]) / 1e6
 evaluations = np.array([float(row["evaluation"]) for row in curve])
-best_so_far = evaluations[following.teacher_at(evaluations)]
+highest = evaluations[best_so_far(evaluations)]
 figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
 axes.plot(agent_steps, evaluations, "o-", ms=4, color=pictures.TEACHER, alpha=0.5, label="DQN")
-axes.step(agent_steps, best_so_far, where="post", color=pictures.TEACHER, label="its best so far")
+axes.step(agent_steps, highest, where="post", color=pictures.TEACHER, label="its best so far")
 axes.set(xlabel="million agent steps", ylabel="score in Pong")
 axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
 show(
     axes,
-    "Pong's teacher while it learnt: evaluations rise and fall back; the best so far only rises.",
+    "Pong's teacher during training: evaluations rise and fall; the best so far only rises.",
 )
 
 # %% [markdown]
 # ## Exercise 2 · How much does a curve swing?
 #
-# "Steadier" wants a number. Take the mean change from one point to the next, up or down: the
-# [swing](glossary.md#swing).
+# To compare curves we need a number: the mean change from one point to the next, without its sign. It is
+# called the [swing](glossary.md#swing).
 
 
 # %%
-def swing(scores):
+def swing_by_hand(scores):
     """Return the swing of scores [T], a single number."""
     ### BEGIN SOLUTION
     return np.abs(np.diff(scores)).mean()
@@ -106,26 +107,25 @@ def swing(scores):
 
 
 # %% tags=["nbval-check-output"]
-check_swing(swing)
+check_swing(swing_by_hand)
 
 # %% tags=["nbval-check-output"]
 late = len(evaluations) // 2
-print(f"swing of the DQN, second half: {following.swing(evaluations[late:]):.2f} points")
-print(f"swing of its best so far:      {following.swing(best_so_far[late:]):.2f} points")
+print(f"swing of the DQN, second half: {swing(evaluations[late:]):.2f} points")
+print(f"swing of its best so far:      {swing(highest[late:]):.2f} points")
 
 # %% [markdown]
-# The second half is taken so that the climb itself does not count. But do not be impressed yet: a
-# maximum that is kept *cannot* fall. The question is whether somebody who learns from it is as calm.
+# The second half is used so that the initial rise does not count. The second number is small by
+# construction: a running maximum *cannot* fall. The question is whether a student of it is as steady.
 #
 # ## Why does a DQN swing?
 #
-# Let us look closely. The shipped Pong teacher goes on learning where it stopped, with a larger step than
-# its own. Every few updates we ask it for its values in the same recorded [states](glossary.md#state);
-# at the end it plays.
+# The shipped Pong teacher continues to learn, with a higher learning rate than before. Every few updates
+# we compute its values in the same recorded [states](glossary.md#state). At the end it plays.
 
 # %%
 teacher = pdlearn.zoo.load("pong/teacher")
-names = teacher.card["actions"]
+names = teacher.actions
 recorded = pdlearn.zoo.recording("pong")
 states = recorded.sample_states(by_budget(smoke=64, fast=1_024), torch.Generator().manual_seed(0))
 going_on = replace(
@@ -146,8 +146,8 @@ for row in run:
 # %% [markdown]
 # ## Exercise 3 · A change of mind
 #
-# In how many percent of the states does the last of these networks call another action best than the
-# teacher it began as? Only a few updates lie between them. Guess.
+# In what percentage of the states has the last of these networks another best action than the teacher
+# from which it started? There are only a few updates between them. Guess.
 
 # %%
 first, last = looks[0], looks[max(looks)]
@@ -177,7 +177,7 @@ axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
 show(axes, "The share of states in which the best action is another than at the look before.")
 played = pdlearn.evaluate(run.agent(), pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5)))
-before, after = teacher.card["score"]["mean"], played.mean
+before, after = teacher.score["mean"], played.mean
 print(f"score of the shipped teacher {before:.1f}, of the one that went on {after:.1f}")
 
 # %%
@@ -202,23 +202,24 @@ show(
         },
         "target",
     ),
-    "What a student would be told to do at this moment by four networks of one DQN: not the same.",
+    "A student's targets at this moment from four networks of one DQN: they differ.",
 )
 
 # %% [markdown]
-# Look at the score: that is what so few updates can do. (A few more may bring it back, and that is the
-# swing.) The network changes its mind all the time, mostly where nothing hangs on the action, but in
-# decisive states too. All of a DQN hangs together: an update for one state moves the values of all
-# others, and its own targets with them (lesson 02). A student of each of these networks in turn would be
-# told now this, now that, in the very same state.
+# So few updates can change the score this much; further updates can change it back. The best action
+# changes often, mostly in states where the choice makes little difference, but in decisive states too.
+# All states share one network: an update for one state changes the values of all others, and with them
+# the targets (lesson 02). A student of each of these networks in turn would get different targets for
+# the same state.
 #
 # ## Watch it happen
 #
 # Catch is learnt in minutes (lesson 03). `OnlineDistillation` takes turns, in rounds of 400 agent steps:
 #
-# 1. the DQN learns a round and is evaluated; a new high score makes its copy the teacher,
+# 1. the DQN learns for a round and is evaluated; at a new high score its copy becomes the teacher,
 # 2. the teacher plays as many steps into a memory (a new teacher begins an empty one),
-# 3. the student learns 200 [minibatches](glossary.md#minibatch), and all are judged on the same games.
+# 3. the student learns 200 [minibatches](glossary.md#minibatch), and all are evaluated on the same
+#    games.
 
 # %%
 ROUND = by_budget(smoke=100, fast=400)
@@ -240,7 +241,7 @@ online = replace(
 run = OnlineDistillation("pdlearn/Catch-v0", taught, online, seed=1, precision="float32")
 rows, snapshots = [], []
 for row in run:
-    if row["phase"] == "judge":
+    if row["phase"] == "evaluate":
         rows.append(row)
         dqn = run.teacher_run.agent()
         snapshots.append(pdlearn.Agent(deepcopy(dqn.network), dqn.card))
@@ -266,7 +267,7 @@ def drawn(curves):
         "teacher": {
             "color": pictures.TEACHER,
             "ls": ":",
-            "label": "its best so far, judged afresh",
+            "label": "its best so far, evaluated again",
         },
         "student": {"color": pictures.STUDENT, "lw": 2, "label": "student of the best so far"},
         "of current": {"color": pictures.OTHERS[1], "label": "student of the current DQN"},
@@ -281,16 +282,16 @@ def drawn(curves):
 
 show(
     drawn(scores),
-    "The DQN falls back now and then, even after its best; once its best is good, the student of that "
-    "does not fall with it.",
+    "The DQN's score falls at times, also after its best; once the best is good, the score of its "
+    "student does not fall with it.",
 )
 
 # %% [markdown]
 # ## Exercise 4 · Break it
 #
-# Is it the *best* that matters, or would any teacher do? Another student learns from the same DQN, in
-# the same rounds, but always follows the network as it stands. The second cell below prints what the
-# others swing by; then guess its swing.
+# Does the student need the *best* network, or would the current one be as good? Another student learns
+# from the same DQN in the same rounds, but always follows the current network. The second cell below
+# prints the swings of the others. Guess the swing of this student.
 
 
 # %%
@@ -298,14 +299,14 @@ def follow_each(teachers):
     """Let a student learn a round from each of `teachers` in turn; return its scores."""
     generator = torch.Generator().manual_seed(1)
     student = StudentLearner(run.config, pdlearn.QNetwork(3, "net3", generator=generator))
-    judged = pdlearn.EvalConfig(episodes=taught.evaluation_episodes, epsilon=0.0)
+    settings = pdlearn.EvalConfig(episodes=taught.evaluation_episodes, epsilon=0.0)
     scores = []
     for number, dqn in enumerate(teachers):
         memory = pdlearn.collect(dqn, ROUND, num_envs=8, seed=1_000 * number, generator=generator)
         for _ in range(online.updates_per_hour):
             student.update(memory.sample_states(online.minibatch, generator))
         agent = pdlearn.Agent(student.network, dqn.card)
-        scores.append(pdlearn.evaluate(agent, judged, 1 + at[number]).mean)
+        scores.append(pdlearn.evaluate(agent, settings, 1 + at[number]).mean)
     return np.array(scores)
 
 
@@ -313,7 +314,7 @@ scores["of current"] = follow_each(snapshots)
 
 # %%
 late = len(at) // 2
-swings = {name: following.swing(line[late:]) for name, line in scores.items()}
+swings = {name: swing(line[late:]) for name, line in scores.items()}
 print(f"DQN {swings['dqn']:.3f}, student of the best so far {swings['student']:.3f}")
 ### BEGIN SOLUTION
 my_guess = 0.1
@@ -323,7 +324,7 @@ check_prediction(my_guess, swings["of current"], near=0.02)
 # %%
 show(
     drawn(scores),
-    "The same curves, and a student that follows the DQN as it stands.",
+    "The same curves, and a student that follows the current DQN.",
 )
 table(
     [
@@ -334,25 +335,25 @@ table(
 )  # fmt: skip
 
 # %% [markdown]
-# The same DQN, rounds and loss; only *whom* the student follows differs. The student of the current DQN
-# takes over its falls, since it learns from a teacher that has just fallen. The student of the best so
-# far learns from one teacher until there is a better one, or one as good. This is where the calm comes
-# from: its targets stand still. A DQN has no such luck, since its targets are made of its own values.
+# DQN, rounds and loss are the same; only the teacher differs. When the score of the current DQN falls,
+# its student learns from this worse network, and its score falls too. The student of the best network so
+# far has one teacher until there is a better or equal one, so its targets are constant in between. This
+# makes it steadier. A DQN's targets are computed from its own changing values.
 #
-# It is one run of a small game. And a student is calm only if it learns enough in a round: with half the
-# minibatches, and a step size that does not shrink, the student of the best so far swings as well. Try
-# it. The paper's figure 5 shows two students of one DQN, on Q\*bert.
+# This is one run of a small game. The student is steady only if it learns enough in a round: with half
+# the minibatches and a constant learning rate, the student of the best so far swings as well. Try it.
+# The paper's figure 5 shows two students of one DQN, on Q\*bert.
 #
 # ## The luckiest so far
 #
-# An evaluation is a mean of a few games. The highest of many is the luckiest as well as the best, as in
-# lesson 04; and here the luck decides *whom the student follows*, for as long as nobody is luckier.
+# An evaluation is the mean of a few games, and the highest of many evaluations is partly due to luck
+# (lesson 04). Here luck also decides *whom the student follows* until the next high score.
 #
 # ## Exercise 5 · Good or lucky?
 #
-# Made up, so that we know the truth: 25 networks of one DQN, which are worth 0.6 in Catch on average, give
-# or take 0.1. Each is evaluated over 10 balls, and the one that scores highest is followed. Guess the
-# score that it was chosen for.
+# A simulation, in which the true scores are known: 25 networks of one DQN have a true score in Catch of
+# 0.6 on average, with a standard deviation of 0.1. Each is evaluated over 10 balls, and the one with the
+# highest score is followed. Guess this highest score.
 
 # %% tags=["nbval-check-output"]
 rng = np.random.default_rng(0)
@@ -360,17 +361,17 @@ truth = np.clip(rng.normal(0.6, 0.1, (4_000, 25)), -1, 1)  # [trials, networks]
 
 
 def chosen(episodes):
-    """Return the mean high score over the trials, and the true mean score of who made it."""
+    """Return the mean high score over the trials, and the mean true score of its network."""
     caught = rng.binomial(episodes, (1 + truth) / 2)
     evaluation = 2 * caught / episodes - 1
-    best = [following.teacher_at(line)[-1] for line in evaluation]
+    best = [best_so_far(line)[-1] for line in evaluation]
     pick = np.arange(len(truth)), best
     return evaluation[pick].mean(), truth[pick].mean()
 
 
 high_score, true_score = chosen(10)
-print(f"the best of the 25, if one knew: {truth.max(1).mean():.2f}")
-print(f"the one that is followed, in truth: {true_score:.2f}")
+print(f"true score of the best of the 25: {truth.max(1).mean():.2f}")
+print(f"true score of the one that is followed: {true_score:.2f}")
 ### BEGIN SOLUTION
 my_guess = 0.8
 ### END SOLUTION
@@ -381,58 +382,66 @@ numbers = (5, 10, 20, 50, 100, 300, 1_000)
 high, true = zip(*(chosen(n) for n in numbers), strict=True)
 figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
 axes.plot(numbers, high, "o-", ms=4, color=pictures.REFERENCE, label="its high score")
-axes.plot(numbers, true, "o-", ms=4, color=pictures.TEACHER, label="whom one follows, in truth")
-axes.axhline(truth.max(1).mean(), color="black", ls=":", label="the best there is")
+axes.plot(
+    numbers,
+    true,
+    "o-",
+    ms=4,
+    color=pictures.TEACHER,
+    label="true score of the network that is followed",
+)
+axes.axhline(truth.max(1).mean(), color="black", ls=":", label="true score of the best network")
 axes.set(xscale="log", xlabel="games an evaluation", ylabel="score")
 axes.legend(frameon=False, fontsize=8)
 axes.spines[["top", "right"]].set_visible(False)
 show(
     axes,
-    "With few games an evaluation the high score is far above the truth, and the one that is followed "
-    "is little better than the average; with many games both come near the best there is.",
+    "With few games in an evaluation the high score is far above the true score, and the network that "
+    "is followed is little better than the average; with many games both approach the best.",
 )
 
 # %% tags=["nbval-check-output"]
 luck = np.mean([row["best_so_far"] - row["teacher"] for row in rows])
-print("The run above: high score less the same network judged afresh, mean over evaluations,")
+print("The run above: high score minus the same network evaluated again, mean over evaluations,")
 print("is above 0" if luck > 0 else "is not above 0")
 
 # %% [markdown]
-# Luck does two things. It makes the line "best so far" look too good: so judge that network afresh, as
-# the dotted lines above and the column `teacher` of our results do. And it can keep a middling network
-# in office for long: so let an evaluation be of many games before you hand a student over to its winner.
+# Luck has two effects. The curve "best so far" is too high; therefore this network is evaluated again,
+# as in the dotted lines above and in the column `teacher` of our results. And an average network can
+# remain the teacher for a long time; therefore use many games for each evaluation that selects a
+# teacher.
 #
 # ## Exercise 6 · A new teacher
 #
-# When a new teacher takes over, `OnlineDistillation` empties the memory, and the student learns from a
-# single round again. Why throw the old states away? `"the memory is full"`, `"the old labels are another's"` or
-# `"old states teach nothing"`?
+# When the teacher changes, `OnlineDistillation` empties the memory, and the student learns from a single
+# round again. Why are the old states discarded? `"the memory is full"`, `"the old values are the old
+# teacher's"` or `"old states teach nothing"`?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
-my_choice = "the old labels are another's"
+my_choice = "the old values are the old teacher's"
 ### END SOLUTION
 check_choice("A new teacher", my_choice)
 
 # %% [markdown]
 # ## Real games
 #
-# `pdlearn reproduce online` does what this lesson did, on real games and for hours: the paper's figure 5.
-# Its rows stand in `online.csv` of `docs/results`, if they have been run.
+# `pdlearn reproduce online` does the same on real games and for hours, as in the paper's figure 5. Its
+# rows are in `online.csv` of `docs/results`.
 
 # %%
 long_rows = read_rows(folder("docs/results") / "online.csv")
 if long_rows:
     show(
         online_curves(long_rows),
-        "A DQN, its best so far and students of that, over the DQN's agent steps.",
+        "A DQN, its best network so far and students of it, over the DQN's agent steps.",
     )
-Markdown(claims.of_online("online", long_rows) if long_rows else "They have not been run yet.")
+Markdown(figure5.table(long_rows) if long_rows else "They have not been run yet.")
 
 # %% [markdown]
-# In the shell, `pdlearn distill pong --online` trains a DQN and its student together. What the paper
-# leaves open here (how often the DQN is judged, how fast the student learns) is listed in
-# `docs/differences.md`.
+# In the shell, `pdlearn distill pong --online` trains a DQN and its student together.
+# `docs/differences.md` lists the details that the paper does not give, such as how often the DQN is
+# evaluated and how fast the student learns.
 
 # %% [markdown]
 # ## Quiz
@@ -440,25 +449,27 @@ Markdown(claims.of_online("online", long_rows) if long_rows else "They have not 
 # 1. Whom does the student follow after an evaluation that is lower than the one before?
 #    <details><summary>Answer</summary>The one it followed already: only a new high score changes the
 #    teacher.</details>
-# 2. Why is the student calmer than the DQN?
-#    <details><summary>Answer</summary>Its targets stand still from one high score to the next. The
-#    DQN's targets are made of its own values, which every update moves.</details>
+# 2. Why is the student steadier than the DQN?
+#    <details><summary>Answer</summary>Its targets are constant from one high score to the next. The
+#    DQN's targets depend on its own values, which every update changes.</details>
 # 3. The best-so-far line never falls. Is that a finding?
-#    <details><summary>Answer</summary>No, a maximum that is kept cannot. That somebody who learns
-#    from it does not fall either is one.</details>
-# 4. The high score is 20.1; judged afresh the same network makes 18.9. What happened?
-#    <details><summary>Answer</summary>The maximum of many evaluations picks luck. The second number
-#    is the one to report.</details>
-# 5. A DQN's first evaluation is very lucky. What becomes of its student?
-#    <details><summary>Answer</summary>It goes on following that network until a later one is luckier
-#    still, though better ones pass by. More games an evaluation guard against it.</details>
+#    <details><summary>Answer</summary>No, a running maximum cannot fall. It is a finding that the score
+#    of its student does not fall either.</details>
+# 4. The high score is 20.1; evaluated again, the same network scores 18.9. Why?
+#    <details><summary>Answer</summary>The maximum of many evaluations is biased upwards. The second
+#    number is the one to report.</details>
+# 5. A DQN's first evaluation is high by luck. What happens to its student?
+#    <details><summary>Answer</summary>It follows that network until a later evaluation is as high,
+#    although better networks exist in between. More games for each evaluation reduce this
+#    risk.</details>
 
 # %% [markdown]
 # ## Key points
 #
-# - Online distillation: the DQN learns on, the student follows a copy of the best so far.
-# - Its targets stand still between high scores; that is where the calm comes from.
+# - Online distillation: the DQN continues to learn, and the student follows a copy of its best network
+#   so far.
+# - The student is steadier because its targets are constant between high scores.
 # - The swing is the mean change between neighbours, in the second half of a run.
-# - The best so far is also the luckiest so far: evaluate over many games, and judge it afresh.
+# - The highest evaluation so far is biased upwards: use many games, and evaluate the best network again.
 #
 # The paper: figure 5, and two more games in appendix C. The code of this lesson is `pdlearn/online.py`.

@@ -6,17 +6,17 @@
 #     prerequisites: ['04', '06']
 #     objectives:
 #     - read a table of results, ours or the paper's, and say what it does and does not show
-#     - say what a percentage is of, and what the way it is counted hides
+#     - say what a percentage is of, and what it does not show
 #     - tell an interval over episodes from one over seeds and one over games
-#     - write one honest sentence about one number
+#     - write one complete sentence about one number
 # ---
 
 # %% [markdown]
 # # 10 · Read the results: the paper and us
 #
-# "Students of 4 % of the size reach 84 % of the score." The paper's sentence is true, and most people
-# read more into it than it says. Here you take such numbers apart: percent of what, of which games, how
-# sure. Then you read what came out here, with the same eyes.
+# "Students of 4 % of the size reach 84 % of the score." The paper's sentence is true, but it says less
+# than it seems to. Here you examine such numbers: percent of what, in which games, with what
+# uncertainty. Then you read our results in the same way.
 
 # %%
 from itertools import combinations
@@ -34,9 +34,9 @@ from pdlearn.exercises import (
     check_prediction,
     check_recipe_interval,
     check_sentence,
-    reading,
 )
-from pdlearn.experiments import claims, tables
+from pdlearn.experiments import tables
+from pdlearn.experiments.cells import comparable
 from pdlearn.games import GAMES, normalise
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.lessons.places import folder
@@ -45,16 +45,16 @@ from pdlearn.rows import read_rows
 # %% [markdown]
 # ## One number
 #
-# A cell of a table of results, made before your eyes: student and teacher play Pong, the means are
-# divided. The second row judges the *teacher* in the same way, by itself.
+# This computes one cell of a table of results: student and teacher play Pong, and their mean scores are
+# divided. The second row divides another evaluation of the *teacher* by the first.
 
 # %%
-judged = pdlearn.EvalConfig(episodes=by_budget(smoke=2, fast=10, full=30))
+settings = pdlearn.EvalConfig(episodes=by_budget(smoke=2, fast=10, full=30))
 teacher, student = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
 teachers_games, once_more = (
-    np.array(pdlearn.evaluate(teacher, judged, seed).scores) for seed in (0, 1)
+    np.array(pdlearn.evaluate(teacher, settings, seed).scores) for seed in (0, 1)
 )
-students_games = np.array(pdlearn.evaluate(student, judged).scores)
+students_games = np.array(pdlearn.evaluate(student, settings).scores)
 table(
     [
         {"who": who, "mean": games.mean(), "% of teacher": 100 * games.mean() / teachers_games.mean()}
@@ -63,14 +63,14 @@ table(
 )  # fmt: skip
 
 # %% [markdown]
-# A teacher is hardly ever at 100 % of itself. Hold on to that: a percentage is a ratio of two measured
+# Even the teacher rarely has exactly 100 % of its own score: a percentage is a ratio of two measured
 # numbers.
 #
 # ## Exercise 1 · Percent of a human
 #
-# [Scores](glossary.md#score) of different games have nothing in common. One way to compare them is the
-# [human-normalised score](glossary.md#human-normalised-score): 0 is random play, 100 a human tester,
-# and in between it runs in a straight line. `pdlearn.GAMES[game]` has `.random` and `.human`. Write it.
+# [Scores](glossary.md#score) of different games have different scales. One way to compare them is the
+# [human-normalised score](glossary.md#human-normalised-score), a linear scale on which random play is 0
+# and a human tester 100. `pdlearn.GAMES[game]` has `.random` and `.human`. Write it.
 
 
 # %%
@@ -86,7 +86,7 @@ def normalised(game, score):
 check_normalised(normalised)
 
 # %% [markdown]
-# The paper does not use it: it takes percent of the DQN's score. Both, for Nature DQN and for the
+# The paper uses percent of the DQN's score instead. This table shows both, for Nature DQN and for the
 # shipped teachers, whose scores are read from `docs/results`:
 
 # %%
@@ -109,22 +109,22 @@ def facts_of(name, facts):
 table([facts_of(name, facts) for name, facts in GAMES.items()])
 
 # %% [markdown]
-# Percent of the teacher says nothing of how well the game is played: a student at 100 % of DQN plays
-# Breakout far better than that human, and Ms. Pacman far worse. It does say what distilling costs, and
-# that is what the paper asks.
+# Percent of the teacher does not tell how well a game is played: a student at 100 % of DQN plays
+# Breakout far better than the human tester, and Ms. Pacman far worse. It does tell what distillation
+# costs, which is the paper's question.
 #
-# But percent of *which* teacher? The paper divides by the column "DQN, human starts": published scores
-# from [human starts](glossary.md#human-start), not said to be those of its students' teachers. So its 155 %
-# in Q\*bert mix two things: the student beside its teacher, and that teacher beside a published one.
-# From no-op starts the published DQN has more than twice those points. Ours are divided by the
-# score of the student's own teacher, both from no-op starts. Percentages of different wholes may not be
-# subtracted.
+# Percent of *which* teacher? The paper divides by the column "DQN, human starts": published scores from
+# [human starts](glossary.md#human-start). It does not say whether its students' teachers have these
+# scores. Therefore its 155 % in Q\*bert depend on two ratios: of the student to its teacher, and of this
+# teacher to the published DQN. From no-op starts the published DQN has more than twice those points. We
+# divide by the score of the student's own teacher, both from no-op starts. Percentages with different
+# denominators must not be subtracted.
 #
 # ## Exercise 2 · One game of ten
 #
-# Table B1 of the paper is where the 84 % come from: the [geometric mean](glossary.md#geometric-mean) of
-# ten games for the smallest student, net3. One game is far below the others. Guess the mean of the
-# other nine.
+# The 84 % are from table B1 of the paper: the [geometric mean](glossary.md#geometric-mean) over ten
+# games for the smallest student, net3. One game is far below the others. Guess the mean of the other
+# nine.
 
 # %% tags=["nbval-check-output"]
 net3 = {game: students["net3"] for game, students in paper.TABLE_B1.items()}
@@ -157,21 +157,21 @@ for axes in (left, right):
 show(
     figure,
     "Left: leaving out Space Invaders moves the mean further from the dotted line than leaving out "
-    "any other. Right: as one game of ten falls towards 0, the geometric mean falls on and on.",
+    "any other. Right: as one game of ten falls towards 0, the geometric mean falls without limit.",
 )
 
 # %% [markdown]
-# So the sentence could as well be: net3 is as good as DQN, and in Space Invaders it is lost. One mean
-# cannot tell these two stories apart: read the rows. And below 0, as in Pong, there is no geometric
-# mean at all.
+# So the sentence could also be: net3 is nearly as good as DQN, except in Space Invaders. The mean alone
+# cannot distinguish a small loss everywhere from a large one in one game: read the rows. For scores
+# below 0, possible in Pong, there is no geometric mean.
 #
 # ## Games that are missing
 #
-# A teacher that does not exist has no student. What would the *paper* have found, had it run as few
-# games as we have? We take its net3 and every choice of as many games.
+# A game without a teacher has no student. Which mean would the *paper* have reported with as few games
+# as ours? We take its net3 and every choice of as many games.
 
 # %%
-OURS = {name: claims.comparable(read_rows(folder("docs/results") / f"{name}.csv"))[0]
+OURS = {name: comparable(read_rows(folder("docs/results") / f"{name}.csv"))[0]
         for name in tables.EXPERIMENTS}  # fmt: skip
 ran = sorted({row["game"] for row in OURS["compression"]}) or sorted(shipped)
 choices = [
@@ -187,17 +187,19 @@ axes.axvline(these, color=pictures.STUDENT, label="the games that ran here")
 axes.set(xlabel=f"the paper's net3 in {len(ran)} of its games, %", ylabel="choices")
 axes.legend(frameon=False, fontsize=8)
 axes.spines[["top", "right"]].set_visible(False)
-show(axes, "The paper's mean for net3 over every choice of so many games: how far it scatters.")
+show(
+    axes, "The paper's mean for net3 over every choice of as many games as ours: it varies widely."
+)
 
 # %% [markdown]
-# The fewer the games, the more the mean says which ones were run. Games are not missing by chance
-# either: the first to have a teacher are those that are learnt soonest. A mean over fewer games stands
-# beside the paper's mean over *the same* games, or beside nothing.
+# The fewer the games, the more the mean depends on which ones were run. Games are not missing at random
+# either: easy games have a teacher first. Compare a mean over fewer games only with the paper's mean
+# over *the same* games.
 #
 # ## Three intervals
 #
-# An [interval](glossary.md#interval) says what else might have come out, had something been drawn
-# again. What? Three tables, three answers:
+# An [interval](glossary.md#interval) tells how much a result would vary if something were drawn again.
+# There are three possibilities:
 #
 # - *[episodes](glossary.md#episode)*: the same student plays again (`low` and `high` of our rows),
 # - *[seeds](glossary.md#seed)*: the recipe makes another student, from other first weights,
@@ -223,13 +225,12 @@ for size, percent in sizes.items():
 table(seen)
 
 # %% [markdown]
-# By the third column one could believe that size does not matter: the intervals overlap. But they are
-# wide because *games* differ, and all students play the same ones. Divide game by game first, and what
-# is left is the cost of shrinking. (The paper prints 83.9 for net3. From the percentages in its table,
-# which are rounded, it comes out as 84.0.)
+# The intervals of the third column overlap, as if size did not matter. But they are wide because *games*
+# differ, and all students play the same games. Dividing game by game first leaves the cost of the
+# smaller size. (The paper prints 83.9 for net3. The rounded percentages in its table give 84.0.)
 #
-# How a student came out by luck of its seed, the paper does not say: it reports one number a cell. We
-# have a few pairs, all settings alike but the seed:
+# The paper reports one number in each cell, so it does not show the effect of the seed. We have a few
+# pairs that differ only in the seed:
 
 # %%
 pairs = {}
@@ -250,8 +251,8 @@ table(
 )
 
 # %% [markdown]
-# Look for lines in which the interval of one seed leaves out the mean of the other. Nothing is wrong with
-# such intervals: they answer for *this student*, not for its recipe.
+# Look for rows in which the interval of one seed excludes the mean of the other. Such intervals are not
+# wrong: they are about *this student*, not about its recipe.
 #
 # ## Exercise 3 · The interval of a recipe
 #
@@ -271,9 +272,9 @@ def interval_of_recipe(scores, rng):
 check_recipe_interval(interval_of_recipe)
 
 # %% [markdown]
-# How much is it worth? We make up recipes whose true mean we know, with seeds as different as in the
-# pairs above, and count how often a 95 % interval holds the true mean: with all games in one pot, and
-# with seeds resampled. It should be 95 % of the time.
+# We test it by simulation. The true mean of the simulated recipes is known, and their seeds differ as
+# much as in the pairs above. We count how often a 95 % interval contains the true mean: with all games
+# pooled, and with seeds resampled. It should be 95 % of the time.
 
 # %%
 apart = [float(rows[0]["mean"]) - float(rows[1]["mean"]) for rows in pairs.values()]
@@ -283,25 +284,25 @@ within = np.mean(
 ) * np.sqrt(30)  # spread of one student's games
 trials, held = by_budget(smoke=20, fast=300), []
 for seeds in (2, 3, 5, 10, 20):
-    kept = {"all games in one pot": 0, "seeds": 0}
+    kept = {"all games pooled": 0, "seeds": 0}
     for _ in range(trials):
         scores = rng.normal(0, between, (seeds, 1)) + rng.normal(0, within, (seeds, 30))
-        for name, numbers in (("all games in one pot", scores.ravel()), ("seeds", scores.mean(1))):
+        for name, numbers in (("all games pooled", scores.ravel()), ("seeds", scores.mean(1))):
             low, high = statistics.interval(numbers, rng, resamples=400)
             kept[name] += low <= 0 <= high
     held.append({"seeds run": seeds} | {k: f"{n / trials:.0%}" for k, n in kept.items()})
 table(held)
 
 # %% [markdown]
-# In one pot, the interval answers another question, and more seeds do not mend it. Resampled by seed it
-# comes closer with every seed, but it is much too narrow with two or three: nobody can say from two how
-# much a third may differ. That is why an honest table prints the seeds.
+# The pooled interval answers another question, also with more seeds. The interval resampled by seed
+# improves with every seed, but it is much too narrow with two or three, which say little about how much
+# seeds differ. Therefore a table should give the number of seeds.
 #
-# ## Exercise 4 · A ratio of two guesses
+# ## Exercise 4 · A ratio of two estimates
 #
-# Back to the cell at the top. Both means are guesses, and so is their ratio. Write its interval by the
-# bootstrap, as lesson 04 did for one mean: 10,000 times draw each side's games again, divide, and take
-# the middle 95 %.
+# In the first cell both means are estimates, and so is their ratio. Write its interval by the bootstrap,
+# as in lesson 04 for one mean: 10,000 times resample the games of both agents and divide the means, then
+# take the middle 95 %.
 
 
 # %%
@@ -319,14 +320,15 @@ def interval_of_percent(student, teacher, rng):
 check_percent_interval(interval_of_percent)
 
 # %% [markdown]
-# How much does the doubt about the teacher add? We make up weaker teachers: the same games of Pong, with
-# fewer points each. The student loses as many, so that it stays as many points behind.
+# How much does the uncertainty of the teacher's score add? We simulate weaker teachers: the same games
+# of Pong with fewer points each. The student loses as many, so that the difference in points is
+# constant.
 
 # %%
 rows = []
 for lost_points in (0, 9, 13, 15):
     s, t = students_games - lost_points, teachers_games - lost_points
-    low, high = reading.percent_interval(s, t, rng)
+    low, high = statistics.percent_interval(s, t, rng)
     fixed = [100 * end / t.mean() for end in statistics.interval(s, rng)]
     rows.append(
         {
@@ -339,14 +341,15 @@ for lost_points in (0, 9, 13, 15):
 table(rows)
 
 # %% [markdown]
-# The same difference in points each time, and a percentage that says less and less: near 0 it says
-# nothing. By as much as the third column is wider than the last, the teacher is to blame. It is little
-# here, and never nothing. The intervals of `docs/results.md` leave it out; below we count it in.
+# The difference in points is constant, but the percentage becomes less certain, and near 0 it has no
+# meaning. The difference in width between the last two columns is due to the teacher's score. The
+# intervals of `docs/results.md` ignore it; below we include it.
 #
 # ## The best of many
 #
-# `recipes.csv` holds all the recipes tried on Pong. Take the best, and you take luck with it. What would
-# the best be if *all* were equally good, each scored over thirty games, and how would it do afresh?
+# `recipes.csv` contains all recipes tried on Pong. The best of them is partly due to luck. What would
+# the best score be if *all* were equally good and each were evaluated over thirty games, and what would
+# it score when evaluated again?
 
 # %%
 tried = [float(row["percent"]) for row in results("recipes")]
@@ -359,22 +362,22 @@ afresh = 95 + rng.normal(0, noise, 5_000)
 shipped_percent = 100 * float(row["mean"]) / float(shipped["pong"]["mean"])
 table(
     [
-        {"": f"made up: {len(tried)} students, all at 95 %", "the best": f"{best.mean():.1f} %",
-         "afresh": f"{afresh.mean():.1f} %"},
+        {"": f"simulated: {len(tried)} students, all at 95 %", "the best": f"{best.mean():.1f} %",
+         "evaluated again": f"{afresh.mean():.1f} %"},
         {"": f"real: {len(tried)} recipes", "the best": f"{max(tried):.1f} %",
-         "afresh": f"{shipped_percent:.1f} % (its recipe, another seed, {row['episodes']} games)"},
+         "evaluated again": f"{shipped_percent:.1f} % (its recipe, another seed, {row['episodes']} games)"},
     ]
 )  # fmt: skip
 
 # %% [markdown]
-# A table that shows the best of several checkpoints, recipes or seeds says so, or it misleads. Ours
-# judge each student as it ended its training, once, and no score chose it.
+# A table that shows the best of several checkpoints, recipes or seeds must say so. In ours each student
+# is evaluated once, at the end of its training, and none was selected by its score.
 #
 # ## Exercise 5 · What would refute it?
 #
-# A claim says something only if something could speak against it. "Students of 4 % of the size reach
-# 84 %, a geometric mean over ten games." Which of these, found with net3, would speak against it:
-# `"one game at 60 %"`, `"two games at 100 %"` or `"ten games, all of the interval below 84 %"`?
+# A claim has content only if some result could refute it. "Students of 4 % of the size reach 84 %, a
+# geometric mean over ten games." Which of these results for net3 would refute it: `"one game at 60 %"`,
+# `"two games at 100 %"` or `"ten games, all of the interval below 84 %"`?
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -383,10 +386,10 @@ my_choice = "ten games, all of the interval below 84 %"
 check_choice("What would refute it?", my_choice)
 
 # %% [markdown]
-# ## What came out here
+# ## Our results
 #
-# These tables are read from `docs/results` as they stand: percent of our teachers, the paper's in
-# brackets. Where little has run, little stands.
+# These tables are read from `docs/results`: percent of our teachers, the paper's values in brackets.
+# They contain only the experiments that were run.
 
 # %%
 done = {name: rows for name, rows in OURS.items() if rows}
@@ -398,9 +401,9 @@ Markdown(
 )
 
 # %% [markdown]
-# Our number and the one in brackets may not be subtracted. What can be compared is the *order*: does the
-# student that is better in the paper come out better here, by more than chance? We draw both scores of
-# each pair from their intervals, over episodes.
+# Our number and the one in brackets must not be subtracted. The *order* can be compared: is the student
+# that is better in the paper also better here, by more than chance? We draw both scores of each pair
+# from their intervals over episodes.
 
 
 # %%
@@ -415,9 +418,7 @@ def order(name):
                 mean, low, high = (float(ours[label][k]) for k in ("mean", "low", "high"))
                 drawn[label] = rng.normal(mean, (high - low) / 3.92, 10_000)
             low, high = np.quantile(drawn[better] - drawn[worse], [0.025, 0.975])
-            here = (
-                "the same" if low > 0 else "the other way round" if high < 0 else "not told apart"
-            )
+            here = "the same" if low > 0 else "reversed" if high < 0 else "not told apart"
             tied = theirs[a] == theirs[b]
             in_paper = f"{better} = {worse}" if tied else f"{better} > {worse}"
             yield {"game": GAMES[game].title, "in the paper": in_paper,
@@ -429,16 +430,16 @@ orders = [row for name in done if tables.EXPERIMENTS[name].paper for row in orde
 table(orders) if orders else Markdown("No pair of students has run yet.")
 
 # %% [markdown]
-# Of each student the first seed is taken, and so the last column is about *these* students. "Not told
-# apart" is no finding that they are equal. And where the order is another, look first at what was done
-# otherwise; `docs/differences.md` is the list. Four of its lines matter most here: the starts (no-ops,
-# not human play), the teachers (ours, and weaker in some games), the amount of play and learning
-# (hours, not hundreds of them), and the temperature.
+# Only the first seed of each student is used, so the last column is about *these* students. "Not told
+# apart" does not mean that they are equal. Where the order differs, look first at the differences in
+# `docs/differences.md`. Four matter most here: the starts (no-ops, not human play), the teachers (ours,
+# and weaker in some games), the amount of play and learning (hours, not hundreds of hours), and the
+# temperature.
 #
-# ## Exercise 6 · One honest sentence
+# ## Exercise 6 · One complete sentence
 #
-# The cell takes one of our numbers, the shipped Pong student's, counts in the doubt about its teacher and
-# prints the facts. Write one sentence that leaves a reader nothing to ask and claims nothing more.
+# The cell takes the score of the shipped Pong student, includes the uncertainty of its teacher's score
+# and prints the facts. Write one sentence that states all of them and claims no more.
 
 # %% tags=["nbval-check-output"]
 spread = {
@@ -461,35 +462,36 @@ my_sentence = (
 check_sentence(my_sentence, facts)
 
 # %% [markdown]
-# It is a long sentence, and that is the point: "net3 matches its teacher" is shorter and says less. Now
-# take a row of the tables above and write yours.
+# The sentence is long because it is complete: "net3 matches its teacher" is shorter and says less. Write
+# such a sentence for a row of the tables above.
 #
 # ## Quiz
 #
-# 1. A student makes 100 % of its teacher. How well does it play?
-#    <details><summary>Answer</summary>As well as its teacher, and that may be well or badly: look at
-#    the score itself, or at the human-normalised one.</details>
+# 1. A student reaches 100 % of its teacher's score. How well does it play?
+#    <details><summary>Answer</summary>As well as its teacher, which can be well or badly: look at the
+#    score itself, or at the human-normalised one.</details>
 # 2. Ours: 99 % in Pong. The paper: 96.9 %. Is ours better?
-#    <details><summary>Answer</summary>That cannot be said. The teachers differ, and the starts; only
-#    what is compared within one protocol can be.</details>
+#    <details><summary>Answer</summary>This cannot be decided. Teachers and starts differ; only scores
+#    under one protocol can be compared.</details>
 # 3. A mean over games rises as two games are left out. What happened?
-#    <details><summary>Answer</summary>Nothing to the students: those games were the bad ones. Compare
-#    means over the same games only.</details>
-# 4. A student played 1,000 games, and its interval is narrow. What does it not say?
-#    <details><summary>Answer</summary>How the next student of the same recipe does: there was one
-#    seed. Nor how it does in another game.</details>
+#    <details><summary>Answer</summary>The students are the same; their scores in those games were low.
+#    Compare only means over the same games.</details>
+# 4. A student played 1,000 games, and its interval is narrow. What does the interval not tell?
+#    <details><summary>Answer</summary>How well another student of the same recipe plays, because there
+#    was one seed, and how well this one plays another game.</details>
 # 5. A Pong student scores -3 and its teacher 18. What is its percentage?
-#    <details><summary>Answer</summary>One can be computed and means nothing: below 0 a ratio is no
-#    share, and no geometric mean can take it up. Give the scores.</details>
+#    <details><summary>Answer</summary>It can be computed but has no meaning: a negative ratio is no
+#    share, and there is no geometric mean with it. Give the scores.</details>
 
 # %% [markdown]
 # ## Key points
 #
 # - Ask of every percentage: of what, from which starts, over which games?
-# - The geometric mean is ruled by the worst game, and a mean over fewer games is another mean.
-# - An interval is over episodes, over seeds or over games; each answers its own question.
-# - A ratio is as unsure as both its parts. What was chosen by its score is scored afresh.
-# - Compare orders within a protocol, not numbers across two.
+# - The geometric mean depends most on the worst game. Means over different games must not be compared.
+# - An interval is over episodes, over seeds or over games; these are three different questions.
+# - The uncertainty of a ratio includes that of both its parts. Evaluate again what was selected by its
+#   score.
+# - Compare orders within a protocol, not numbers of two protocols.
 #
-# The paper's tables 1, 2, B1 and B2 are in `pdlearn/paper.py`, ours in `docs/results.md`; what we did
-# otherwise is in `docs/differences.md`.
+# The paper's tables 1, 2, B1 and B2 are in `pdlearn/paper.py`, ours in `docs/results.md`; the
+# differences are in `docs/differences.md`.

@@ -34,6 +34,7 @@ from pdlearn.presets import (
     DQNConfig,
     EvalConfig,
     PQNConfig,
+    TrainingConfig,
 )
 from pdlearn.replay.memory import States, Transitions
 
@@ -192,7 +193,7 @@ def _frames(minibatch: int, device: torch.device | str) -> torch.Tensor:
     return torch.randint(0, 256, (minibatch, 4, 84, 84), dtype=torch.uint8, device=device)
 
 
-def _network(config) -> QNetwork:
+def _network(config: TrainingConfig) -> QNetwork:
     generator = torch.Generator().manual_seed(0)
     return QNetwork(
         NUM_ACTIONS, config.size, (4, 84, 84), generator, normalization=config.normalization
@@ -221,13 +222,13 @@ def _student_step(learner: StudentLearner) -> Probe:
     yield from _learn(learner, batch)
 
 
-def _learn(learner: Learner, *batch) -> Probe:
+def _learn(learner: Learner, *batch: Any) -> Probe:
     while True:
         learner.update(*batch)
         yield learner.config.minibatch
 
 
-def _loop(method: type[DQN | PQN], config, device: str, precision: str) -> Probe:
+def _loop(method: type[DQN | PQN], config: Any, device: str, precision: str) -> Probe:
     run = method(GAME, config, device=device, precision=precision)
     if isinstance(run, DQN):
         run.row_steps = 10 * config.num_envs
@@ -238,7 +239,7 @@ def _loop(method: type[DQN | PQN], config, device: str, precision: str) -> Probe
 
 def _untrained(size: str, device: str) -> Agent:
     network = QNetwork(NUM_ACTIONS, size, generator=torch.Generator().manual_seed(0)).to(device)
-    facts = {"game": GAME, "actions": ["NOOP"] * NUM_ACTIONS, "observation_shape": [4, 84, 84]}
+    facts = {"games": {GAME: ["NOOP"] * NUM_ACTIONS}, "observation_shape": [4, 84, 84]}
     return Agent(network, {**facts, "size": size, "preprocessing": envs.PREPROCESSING})
 
 

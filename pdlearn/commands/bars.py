@@ -1,4 +1,4 @@
-"""What is driven under a progress bar: a run, an evaluation."""
+"""A run and an evaluation with a progress bar."""
 
 import csv
 import sys
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # torch is imported when a command runs
 
 
 def follow(run: "Run", bar: Bar, counter: str, shown: tuple[str, ...], *, again: str) -> None:
-    """Drive a run to its end, writing its rows to metrics.csv and drawing them."""
+    """Drive a run to its end; write its rows to metrics.csv and show them in the bar."""
     if run.folder is None:
         raise ValueError("expected a run with a folder, to keep its rows in; got none")
     path = run.folder / "metrics.csv"
@@ -34,14 +34,14 @@ def follow(run: "Run", bar: Bar, counter: str, shown: tuple[str, ...], *, again:
                 bar.update(row[counter], **{key: row[key] for key in shown})
     except KeyboardInterrupt:
         rows.close()
-        print(f"\nstopped and saved; go on with\n  {again}", file=sys.stderr)
+        print(f"\nstopped and saved; continue with\n  {again}", file=sys.stderr)
         raise
     finally:
         bar.close()
 
 
-def judge(agent: "Agent", config: EvalConfig, seed: int, title: str) -> "Evaluation":
-    """Evaluate with a progress bar of this title."""
-    from pdlearn.evaluation import evaluate
+def evaluate(agent: "Agent", config: EvalConfig, seed: int, title: str) -> "Evaluation":
+    """Evaluate `agent` with a progress bar of this title."""
+    from pdlearn import evaluation
 
-    return evaluate(agent, config, seed, progress=title)
+    return evaluation.evaluate(agent, config, seed, progress=title)

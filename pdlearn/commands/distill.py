@@ -22,7 +22,13 @@ from pdlearn.commands.options import (
     teachers_of,
     with_settings,
 )
-from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, ONLINE_BUDGETS
+from pdlearn.presets import (
+    DISTILL_BUDGETS,
+    DQN_BUDGETS,
+    ONLINE_BUDGETS,
+    DistillConfig,
+    DQNConfig,
+)
 from pdlearn.progress import Bar
 
 
@@ -106,15 +112,15 @@ def distill(
         run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
         again=" ".join([*again, *(f"--teacher {name}" for name in teacher)]),
     )  # fmt: skip
-    print(f"{folder / 'agent.safetensors'}: judge it with")
+    print(f"{folder / 'agent.safetensors'}: evaluate it with")
     for game in games:
         choice = f" --game {game}" if len(games) > 1 else ""
         print(f"  pdlearn evaluate {folder / 'agent.safetensors'}{choice}")
 
 
 def _online(
-    game: str, taught, config, seed: int, device: str, folder: Path | None, resume: Path | None,
-    minutes: float,
+    game: str, taught: DQNConfig, config: DistillConfig, seed: int, device: str,
+    folder: Path | None, resume: Path | None, minutes: float,
 ) -> None:  # fmt: skip
     """Train a DQN and a student of its best."""
     from pdlearn.online import OnlineDistillation
@@ -132,6 +138,6 @@ def _online(
         ("phase", "agreement", "best_so_far", "student"),
         again=f"pdlearn distill {game} --online --resume {folder}",
     )  # fmt: skip
-    print(f"{folder / 'agent.safetensors'}: judge it and its teacher with")
+    print(f"{folder / 'agent.safetensors'}: evaluate it and its teacher with")
     for name in ("agent", "best"):
         print(f"  pdlearn evaluate {folder / f'{name}.safetensors'}")

@@ -1,4 +1,4 @@
-"""`pdlearn evaluate`: judge an agent."""
+"""`pdlearn evaluate`: the score of an agent."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def evaluate(
     device: Device = "auto",
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
 ) -> None:
-    """Judge an agent by full episodes: mean raw score with a 95 % interval.
+    """Evaluate an agent over full episodes: mean raw score with a 95 % interval.
 
     Args:
         agent: a file, or a shipped agent such as pong/net3
@@ -36,21 +36,20 @@ def evaluate(
         device: where the network lives
         json_file: also write the result to this file
     """
-    from pdlearn import zoo
-    from pdlearn.evaluation import evaluate as judge
+    from pdlearn import evaluation, zoo
     from pdlearn.starts import load_starts
 
-    judged = zoo.load_agent(agent, game, device_by_name(device))
+    evaluated = zoo.load_agent(agent, game, device_by_name(device))
     begun = None
     if starts is not None:
-        begun = load_starts(judged.game if starts == "zoo" else starts, judged.game)
+        begun = load_starts(evaluated.game if starts == "zoo" else starts, evaluated.game)
         begun = begun if episodes is None else begun.first(episodes)
     count = EvalConfig.episodes if episodes is None else episodes
     config = EvalConfig(episodes=count, epsilon=epsilon)
-    result = judge(judged, config, seed, begun, progress=agent)
+    result = evaluation.evaluate(evaluated, config, seed, begun, progress=agent)
     facts = result.card()
     # The teacher's score on its card is from no-op starts, and not to be compared with another.
-    teacher = zoo.score_of(f"{judged.game}/teacher") if begun is None else None
+    teacher = zoo.score_of(f"{evaluated.game}/teacher") if begun is None else None
     if teacher is not None and teacher > 0:
         facts["percent_of_teacher"] = 100 * result.mean / teacher
     if json_file is not None:
@@ -62,4 +61,4 @@ def evaluate(
         f"{facts['truncated']} cut by the frame cap; {result.begun}"
     )
     if "percent_of_teacher" in facts:
-        print(f"{facts['percent_of_teacher']:.1f} % of {judged.game}/teacher ({teacher:.2f})")
+        print(f"{facts['percent_of_teacher']:.1f} % of {evaluated.game}/teacher ({teacher:.2f})")

@@ -9,7 +9,7 @@ import tyro
 
 from pdlearn import presets
 from pdlearn.games import game_by_name
-from pdlearn.presets import describe, kinds
+from pdlearn.presets import kinds
 
 Budget = Literal["smoke", "fast", "full", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -103,7 +103,7 @@ def config_of_run(
     """
     saved = settings_of_run(folder)
     settings_then = saved if part is None else saved.get(part, {})
-    begun = {key: settings_then[key] for key in describe(config) if key in settings_then}
+    begun = {key: settings_then[key] for key in kinds(config) if key in settings_then}
     if agent_steps is not None:
         begun["agent_steps"] = agent_steps
     return with_settings(type(config)(**begun), settings), saved["seed"]

@@ -43,7 +43,7 @@ def record(
         bar.update(count)
     bar.close()
     play.close()
-    card = {key: agent.card[key] for key in ("game", "actions", "preprocessing")}
+    card = {"game": game, "actions": agent.actions, "preprocessing": agent.card["preprocessing"]}
     card |= {"teacher": teacher or f"{game}/teacher", "epsilon": epsilon, "seed": seed}
     save_recording(file, memory, card)
     print(f"{file}: {len(memory):,} states, {file.stat().st_size / 1e6:.1f} MB")

@@ -2,11 +2,11 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from pdlearn.commands.bars import follow, judge
+from pdlearn.commands.bars import evaluate, follow
 from pdlearn.commands.options import known_game
 from pdlearn.experiments import TITLES
 from pdlearn.progress import Bar
@@ -46,9 +46,8 @@ def reproduce(
         _draw(experiment, budget, games, seeds[0], agent, results)
         return
 
-    from pdlearn.experiments.cells import finished_rows
+    from pdlearn.experiments.cells import comparable, finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
-    from pdlearn.experiments.claims import comparable
     from pdlearn.experiments.tables import picture, table
     from pdlearn.rows import read_rows
 
@@ -59,7 +58,7 @@ def reproduce(
     drive = partial(_drive, f"pdlearn reproduce {experiment}")
     for row in run_missing(
         experiment, budget, games, seeds,
-        folder=folder, results=results, follow=drive, evaluate=judge,
+        folder=folder, results=results, follow=drive, evaluate=evaluate,
     ):  # fmt: skip
         print(
             f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
@@ -75,7 +74,7 @@ def reproduce(
     print(table(experiment, rows))
 
 
-def _drive(again: str, run, title: str) -> None:
+def _drive(again: str, run: Any, title: str) -> None:
     """Drive a training to its end under a progress bar; `again` is the command that resumes it."""
     if run.kind == "dqn":
         bar = Bar(f"train {title}", run.config.agent_steps, "steps")

@@ -6,7 +6,6 @@ All games get equally many slices, so that a game that does not learn cannot tak
 Among games with equally many, the one furthest below its goal comes first.
 """
 
-import csv
 import json
 import math
 import subprocess
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pdlearn.games import game_by_name, percent_of_range
+from pdlearn.rows import read_rows
 
 LEAST_SECONDS = 30.0  # a shorter slice would only fill the replay memory
 
@@ -41,12 +41,8 @@ class Standing:
 
 def standing(game: str, folder: Path) -> Standing:
     """Return the progress of the run in `folder`, read from its `metrics.csv` and `config.json`."""
-    metrics = folder / "metrics.csv"
-    if not metrics.exists() or not (folder / "state.safetensors").exists():
-        return Standing(game)
-    with open(metrics, newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
+    rows = read_rows(folder / "metrics.csv")
+    if not rows or not (folder / "state.safetensors").exists():
         return Standing(game)
     agent_steps = int(rows[-1]["agent_steps"])
     wanted = json.loads((folder / "config.json").read_text())["agent_steps"]

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pdlearn.commands.bars import judge
 from pdlearn.commands.options import known_game
-from pdlearn.progress import Bar
 
 
 def tour(
@@ -24,7 +22,7 @@ def tour(
     """
     from pdlearn.tour import run_tour
 
-    result = run_tour(folder, known_game(game), budget, seed, make_bar=Bar, judge=judge)
+    result = run_tour(folder, known_game(game), budget, seed)
     print(
         f"teacher {result['teacher_score']:.2f}, student {result['student_score']:.2f}: "
         f"{result['student_percent']:.1f} % of the score with "

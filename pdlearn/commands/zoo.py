@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from pdlearn.commands.bars import judge
+from pdlearn.commands.bars import evaluate
 from pdlearn.presets import EvalConfig
 
 
@@ -28,8 +28,8 @@ def zoo(
     if action == "check":
         outside = []
         for name, agent in _parts():
-            result = judge(agent, EvalConfig(episodes=episodes), seed, name)
-            (low, high), card = result.interval, agent.card["score"]
+            result = evaluate(agent, EvalConfig(episodes=episodes), seed, name)
+            (low, high), card = result.interval, agent.score
             fits = zoo.within_card(agent, result)
             print(
                 f"{name:25s} {result.mean:9.1f} [{low:.1f}, {high:.1f}], card "
@@ -43,7 +43,7 @@ def zoo(
         return
     print(f"{'name':25s} {'parameters':>10s} {'kB':>6s} {'score':>9s}  95 % interval")
     for name, agent in _parts():
-        score = agent.card.get("score", {})
+        score = agent.score
         kilobytes = zoo.path(name.split()[0]).stat().st_size / 1e3
         print(
             f"{name:25s} {parameter_count(agent.network):10,d} {kilobytes:6.0f} "

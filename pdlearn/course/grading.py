@@ -253,17 +253,17 @@ def _kernel_specification(limits: Limits) -> Iterator[None]:
             },
         }
         (specification / "kernel.json").write_text(json.dumps(settings))
-        kept = {name: os.environ.get(name) for name in ("JUPYTER_PATH", "JUPYTER_RUNTIME_DIR")}
+        kept, temporary = os.environ.get("JUPYTER_PATH"), tempfile.tempdir
         os.environ["JUPYTER_PATH"] = str(place / "share")
-        os.environ["JUPYTER_RUNTIME_DIR"] = str(runtime)
+        tempfile.tempdir = str(runtime)  # where the kernel's sockets are made
         try:
             yield
         finally:
-            for name, value in kept.items():
-                if value is None:
-                    os.environ.pop(name)
-                else:
-                    os.environ[name] = value
+            tempfile.tempdir = temporary
+            if kept is None:
+                del os.environ["JUPYTER_PATH"]
+            else:
+                os.environ["JUPYTER_PATH"] = kept
 
 
 def _give_nothing(api, assignment: Assignment, student: str) -> None:

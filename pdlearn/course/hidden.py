@@ -17,8 +17,8 @@ from pdlearn import dqn, exercises, games, losses, statistics
 from pdlearn.exercises import (
     comparing,
     distilling,
+    evaluating,
     exploring,
-    judging,
     looking_ahead,
     reading,
     remembering,
@@ -320,15 +320,15 @@ _ENTRIES = [
     Hidden(exercises.check_epsilon, dqn.epsilon_at, exploring.EPSILON_MISTAKES, _schedules),
     # lessons 04 and 10
     Hidden(
-        exercises.check_interval, statistics.interval, judging.INTERVAL_MISTAKES, _games_scores,
+        exercises.check_interval, statistics.interval, evaluating.INTERVAL_MISTAKES, _games_scores,
         is_interval=True,
     ),
     Hidden(
-        exercises.check_first_to_end, judging.first_to_end, judging.FIRST_MISTAKES, _played,
+        exercises.check_first_to_end, evaluating.first_to_end, evaluating.FIRST_MISTAKES, _played,
         adapt=on_arrays,
     ),
     Hidden(
-        exercises.check_geometric_mean, statistics.geometric_mean, judging.GEOMETRIC_MISTAKES,
+        exercises.check_geometric_mean, statistics.geometric_mean, evaluating.GEOMETRIC_MISTAKES,
         _ratios, adapt=on_arrays,
     ),
     Hidden(

@@ -23,7 +23,9 @@ class Catch(gymnasium.Env):
     def __init__(self, balls: int = 1):
         self.balls = balls
 
-    def reset(self, *, seed=None, options=None):
+    def reset(
+        self, *, seed: int | None = None, options: dict | None = None
+    ) -> tuple[np.ndarray, dict]:
         super().reset(seed=seed)
         self._caught_or_missed = 0
         self._paddle = COLUMNS // 2
@@ -31,7 +33,7 @@ class Catch(gymnasium.Env):
         self._drop()
         return self._look(), {}
 
-    def step(self, action):
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
         self._paddle = int(np.clip(self._paddle + (0, -1, 1)[action], 0, COLUMNS - 1))
         self._row += 1
         reward = 0.0
@@ -55,4 +57,4 @@ class Catch(gymnasium.Env):
         return self._stack.copy()
 
 
-gymnasium.register("pdlearn/Catch-v0", entry_point=Catch)  # type: ignore[arg-type]
+gymnasium.register("pdlearn/Catch-v0", entry_point="pdlearn.envs.catch:Catch")

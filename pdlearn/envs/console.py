@@ -16,7 +16,7 @@ from pdlearn.envs import FRAMES_PER_STEP
 class Colours:
     """The colours seen so far, with indices from 1. The emulator has 128 colours."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.palette = np.zeros((1, 3), np.uint8)  # RGB [K, 3]; index 0 is no colour
         self.grey = np.zeros(1, np.uint8)  # [K], equal to the emulator's own grey screen
         self._index_of = np.zeros(1 << 24, np.uint8)

@@ -1,19 +1,19 @@
 """Checkers for the lessons' exercises: each takes what a learner wrote and returns a `Verdict`.
 
-A checker never raises for a wrong answer. It knows the common mistakes and answers each with a
+A checker never raises for a wrong answer. It recognises common mistakes and answers each with a
 hint. `verdicts` compares an answer with the package's; each of the other files holds a topic.
 """
 
 from pdlearn.exercises.choices import check_choice
 from pdlearn.exercises.comparing import check_difference, check_given_away, check_share
 from pdlearn.exercises.distilling import check_agreement, check_update, check_variety
-from pdlearn.exercises.exploring import check_epsilon
-from pdlearn.exercises.following import check_swing, check_teacher_at
-from pdlearn.exercises.judging import (
+from pdlearn.exercises.evaluating import (
     check_first_to_end,
     check_geometric_mean,
     check_interval,
 )
+from pdlearn.exercises.exploring import check_epsilon
+from pdlearn.exercises.following import check_swing, check_teacher_at
 from pdlearn.exercises.looking_ahead import (
     check_double_target,
     check_n_step,

@@ -1,6 +1,6 @@
 """Multiple-choice exercises, with a hint for each answer, right or wrong.
 
-The answers are kept here, so that the check in a lesson does not give them away.
+The answers are kept here, so that the check in a lesson does not show them.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from pdlearn.exercises.verdicts import Verdict, is_blank
 
 
 class Question(NamedTuple):
-    """The right answer, and a hint for every answer; the right one's tells why it is right."""
+    """The right answer, and a hint for every answer; that of the right one explains it."""
 
     right: object
     hints: dict[object, str]
@@ -23,100 +23,101 @@ QUESTIONS = {
     "What did the student never get?": Question(
         "rewards",
         {
-            "frames": "Frames are what it sees: `batch.observation` is made of them.",
-            "values": "The teacher's Q-values are what it learns from: `batch.teacher_q`.",
-            "rewards": "Nobody told it of a point won or lost. All it knows of winning, it has "
-            "from its teacher's values.",
+            "frames": "Frames are its input: `batch.observation` contains them.",
+            "values": "It learns from the teacher's Q-values: `batch.teacher_q`.",
+            "rewards": "It never received a point. It learns about winning only from its "
+            "teacher's values.",
         },
     ),
     "The same number": Question(
         "DOWN",
         {
-            "RIGHT": "That is what 2 means in Pong. Freeway has its own list.",
+            "RIGHT": "This is action 2 in Pong. Freeway has its own list.",
             "UP": "`UP` is 1 in Freeway; counting begins at 0.",
-            "DOWN": "The number is an index into the game's own list. A checkpoint here names its "
-            "actions, and one with other names is refused.",
+            "DOWN": "The number is an index into the game's own list. Therefore a checkpoint "
+            "contains the names of its actions.",
         },
     ),
-    "Cut by the clock": Question(
+    "A time limit": Question(
         "gamma",
         {
-            "zero": "That says that nothing can be won from there. The clock stopped but the game "
-            "did not: the ball would still have been caught.",
-            "gamma": "The game would have gone on, and so the next state still has a value. Only a "
-            "real end stores 0.",
+            "zero": "This means that no more points can be won. But the game would have "
+            "continued, and the ball could still have been caught.",
+            "gamma": "The game would have continued, so the next state has a value. Only a real "
+            "end stores 0.",
         },
     ),
-    "What MSE cares about": Question(
+    "MSE and KL of two students": Question(
         ("flat", "shifted"),
         {
             ("flat", "flat"): "KL sees only differences between actions, and `flat` has none.",
-            ("shifted", "shifted"): "Most gaps are far smaller than 0.2: compare what each student "
-            "pays for its mistake, squared.",
-            ("flat", "shifted"): "MSE counts the 0.2 and hardly the lost choice; KL counts the "
-            "choice alone.",
-            ("shifted", "flat"): "It is the other way round: KL sees only differences between "
-            "actions.",
+            ("shifted", "shifted"): "Most gaps are far smaller than 0.2: compare the squared "
+            "errors of both students.",
+            ("flat", "shifted"): "The squared error of 0.2 is larger than that of the gaps. KL "
+            "depends only on differences between actions.",
+            ("shifted", "flat"): "It is the reverse: KL sees only differences between actions.",
         },
     ),
     "Name the mistake": Question(
         "log_softmax",
         {
-            "log_softmax": "It never forms the tiny probability whose logarithm is minus infinity.",
-            "smaller learning rate": "It can happen in the very first minibatch: the cause is "
-            "arithmetic, not speed.",
-            "clamp": "It stays finite, but where it clamps there is no gradient: the bug is "
+            "log_softmax": "It does not compute the very small probability, whose logarithm is "
+            "minus infinity.",
+            "smaller learning rate": "It can happen in the first minibatch: the cause is "
+            "arithmetic, not the learning rate.",
+            "clamp": "The loss stays finite, but clamped values have no gradient: the bug is "
             "hidden, not fixed.",
         },
     ),
-    "How would you have noticed?": Question(
+    "Signs of a collapse": Question(
         "the loss has stopped falling",
         {
-            "the loss has stopped falling": "Healthy students stop too. Compare the loss with the "
-            "blind answer's, or look at the variety.",
+            "the loss has stopped falling": "The loss of a good student stops falling too. "
+            "Compare it with the blind answer's, or look at the variety.",
             "variety is 0": "This is the collapse itself: the same answer in every state.",
-            "it loses 21 to 0": "One game gives it away, if nothing else does.",
+            "it loses 21 to 0": "One game is enough to see it.",
         },
     ),
-    "What a loss sees of a game's scale": Question(
+    "Losses and a game's scale": Question(
         "nll",
         {
-            "mse": "Its target is 100 times larger, and the pull grows with the distance to it.",
-            "nll": "The best action is the best action at any scale.",
-            "kl": "Nearly, and it can never pull much harder: a target is made of probabilities. "
-            "But values 100 times larger sharpen it, as a temperature 100 times smaller would.",
+            "mse": "Its target is 100 times larger, and the gradient grows with the distance.",
+            "nll": "The best action is the same at any scale.",
+            "kl": "The gradient stays bounded, because the target is made of probabilities. But "
+            "values 100 times larger sharpen it like a temperature 100 times smaller.",
         },
     ),
-    "Who moves?": Question(
+    "Zero gradients": Question(
         "no",
         {
-            "yes": "Its gradient is 0, but Adam moves by the mean of past gradients, and 0 only "
-            "shrinks it.",
-            "no": "Adam goes on along the mean of past gradients. Where there is no gradient at "
-            "all, it passes a parameter over.",
+            "yes": "Its gradient is 0, but Adam's step follows the mean of past gradients, which "
+            "a 0 only makes smaller.",
+            "no": "Adam's step follows the mean of past gradients. A parameter without any "
+            "gradient is not updated.",
         },
     ),
     "A new teacher": Question(
-        "the old labels are another's",
+        "the old values are the old teacher's",
         {
-            "the memory is full": "It holds many rounds, and a full one drops its oldest by "
-            "itself.",
-            "the old labels are another's": "Each state is stored with the values of whoever was "
-            "the teacher then: of a network that has been surpassed. (Labelling the old states "
-            "anew would be another way.)",
-            "old states teach nothing": "States are states; what is out of date is what is written "
-            "beside them.",
+            "the memory is full": "It holds many rounds, and a full memory overwrites its oldest "
+            "states.",
+            "the old values are the old teacher's": "Each state is stored with the values of the "
+            "teacher of that time, which is worse than the new one. (The old states could also be "
+            "labelled again.)",
+            "old states teach nothing": "The states are still useful; the values stored with them "
+            "are out of date.",
         },
     ),
     "What would refute it?": Question(
         "ten games, all of the interval below 84 %",
         {
-            "one game at 60 %": "One game: in the paper's own table single games lie between "
+            "one game at 60 %": "In the paper's own table single games lie between "
             f"{min(_NET3):.0f} and {max(_NET3):.0f} %.",
-            "two games at 100 %": "The paper's own net3 is at as much in many pairs of games; that "
-            "fits the claim, and does not test it.",
-            "ten games, all of the interval below 84 %": "The same games, the same sizes, and more "
-            "than chance. (Then one would look at starts, teachers and amount of play.)",
+            "two games at 100 %": "The paper's own net3 reaches this in many pairs of games, so "
+            "it fits the claim.",
+            "ten games, all of the interval below 84 %": "The same games and sizes, and a "
+            "difference larger than chance. (The next step would be to compare starts, teachers "
+            "and amount of play.)",
         },
     ),
 }

@@ -8,6 +8,7 @@ from torch import Tensor
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.games import percent_of_range
+from pdlearn.statistics import difference_interval, share_of_the_way
 
 
 def given_away(output: Tensor, teacher_q: Tensor) -> Tensor:
@@ -60,11 +61,6 @@ def check_given_away(function: Callable) -> Verdict:
     )
 
 
-def share(score: float, random: float, teacher: float) -> float:
-    """Return the score on the scale on which random play is 0 and the teacher 1."""
-    return percent_of_range(score, random, teacher) / 100
-
-
 SHARE_MISTAKES = [
     Mistake(
         lambda s, r, t: s / t,
@@ -89,23 +85,15 @@ SHARE_MISTAKES = [
 
 
 def check_share(function: Callable) -> Verdict:
-    """Check a function of `(score, random, teacher)`, mean scores; see `share`."""
-    cases = [(0.0, -20.7, 18.6), (302.0, 148.0, 1450.0), (-21.0, -20.7, 18.6), (26.0, 0.5, 25.8)]
+    """Check a function of `(score, random, teacher)`, mean scores; see `share_of_the_way`."""
+    cases = [(0.0, -20.7, 18.0), (302.0, 148.0, 1450.0), (-21.0, -20.7, 18.0), (26.0, 0.5, 25.8)]
     return compare(
         function,
-        share,
+        share_of_the_way,
         cases,
         SHARE_MISTAKES,
         praise="Random play is at 0 and the teacher at 1, in any game.",
     )
-
-
-def difference(a: tuple, b: tuple) -> tuple[float, float]:
-    """Return the 95 % interval of `a`'s mean minus `b`'s, each given as (mean, low, high).
-
-    The two were evaluated on different games, so their errors are independent and add as squares.
-    """
-    return _around(a, b, hypot(a[2] - a[1], b[2] - b[1]) / 2)
 
 
 def _around(a, b, half):
@@ -143,7 +131,7 @@ DIFFERENCE_MISTAKES = [
         lambda a, b: _around(a, b, abs((a[2] - a[1]) ** 2 - (b[2] - b[1]) ** 2) ** 0.5 / 2),
         "The means are subtracted, but their errors still add.",
     ),
-    Mistake(lambda a, b: difference(b, a), "This is `b` minus `a`."),
+    Mistake(lambda a, b: difference_interval(b, a), "This is `b` minus `a`."),
 ]
 
 
@@ -156,8 +144,8 @@ def check_difference(function: Callable) -> Verdict:
     ]
     return compare(
         function,
-        difference,
+        difference_interval,
         cases,
         DIFFERENCE_MISTAKES,
-        praise="Where it leaves out 0, games tell them apart.",
+        praise="If it excludes 0, the two differ by more than chance over games.",
     )

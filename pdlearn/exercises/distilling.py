@@ -12,7 +12,7 @@ from pdlearn.losses import kl_loss
 TEMPERATURE = 0.03
 
 
-def _update(temperature: float = TEMPERATURE, sign: int = 1, clears: bool = True) -> Callable:
+def update_with(temperature: float = TEMPERATURE, sign: int = 1, clears: bool = True) -> Callable:
     """Return a function that takes one update, right or with a common mistake."""
 
     def update(student, optimizer, observation, teacher_q):
@@ -33,7 +33,7 @@ def _steps_too_soon(student, optimizer, observation, teacher_q):
 
 UPDATE_MISTAKES = [
     Mistake(
-        _update(clears=False),
+        update_with(clears=False),
         "The gradients of the last update remain, and the new ones are added to them: call "
         "`optimizer.zero_grad()` before `backward`.",
     ),
@@ -43,9 +43,9 @@ UPDATE_MISTAKES = [
         "minibatch before.",
     ),
     Mistake(
-        _update(temperature=1.0), f"The temperature is 1 here; this lesson's is {TEMPERATURE}."
+        update_with(temperature=1.0), f"The temperature is 1 here; this lesson's is {TEMPERATURE}."
     ),
-    Mistake(_update(sign=-1), "The loss grows: its sign is wrong."),
+    Mistake(update_with(sign=-1), "The loss grows: its sign is wrong."),
 ]
 
 
@@ -56,7 +56,7 @@ def check_update(function: Callable) -> Verdict:
     """
     verdict = compare(
         function,
-        _update(),
+        update_with(),
         [(values(0, actions=3), values(1, 0.1))],
         UPDATE_MISTAKES,
         praise="Two updates lead to the same weights as the package's.",

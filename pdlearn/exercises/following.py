@@ -8,22 +8,7 @@ import torch
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.resampling import on_arrays
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
-
-
-def teacher_at(evaluations: np.ndarray) -> np.ndarray:
-    """Return the index `[T]` of the best so far of `evaluations` `[T]`; of equal ones the newer.
-
-    `OnlineDistillation` chooses its students' teacher by the same rule.
-    """
-    highest = np.maximum.accumulate(evaluations)
-    new = np.where(evaluations >= highest, np.arange(len(evaluations)), 0)
-    return np.maximum.accumulate(new)
-
-
-def swing(scores: np.ndarray) -> float:
-    """Return the mean absolute change of scores `[T]` from one to the next."""
-    return float(np.abs(np.diff(scores)).mean())
-
+from pdlearn.statistics import best_so_far, swing
 
 TEACHER_MISTAKES = [
     Mistake(
@@ -74,10 +59,10 @@ def check_teacher_at(function: Callable) -> Verdict:
     ]
     return compare(
         function,
-        teacher_at,
+        best_so_far,
         cases,
         TEACHER_MISTAKES,
-        praise="It is whom `OnlineDistillation` follows.",
+        praise="`OnlineDistillation` follows the same networks.",
         adapt=on_arrays,
     )
 
@@ -120,6 +105,6 @@ def check_swing(function: Callable) -> Verdict:
         swing,
         cases,
         SWING_MISTAKES,
-        praise="A calm curve has a small one, wherever it leads.",
+        praise="A steady curve has a small swing, at any score.",
         adapt=on_arrays,
     )

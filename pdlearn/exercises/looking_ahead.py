@@ -98,12 +98,12 @@ def check_n_step(function: Callable) -> Verdict:
             ([0.5, 1.0], [0.5, 0.0]),
         ]
     ]
-    praise = "What comes after an end counts nothing, and what comes first counts whole."
+    praise = "A reward after an end counts nothing, and the first one counts in full."
     return compare(function, n_step, cases, N_STEP_MISTAKES, praise=praise)
 
 
-def _value_of(chooser, judge):
-    return judge.gather(1, chooser.argmax(1, keepdim=True)).squeeze(1)
+def _value_of(chooser, evaluator):
+    return evaluator.gather(1, chooser.argmax(1, keepdim=True)).squeeze(1)
 
 
 DOUBLE_MISTAKES = [

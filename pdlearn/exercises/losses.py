@@ -104,14 +104,14 @@ KL_MISTAKES = [
         lambda s, q, t: (
             F.kl_div(torch.softmax(s, 1), torch.softmax(q / t, 1), reduction="sum") / len(s)
         ),
-        "`kl_div` wants the logarithms of the student's probabilities and gets the probabilities. "
-        "The loss falls all the same, and the student ends up with one answer for every state.",
+        "`kl_div` takes the logarithms of the student's probabilities, not the probabilities. "
+        "The loss falls all the same, and the student collapses to one answer for every state.",
     ),
     Mistake(
         lambda s, q, t: F.kl_div(
             torch.softmax(s, 1), torch.softmax(q / t, 1), reduction="none"
         ).mean(),
-        "`kl_div` wants the logarithms of the student's probabilities and gets the probabilities; "
+        "`kl_div` takes the logarithms of the student's probabilities, not the probabilities, "
         "and its usual mean divides by the number of actions too.",
     ),
     Mistake(lambda s, q, t: _kl(torch.log_softmax(s, 0), torch.log_softmax(q / t, 0)), AXIS),
@@ -141,7 +141,7 @@ NLL_MISTAKES = [
     Mistake(
         lambda s, q: -_log_of_best(s, q).exp().mean(),
         "These are probabilities without a logarithm. Their gradient is nearly 0 for an action "
-        "that the student thinks impossible.",
+        "to which the student gives probability near 0.",
     ),
     Mistake(
         lambda s, q: -s.gather(1, q.argmax(1, keepdim=True)).mean(),

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from pdlearn import statistics
-from pdlearn.exercises.judging import RESAMPLES, resampled_means
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.resampling import compare_intervals
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare, is_blank
 from pdlearn.games import GAMES, normalise
+from pdlearn.statistics import middle, percent_interval, resampled_means
 
 NORMALISE_MISTAKES = [
     Mistake(
@@ -48,7 +48,7 @@ def check_normalised(function: Callable) -> Verdict:
 def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """Return the 95 % interval of a recipe's mean score, for scores `[S, N]` of S seeds' students.
 
-    Seeds are resampled, because N games of one student tell nothing of another seed's student.
+    Seeds are resampled, because N games of one student do not tell how another seed's plays.
     """
     return statistics.interval(scores.mean(1), rng)
 
@@ -82,28 +82,13 @@ def check_recipe_interval(function: Callable) -> Verdict:
         (values(seed, 2.0, 5, 30) + values(seed + 9, spread, 5, 1) + 12,)
         for seed, spread in ((0, 3.0), (1, 4.0))
     ]
-    praise = "Seeds are drawn again, each with all its games."
+    praise = "Seeds are resampled, each with all its games."
     return compare_intervals(function, recipe_interval, cases, RECIPE_MISTAKES, praise=praise)
 
 
-def _ends(percents: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(percents, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def percent_interval(
-    student: np.ndarray, teacher: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Return the 95 % interval of a student's percent of its teacher's mean score.
-
-    `student` `[N]` and `teacher` `[M]` are scores of different games; both are resampled.
-    """
-    return _ends(100 * resampled_means(student, rng) / resampled_means(teacher, rng))
-
-
 def _paired(s, t, rng):
-    drawn = rng.integers(len(s), size=(RESAMPLES, len(s)))
-    return _ends(100 * s[drawn].mean(1) / t[drawn].mean(1))
+    drawn = rng.integers(len(s), size=(10_000, len(s)))
+    return middle(100 * s[drawn].mean(1) / t[drawn].mean(1))
 
 
 def _of_ends(s, t, rng, crossed):
@@ -114,7 +99,7 @@ def _of_ends(s, t, rng, crossed):
 
 PERCENT_MISTAKES = [
     Mistake(
-        lambda s, t, rng: _ends(100 * resampled_means(s, rng) / t.mean()),
+        lambda s, t, rng: middle(100 * resampled_means(s, rng) / t.mean()),
         "This takes the teacher's mean as known exactly. It is a mean of a few games too: "
         "resample its scores as well.",
     ),
@@ -130,27 +115,27 @@ PERCENT_MISTAKES = [
     ),
     Mistake(
         lambda s, t, rng: _of_ends(s, t, rng, crossed=False),
-        "This divides low by low, as if student and teacher were always unlucky together. "
+        "This divides low by low, as if both were always at the same end together. "
         "Resample both, divide, then take the quantiles.",
     ),
     Mistake(
-        lambda s, t, rng: _ends(100 * resampled_means(s / t, rng)),
+        lambda s, t, rng: middle(100 * resampled_means(s / t, rng)),
         "This is a mean of ratios, game by game: one bad game of the teacher makes it huge. The "
         "percentage is the ratio of two means.",
     ),
     Mistake(
-        lambda s, t, rng: _ends(resampled_means(s, rng) / resampled_means(t, rng)),
+        lambda s, t, rng: middle(resampled_means(s, rng) / resampled_means(t, rng)),
         "This is a share; multiply by 100 for percent.",
     ),
     Mistake(
-        lambda s, t, rng: _ends(100 * resampled_means(t, rng) / resampled_means(s, rng)),
+        lambda s, t, rng: middle(100 * resampled_means(t, rng) / resampled_means(s, rng)),
         "The teacher's mean is the denominator.",
     ),
 ]
 
 
 def check_percent_interval(function: Callable) -> Verdict:
-    """Check a function of `(student [N], teacher [N], rng)`; see `percent_interval`."""
+    """Check a function of `(student [N], teacher [N], rng)`; see `statistics.percent_interval`."""
     cases = [
         (
             (student + values(seed, 2.0, 1, games).flatten()).sort().values,
@@ -158,17 +143,17 @@ def check_percent_interval(function: Callable) -> Verdict:
         )
         for seed, games, student, teacher in ((0, 20, 14.0, 15.0), (1, 40, 11.0, 10.0))
     ]
-    praise = "Both means are guesses, and both are drawn again."
+    praise = "Both means are estimates, and both are resampled."
     return compare_intervals(function, percent_interval, cases, PERCENT_MISTAKES, praise=praise)
 
 
 TOO_MUCH = {
     "reproduc": "One student of one game reproduces no table. Say what was measured.",
-    "prove": "A mean over some games proves nothing; it makes something likely.",
-    "confirm": "Whose claim would that be? Say what was measured, and let the reader judge.",
+    "prove": "A mean over some games proves nothing. Say what was measured.",
+    "confirm": "Say what was measured, and let the reader compare it with the claim.",
     "every game": "It played one game.",
-    "atari": "It played one of the Atari's games: name that.",
-    "significant": "Of what test? Give the interval; it says more.",
+    "atari": "It played one game: name it.",
+    "significant": "By which test? Give the interval; it says more.",
     "better than the paper": "The paper's percentages are of other teachers, from other starts.",
     "exactly": "No mean of a few games is known exactly.",
 }
@@ -205,5 +190,7 @@ def check_sentence(sentence: str, facts: Mapping) -> Verdict:
     }
     for what, is_stated in states.items():
         if not is_stated:
-            return Verdict("not yet", f"A reader still has to ask {what}.")
-    return Verdict("right", "A reader knows what was measured, on what, and how surely.")
+            return Verdict("not yet", f"The sentence does not state {what}.")
+    return Verdict(
+        "right", "The sentence states what was measured, on what, and with what uncertainty."
+    )

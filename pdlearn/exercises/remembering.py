@@ -67,7 +67,7 @@ def check_rebuild(function: Callable) -> Verdict:
         rebuild,
         cases,
         REBUILD_MISTAKES,
-        praise="Every stack is the one that the agent saw.",
+        praise="Every stack equals the agent's observation.",
     )
 
 

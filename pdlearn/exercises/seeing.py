@@ -144,7 +144,7 @@ def check_agent_step(function: Callable) -> Verdict:
         emulator.agent_step,
         cases,
         AGENT_STEP_MISTAKES,
-        praise="Four frames, one action, all points: as `emulator.agent_step` does.",
+        praise="Four frames, one action and all points, as in `emulator.agent_step`.",
         adapt=on_tape,
         shape_hint="It does not act four times; it is one action for four frames.",
     )
@@ -178,7 +178,7 @@ PUSH_MISTAKES = [
     ),
     Mistake(
         lambda s, f: np.repeat(f[None], len(s), axis=0),
-        "All four frames are the newest: nothing is remembered.",
+        "All four frames are the newest one; keep the three before it.",
     ),
     Mistake(
         lambda s, f: np.concatenate([s, f[None]]),
@@ -190,7 +190,7 @@ PUSH_MISTAKES = [
 def check_push(function: Callable) -> Verdict:
     """Check a function of `(stack [4, 84, 84], frame [84, 84])` that returns the next stack."""
     cases = [(frame_of(seed, 4, 84, 84), frame_of(seed + 9, 84, 84)) for seed in range(2)]
-    praise = "The oldest frame goes, the newest is last: as `emulator.push` does."
+    praise = "The oldest frame is dropped and the newest is last, as in `emulator.push`."
     return compare(function, emulator.push, cases, PUSH_MISTAKES, praise=praise)
 
 
@@ -241,5 +241,5 @@ def check_episode_lengths(function: Callable) -> Verdict:
     cases = [
         (np.isin(np.arange(length), ends),) for length, ends in [(12, [3, 8]), (20, [0, 5, 15])]
     ]
-    praise = "The void step is no one's: as `rollout.EpisodeTracker` counts."
+    praise = "The void step belongs to no episode, as in `rollout.EpisodeTracker`."
     return compare(function, episode_lengths, cases, EPISODE_LENGTHS_MISTAKES, praise=praise)

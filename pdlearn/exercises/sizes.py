@@ -42,7 +42,7 @@ def multiplications(widths: Size, num_actions: int) -> int:
     return sum(layer.multiplications for layer in layers(widths, num_actions))
 
 
-def _parameters(widths: Size, num_actions: int) -> int:
+def count_parameters(widths: Size, num_actions: int) -> int:
     name = next(name for name, size in SIZES.items() if size == widths)
     return parameter_count(QNetwork(num_actions, name))
 
@@ -90,7 +90,7 @@ PARAMETER_MISTAKES = [
         "A convolution has one set of weights for all its places: count them once.",
     ),
     Mistake(
-        lambda widths, num_actions: 4 * _parameters(widths, num_actions),
+        lambda widths, num_actions: 4 * count_parameters(widths, num_actions),
         "These are bytes, four per number; count the numbers.",
     ),
 ]
@@ -101,10 +101,10 @@ def check_parameter_count(function: Callable) -> Verdict:
     cases = [(SIZES["net3"], 6), (SIZES["teacher"], 18), (SIZES["net4"], 3)]
     return compare(
         function,
-        _parameters,
+        count_parameters,
         cases,
         PARAMETER_MISTAKES,
-        praise="`pdlearn.parameter_count` says the same.",
+        praise="It agrees with `pdlearn.parameter_count`.",
     )
 
 
@@ -156,5 +156,5 @@ def check_multiplications(function: Callable) -> Verdict:
         multiplications,
         cases,
         MULTIPLICATION_MISTAKES,
-        praise="It counts what a decision multiplies, layer by layer.",
+        praise="It is the number of multiplications of a decision.",
     )

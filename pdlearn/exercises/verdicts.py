@@ -1,7 +1,7 @@
 """The verdict on an answer, and the comparison of a learner's function with the right one.
 
 A checker calls the learner's function, the package's and the common mistakes with the same inputs.
-What a checker knows is therefore code, and a test runs all of it.
+All common mistakes are therefore code, and a test runs all of it.
 """
 
 import copy
@@ -26,7 +26,7 @@ LOOKS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a checker says: `state` is a key of LOOKS, `text` the praise or the hint.
+    """The result of a check: `state` is a key of LOOKS, `text` the praise or the hint.
 
     A guess is "right" or "apart" from the measured value. Any other answer is "right", "not yet" or
     "missing".
@@ -76,7 +76,7 @@ def compare(
 
     `adapt` is applied to every function first; it returns one that takes the arguments in `cases`
     and returns numbers. `shape_hint` and `value_hint` replace the texts that tell of a wrong shape
-    and of wrong numbers, where these would mean nothing to a learner.
+    and of wrong numbers, where these would not help a learner.
     """
     if not callable(function):
         return _not_a_function(function)
@@ -96,8 +96,8 @@ def compare(
         if not all(_unchanged(*pair) for pair in zip(given, case, strict=True)):
             return Verdict(
                 "not yet",
-                f"`{name}` changes the tensors it is given (`/=` and its like work in place): "
-                "whoever uses them next gets other numbers. Compute new ones.",
+                f"`{name}` changes its arguments (`/=` and similar operators work in place). "
+                "Compute new tensors.",
             )
         answers.append(answer)
     expected = [right(*case) for case in cases]
@@ -137,7 +137,7 @@ def _difference(
             return Verdict(
                 "not yet",
                 f"`{name}` gives {_shown(got)} for large values, where {_shown(want)} is right: "
-                "an `exp` or a `log` runs out of numbers. `torch.log_softmax` does not.",
+                "an `exp` or a `log` overflows. `torch.log_softmax` does not.",
             )
         if not _same(got, want):
             text = value_hint or f"`{name}` gives {_shown(got)} where {_shown(want)} is right."
@@ -147,7 +147,7 @@ def _difference(
 
 def _said(error: Exception) -> str:
     first = str(error).strip().splitlines()[:1]
-    return f"{type(error).__name__}: {first[0] if first else 'it says no more'}"
+    return f"{type(error).__name__}: {first[0] if first else 'no message'}"
 
 
 def _shown(tensor: Tensor) -> str:

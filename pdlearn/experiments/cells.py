@@ -7,6 +7,7 @@ those that take part in it. Rows of other teachers or of another amount of play 
 other cells.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -20,7 +21,7 @@ from pdlearn.dqn import DQN
 from pdlearn.evaluation import Evaluation
 from pdlearn.experiments import driver
 from pdlearn.experiments.tables import EXPERIMENTS, Experiment, Student
-from pdlearn.experiments.training import amounts, config_of, mark, run_of
+from pdlearn.experiments.training import amounts, config_of, fingerprint_of, run_of
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
 from pdlearn.runs import Run
@@ -77,19 +78,57 @@ def _tasks(
 ) -> Iterator[driver.Task]:  # fmt: skip
     """Yield a task for each cell, with a part for each game; only running needs the callables."""
     experiment = EXPERIMENTS[name]
-    for cell in cells(experiment, playable(experiment, games), seeds):
+    for cell in cells(experiment, playable(games or experiment.games), seeds):
         teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
         parts = [
-            partial(_is_of, game=game, cell=cell, budget=budget, teacher=mark(teachers))
+            partial(_is_of, game=game, cell=cell, budget=budget, teacher=fingerprint_of(teachers))
             for game in cell.games
         ]
         run = partial(_run, experiment, cell, budget, teachers, folder, follow, evaluate)
         yield driver.Task(parts, run)
 
 
-def playable(experiment: Experiment, games: Sequence[str] = ()) -> list[str]:
-    """Return those of `games`, or of the experiment's, that have a shipped teacher."""
-    return [game for game in games or experiment.games if f"{game}/teacher" in zoo.names()]
+def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
+    """Return the rows of the shipped teachers with one amount of training; count the other rows.
+
+    The amount is the number of samples and of agent steps of play that most rows have; among
+    equally frequent ones, the larger. DQN has its own number of samples, so that only its agent
+    steps must match.
+    """
+    groups = {_games_of(row) for row in rows}
+    shipped = {games: _shipped_fingerprint(games) for games in groups}
+    current = [row for row in rows if row["teacher"] == shipped[_games_of(row)]]
+    counts = Counter(_amount_of(row) for row in current if row["loss"] != "td")
+    if not counts:
+        return [], len(rows)
+    chosen = max(counts, key=lambda amount: (counts[amount], amount))
+    shown = [
+        row
+        for row in current
+        if _amount_of(row) == chosen or (row["loss"] == "td" and _amount_of(row)[1] == chosen[1])
+    ]
+    return shown, len(rows) - len(shown)
+
+
+def _games_of(row: dict) -> tuple[str, ...]:
+    """Return the games of a row's student: the row's game, or all games that one network plays."""
+    return tuple(row.get("games", row["game"]).split())
+
+
+def _shipped_fingerprint(games: tuple[str, ...]) -> str | None:
+    """Return the fingerprint of the shipped teachers of `games`; None if one is missing."""
+    if len(playable(games)) < len(games):
+        return None
+    return fingerprint_of([zoo.load(f"{game}/teacher") for game in games])
+
+
+def _amount_of(row: dict) -> tuple[int, int]:
+    return int(row["samples"]), int(row["agent_steps"])
+
+
+def playable(games: Sequence[str]) -> list[str]:
+    """Return those of `games` that have a shipped teacher."""
+    return [game for game in games if f"{game}/teacher" in zoo.names()]
 
 
 def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
@@ -109,7 +148,7 @@ def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) ->
 
 
 def _is_of(row: dict, game: str, cell: Cell, budget: str, teacher: str) -> bool:
-    """Return whether `row` is of this game, cell, budget and `mark` of the teachers."""
+    """Return whether `row` is of this game, cell, budget and fingerprint of the teachers."""
     config = config_of(cell.student, budget, len(cell.games))
     agent_steps, samples = amounts(config, len(cell.games))
     wanted = (game, cell.student.label, cell.seed, teacher, agent_steps)
@@ -152,7 +191,7 @@ def _row(
 ) -> dict:  # fmt: skip
     made = agent.card["made"]
     low, high = result.interval
-    teacher_mean = teacher.card["score"]["mean"]
+    teacher_mean = teacher.score["mean"]
     student = cell.student
     together = {"games": " ".join(cell.games)} if len(cell.games) > 1 else {}
     return {
@@ -171,7 +210,7 @@ def _row(
         "mean": round(result.mean, 3),
         "low": round(low, 3),
         "high": round(high, 3),
-        "teacher": mark(teachers),
+        "teacher": fingerprint_of(teachers),
         "teacher_mean": round(teacher_mean, 3),
         "percent": round(100 * result.mean / teacher_mean, 2),
         "hours": round(run.seconds / 3600, 3),

@@ -53,10 +53,12 @@ def reproduce_figure1(
     for game in games:
         teacher = zoo.load(f"{game}/teacher")
         clip = record_clip(game, teacher, seed=seed, agent_steps=CLIP_STEPS)
-        facts = {"teacher": fingerprint(teacher.network), "seed": seed}
+        source = {"teacher": fingerprint(teacher.network), "seed": seed}
         for rule, moments in choose_pairs(clip.observations, clip.values).items():
             shown.append((rule, clip, moments))
-            rows += pair_rows(rule, clip, moments, temperature=temperature, facts=facts)
+            for moment in moments:
+                of_state = state_rows(clip, moment, temperature)
+                rows += [{"game": game, "pair": rule, **row, **source} for row in of_state]
     write_rows(results / "figure1.csv", rows)
     picture(shown, temperature).savefig(results / "figure1.png", dpi=120)
     return rows
@@ -73,8 +75,8 @@ def choose_pairs(observations: np.ndarray, values: np.ndarray) -> dict[str, tupl
     flat = observations[moments].reshape(len(moments), -1)
     moments = moments[np.sort(np.unique(flat, axis=0, return_index=True)[1])]
     first, second = np.triu_indices(len(moments), k=1)
-    pictures = _distances(observations[moments])[first, second]
-    q = _distances(values[moments])[first, second]
+    pictures = distances(observations[moments])[first, second]
+    q = distances(values[moments])[first, second]
     chosen = {}
     for rule, near, far in (("alike", pictures, q), ("apart", q, pictures)):
         count = max(1, int(NEAR * len(near)))
@@ -84,12 +86,50 @@ def choose_pairs(observations: np.ndarray, values: np.ndarray) -> dict[str, tupl
     return chosen
 
 
-def _distances(points: np.ndarray) -> np.ndarray:
+def distances(points: np.ndarray) -> np.ndarray:
     """Return the squared distances `[N, N]` of points `[N, ...]`, exact for integers."""
     flat = points.reshape(len(points), -1).astype(np.float64)
     products = flat @ flat.T
     squares = np.diag(products)
     return np.maximum(squares[:, None] + squares[None, :] - 2 * products, 0.0)
+
+
+def table(rows: Sequence[dict]) -> str:
+    """Return a Markdown table with a line for each state, from the rows of the CSV file."""
+    lines = [
+        "| game | pair | agent step | best action | its value | lead over the second-best "
+        "| its probability in KL's target |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (game, pair, moment), actions in _states(rows).items():
+        best, second = sorted(actions, key=lambda row: -float(row["mse"]))[:2]
+        lead = float(best["mse"]) - float(second["mse"])
+        lines.append(
+            f"| {GAMES[game].title} | {pair} | {moment} | {best['action']} "
+            f"| {float(best['mse']):.3f} | {lead:.3f} | {100 * float(best['kl']):.0f} % |"
+        )
+    return "\n".join(lines)
+
+
+def measured(rows: Sequence[dict]) -> str:
+    """Return the teacher's best values in both states of each pair."""
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for (game, pair, _), actions in _states(rows).items():
+        best = max(float(row["mse"]) for row in actions)
+        pairs.setdefault((game, pair), []).append(f"{best:.2f}")
+    told = "; ".join(
+        f"{GAMES[game].title}, {RULES[pair]}: {' and '.join(best)}"
+        for (game, pair), best in pairs.items()
+    )
+    return f"Best values of both states. {told}."
+
+
+def _states(rows: Sequence[dict]) -> dict[tuple[str, str, str], list[dict]]:
+    """Return the rows of each state's actions, by game, pair and moment."""
+    states: dict[tuple[str, str, str], list[dict]] = {}
+    for row in rows:
+        states.setdefault((row["game"], row["pair"], row["moment"]), []).append(row)
+    return states
 
 
 def targets(values: np.ndarray, temperature: float) -> dict[str, np.ndarray]:
@@ -102,19 +142,16 @@ def targets(values: np.ndarray, temperature: float) -> dict[str, np.ndarray]:
     }
 
 
-def pair_rows(
-    rule: str, clip: Clip, moments: tuple[int, int], *, temperature: float, facts: dict
-) -> list[dict]:
-    """Return one row for each action at each of the two moments of `clip`."""
+def state_rows(clip: Clip, moment: int, temperature: float) -> list[dict]:
+    """Return a row for each action at a moment of `clip`, with its targets by loss."""
+    goals = targets(clip.values[moment], temperature)
     return [
         {
-            "game": clip.name, "pair": rule, "moment": moment, "action": clip.action_names[action],
+            "moment": moment, "action": name,
             **{loss: round(float(target[action]), 4) for loss, target in goals.items()},
-            "temperature": temperature, **facts,
+            "temperature": temperature,
         }
-        for moment in moments
-        for goals in [targets(clip.values[moment], temperature)]
-        for action in range(len(clip.action_names))
+        for action, name in enumerate(clip.action_names)
     ]  # fmt: skip
 
 

@@ -4,17 +4,22 @@ Each row of `<results>/online.csv` is one evaluation of the DQN and of one stude
 a game follow the same DQN, which has the first student's seed.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from pdlearn.evaluation import protocol_of
 from pdlearn.experiments import driver
 from pdlearn.networks import parameter_count
 from pdlearn.online import OnlineDistillation
+from pdlearn.plots import title_of
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, DistillConfig, DQNConfig
 from pdlearn.rows import read_rows
+from pdlearn.statistics import swing
 
 
 def run_missing(
@@ -42,27 +47,71 @@ def finished_rows(
     return driver.finished_rows(results / "online.csv", tasks)
 
 
+def table(rows: Sequence[dict]) -> str:
+    """Return a Markdown table of the final scores and the swings, with a line for each student."""
+    lines = [
+        "| game | DQN's agent steps | student's seed | final DQN | its best network, evaluated "
+        "again | final student | DQN's swing | student's swing |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (game, dqn_steps, seed), curves in _curves(rows).items():
+        ends = " | ".join(f"{curves[key][-1]:.1f}" for key in ("dqn", "teacher", "student"))
+        swings = " | ".join(f"{_late_swing(curves[key]):.1f}" for key in ("dqn", "student"))
+        lines.append(f"| {title_of(game)} | {dqn_steps:,} | {seed} | {ends} | {swings} |")
+    return "\n".join(lines)
+
+
+def measured(rows: Sequence[dict]) -> str:
+    """Return the final score and the swing of each DQN and its students."""
+    return " ".join(
+        f"{title_of(game)}, seed {seed}: final scores {curves['dqn'][-1]:.1f} (DQN) and "
+        f"{curves['student'][-1]:.1f} (student), swings {_late_swing(curves['dqn']):.1f} and "
+        f"{_late_swing(curves['student']):.1f}."
+        for (game, _, seed), curves in _curves(rows).items()
+    )
+
+
+def _curves(rows: Sequence[dict]) -> dict[tuple[str, int, int], dict[str, np.ndarray]]:
+    """Return the scores of a DQN, its best network and a student by game, DQN's steps and seed."""
+    runs: dict[tuple[str, int, int], list[dict]] = {}
+    for row in rows:
+        key = (row["game"], int(row["dqn_steps"]), int(row["seed"]))
+        runs.setdefault(key, []).append(row)
+    return {
+        key: {
+            name: np.array([float(point[name]) for point in points])
+            for name in ("dqn", "teacher", "student")
+        }
+        for key, points in runs.items()
+    }
+
+
+def _late_swing(scores: np.ndarray) -> float:
+    """Return the swing in the second half, when scores no longer rise quickly."""
+    return swing(scores[len(scores) // 2 :])
+
+
 def _tasks(
     budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
     follow: Callable = driver.no_training,
 ) -> list[driver.Task]:  # fmt: skip
     """Return a task for each game with a part for each seed; only tasks that run need `follow`."""
-    taught, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
+    dqn, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
     return [
         driver.Task(
-            [partial(_is_of, marks=_marks(game, seed, taught, config)) for seed in seeds],
-            partial(_run, game, taught, config, seeds, folder, follow),
+            [partial(_is_of, settings=_settings(game, seed, dqn, config)) for seed in seeds],
+            partial(_run, game, dqn, config, seeds, folder, follow),
         )
         for game in games
     ]
 
 
-def _marks(game: str, seed: int, taught: DQNConfig, config: DistillConfig) -> dict:
+def _settings(game: str, seed: int, dqn: DQNConfig, config: DistillConfig) -> dict:
     """Return the columns that identify a student's curve."""
     return {
         "game": game,
         "seed": seed,
-        "dqn_steps": taught.agent_steps,
+        "dqn_steps": dqn.agent_steps,
         "round_steps": config.steps_per_hour,
         "round_updates": config.updates_per_hour,
         "minibatch": config.minibatch,
@@ -72,28 +121,28 @@ def _marks(game: str, seed: int, taught: DQNConfig, config: DistillConfig) -> di
     }
 
 
-def _is_of(row: dict, marks: dict) -> bool:
-    return all(row[key] == str(value) for key, value in marks.items())
+def _is_of(row: dict, settings: dict) -> bool:
+    return all(row[key] == str(value) for key, value in settings.items())
 
 
 def _run(
-    game: str, taught: DQNConfig, config: DistillConfig, seeds: Sequence[int], folder: Path,
+    game: str, dqn: DQNConfig, config: DistillConfig, seeds: Sequence[int], folder: Path,
     follow: Callable,
 ) -> list[dict]:  # fmt: skip
-    name = "-".join(["online", game.replace("/", "-"), str(taught.agent_steps), *map(str, seeds)])
+    name = "-".join(["online", game.replace("/", "-"), str(dqn.agent_steps), *map(str, seeds)])
     run_folder = folder / name
     run = OnlineDistillation(
-        game, taught, config, seeds, seed=seeds[0], folder=run_folder,
+        game, dqn, config, seeds, seed=seeds[0], folder=run_folder,
         resume=(run_folder / "state.safetensors").exists(),
     )  # fmt: skip
     follow(run, game)
     made = run.agent().card["made"]
     common = {
         "parameters": parameter_count(run.learner.network),
-        "dqn_network": taught.size,
+        "dqn_network": dqn.size,
         "dqn_seed": seeds[0],
-        "protocol": protocol_of(taught.evaluation_epsilon),
-        "episodes": taught.evaluation_episodes,
+        "protocol": protocol_of(dqn.evaluation_epsilon),
+        "episodes": dqn.evaluation_episodes,
         "hours": round(run.seconds / 3600, 3),
         "hardware": made["hardware"],
         "precision": made["precision"],
@@ -103,11 +152,11 @@ def _run(
     evaluated = {
         int(row["agent_steps"]): row
         for row in read_rows(run_folder / "metrics.csv")
-        if row["phase"] == "judge"
+        if not math.isnan(float(row["dqn"]))  # the row of an evaluation
     }
     return [
         {
-            **_marks(game, seed, taught, config),
+            **_settings(game, seed, dqn, config),
             "agent_steps": agent_steps,
             "recorded_steps": int(row["recorded_steps"]),
             "updates": int(row["updates"]),

@@ -15,7 +15,7 @@ from pdlearn import paper
 from pdlearn.experiments import TITLES
 from pdlearn.games import GAMES
 from pdlearn.plots import percent_points
-from pdlearn.statistics import geometric_mean, interval
+from pdlearn.statistics import geometric_mean
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,6 @@ class Experiment:
     games: tuple[str, ...]
     students: tuple[Student, ...]
     paper: dict[str, dict[str, float]]  # percent by game and label; empty if not in the paper
-    paper_mean: dict[str, float]
     joint: bool = False  # each student plays all games
 
 
@@ -55,20 +54,17 @@ EXPERIMENTS = {
         tuple(paper.TABLE_1),
         tuple(Student(loss, "teacher", loss) for loss in ("mse", "nll", "kl")),
         paper.TABLE_1,
-        paper.TABLE_1_MEAN,
     ),
     "compression": Experiment(
         TITLES["compression"],
         tuple(paper.TABLE_B1),
         tuple(Student(size, size) for size in ("net1", "net2", "net3")),
         paper.TABLE_B1,
-        paper.TABLE_B1_MEAN,
     ),
     "temperature": Experiment(
         TITLES["temperature"],
         tuple(GAMES),
         tuple(Student(f"{t:g}", "net3", "kl", t) for t in (1.0, 0.1, 0.01, 0.001)),
-        {},
         {},
     ),
     "multi3": Experiment(
@@ -76,7 +72,6 @@ EXPERIMENTS = {
         tuple(paper.TABLE_B2),
         (Student("dqn", "multi3", "td"), Student("nll", "multi3", "nll"), Student("kl", "multi3")),
         paper.TABLE_B2,
-        paper.TABLE_B2_MEAN,
         joint=True,
     ),
     "multi10": Experiment(
@@ -84,7 +79,6 @@ EXPERIMENTS = {
         tuple(paper.TABLE_2),
         (Student("kl", "multi10"),),
         paper.TABLE_2,
-        paper.TABLE_2_MEAN,
         joint=True,
     ),
     # Not in the paper.
@@ -93,13 +87,11 @@ EXPERIMENTS = {
         tuple(GAMES),
         tuple(Student(loss, "net3", loss) for loss in ("kl", "reverse_kl")),
         {},
-        {},
     ),
     "smaller": Experiment(
         TITLES["smaller"],
         tuple(GAMES),
         tuple(Student(size, size) for size in ("net3", "net4", "net5")),
-        {},
         {},
     ),
     "states": Experiment(
@@ -110,7 +102,6 @@ EXPERIMENTS = {
             for label, share in (("teacher", 0.0), ("mixture", 0.5), ("student", 1.0))
         ),
         {},
-        {},
     ),
     "mistakes": Experiment(
         TITLES["mistakes"],
@@ -119,7 +110,6 @@ EXPERIMENTS = {
             Student(f"{share:.0%}", "net3", mistaken_share=share)
             for share in (0.0, 0.25, 0.5, 0.75)
         ),
-        {},
         {},
     ),
 }
@@ -134,43 +124,67 @@ def percents(rows: Sequence[dict], label: str) -> dict[str, list[float]]:
     return found
 
 
-def mean_over_games(rows: Sequence[dict], label: str) -> tuple[float, float, float] | None:
-    """Return the geometric mean of percent over games, with its 95 % interval over games.
+def percent_ends(row: dict) -> tuple[float, float]:
+    """Return both ends of the interval over episodes in percent of the teacher's score."""
+    low, high = (100 * float(row[end]) / float(row["teacher_mean"]) for end in ("low", "high"))
+    return low, high
 
-    A game's percentage is the mean over its seeds. Returns None without rows and if a game's
-    percentage is not above zero.
+
+def means_over_games(name: str, rows: Sequence[dict]) -> dict[str, float | None]:
+    """Return the geometric mean of percent over the games shown, for each student by label.
+
+    A game's percentage is the mean over its seeds. The mean is None for a student without a score
+    in some game, and where a game's percentage is not above zero.
     """
-    by_game = [float(np.mean(seeds)) for seeds in percents(rows, label).values()]
-    if not by_game or min(by_game) <= 0:
-        return None
-    low, high = np.exp(interval(np.log(by_game), np.random.default_rng(0)))
-    return geometric_mean(by_game), float(low), float(high)
+    games = games_in(name, rows)
+    means: dict[str, float | None] = {}
+    for student in EXPERIMENTS[name].students:
+        by_game = [float(np.mean(seeds)) for seeds in percents(rows, student.label).values()]
+        complete = bool(games) and len(by_game) == len(games) and min(by_game) > 0
+        means[student.label] = geometric_mean(by_game) if complete else None
+    return means
+
+
+def games_in(name: str, rows: Sequence[dict]) -> list[str]:
+    """Return the games of an experiment that have rows."""
+    return [game for game in EXPERIMENTS[name].games if any(row["game"] == game for row in rows)]
 
 
 def table(name: str, rows: Sequence[dict]) -> str:
     """Return an experiment as a Markdown table: percent of our teacher (percent in the paper).
 
-    The last line is the geometric mean over games, for students with a score in every game shown.
-    It includes the paper's mean if all games of the experiment are shown.
+    Below the games are the geometric mean over them, ours and the paper's, and how many of our
+    95 % intervals reach the teacher's score and contain the paper's percentage.
     """
-    experiment = EXPERIMENTS[name]
-    labels = [student.label for student in experiment.students]
+    paper = EXPERIMENTS[name].paper
+    labels = [student.label for student in EXPERIMENTS[name].students]
+    games = games_in(name, rows)
+    lines = [["game", *labels], ["---"] * (1 + len(labels))]
     ours = {label: percents(rows, label) for label in labels}
-    games = [game for game in experiment.games if any(game in ours[label] for label in labels)]
-    lines = ["| | " + " | ".join(labels) + " |", "| --- |" + " --- |" * len(labels)]
     for game in games:
-        theirs = experiment.paper.get(game, {})
-        line = [
-            _cell(float(np.mean(ours[k][game])) if game in ours[k] else None, theirs.get(k))
-            for k in labels
-        ]
-        lines.append(f"| {GAMES[game].title} | " + " | ".join(line) + " |")
-    theirs = experiment.paper_mean if set(games) == set(experiment.games) else {}
-    means = {k: mean_over_games(rows, k) for k in labels if len(ours[k]) == len(games)}
-    line = [_cell(mean[0] if (mean := means.get(k)) else None, theirs.get(k)) for k in labels]
-    title = f"**geometric mean, {counted(len(games), 'game')}**"
-    lines.append(f"| {title} | " + " | ".join(line) + " |")
-    return "\n".join(lines)
+        means = {k: float(np.mean(ours[k][game])) for k in labels if game in ours[k]}
+        theirs = paper.get(game, {})
+        cells = [_cell(means.get(k), theirs.get(k)) for k in labels]
+        lines.append([GAMES[game].title, *cells])
+    theirs = {k: geometric_mean([paper[game][k] for game in games]) for k in labels if paper}
+    cells = [_cell(mean, theirs.get(k)) for k, mean in means_over_games(name, rows).items()]
+    lines.append([f"**geometric mean, {counted(len(games), 'game')}**", *cells])
+    scores = {label: [row for row in rows if row["label"] == label] for label in labels}
+    reach = [[percent_ends(row)[1] >= 100 for row in scores[k]] for k in labels]
+    lines.append(["intervals that reach 100 %", *map(_share, reach)])
+    if paper:
+        contain = [[_contains(row, paper[row["game"]][k]) for row in scores[k]] for k in labels]
+        lines.append(["intervals that contain the paper's value", *map(_share, contain)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _contains(row: dict, percent: float) -> bool:
+    low, high = percent_ends(row)
+    return low <= percent <= high
+
+
+def _share(found: Sequence[bool]) -> str:
+    return f"{sum(found)} of {len(found)}" if found else "–"
 
 
 def counted(number: int, noun: str) -> str:
@@ -189,13 +203,11 @@ def picture(name: str, rows: Sequence[dict]) -> Figure:
     ours: dict[str, dict[str, list]] = {}
     for game in experiment.games:
         for label in (student.label for student in experiment.students):
-            points = [_point(r) for r in rows if (r["game"], r["label"]) == (game, label)]
+            points = [
+                (float(row["percent"]), *percent_ends(row))
+                for row in rows
+                if (row["game"], row["label"]) == (game, label)
+            ]
             if points:
                 ours.setdefault(game, {})[label] = points
     return percent_points(ours, experiment.paper, experiment.title)
-
-
-def _point(row: dict) -> tuple[float, float, float]:
-    """Return a row's percentage with both ends of its interval over episodes."""
-    low, high = (100 * float(row[end]) / float(row["teacher_mean"]) for end in ("low", "high"))
-    return float(row["percent"]), low, high

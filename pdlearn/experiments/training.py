@@ -30,10 +30,10 @@ def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfi
     config = DISTILL_BUDGETS[budget]
     played_steps = config.hours * config.steps_per_hour
     if student.loss == "td":
-        taught = DQN_BUDGETS[budget]
+        dqn = DQN_BUDGETS[budget]
         return dataclasses.replace(
-            taught, size=student.size, agent_steps=played_steps * num_games,
-            memory_steps=min(taught.memory_steps, played_steps),
+            dqn, size=student.size, agent_steps=played_steps * num_games,
+            memory_steps=min(dqn.memory_steps, played_steps),
         )  # fmt: skip
     if student.temperature is not None:
         config = dataclasses.replace(config, temperature=student.temperature)
@@ -54,12 +54,12 @@ def amounts(config: DistillConfig | DQNConfig, num_games: int) -> tuple[int, int
     return agent_steps, config.hours * config.updates_per_hour * config.minibatch
 
 
-def mark(teachers: Sequence[Agent]) -> str:
+def fingerprint_of(teachers: Sequence[Agent]) -> str:
     """Return 16 hexadecimal digits that identify the weights of one or several teachers."""
-    marks = [fingerprint(teacher.network) for teacher in teachers]
-    if len(marks) == 1:
-        return marks[0]
-    return hashlib.sha256(" ".join(marks).encode()).hexdigest()[:16]
+    found = [fingerprint(teacher.network) for teacher in teachers]
+    if len(found) == 1:
+        return found[0]
+    return hashlib.sha256(" ".join(found).encode()).hexdigest()[:16]
 
 
 def run_of(
@@ -73,7 +73,7 @@ def run_of(
     """Return the run that trains `student` in a subfolder of `folder`, resumed if it exists."""
     games = [teacher.game for teacher in teachers]
     agent_steps, samples = amounts(config, len(games))
-    name = f"{'-'.join(games)}-{mark(teachers)}-{agent_steps}-{seed}"
+    name = f"{'-'.join(games)}-{fingerprint_of(teachers)}-{agent_steps}-{seed}"
     folder_of_run = folder / f"{name}-{student.size}-{student.label}-{samples}"
     resume = (folder_of_run / "state.safetensors").exists()
     if isinstance(config, DQNConfig):
@@ -82,8 +82,9 @@ def run_of(
     # Shared recordings need a memory that holds all play, and play without the student.
     if config.hours <= config.memory_hours and not student.rounds_per_hour:
         shape = tuple(teachers[0].card["observation_shape"])
-        keep = compress if too_large(agent_steps, shape, "cpu") else lambda memory: memory
-        recordings = [keep(recording(teacher, config, folder, seed)) for teacher in teachers]
+        recordings = [recording(teacher, config, folder, seed) for teacher in teachers]
+        if too_large(agent_steps, shape, "cpu"):
+            recordings = [compress(memory) for memory in recordings]
         for memory in recordings:
             permute_values(memory, student.mistaken_share, seed)
     return Distillation(
@@ -107,12 +108,12 @@ def permute_values(memory: Memory, share: float, seed: int) -> None:
 def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory:
     """Return the play that all students of this teacher and seed share; record it if needed."""
     agent_steps, _ = amounts(config, 1)
-    path = folder / f"{teacher.game}-{mark([teacher])}-{agent_steps}-{seed}.rec"
+    path = folder / f"{teacher.game}-{fingerprint_of([teacher])}-{agent_steps}-{seed}.rec"
     if not path.exists():
         memory = collect(
             teacher, agent_steps, num_envs=config.num_envs, epsilon=config.collection_epsilon,
             seed=seed,
         )  # fmt: skip
-        facts = {"game": teacher.game, "teacher": mark([teacher]), "seed": seed}
+        facts = {"game": teacher.game, "teacher": fingerprint_of([teacher]), "seed": seed}
         save_recording(path, memory, facts)
     return load_recording(path, teacher.game)[0]

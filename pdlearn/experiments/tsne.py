@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from pdlearn import envs, zoo
-from pdlearn.checkpoints import Agent, CheckpointError, load_whole, read_file
+from pdlearn.checkpoints import Agent, CheckpointError, load_whole
 from pdlearn.distill import fingerprint
-from pdlearn.games import GAMES
+from pdlearn.networks import Torso
+from pdlearn.plots import title_of
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps
 from pdlearn.rows import write_rows
@@ -61,20 +62,20 @@ def shipped_network() -> Path:
 
     Raises CheckpointError if there is none.
     """
-    cards = {path: read_file(path)[1] for path in map(zoo.path, zoo.names())}
-    several = {path: len(card["games"]) for path, card in cards.items() if "games" in card}
-    if not several:
+    counts = {zoo.path(name): len(zoo.load_all_games(name).games) for name in zoo.names()}
+    largest = max(counts, key=counts.__getitem__, default=None)
+    if largest is None or counts[largest] < 2:
         raise CheckpointError(
             "no network for several games is shipped; distil one with `pdlearn distill GAME GAME "
             "--size multi3` and name its file with --agent"
         )
-    return max(several, key=several.__getitem__)
+    return largest
 
 
 def load_several(path: Path) -> Agent:
     """Return the agent in `path` with all its games; raise CheckpointError if it has only one."""
     agent = load_whole(path)
-    if "games" not in agent.card:
+    if len(agent.games) == 1:
         raise CheckpointError(f"{path}: plays one game; expected a network for several")
     return agent
 
@@ -97,10 +98,11 @@ def states(agent: Agent, count: int, seed: int) -> Tensor:
 @torch.no_grad()
 def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
     """Return by layer the activations `[N, D]` for observations `[N, ...]`."""
+    assert isinstance(agent.network, Torso)  # a whole network, as `load_several` returns it
     found: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
     for part in observations.split(64):
-        found["first"].append(agent.network.first_features(part).flatten(1))  # type: ignore[operator]
-        found["shared"].append(agent.network.features(part))  # type: ignore[operator]
+        found["first"].append(agent.network.first_features(part).flatten(1))
+        found["shared"].append(agent.network.features(part))
     return {layer: torch.cat(parts) for layer, parts in found.items()}
 
 
@@ -129,6 +131,14 @@ def same_game_percent(rows: Sequence[dict], layer: str) -> float:
     return 100 * float((games == games[apart.argmin(1)]).mean())
 
 
+def measured(rows: Sequence[dict]) -> str:
+    """Return how often the nearest neighbour is from the same game, for each layer."""
+    told = ", ".join(
+        f"{same_game_percent(rows, layer):.1f} % in the {title}" for layer, title in LAYERS.items()
+    )
+    return f"The nearest neighbour is from the same game: {told}."
+
+
 def picture(rows: Sequence[dict]) -> Figure:
     """Draw a panel per layer, with a colour, a marker and a label for each game."""
     games = list(dict.fromkeys(row["game"] for row in rows))
@@ -149,7 +159,7 @@ def picture(rows: Sequence[dict]) -> Figure:
                 *points.T, s=14, color=colours[index], marker=MARKERS[index % len(MARKERS)],
                 alpha=0.7, linewidths=0,
             )  # fmt: skip
-            labels.append((_above(points), GAMES[game].title if game in GAMES else game))
+            labels.append((_above(points), title_of(game)))
         for above, name in labels:
             axes.annotate(
                 name, above, (0, 4), textcoords="offset points", ha="center", fontsize=9,

@@ -4,6 +4,8 @@
 for its picture.
 """
 
+from typing import Any
+
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 
@@ -14,6 +16,6 @@ class PromptConnection(ZMQChannelsWebsocketConnection):
     browser has acknowledged the first message, up to 40 ms on Linux (delayed acknowledgements).
     """
 
-    def connect(self):
+    def connect(self) -> Any:
         self.websocket_handler.set_nodelay(True)
         return super().connect()

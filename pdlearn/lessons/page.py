@@ -1,7 +1,6 @@
 """Budgets, recorded results, and captioned figures and tables for a lesson's cells."""
 
 import base64
-import csv
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pdlearn.lessons.places import folder
+from pdlearn.rows import read_rows
 
 BUDGETS = ("smoke", "fast", "full")
 Value = TypeVar("Value")
@@ -36,8 +36,10 @@ def results(name: str) -> list[dict[str, str]]:
 
     Raises FileNotFoundError if there is no such table.
     """
-    with open(folder("docs/results") / f"{name}.csv", newline="") as file:
-        return list(csv.DictReader(file))
+    path = folder("docs/results") / f"{name}.csv"
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such table")
+    return read_rows(path)
 
 
 def show(figure: Figure | Axes, caption: str) -> None:
@@ -67,5 +69,5 @@ def table(rows: Sequence[Mapping], *columns: str) -> Markdown:
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
-def _text(value) -> str:
+def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,6 +1,7 @@
 """Figures that several lessons use; `pdlearn.lessons.show` displays one with its caption."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -20,7 +21,7 @@ def colour(name: str, others: Sequence[str] = ()) -> str:
     return OTHERS[list(others).index(name) % len(OTHERS)] if name in others else STUDENT
 
 
-def frames(observation, titles: Sequence[str] = ()) -> Figure:
+def frames(observation: Any, titles: Sequence[str] = ()) -> Figure:
     """Draw the frames of an observation `[4, 84, 84]` side by side, the oldest first."""
     count = len(observation)
     ages = [f"{ago} steps ago" for ago in range(count - 1, 1, -1)] + ["1 step ago", "now"]

@@ -80,8 +80,8 @@ def recipe_list() -> str:
     parts = []
     for name in zoo.names():
         made = zoo.load_all_games(name).card["made"]
-        if made["by"] in ("teach", "dqn", "pqn") and "game" in made:
-            parts.append(f"**{GAMES[made['game']].title}**{_changes(made)}")
+        if made["by"] in BUDGETS and len(made["games"]) == 1:
+            parts.append(f"**{GAMES[made['games'][0]].title}**{_changes(made)}")
             parts.append(f"```\n{_command(made)}\n```")
     return "\n\n".join(parts)
 
@@ -92,7 +92,7 @@ def _changes(made: dict) -> str:
 
 def _command(made: dict) -> str:
     """Return the command for a card's settings; it names those that differ from `fast`."""
-    method = "pqn" if made["by"] == "pqn" else "dqn"  # "teach" on older cards
+    method, (game,) = made["by"], made["games"]
     usual, config = asdict(BUDGETS[method]["fast"]), UNSAID | made["config"]
     named = [
         f"{key}={config[key]}"
@@ -101,7 +101,7 @@ def _command(made: dict) -> str:
     ]
     settings = f" --set {' '.join(sorted(named))}" if named else ""
     steps = f"--agent-steps {config['agent_steps']}"
-    return f"pdlearn train {made['game']} --method {method} {steps}{settings}"
+    return f"pdlearn train {game} --method {method} {steps}{settings}"
 
 
 def name_of_row(row: dict) -> str:

@@ -117,8 +117,7 @@ def _finish(notebook: NotebookNode, path: Path, sources: list[Path], copy: bool)
         last.source += f"\n\nNext: [{title_of(read_source(other))}]({other.stem}.ipynb)"
     listed = "\n".join(
         f"- [{title_of(lesson)}]({other.stem}.ipynb): {lesson.metadata['pdlearn']['objectives'][0]}"
-        for other in sources
-        for lesson in [read_source(other)]
+        for other, lesson in zip(sources, map(read_source, sources), strict=True)
     )
     words = glossary(path.parent.parent / "glossary.md")
     for index, cell in enumerate(notebook.cells):
@@ -152,7 +151,8 @@ def _facts(front: dict, path: Path, copy: bool) -> str:
     if copy:
         lines.append(
             "This is the copy to work in. Replace each `...` by your own code and run the check "
-            "below it: it says what is missing or what slipped. The solution is folded under it; "
+            "below it, which reports missing parts and common mistakes. The solution is folded "
+            "below the check; "
             f"[the whole lesson](../{path.stem}.ipynb) shows all its results."
         )
     else:

@@ -4,23 +4,25 @@ python -m pdlearn.publish.results
 
 Each experiment is an `Entry` of ENTRIES. Its rows are in `<name>.csv`, its figure is `<name>.png`,
 and its discussion, written by hand, is in `readings`. Every number of the page comes from a CSV
-file or from `paper`; sentences with counts come from `claims`.
+file or from `paper`. The first table compares the paper's claims with our measurements.
 """
 
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from pdlearn import paper
-from pdlearn.experiments import TITLES, claims
+from pdlearn.experiments import TITLES, figure1, online, tables, tsne
+from pdlearn.experiments.cells import comparable
 from pdlearn.publish.readings import READINGS
 from pdlearn.rows import read_rows
 
 PAGE = "docs/results.md"
 TOP = """# The paper's experiments and our results
 
-This page is built from [results/](results) by `python -m pdlearn.publish.results`. An experiment
-without results shows the command that runs it.
+This page is built from [results/](results) by `python -m pdlearn.publish.results`.
 
 Percentages are of the teacher's score, both in raw points of the game. The paper divides by
 published DQN scores from human starts. We divide by the scores of the shipped teachers
@@ -31,12 +33,73 @@ measurement. What can be compared is the order of the students and the cost of c
 
 
 class Entry(NamedTuple):
-    """An experiment on the page; `pdlearn reproduce NAME` runs it."""
+    """An experiment on the page; `pdlearn reproduce NAME` runs it.
+
+    `measured` and `body` return Markdown from the rows of the experiment's CSV file: a cell of the
+    page's first table, and the experiment's own tables.
+    """
 
     name: str
-    found: str  # the result in the paper
+    claim: str  # the paper's
     picture: str  # alternative text of the figure
-    body: Callable[[str, list[dict]], str]  # returns Markdown from the name and the rows
+    measured: Callable[[list[dict]], str]
+    body: Callable[[list[dict]], str]
+
+
+def _table_entry(name: str, claim: str, picture: str) -> Entry:
+    """Return the entry of an experiment of `tables`."""
+    return Entry(
+        name, claim, picture, partial(_measured_means, name), partial(_student_table, name)
+    )
+
+
+def _measured_means(name: str, rows: list[dict]) -> str:
+    shown, _ = comparable(rows)
+    means = tables.means_over_games(name, shown)
+    told = (f"`{k}` {'–' if mean is None else f'{mean:.1f} %'}" for k, mean in means.items())
+    games = tables.games_in(name, shown)
+    return f"Geometric mean, {tables.counted(len(games), 'game')}: {', '.join(told)}."
+
+
+def _student_table(name: str, rows: list[dict]) -> str:
+    shown, left_out = comparable(rows)
+    if not shown:
+        return "No row is of a teacher that is shipped now."
+    legend = "Percent of the teacher's score, mean over seeds; intervals are of 95 %."
+    if tables.EXPERIMENTS[name].paper:
+        legend += " The paper's values are in brackets, its means over the same games."
+    amounts = []
+    for key in ("samples", "agent_steps", "episodes", "seed"):
+        values = sorted({int(row[key]) for row in shown})
+        amounts.append(f"{key.replace('_', ' ')} {' or '.join(f'{value:,}' for value in values)}")
+    if left_out:
+        amounts.append(f"rows left out, of other teachers or amounts of training: {left_out}")
+    return "\n\n".join([tables.table(name, shown), legend, f"Amounts: {'; '.join(amounts)}."])
+
+
+def _figure1_body(rows: list[dict]) -> str:
+    return (
+        f"{figure1.table(rows)}\n\n"
+        f"The pairs are selected by rule from {figure1.CLIP_STEPS} agent steps of play. *alike*: "
+        f"of the {100 * figure1.NEAR:g} % of pairs with the most similar frames, the pair whose "
+        "values differ most. *apart*: of as many pairs with the most similar values, the pair "
+        "whose frames differ most. KL's target has temperature "
+        f"{float(rows[0]['temperature']):g}."
+    )
+
+
+def _online_body(rows: list[dict]) -> str:
+    episodes = sorted({int(row["episodes"]) for row in rows})
+    return (
+        f"{online.table(rows)}\n\n"
+        f"Each point is the mean of {' or '.join(map(str, episodes))} episodes. The swing is the "
+        "mean absolute change between neighbouring points in the second half of the run."
+    )
+
+
+def _tsne_body(rows: list[dict]) -> str:
+    games = len({row["game"] for row in rows})
+    return f"{len(rows) // len(tsne.LAYERS)} states of {games} games, played by the network itself."
 
 
 ENTRIES = [
@@ -45,101 +108,111 @@ ENTRIES = [
         "Similar frames can have very different values, and very different frames can have similar "
         "values. Softmax turns both into targets that a student can learn.",
         "Pairs of states with the teacher's values and the targets of the losses",
-        claims.of_figure1,
+        figure1.measured,
+        _figure1_body,
     ),
-    Entry(
+    _table_entry(
         "table1",
         "KL gives the best students, then NLL, then MSE. The geometric means over four games are "
         f"{paper.TABLE_1_MEAN['kl']}, {paper.TABLE_1_MEAN['nll']} and "
         f"{paper.TABLE_1_MEAN['mse']} %, computed from the cells of the paper's table.",
         "Percent of the teacher's score by loss, ours and the paper's, a panel per game",
-        claims.of_table,
     ),
-    Entry(
+    _table_entry(
         "compression",
         "Students with 25, 7 and 4 % of the teacher's parameters reach "
         f"{paper.TABLE_B1_MEAN['net1']}, {paper.TABLE_B1_MEAN['net2']} and "
         f"{paper.TABLE_B1_MEAN['net3']} % of its score, geometric means over ten games.",
         "Percent of the teacher's score by size, ours and the paper's, a panel per game",
-        claims.of_table,
     ),
-    Entry(
+    _table_entry(
         "temperature",
         "The authors tried these temperatures and chose 0.01. They report no table.",
         "Percent of the teacher's score by temperature, a panel per game",
-        claims.of_table,
     ),
-    Entry(
+    _table_entry(
         "multi3",
         "One network distilled from three teachers scores higher than they do, with KL and with "
         "NLL. The same network trained by DQN scores lower than they do.",
         "Percent of the teachers' scores by method, ours and the paper's, a panel per game",
-        claims.of_table,
     ),
-    Entry(
+    _table_entry(
         "multi10",
         "One network distilled from ten teachers scores higher than they do in half of the games, "
         "and slightly lower in the mean over all ten.",
         "Percent of the teachers' scores, ours and the paper's, a panel per game",
-        claims.of_table,
     ),
     Entry(
         "online",
         "The scores of a student of the DQN's best network so far fluctuate much less than those "
         "of the DQN, and its final score is equal or higher.",
         "Scores of the DQN, of its best network so far and of its students, over agent steps",
-        claims.of_online,
+        online.measured,
+        _online_body,
     ),
     Entry(
         "tsne",
         "The first layer separates the games. The last shared layer also separates them, with more "
         "variation within a game.",
         "Embeddings of states from the first layer and from the shared layer, coloured by game",
-        claims.of_tsne,
+        tsne.measured,
+        _tsne_body,
     ),
-    Entry(
+    _table_entry(
         "smaller",
         "The smallest student is net3. The paper does not test at which size a game fails.",
         "Percent of the teacher's score by size, a panel per game",
-        claims.of_table,
     ),
-    Entry(
+    _table_entry(
         "states",
         "Only the teacher acts. In Actor-Mimic, published in the same month, the student acts.",
         "Percent of the teacher's score by acting network, a panel per game",
-        claims.of_table,
     ),
-    Entry(
+    _table_entry(
         "losses",
-        "The paper uses KL(teacher || student) and does not test the reverse.",
+        "The paper uses KL with the teacher's policy first and does not test the reverse.",
         "Percent of the teacher's score by loss, a panel per game",
-        claims.of_table,
     ),
-    Entry(
+    _table_entry(
         "mistakes",
         "The paper does not change the teachers' values. Here the teacher's values are permuted "
         "over the actions at random in a share of the recorded states. The recorded play is the "
         "teacher's own.",
         "Percent of the teacher's score by the share of states with wrong values, a panel per game",
-        claims.of_table,
     ),
 ]
 
 
 def build_page(results: Path, entries: Sequence[Entry] = ENTRIES) -> str:
     """Return the page for the CSV files and figures in the folder `results` beside it."""
-    return "\n".join([TOP, *(section(entry, results) for entry in entries)])
+    parts = [TOP, claims_table(entries, results), *(section(entry, results) for entry in entries)]
+    return "\n".join(parts)
+
+
+def claims_table(entries: Sequence[Entry], results: Path) -> str:
+    """Return a table of what the paper claims and what was measured here."""
+    lines = ["| experiment | the paper's claim | measured here |", "| --- | --- | --- |"]
+    for entry in entries:
+        rows = read_rows(results / f"{entry.name}.csv")
+        measured = entry.measured(rows) if rows else "–"
+        lines.append(f"| {_link(TITLES[entry.name])} | {entry.claim} | {measured} |")
+    return "\n".join(lines) + "\n"
+
+
+def _link(title: str) -> str:
+    """Return a link to the heading `title` by the anchor that GitHub gives it."""
+    anchor = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+    return f"[{title}](#{anchor})"
 
 
 def section(entry: Entry, results: Path) -> str:
     """Return the section on one experiment, with or without results."""
     rows = read_rows(results / f"{entry.name}.csv")
-    parts = [f"## {TITLES[entry.name]}", f"**The paper.** {entry.found}"]
+    parts = [f"## {TITLES[entry.name]}"]
     if not rows:
-        parts.append(f"**Our results.** None yet; run `pdlearn reproduce {entry.name}`.")
+        parts.append(f"No results yet; run `pdlearn reproduce {entry.name}`.")
         return "\n\n".join(parts) + "\n"
-    parts.append(f"**Our results.** Rows: [{entry.name}.csv]({results.name}/{entry.name}.csv).")
-    parts.append(entry.body(entry.name, rows))
+    parts += [entry.body(rows), f"Rows: [{entry.name}.csv]({results.name}/{entry.name}.csv)."]
     if (results / f"{entry.name}.png").exists():
         parts.append(f"![{entry.picture}]({results.name}/{entry.name}.png)")
     if entry.name in READINGS:

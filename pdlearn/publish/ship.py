@@ -8,6 +8,7 @@ and started again.
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ import torch
 import tyro
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, load_whole, read_file, save_agent, write_file
+from pdlearn.checkpoints import Agent, current_card, load_whole, read_file, save_agent, write_file
 from pdlearn.evaluation import PROTOCOL, Evaluation, evaluate
 from pdlearn.networks import MULTI_SIZES, parameter_count
 from pdlearn.presets import EvalConfig
@@ -61,25 +62,23 @@ def score(name: str, episodes: int | None = None, seed: int = 1, root: Path = Pa
     results = root / "docs" / "results"
     for game in unscored(agent):
         result = evaluate(agent.for_game(game), config, seed)
-        scores = result.card()
-        if "games" in agent.card:
-            scores = {**agent.card.get("score", {}), game: scores}
+        scores = {**agent.card.get("score", {}), game: result.card()}
         agent = Agent(agent.network, {**agent.card, "score": scores})
         row = row_of(agent.for_game(game))
-        _enter(results / ("teachers.csv" if teaches else "students.csv"), row)
-        _enter_episodes(results / "episodes.csv", episode_rows(name, result))
+        table = results / ("teachers.csv" if teaches else "students.csv")
+        _enter(table, [row], ("game", "network"), lambda r: (r["game"], -int(r["parameters"])))
+        rows = episode_rows(name, result)
+        _enter(results / "episodes.csv", rows, ("agent", "game"), lambda r: (r["game"], r["agent"]))
         agents.build(root)
         tensors, card = read_file(zoo.path(name))
-        write_file(zoo.path(name), tensors, {**card, "score": scores})
+        write_file(zoo.path(name), tensors, {**current_card(card), "score": scores})
         low, high = result.interval
         print(f"{name}, {game}: {result.mean:.2f} [{low:.2f}, {high:.2f}]", flush=True)
 
 
 def unscored(agent: Agent) -> list[str]:
     """Return the games for which the agent's card has no score by `PROTOCOL`."""
-    scores = agent.card.get("score", {})
-    each = scores if "games" in agent.card else {agent.game: scores}
-    return [game for game in agent.games if not _is_current(each.get(game, {}))]
+    return [game for game in agent.games if not _is_current(agent.for_game(game).score)]
 
 
 def _is_current(score: dict) -> bool:
@@ -103,7 +102,7 @@ def episode_rows(name: str, result: Evaluation) -> list[dict]:
 def row_of(agent: Agent) -> dict:
     """Return the results row of a shipped agent of one game, from its card alone."""
     size = agent.card["size"]
-    made, score = agent.card["made"], agent.card["score"]
+    made, score = agent.card["made"], agent.score
     config = made["config"]
     return {
         "game": agent.game,
@@ -146,19 +145,13 @@ def thinned(metrics: list[dict], period_steps: int = 10_000) -> list[dict]:
     return kept
 
 
-def _enter(path: Path, row: dict) -> None:
-    """Write the row to the CSV file; replace the row of the same game and network."""
-    others = [
-        r for r in read_rows(path) if (r["game"], r["network"]) != (row["game"], row["network"])
-    ]
-    write_rows(path, sorted([*others, row], key=lambda r: (r["game"], -int(r["parameters"]))))
-
-
-def _enter_episodes(path: Path, rows: list[dict]) -> None:
-    """Write the rows to the CSV file; replace those of the same agent and game."""
-    mine = (rows[0]["agent"], rows[0]["game"])
-    others = [row for row in read_rows(path) if (row["agent"], row["game"]) != mine]
-    write_rows(path, sorted([*others, *rows], key=lambda row: (row["game"], row["agent"])))
+def _enter(
+    path: Path, rows: list[dict], keys: tuple[str, str], order: Callable[[dict], tuple]
+) -> None:
+    """Write `rows` to the CSV file in this order; replace those with the same values of `keys`."""
+    replaced = {tuple(row[key] for key in keys) for row in rows}
+    others = [row for row in read_rows(path) if tuple(row[key] for key in keys) not in replaced]
+    write_rows(path, sorted([*others, *rows], key=order))
 
 
 def main(

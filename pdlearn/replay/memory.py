@@ -119,7 +119,9 @@ class Memory:
         rows = torch.where(back <= age.unsqueeze(1), rows, self.slots * self.num_envs)
         return self.frames.index_select(0, rows.flatten()).view(-1, *self.observation_shape)
 
-    def _draw(self, minibatch: int, ahead: int, generator: torch.Generator):
+    def _draw(
+        self, minibatch: int, ahead: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Draw ring positions `slot`, `env` int64 `[B]`, uniformly over steps.
 
         A step needs a whole stack of older slots and `ahead` newer ones. An episode's last

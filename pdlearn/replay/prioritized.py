@@ -56,7 +56,9 @@ class PrioritizedMemory(Memory):
         start = added % self.slots * self.num_envs
         return slice(start, start + self.num_envs)
 
-    def _draw(self, minibatch: int, ahead: int, generator: torch.Generator):
+    def _draw(
+        self, minibatch: int, ahead: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Draw positions in proportion to their priorities."""
         if ahead > self.n_step:
             raise ValueError(f"cannot look {ahead} steps ahead; expected at most {self.n_step}")

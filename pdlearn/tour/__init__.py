@@ -8,7 +8,6 @@ import csv
 import json
 import platform
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,36 +21,31 @@ from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.games import game_by_name
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
+from pdlearn.progress import Bar
 from pdlearn.runs import hardware
 from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import record_clip
 
-JUDGED = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
+EVALUATIONS = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
 CLIP_STEPS = {"smoke": 40, "fast": 900}
 GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, with wide intervals
 
 
-def run_tour(
-    folder: Path, game: str, budget: str, seed: int, *, make_bar: Callable, judge: Callable
-) -> dict:
-    """Distil `game`'s shipped teacher into net3, evaluate both, write the page; return the result.
-
-    `make_bar(title, total, unit)` returns a progress bar with `update(done, **shown)` and
-    `close()`; `judge(agent, config, seed, title)` evaluates with one.
-    """
+def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
+    """Distil the shipped teacher of `game` into net3, evaluate both, write the page."""
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     config = DISTILL_BUDGETS[budget]
     teacher = zoo.load(f"{game}/teacher")
 
-    curve = _learn(Distillation(teacher, config, seed=seed), folder, budget, make_bar)
+    curve = _learn(Distillation(teacher, config, seed=seed), folder, budget)
     # Evaluate and show the student as it ships: float16 on disk.
     student_path = folder / "student.safetensors"
     student = read_agent(student_path, game)
-    judged = JUDGED[budget]
+    settings = EVALUATIONS[budget]
     scores = {
-        "teacher": judge(teacher, judged, seed, f"{game}/teacher"),
-        "student": judge(student, judged, seed, f"{game}/{config.size}"),
+        "teacher": evaluate(teacher, settings, seed, progress=f"{game}/teacher"),
+        "student": evaluate(student, settings, seed, progress=f"{game}/{config.size}"),
     }
     clips = [
         record_clip(name, agent, seed=seed, agent_steps=CLIP_STEPS[budget])
@@ -63,7 +57,7 @@ def run_tour(
         "seconds": 0.0,
         "teacher": _facts("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
         "student": _facts(config.size, student, student_path, scores["student"]),
-        "epsilon": judged.epsilon,
+        "epsilon": settings.epsilon,
         "hours": config.hours,
         "states": config.hours * config.steps_per_hour,
         "updates": config.hours * config.updates_per_hour,
@@ -83,7 +77,7 @@ def run_tour(
         "student_parameters": result["student"]["parameters"],
         "seconds": time.monotonic() - started,
     }
-    moment = _telling_moment(clips[0].values)
+    moment = _largest_gap(clips[0].values)
     with torch.no_grad():
         state = torch.from_numpy(clips[0].observations[moment : moment + 1])
         student_values = student.network(state)[0].numpy()
@@ -94,7 +88,7 @@ def run_tour(
     return result
 
 
-def _learn(run: Distillation, folder: Path, budget: str, make_bar: Callable) -> list[dict]:
+def _learn(run: Distillation, folder: Path, budget: str) -> list[dict]:
     """Run the distillation with a bar per phase; save the student, return the curve's rows."""
     config = run.config
     curve = []
@@ -113,10 +107,10 @@ def _learn(run: Distillation, folder: Path, budget: str, make_bar: Callable) -> 
                 title = f"hour {row['hour'] + 1} of {config.hours}: "
                 if phase == "record":
                     before = row["agent_steps"] // config.steps_per_hour * config.steps_per_hour
-                    bar = make_bar(title + "teacher plays", config.steps_per_hour, "steps")
+                    bar = Bar(title + "teacher plays", config.steps_per_hour, "steps")
                 else:
                     before = row["hour"] * config.updates_per_hour
-                    bar = make_bar(title + "student learns", config.updates_per_hour, "updates")
+                    bar = Bar(title + "student learns", config.updates_per_hour, "updates")
             if phase == "record":
                 bar.update(row["agent_steps"] - before)
                 continue
@@ -156,7 +150,7 @@ def _decision_milliseconds(agent: Agent, repeats: int = 200) -> float:
     return 1e3 * float(np.median(seconds))
 
 
-def _telling_moment(values: np.ndarray) -> int:
+def _largest_gap(values: np.ndarray) -> int:
     """Return the frame with the largest gap between the best and the second-best value."""
     ranked = np.sort(values, axis=1)
     return int(np.argmax(ranked[:, -1] - ranked[:, -2]))

@@ -94,8 +94,8 @@ def _read_summary(result: dict) -> str:
     hours = f"{result['hours']:,g} hour{'s' if result['hours'] != 1 else ''}"
     return (
         f"In {_duration(result['seconds'])}, a student {size} than its teacher was trained on "
-        f"{hours} of the teacher’s play and judged: it scores {_number(student['mean'])} where the "
-        f"teacher scores {_number(teacher['mean'])}."
+        f"{hours} of the teacher’s play and evaluated: it scores {_number(student['mean'])}, the "
+        f"teacher {_number(teacher['mean'])}."
     )
 
 

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +27,14 @@ def fill(template: str, **parts: str) -> str:
     return re.sub(r"/\*([A-Z]+)\*/", lambda mark: parts[mark[1].lower()], source(template))
 
 
-def embed(data) -> str:
+def embed(data: object) -> str:
     """Return `data` as JSON that is safe in a script element; bytes become base64."""
     # Without "<" the JSON can neither close the script element nor open a comment in it.
     text = json.dumps(_plain(data), allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Return `value` in JSON's types: numpy numbers become Python's, NaN becomes None."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}

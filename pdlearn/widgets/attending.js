@@ -22,7 +22,7 @@ async function render({ model, el }) {
   slider.value = at;
   add(root, "p", { class: "small note" },
     "Blurring a bright spot changes the outputs, less their mean, most. " +
-    "The scale is each agent’s own: its brightest spot in all these pictures.");
+    "Each agent has its own scale, up to its brightest spot in all these pictures.");
   const status = add(root, "p", { class: "unseen", role: "status" });
   function show() {
     const start = at * height * width;
@@ -82,7 +82,7 @@ function makeLens(parent, agent, data, [height, width]) {
     let best = 0;
     for (let i = 1; i < spots.length; i++) if (spots[i] > spots[best]) best = i;
     const place = `row ${first + data.spacing * Math.floor(best / columns)}, column ${first + data.spacing * (best % columns)} of ${width}`;
-    canvas.setAttribute("aria-label", `What the ${agent.kind} sees; brightest at ${place}`);
+    canvas.setAttribute("aria-label", `Saliency of the ${agent.kind}; brightest at ${place}`);
     return `${name}: ${now}, brightest at ${place}. ${words.textContent}`;
   };
 }

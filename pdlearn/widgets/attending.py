@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from pdlearn.checkpoints import Agent
 from pdlearn.plots import LIGHT_COLOURS
@@ -17,7 +18,9 @@ class Attending(Face, script="attending"):
     """States, each with the saliency maps of one or two agents."""
 
 
-def saliency(agent: Agent | str | Path, state, student: Agent | str | Path | None = None):
+def saliency(
+    agent: Agent | str | Path, state: ArrayLike, student: Agent | str | Path | None = None
+) -> Attending:
     """Show which parts of a picture change the outputs of an agent and its student when blurred.
 
     `agent` and `student` are an `Agent`, a shipped agent's name or a path. `state` is one
@@ -36,9 +39,11 @@ def saliency(agent: Agent | str | Path, state, student: Agent | str | Path | Non
     states = states[None] if states.ndim == 3 else states
     for each in agents.values():
         if len(each.network.observation_shape) != 3:  # type: ignore[arg-type]
-            raise ValueError(f"the agent sees {each.network.observation_shape}; expected pixels")
+            raise ValueError(
+                f"the agent's observations are {each.network.observation_shape}; expected pixels"
+            )
         refuse_other_states(each, states[0] if states.ndim == 4 and len(states) else states)
-    names = list(agents["teacher"].card["actions"])
+    names = agents["teacher"].actions
     shown = [_look(kind, each, states) for kind, each in agents.items()]
     label = f"Saliency in {len(states)} of {game}’s pictures: " if len(states) > 1 else "Saliency: "
     middle = len(states) // 2

@@ -1,7 +1,8 @@
 """`compare`: recorded games of several agents from the same start, played back in step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,9 @@ from pdlearn.widgets.face import Face, find_agent, kind_of, name_of, outputs_of
 class Comparison(Face, script="comparison"):
     """Recorded games of two to four agents; `clips` holds them."""
 
-    clips: list[Clip]
+    def __init__(self, call: str, data: dict, fallback: Figure, alt: str, *, clips: list[Clip]):
+        super().__init__(call, data, fallback, alt)
+        self.clips = clips
 
 
 def compare(
@@ -62,12 +65,10 @@ def compare(
         ],
     }
     call = f"compare({', '.join(named)}; {game}, seed {seed})"
-    widget = Comparison(call, data, _draw(clips, kinds), alt)
-    widget.clips = clips
-    return widget
+    return Comparison(call, data, _draw(clips, kinds), alt, clips=clips)
 
 
-def _name(agents) -> dict[str, Agent]:
+def _name(agents: Any) -> dict[str, Agent]:
     if isinstance(agents, str | Path | Agent) or not 2 <= len(agents) <= 4:
         count = 1 if isinstance(agents, str | Path | Agent) else len(agents)
         raise ValueError(f"expected two to four agents; got {count}")
@@ -83,7 +84,7 @@ def _name(agents) -> dict[str, Agent]:
     return named
 
 
-def _kinds(agents) -> list[str]:
+def _kinds(agents: Iterable[Agent]) -> list[str]:
     """Return each agent's key in `COLOURS`: its own kind's if that is free, else the next free."""
     kinds = []
     for agent in agents:
@@ -94,7 +95,7 @@ def _kinds(agents) -> list[str]:
 
 
 @torch.no_grad()
-def _choices(agents, observations: np.ndarray) -> np.ndarray:
+def _choices(agents: Iterable[Agent], observations: np.ndarray) -> np.ndarray:
     """Return each agent's greedy action in every picture, uint8 `[T, N]`."""
     columns = []
     for agent in agents:

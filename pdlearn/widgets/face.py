@@ -10,6 +10,7 @@ import html
 import io
 import uuid
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -31,7 +32,7 @@ class Face(anywidget.AnyWidget):
     data = traitlets.Dict().tag(sync=True)
     identity = traitlets.Unicode().tag(sync=True)  # the model's id: `face.js` finds it by that
 
-    def __init_subclass__(cls, script: str | None = None, **kwargs):
+    def __init_subclass__(cls, script: str | None = None, **kwargs: Any) -> None:
         if script is not None:
             cls._esm = pages.source("web/player.js", "widgets/face.js", f"widgets/{script}.js")
             cls._css = pages.source("web/player.css", "widgets/face.css")
@@ -53,7 +54,7 @@ class Face(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return self._call
 
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
         bundle, metadata = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         bundle["text/plain"] = f"{self._call}\n{self.alt}"
         bundle["image/png"] = base64.b64encode(self.png).decode()
@@ -95,7 +96,7 @@ def name_of(given: Agent | str | Path) -> str:
 def kind_of(agent: Agent) -> str:
     """Return the key of an agent's colour: "teacher" if it was trained on rewards, or "student"."""
     made_by = agent.card.get("made", {}).get("by")
-    return "teacher" if made_by in ("dqn", "pqn", "teach") else "student"  # "teach": older cards
+    return "teacher" if made_by in ("dqn", "pqn") else "student"
 
 
 def outputs_of(agent: Agent) -> str:

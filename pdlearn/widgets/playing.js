@@ -17,7 +17,7 @@ async function render({ model, el }) {
   const view = Math.random().toString(36).slice(2); // a notebook may show the widget twice
   const agents = add(root, "div", { class: "agents" });
   const own = makeSeat(agents, data, "You", "third", `What ${data.name} would do`);
-  const rival = makeSeat(agents, data, data.name, data.kind, "What it thinks");
+  const rival = makeSeat(agents, data, data.name, data.kind, "Its outputs");
   own.stage.setAttribute("tabindex", "0");
   own.stage.setAttribute("role", "application");
   own.stage.setAttribute("aria-label", `Your game of ${data.title}: arrow keys or W, A, S, D move, space fires, P pauses, T takes over or hands over`);
@@ -148,7 +148,7 @@ async function render({ model, el }) {
     if (silent || !waiting || performance.now() - lastAnswer < PATIENCE_MS) return;
     silent = true;
     explain(ready ?
-      "The kernel does not answer: it is busy, and the game goes on when it is done; or it is gone: then run the cell again." :
+      "The kernel does not answer. If it is busy, the game continues afterwards; otherwise run the cell again." :
       "No kernel answers. To play, run the cell in a notebook with a running kernel.");
   }, 500);
 
@@ -170,8 +170,8 @@ async function render({ model, el }) {
   hand.addEventListener("click", () => setDriver(!byAgent));
   fresh.addEventListener("click", () => { saved.textContent = ""; setPlaying(false); ask({ t: "new" }); });
   for (const [what, label, title] of [
-    ["start", "Save as a start", "The seed and every action: an agent can be judged from here"],
-    ["demonstrations", "Save as demonstrations", "What was seen, done and advised: a student can learn from it"],
+    ["start", "Save as a start", "The seed and every action: agents can be evaluated from here"],
+    ["demonstrations", "Save as demonstrations", "Observations, actions and the agent’s values: a student can learn from them"],
   ]) {
     const button = add(keep, "button", { type: "button", title }, label);
     button.addEventListener("click", () => send({ t: "save", what }));

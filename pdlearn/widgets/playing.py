@@ -33,16 +33,17 @@ ALIASES = {"pong": {"UP": "RIGHT", "DOWN": "LEFT"}}
 class Playing(Face, script="playing"):
     """A match in the browser; `match` can also be saved from Python."""
 
-    match: Match
-    folder: Path
-
-    def _listen(self, match: Match, folder: Path) -> None:
+    def __init__(
+        self, call: str, data: dict, fallback: Figure, alt: str, *, match: Match, folder: Path
+    ):
+        super().__init__(call, data, fallback, alt)
         self.match, self.folder = match, folder
         # Some front ends deliver messages on several threads.
         self._lock = threading.Lock()
-        self.on_msg(lambda _, message, buffers: self._answer(message))
+        self.on_msg(lambda _, message, buffers: self.answer(message))
 
-    def _answer(self, message: dict) -> None:
+    def answer(self, message: dict) -> None:
+        """Do what the browser's message asks for, and send it the pictures that follow."""
         with self._lock:
             kind = message["t"]
             if kind == "step":
@@ -123,9 +124,8 @@ def play(
         "state": _state(match),
     }
     call = f"play({game}, against {name}; seed {seed})"
-    widget = Playing(call, data, _draw(match, name, kind), alt)
-    widget._listen(match, Path(folder))
-    return widget
+    figure = _draw(match, name, kind)
+    return Playing(call, data, figure, alt, match=match, folder=Path(folder))
 
 
 def _echo(message: dict) -> dict:

@@ -47,9 +47,9 @@ async function render({ model, el }) {
   const squares = (a, b) => a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0);
   // KL and NLL need a student's logits, MSE its Q-values.
   const loss = (value) => ` The student’s loss: ${significant(value)}.`;
-  nll.remark.textContent = "No temperature moves it, and how close the others were is lost." +
+  nll.remark.textContent = "It does not depend on the temperature or on the gaps to other actions." +
     (logits ? loss(-logSoftmax(logits)[best]) : "");
-  mse.remark.textContent = "Small gaps between actions weigh no more than they measure." +
+  mse.remark.textContent = "Small gaps between actions contribute little to the loss." +
     (data.student && !logits ? loss(squares(data.student, q)) : "");
 
   function update() {

@@ -1,8 +1,11 @@
 """`temperature`: the Q-values of one state and the targets that each loss makes of them."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from pdlearn import paper
 from pdlearn.checkpoints import Agent
@@ -23,7 +26,9 @@ class Tempering(Face, script="tempering"):
     """One state, with a slider for the temperature."""
 
 
-def temperature(agent, state, student=None) -> Tempering:
+def temperature(
+    agent: Agent | str | Path, state: ArrayLike, student: Agent | str | Path | None = None
+) -> Tempering:
     """Show the softmax of an agent's Q-values at any temperature, and the target of each loss.
 
     `agent` and `student` are an `Agent`, a shipped agent's name or a path. `state` is one
@@ -36,7 +41,7 @@ def temperature(agent, state, student=None) -> Tempering:
         raise ValueError("the agent puts out logits; expected one whose outputs are Q-values")
     state = np.asarray(state)
     q = _values(teacher, state)
-    names = list(teacher.card["actions"])
+    names = teacher.actions
     data = {
         "actions": names,
         "q": q.tolist(),

@@ -4,15 +4,17 @@ The browser asks for new rows of a folder; the kernel answers and has no thread 
 """
 
 import asyncio
-import csv
 import json
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from IPython import get_ipython
 from IPython.display import display
 
+from pdlearn.checkpoints import current_card
+from pdlearn.rows import read_rows
 from pdlearn.runs import Run
 from pdlearn.widgets.curves import draw_panels, panels_of
 from pdlearn.widgets.face import Face
@@ -25,9 +27,9 @@ TURN_SECONDS = 0.02  # between two rows, for the kernel to handle the browser's 
 class Watching(Face, script="watching"):
     """Curves that grow with `rows`; `total` is the last value of the counter on the x axis."""
 
-    def __init__(self, source: str, kind: str, total: int | None, rows: list[dict], **more):
+    def __init__(self, source: str, kind: str, total: int | None, rows: list[dict], **more: Any):
         self.rows = rows
-        self._fixed = {"source": source, "kind": kind, "total": total} | more
+        self._fixed: dict[str, Any] = {"source": source, "kind": kind, "total": total} | more
         data = self._data("waiting" if not rows else "")
         super().__init__(f"watch({source})", data, draw_panels(data["panels"]), data["label"])
 
@@ -71,11 +73,11 @@ class Driven(Watching):
         kind = "student" if run is not None and run.kind == "distill" else "teacher"
         total = None if run is None else _total(vars(run.config))
         super().__init__(source, kind, total, [], stops=False)
-        self.on_msg(lambda _, message, buffers: self._stop(message))
+        self.on_msg(lambda _, message, buffers: self.stop() if message["t"] == "stop" else None)
 
-    def _stop(self, message: dict) -> None:
-        if message["t"] == "stop":
-            self._wants_stop = True
+    def stop(self) -> None:
+        """Let the training end after the row in progress, as the Stop button does."""
+        self._wants_stop = True
 
     def __iter__(self) -> Iterator[dict]:
         """Train, show the curves and yield each row.
@@ -143,25 +145,23 @@ class Followed(Watching):
         settings = folder / "config.json"
         if not settings.exists():
             raise ValueError(f"{folder}: expected a run's folder, with a config.json")
-        facts = json.loads(settings.read_text())
+        facts = current_card(json.loads(settings.read_text()))
         kind = "student" if "hours" in facts else "teacher"
         super().__init__(
             str(folder), kind, _total(facts), self._read(), stops=False, poll_seconds=POLL_SECONDS
         )
-        self.on_msg(lambda _, message, buffers: self._look())
+        self.on_msg(lambda _, message, buffers: self.refresh())
 
-    def _look(self) -> None:
+    def refresh(self) -> None:
+        """Read the rows again; send the curves to the browser if there are more."""
         rows = self._read()
         if len(rows) != len(self.rows):
             self.rows = rows
             self.show("")
 
     def _read(self) -> list[dict]:
-        path = self.folder / "metrics.csv"
-        if not path.exists():
-            return []
-        with open(path, newline="") as file:
-            return [row for row in csv.DictReader(file) if None not in row.values()]
+        rows = read_rows(self.folder / "metrics.csv")
+        return [row for row in rows if None not in row.values()]  # the last may be half written
 
 
 def watch(training: Iterable[dict] | str | Path) -> Watching:
@@ -175,9 +175,8 @@ def watch(training: Iterable[dict] | str | Path) -> Watching:
     return Followed(Path(training)) if isinstance(training, str | Path) else Driven(training)
 
 
-def _describe(facts: dict, kind: str) -> str:
-    games = facts.get("games", [facts.get("game")])
-    return f"{kind} {', '.join(games)}, seed {facts['seed']}"
+def _describe(identity: dict, kind: str) -> str:
+    return f"{kind} {', '.join(identity['games'])}, seed {identity['seed']}"
 
 
 def _total(config: Mapping) -> int:

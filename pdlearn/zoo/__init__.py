@@ -32,7 +32,7 @@ def path(name: str) -> Path:
 
 def score_of(name: str) -> float | None:
     """Return the mean score on a shipped agent's card; None if there is no such agent."""
-    return load(name).card["score"]["mean"] if name in names() else None
+    return load(name).score["mean"] if name in names() else None
 
 
 def name_of(agent: Agent) -> str:
@@ -91,5 +91,4 @@ def recording(game: str, device: torch.device | str = "cpu") -> Memory:
 def within_card(agent: Agent, result: Evaluation) -> bool:
     """Return whether the 95 % interval of `result` meets the one on the agent's card."""
     low, high = result.interval
-    card = agent.card["score"]
-    return low <= card["high"] and card["low"] <= high
+    return low <= agent.score["high"] and agent.score["low"] <= high

@@ -10,23 +10,6 @@ from pdlearn.exercises.losses import values
 from pdlearn.exercises.resampling import compare_intervals, on_arrays
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
-RESAMPLES = 10_000
-
-
-def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> float:
-    """Return the mean score of the first `episodes` to end among copies that play side by side.
-
-    `scores` and `lengths` are `[E, G]`: copy and game, in order. This mean is biased, because short
-    games end first.
-    """
-    first = lengths.cumsum(1).argsort(axis=None, kind="stable")[:episodes]
-    return float(scores.flatten()[first].mean())
-
-
-def resampled_means(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the mean of each of `RESAMPLES` resamples of `scores` `[N]`."""
-    return scores[rng.integers(len(scores), size=(RESAMPLES, len(scores)))].mean(1)
-
 
 def _shuffled_means(scores, rng):
     return np.array([rng.permutation(scores).mean() for _ in range(10)])
@@ -48,7 +31,7 @@ INTERVAL_MISTAKES = [
         "some games twice, some not at all.",
     ),
     Mistake(
-        lambda s, rng: np.quantile(resampled_means(s, rng), [0.05, 0.95]),
+        lambda s, rng: np.quantile(statistics.resampled_means(s, rng), [0.05, 0.95]),
         "These ends hold 90 %: 5 % are cut off at each end. For 95 % it is 2.5 %.",
     ),
     Mistake(
@@ -93,14 +76,17 @@ FIRST_MISTAKES = [
 
 
 def check_first_to_end(function: Callable) -> Verdict:
-    """Check a function of `(scores [E, G], lengths [E, G], episodes)`; see `first_to_end`."""
+    """Check a function of `(scores [E, G], lengths [E, G], episodes)`.
+
+    See `statistics.first_to_end`.
+    """
     cases = []
     for seed in range(3):
         lengths = 10 + (20 * values(seed, batch=4, actions=6).abs()).long()
         cases.append((lengths + values(seed + 9, 2.0, 4, 6), lengths, 8))
     return compare(
         function,
-        first_to_end,
+        statistics.first_to_end,
         cases,
         FIRST_MISTAKES,
         praise="It takes the games that end first.",

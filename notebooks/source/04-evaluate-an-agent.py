@@ -5,18 +5,18 @@
 #     level: easy
 #     prerequisites: ["00"]
 #     objectives:
-#     - judge an agent, and say how sure the number is
+#     - evaluate an agent, and say how certain the score is
 #     - say why a score depends on starts, exploration, time limit and seeds
-#     - see two ways in which honest-looking scores come out wrong, and avoid both
+#     - recognise two ways in which scores become biased, and avoid both
 #     - compare a student with its teacher, in one game and over many
 # ---
 
 # %% [markdown]
-# # 04 · Judge an agent
+# # 04 · Evaluate an agent
 #
-# How well does an agent play? Let it play and average its [scores](glossary.md#score). That sentence
-# hides five decisions: where a game starts, how the agent explores, when a game is cut, which games
-# count, and how many. This lesson takes them one by one, on real games.
+# How well does an agent play? Its score is the mean of the [scores](glossary.md#score) of several games.
+# This needs five decisions: where a game starts, how the agent explores, when a game is cut, which games
+# count, and how many. This lesson treats them one by one, on real games.
 
 # %%
 import matplotlib.pyplot as plt
@@ -30,7 +30,6 @@ from pdlearn.exercises import (
     check_geometric_mean,
     check_interval,
     check_prediction,
-    judging,
 )
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
@@ -38,16 +37,17 @@ from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
 # %% [markdown]
 # ## One line
 #
-# `evaluate` plays whole games of Pong and keeps every raw score: what the game itself counts, never
-# the clipped [rewards](glossary.md#reward) that a teacher learns from.
+# `evaluate` plays whole games of Pong and keeps every raw score: the game's own points, not the clipped
+# [rewards](glossary.md#reward) that a teacher learns from.
 
 # %%
 teacher, net3 = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
-score = teacher.card["score"]
+score = teacher.score
 print(f"on the card: {score['protocol']}; exploration {score['epsilon']}")
-judged = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5, full=30))
+settings = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5, full=30))
 fresh = {
-    name: pdlearn.evaluate(agent, judged) for name, agent in (("teacher", teacher), ("net3", net3))
+    name: pdlearn.evaluate(agent, settings)
+    for name, agent in (("teacher", teacher), ("net3", net3))
 }
 table(
     [
@@ -57,14 +57,13 @@ table(
 )
 
 # %% [markdown]
-# The same agent makes different scores in different games, so a mean of a few games is a guess at the
-# mean of all of them. What is fixed about them is the *protocol*; it stands on each agent's card.
+# The same agent has different scores in different games, so the mean of a few games is an estimate of
+# the mean over all games. The rules of an evaluation are its *protocol*, which is on each agent's card.
 #
 # ## Starts
 #
-# The emulator has no chance in it: the same actions give the same game. To make games differ, each
-# begins with a random number of up to 30 [no-ops](glossary.md#no-op), frames in which nothing is
-# pressed.
+# The emulator is deterministic: the same actions give the same game. To make games differ, each begins
+# with a random number of up to 30 [no-ops](glossary.md#no-op), frames in which nothing is pressed.
 #
 # ## Exercise 1 · How many starts?
 #
@@ -88,17 +87,17 @@ check_prediction(my_guess, different, near=2, unit="")
 
 # %% [markdown]
 # All sixteen look alike, because the ball is served later. An agent that always took its best action
-# would see nearly the same beginning every time, play few different games, and might know them by
-# heart.
+# would see nearly the same beginning every time and play few different games, which it could have
+# memorised.
 #
 # ## Exploration
 #
-# So every agent is judged with [epsilon](glossary.md#epsilon) 0.05: one action in twenty is random.
-# Games then part ways at once. It is part of the protocol, not of the agent: a score at another
-# epsilon is another number.
+# So every agent is evaluated with [epsilon](glossary.md#epsilon) 0.05: one action in twenty is random.
+# Then games differ from the first seconds on. Epsilon is part of the protocol, not of the agent: scores
+# at different epsilons are not comparable.
 #
-# It also frees agents that are stuck. In Breakout the ball must be served with FIRE. An agent that
-# never presses it waits for ever:
+# It also helps agents that are stuck. In Breakout the ball must be served with FIRE. An agent that never
+# presses it waits without end:
 
 # %%
 env = envs.make("breakout", 1)
@@ -116,18 +115,18 @@ cap = envs.MAX_EPISODE_FRAMES
 print(f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes at 60 frames a second")
 
 # %% [markdown]
-# The cap ends such a game. An evaluation counts how many were cut, in `truncated`; where it is not
-# 0, look at the game before you believe the mean.
+# The time limit ends such a game. An evaluation counts these games in `truncated`. If it is not 0, look
+# at the games before you use the mean.
 #
 # ## Games never played before
 #
-# Each seed here has one purpose. The emulators' seeds for teaching, recording, judging and showing never
-# meet (`envs.env_seeds`), so no score comes from a game that was learnt from.
+# Each seed here has one purpose. The emulators' seeds for training, recording, evaluating and showing
+# are disjoint (`envs.env_seeds`), so no score comes from a game that was used in training.
 #
 # ## How many games?
 #
-# For that we need many games of one agent. A player that acts at random is quick to have: any network
-# at epsilon 1. Here it plays Breakout, and we keep each game's score and length.
+# To answer this we need many games of one agent. Random play is fast: any network at epsilon 1. Here it
+# plays Breakout, and we keep each game's score and length.
 
 # %%
 breakout = pdlearn.GAMES["breakout"]
@@ -135,7 +134,8 @@ network = pdlearn.QNetwork(breakout.num_actions, "net3", generator=torch.Generat
 config = pdlearn.EvalConfig(
     episodes=by_budget(smoke=12, fast=72, full=600), epsilon=1.0, num_envs=12
 )
-played = pdlearn.evaluate(pdlearn.Agent(network, {"game": "breakout"}), config)
+card = {"games": {"breakout": breakout.actions}}
+played = pdlearn.evaluate(pdlearn.Agent(network, card), config)
 scores, lengths = np.array(played.scores), np.array(played.lengths)
 truth = scores.mean()
 
@@ -143,17 +143,18 @@ figure, axes = plt.subplots(figsize=(4.6, 3), layout="constrained")
 axes.plot(lengths, scores, "o", ms=4, alpha=0.5)
 axes.set(xlabel="agent steps", ylabel="score", title="random play of Breakout, a dot a game")
 axes.spines[["top", "right"]].set_visible(False)
-show(axes, "Scores of random Breakout games over their lengths: long games are the good ones.")
+show(axes, "Scores of random Breakout games over their lengths: long games have high scores.")
 
 # %% [markdown]
-# From now on these games stand for *all* games of this player: we know the truth, `truth`, and can
-# see how far an evaluation of a few of them strays.
+# From now on these games represent *all* games of this player. Their mean, `truth`, is known, so we can
+# see how far an evaluation of a few of them is off.
 #
 # ## Exercise 2 · An interval by bootstrap
 #
-# Only N games were played. What if they had been others? The *bootstrap* answers with the N games
-# themselves: draw N of them with replacement, take the mean, do so 10,000 times. The middle 95 % of
-# those means is the [interval](glossary.md#interval). Write it with `rng.integers` and `np.quantile`.
+# Only N games were played; N other games would have another mean. The *bootstrap* estimates by how much,
+# from the N games themselves: draw N of them with replacement, take the mean, and repeat this 10,000
+# times. The middle 95 % of those means is the [interval](glossary.md#interval). Write it with
+# `rng.integers` and `np.quantile`.
 
 
 # %%
@@ -171,19 +172,19 @@ def bootstrap(scores, rng):
 check_interval(bootstrap)
 
 # %% [markdown]
-# From here on we use the package's. How wide is it, and does it hold the truth as often as it says?
-# We judge the random player again and again with N games drawn from all.
+# From here on we use the package's. How wide is it, and does it contain the truth as often as it says?
+# We evaluate the random player many times with N games drawn from all.
 
 
 # %%
 def interval_at(games, trials, rng):
-    """Return a row: how wide the interval of `games` games is, and how often it holds the truth."""
+    """Return a row: how wide the interval of `games` games is, and how often it contains the truth."""
     found = [
         statistics.interval(rng.choice(scores, games), rng, resamples=400) for _ in range(trials)
     ]
     holds = np.mean([low <= truth <= high for low, high in found])
     width = np.mean([high - low for low, high in found])
-    return {"games": games, "width": width, "holds the truth": f"{holds:.0%}"}
+    return {"games": games, "width": width, "contains the truth": f"{holds:.0%}"}
 
 
 rng = np.random.default_rng(1)
@@ -191,14 +192,14 @@ widths = [interval_at(n, by_budget(smoke=20, fast=400), rng) for n in (3, 5, 10,
 table(widths)
 
 # %% [markdown]
-# Two things are to be read here. More games make a narrower interval: the spread of a mean falls with
-# the root of their number, so four times the games about halve it. And with a handful of games the
-# interval promises 95 % and holds less, since the rare good game is often not among them. Thirty are
-# a fair minimum, a hundred are better.
+# The table shows two things. More games make the interval narrower: the spread of a mean falls with the
+# root of their number, so four times as many games halve it. And with few games the interval contains
+# the truth in fewer than 95 % of the cases, because the rare good game is often missing. Use at least
+# thirty games, better a hundred.
 #
 # ## Exercise 3 · Which of the two is better?
 #
-# Two of the shipped Pong agents, over 100 games each, from `docs/results`:
+# Two of the shipped Pong agents, from `docs/results`:
 
 # %% tags=["nbval-check-output"]
 rows = [*results("teachers"), *results("students")]
@@ -206,9 +207,10 @@ rows = [row for row in rows if row["game"] == "pong" and row["network"] in ("tea
 table(rows, "network", "mean", "low", "high", "episodes")
 
 # %% [markdown]
-# How many games would *each* have to play until a difference as small as this one stands clear of
-# chance? Guess the order of magnitude. (The cell takes the spread of single games from the interval:
-# its half is 1.96 spreads over the root of N. The difference of two means spreads root 2 as wide.)
+# How many games would *each* have to play until a difference as small as this one is larger than chance?
+# Guess the order of magnitude. (The cell computes the standard deviation of single games from the
+# interval: half its width is 1.96 standard deviations divided by the root of N. The standard deviation
+# of the difference of two means is larger by root 2.)
 
 # %% tags=["nbval-check-output"]
 best, second = rows[0], rows[1]
@@ -222,15 +224,15 @@ my_guess = 400
 check_prediction(my_guess, needed, near=200, unit=" games")
 
 # %% [markdown]
-# With fewer, "the teacher is better" is no finding. That is why tables here print an interval beside
-# each mean, and why a student at 99 % of its teacher is called as good.
+# With fewer games, "the teacher is better" is not a finding. Therefore our tables show an interval
+# beside each mean, and call a student at 99 % as good as its teacher.
 #
 # ## Exercise 4 · The first to end
 #
-# Copies of a game are played side by side, because that is quick. We want N games, so why not stop when
-# N have ended? Write it. `scores` and `lengths` are `[E, G]`: a row is a copy, with its games in the
-# order in which it plays them. So a game ends after its own steps and those of all games before it in
-# its row (`cumsum`). Return the mean score of the first `episodes` games to end.
+# Copies of a game are played in parallel, which is faster. What happens if we stop when N games have
+# ended? Write it. `scores` and `lengths` are `[E, G]`: a row is a copy, with its games in order. A game
+# ends after its own steps and those of all games before it in its row (`cumsum`). Return the mean score
+# of the first `episodes` games to end.
 
 
 # %%
@@ -246,7 +248,7 @@ def first_to_end(scores, lengths, episodes):
 check_first_to_end(first_to_end)
 
 # %% [markdown]
-# Now judge the random player both ways, many times, on 12 copies: the first N to end, and N divided
+# Now evaluate the random player both ways, many times, on 12 copies: the first N to end, and N divided
 # among the copies *beforehand*, as `evaluate` does.
 
 # %%
@@ -255,7 +257,7 @@ for games in (12, 24, 48, 96, 192):
     means = []
     for _ in range(by_budget(smoke=20, fast=500)):
         drawn = rng.integers(len(scores), size=(copies, games))
-        early = judging.first_to_end(scores[drawn], lengths[drawn], games)
+        early = statistics.first_to_end(scores[drawn], lengths[drawn], games)
         fixed = scores[drawn][:, : games // copies].mean()
         means.append((early, fixed))
     early, fixed = np.mean(means, 0)
@@ -271,21 +273,21 @@ show(
 )
 
 # %% [markdown]
-# The first to end are the *short* games, and short games of Breakout are bad ones. More games make the
-# error smaller but it never quite goes. In a game where a quick end is a win it has the other sign.
-# Fixing the number of each copy beforehand costs some waiting and has no bias.
+# The first to end are the *short* games, and short games of Breakout have low scores. With more games
+# the error gets smaller but does not vanish. In a game where a quick end is a win it has the other sign.
+# Fixing the number of games of each copy beforehand takes longer and has no bias.
 #
 # ## Exercise 5 · The best of many
 #
-# A [teacher](glossary.md#teacher) is evaluated now and then while it learns, and the best one is kept.
-# How good is the best evaluation? Suppose the agent stopped changing: it is always as good as the
-# shipped teacher, and is evaluated as often as that was in training, with as many games. Look at the
-# numbers of the next cell, then predict the highest of these means, on average.
+# A [teacher](glossary.md#teacher) is evaluated at intervals during training, and the best network is
+# kept. How good is the best evaluation? Suppose the agent did not change: it is always as good as the
+# shipped teacher, and is evaluated as often as in training, with as many games. Look at the numbers of
+# the next cell, then predict the highest of these means, on average.
 
 # %% tags=["nbval-check-output"]
 curve = [row for row in results("curves/pong") if row["evaluation"] != "nan"]
 evaluations, games = len(curve), teacher.card["made"]["config"]["evaluation_episodes"]
-true_mean = teacher.card["score"]["mean"]
+true_mean = teacher.score["mean"]
 print(f"{evaluations} evaluations of {games} games each")
 print(f"true mean {true_mean:.1f}; single games spread around it by {spread:.1f}")
 
@@ -300,7 +302,7 @@ check_prediction(my_guess, highest.mean(), near=0.2)
 # %%
 seen = max(float(row["evaluation"]) for row in curve)
 print(f"best of {len(curve)} real evaluations while learning: {seen:.1f}")
-print(f"the shipped teacher afresh, {score['episodes']} games: {score['mean']:.1f}")
+print(f"the shipped teacher evaluated again, {score['episodes']} games: {score['mean']:.1f}")
 again = rng.normal(true_mean, spread, (2_000, games)).mean(1)
 figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
 best_colour, fresh_colour = pictures.OTHERS[:2]
@@ -310,18 +312,18 @@ axes.axvline(true_mean, color="black", ls=":", label="truth")
 axes.set(xlabel=f"mean of {games} games", yticks=[])
 axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
 axes.spines[["top", "right", "left"]].set_visible(False)
-show(axes, "The best of many evaluations lies above the truth; a fresh score lies around it.")
+show(axes, "The best of many evaluations is above the truth; another evaluation is around it.")
 
 # %% [markdown]
-# Nothing was learnt, and yet the best looks better than it is: the maximum picks luck. Choosing an
-# agent this way is sound. Reporting the number that chose it is not: score the choice *afresh*. The
-# real teacher's history is printed above the picture, beside the fresh score of what was shipped.
+# Nothing was learnt, but the best evaluation is above the true mean: the maximum is biased upwards. This
+# is a sound way to select an agent, but the selecting score must not be reported: evaluate the selected
+# agent *again*. The numbers of the real teacher are printed above the picture.
 #
 # ## Percent of the teacher
 #
-# A student is measured by its own teacher: 100 × student / teacher. Both scores are uncertain, so
-# both are resampled. This is the small fresh evaluation from the top of the lesson, beside the long
-# one from `docs/results`.
+# A student's score is given in percent of its own teacher's: 100 × student / teacher. Both scores are
+# uncertain, so both are resampled. The cell compares the small evaluation from the beginning of the
+# lesson with the long one from `docs/results`.
 
 
 # %%
@@ -333,16 +335,16 @@ def resampled_means(scores):
 percents = 100 * resampled_means(fresh["net3"].scores) / resampled_means(fresh["teacher"].scores)
 low, high = np.quantile(percents, [0.025, 0.975])
 long = 100 * float(second["mean"]) / true_mean
-print(f"fresh, {judged.episodes} games each: {low:.0f} to {high:.0f} % of the teacher")
-print(f"docs/results, 100 games each: {long:.0f} %")
+print(f"here, {settings.episodes} games each: {low:.0f} to {high:.0f} % of the teacher")
+print(f"docs/results, {second['episodes']} games: {long:.0f} %")
 
 # %% [markdown]
-# A few games leave several percent open. The check that an agent is what its card says asks only that
-# the two intervals meet: `pdlearn zoo check` does it for all.
+# With few games the uncertainty is several percent. `pdlearn zoo check` therefore only checks that an
+# agent's interval overlaps the one on its card.
 #
 # ## Exercise 6 · One number for many games
 #
-# The paper sums ten games up by the [geometric mean](glossary.md#geometric-mean) of the students'
+# The paper summarises ten games by the [geometric mean](glossary.md#geometric-mean) of the students'
 # percentages: the N-th root of their product, or `exp` of the mean of the logarithms. Write it.
 
 
@@ -357,8 +359,8 @@ def geometric_mean(ratios):
 check_geometric_mean(geometric_mean)
 
 # %% [markdown]
-# Why not the usual mean? Take two agents and two games. In one game A scores twice as much as B, in the
-# other half as much.
+# Why not the arithmetic mean? Take two agents and two games. In one game A scores twice as much as B, in
+# the other half as much.
 
 # %% tags=["nbval-check-output"]
 a_of_b, b_of_a = np.array([200.0, 50.0]), np.array([50.0, 200.0])
@@ -367,9 +369,9 @@ for name, percent in (("A in % of B", a_of_b), ("B in % of A", b_of_a)):
     print(f"{name}: arithmetic mean {percent.mean():.0f}, geometric mean {geometric:.0f}")
 
 # %% [markdown]
-# By the arithmetic mean each is better than the other. Ratios multiply, and the geometric mean is the
-# one that is turned round when they are. Now the paper's own table B1, students of three sizes in ten
-# games (its teachers and starts, not ours):
+# By the arithmetic mean each is better than the other. The geometric mean of the inverse ratios is the
+# inverse of the mean. Now the paper's own table B1, students of three sizes in ten games (its teachers
+# and starts, not ours):
 
 # %% tags=["nbval-check-output"]
 summed = []
@@ -388,38 +390,37 @@ for size, printed in TABLE_B1_MEAN.items():
 table(summed)
 
 # %% [markdown]
-# The geometric mean is what the paper prints, but for the rounding of its table. It is always the
-# lower one, and most so where a game was lost: high percentages elsewhere cannot buy back Space
-# Invaders. It has a limit: it needs numbers above 0, and a student that
-# loses at Pong has a score below. `statistics.geometric_mean` refuses those with a sentence.
+# The geometric mean equals the paper's, except for the rounding of its table. It is always the lower
+# one, most of all where one game is very low, as Space Invaders is. It needs numbers above 0, and a
+# student that loses at Pong has a score below 0. `statistics.geometric_mean` then raises an error.
 
 # %% [markdown]
 # ## Quiz
 #
-# 1. Why is an agent judged with one random action in twenty?
-#    <details><summary>Answer</summary>The emulator has no chance in it. Without random actions an agent
-#    would play a handful of games over and over, and could be stuck in one.</details>
+# 1. Why is an agent evaluated with one random action in twenty?
+#    <details><summary>Answer</summary>The emulator is deterministic. Without random actions an agent
+#    would play a few games again and again, and could be stuck in one.</details>
 # 2. You play four times as many games. How much narrower is the interval?
 #    <details><summary>Answer</summary>Half as wide: the spread of a mean falls with the root of the
 #    number.</details>
 # 3. Twelve copies play Breakout and you stop after twelve games. What goes wrong?
 #    <details><summary>Answer</summary>Short games end first, so too many of them are counted; in
-#    Breakout they are the bad ones. Fix each copy's number of games beforehand.</details>
+#    Breakout they have low scores. Fix each copy's number of games beforehand.</details>
 # 4. A training log says "best evaluation 20.1". What do you print in the table?
-#    <details><summary>Answer</summary>Not that: it is the luckiest of many. Keep the agent that made it
-#    and score it afresh, on games that did not choose it.</details>
+#    <details><summary>Answer</summary>Not this number: it is the maximum of many. Keep the agent that
+#    reached it and evaluate it again, on other games.</details>
 # 5. A paper's percentages and yours are of different teachers, from different starts. May you subtract
 #    them?
-#    <details><summary>Answer</summary>No. They may stand side by side, each with its protocol. The
-#    paper starts from positions of human play, this package from no-ops.</details>
+#    <details><summary>Answer</summary>No. They may be shown beside each other, each with its protocol.
+#    The paper starts from positions of human play, this package from no-ops.</details>
 
 # %% [markdown]
 # ## Key points
 #
 # - A score belongs to a protocol: starts, exploration, time limit, raw rewards, unseen seeds.
-# - A mean without an interval says nothing about a difference; thirty games are a fair minimum.
-# - Fix the number of games of each copy beforehand; score afresh what an evaluation chose.
+# - A mean without an interval says nothing about a difference. Use at least thirty games.
+# - Fix the number of games of each copy beforehand. Evaluate again what an evaluation selected.
 # - Percent of the teacher for one game, the geometric mean of percentages over many.
 #
-# The protocol is that of the paper's section 4 but for the starts; its table B1 has the numbers above. `pdlearn evaluate` and
-# `pdlearn zoo check` do from the shell what this lesson did by hand.
+# The protocol is that of the paper's section 4, except for the starts. The paper's table B1 has the
+# numbers above. `pdlearn evaluate` and `pdlearn zoo check` do the same in the shell.
