@@ -71,7 +71,7 @@ def _nbgrader(course: Path):
 
     config = PyFileConfigLoader(CONFIG, path=str(course.resolve())).load_config()
     config.CourseDirectory.root = str(course.resolve())
-    config.NbGraderAPI.log_level = "CRITICAL"
+    config.NbGraderAPI.log_level = "WARN"
     return NbGraderAPI(config=config)
 
 
@@ -177,10 +177,10 @@ def _grade_one(api, course: Path, assignment: Assignment, student: str, limits: 
     note, place = Note(), course / "submitted" / student / assignment.name
     problem, note.look_at = _inspect(place / assignment.files[0])
     if not problem:
-        with _kernel_specification(limits):
+        with _confined_kernel(api, limits):
             result = api.autograde(assignment.name, student)
         problem = "" if result["success"] else _why(result)
-        note.text = _restored(result.get("log", ""))
+        note.text = _restored(course, assignment, place / assignment.files[0])
     if problem:
         note.text, note.graded = problem, False
         _give_nothing(api, assignment, student)
@@ -219,15 +219,29 @@ def _why(result: dict) -> str:
     return f"the notebook could not be run: {last[0][:200] if last else 'no reason given'}"
 
 
-def _restored(log: str) -> str:
-    changed = re.findall(r"Attribute 'checksum' for cell (\S+) has changed", log)
-    if not changed:
+def _restored(course: Path, assignment: Assignment, submitted: Path) -> str:
+    """Return a sentence on test cells that the student changed or deleted, or ""."""
+    released = course / "release" / assignment.name / assignment.files[0]
+    if not released.exists():
         return ""
-    return f"changed test cells were restored: {', '.join(sorted(set(changed)))}"
+    given, back = (_test_cells(path) for path in (released, submitted))
+    restored = sorted(name for name in given if back.get(name) != given[name])
+    return f"test cells were restored: {', '.join(restored)}" if restored else ""
+
+
+def _test_cells(path: Path) -> dict[str, str]:
+    """Return the source of each test cell of a notebook by its name."""
+    cells = nbformat.read(path, 4).cells
+    marks = [(cell.source, cell.metadata.get("nbgrader", {})) for cell in cells]
+    return {
+        meta["grade_id"]: source
+        for source, meta in marks
+        if meta.get("grade") and not meta.get("solution") and "grade_id" in meta
+    }
 
 
 @contextmanager
-def _kernel_specification(limits: Limits) -> Iterator[None]:
+def _confined_kernel(api, limits: Limits) -> Iterator[None]:
     """Let Jupyter find the confined kernel, with folders of its own, while a submission runs."""
     with tempfile.TemporaryDirectory(prefix="pdg-") as made:
         place = Path(made)
@@ -253,13 +267,12 @@ def _kernel_specification(limits: Limits) -> Iterator[None]:
             },
         }
         (specification / "kernel.json").write_text(json.dumps(settings))
-        kept, temporary = os.environ.get("JUPYTER_PATH"), tempfile.tempdir
+        api.config.KernelManager.connection_file = str(runtime / "kernel.json")
+        kept = os.environ.get("JUPYTER_PATH")
         os.environ["JUPYTER_PATH"] = str(place / "share")
-        tempfile.tempdir = str(runtime)  # where the kernel's sockets are made
         try:
             yield
         finally:
-            tempfile.tempdir = temporary
             if kept is None:
                 del os.environ["JUPYTER_PATH"]
             else:

@@ -30,7 +30,7 @@ from pdlearn.exercises.losses import check_gradients, values
 from pdlearn.exercises.resampling import compare_intervals, on_arrays
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.lessons import emulator
-from pdlearn.networks import SIZES, Size
+from pdlearn.networks import SIZES
 
 LEAK = "The number is right, but a gradient flows where none may: see the exercise's text."
 
@@ -257,10 +257,6 @@ def _widths(rng: Generator) -> list[tuple]:
     return [(SIZES[name], int(rng.integers(3, 19))) for name in ("net1", "net2", "net5")]
 
 
-def _parameters(widths: Size, num_actions: int) -> int:
-    return sum(layer.parameters for layer in sizes.layers(widths, num_actions))
-
-
 def _three_scores(rng: Generator) -> list[tuple]:
     return [
         (float(rng.uniform(-30, 500)), random, random + float(rng.uniform(20, 900)))
@@ -324,7 +320,7 @@ _ENTRIES = [
         is_interval=True,
     ),
     Hidden(
-        exercises.check_first_to_end, evaluating.first_to_end, evaluating.FIRST_MISTAKES, _played,
+        exercises.check_first_to_end, statistics.first_to_end, evaluating.FIRST_MISTAKES, _played,
         adapt=on_arrays,
     ),
     Hidden(
@@ -336,7 +332,7 @@ _ENTRIES = [
         provided=("__getattr__",),  # of `pdlearn.GAMES`
     ),
     Hidden(
-        exercises.check_percent_interval, reading.percent_interval, reading.PERCENT_MISTAKES,
+        exercises.check_percent_interval, statistics.percent_interval, reading.PERCENT_MISTAKES,
         _two_agents, is_interval=True,
     ),
     # lessons 05 and 06
@@ -362,7 +358,7 @@ _ENTRIES = [
     Hidden(exercises.check_variety, _variety, distilling.VARIETY_MISTAKES, _policies),
     # lesson 07
     Hidden(
-        exercises.check_parameter_count, _parameters, sizes.PARAMETER_MISTAKES, _widths
+        exercises.check_parameter_count, sizes.count_parameters, sizes.PARAMETER_MISTAKES, _widths
     ),
     Hidden(
         exercises.check_multiplications, sizes.multiplications, sizes.MULTIPLICATION_MISTAKES,
@@ -372,9 +368,9 @@ _ENTRIES = [
         exercises.check_given_away, comparing.given_away, comparing.GIVEN_AWAY_MISTAKES,
         _near_pairs,
     ),
-    Hidden(exercises.check_share, comparing.share, comparing.SHARE_MISTAKES, _three_scores),
+    Hidden(exercises.check_share, statistics.share_of_the_way, comparing.SHARE_MISTAKES, _three_scores),
     Hidden(
-        exercises.check_difference, comparing.difference, comparing.DIFFERENCE_MISTAKES, _judged
+        exercises.check_difference, statistics.difference_interval, comparing.DIFFERENCE_MISTAKES, _judged
     ),
 ]  # fmt: skip
 HIDDEN = {entry.check.__name__: entry for entry in _ENTRIES}

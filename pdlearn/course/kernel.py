@@ -46,6 +46,9 @@ def start(arguments: list[str]) -> int:
 def _become_kernel(arguments: list[str], wanted: dict) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     confinement.die_with_parent()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):  # what a notebook prints goes through Jupyter
+        os.dup2(nowhere, stream)
     for name in set(os.environ) - KEPT:  # an instructor's environment may hold secrets
         del os.environ[name]
     importlib.import_module("pdlearn.course.marking")  # not at the cost of a cell's time
