@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -138,22 +138,31 @@ def judge(path: Path, artefact: Artefact) -> Judgement:
     agent = read(path, artefact)
     if isinstance(agent, Judgement):
         return agent
-    facts = {
-        "game": agent.game,
-        "parameters": parameter_count(agent.network),
-        "fingerprint": fingerprint(agent),
-    }
+    found = Judgement(
+        "",
+        game=agent.game,
+        parameters=parameter_count(agent.network),
+        fingerprint=fingerprint(agent),
+    )
     if original := shipped_original(agent):
-        return Judgement(f"has the weights of the shipped {original}", **facts)
+        return replace(found, note=f"has the weights of the shipped {original}")
     scores = play(agent, artefact.episodes)
-    mean, way = float(np.mean(scores)), way_of(agent.game, float(np.mean(scores)))
+    mean = float(np.mean(scores))
     low, high = interval(scores, np.random.default_rng(0))
-    points = score_points(artefact, way, facts["parameters"])
-    return Judgement(
-        f"{mean:.2f} [{low:.2f}, {high:.2f}] over {len(scores)} episodes, {way:.0%} of the way, "
-        f"with {facts['parameters']:,} parameters",
-        points, mean=mean, low=low, high=high, spread=float(np.std(scores)), way=way, **facts,
-    )  # fmt: skip
+    way = way_of(agent.game, mean)
+    return replace(
+        found,
+        note=(
+            f"makes {mean:.2f} [{low:.2f}, {high:.2f}] over {len(scores)} episodes, {way:.0%} of "
+            f"the way, with {found.parameters:,} parameters"
+        ),
+        points=score_points(artefact, way, found.parameters),
+        mean=mean,
+        low=low,
+        high=high,
+        spread=float(np.std(scores)),
+        way=way,
+    )
 
 
 def judge_apart(path: Path, assignment: str) -> Judgement:

@@ -28,7 +28,7 @@ REFER, TRUNCATE = 1 << 13, 1 << 14  # of ABI 2 and 3
 OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 
 
-def _libc():
+def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
@@ -97,7 +97,7 @@ def only_files(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
     return done
 
 
-def _allow(libc, rules: int, place: Path, allowed: int) -> None:
+def _allow(libc: ctypes.CDLL, rules: int, place: Path, allowed: int) -> None:
     try:
         handle = os.open(place, os.O_PATH | os.O_CLOEXEC)
     except OSError:  # a folder that this machine lacks

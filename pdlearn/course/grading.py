@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any  # nbgrader has no types
 
 import nbformat
 
@@ -54,7 +55,7 @@ class Note:
     look_at: list[str] = field(default_factory=list)
 
 
-def _nbgrader(course: Path):
+def _nbgrader(course: Path) -> Any:
     """Return nbgrader's API for a course, with the course's configuration.
 
     Raises ValueError if there is no course or no nbgrader.
@@ -75,7 +76,7 @@ def _nbgrader(course: Path):
     return NbGraderAPI(config=config)
 
 
-def gradebook_of(course: Path):
+def gradebook_of(course: Path) -> Any:
     """Return nbgrader's gradebook of a course, to use in a `with` block."""
     return _nbgrader(course).gradebook
 
@@ -173,7 +174,9 @@ def grade(
         yield student, note
 
 
-def _grade_one(api, course: Path, assignment: Assignment, student: str, limits: Limits) -> Note:
+def _grade_one(
+    api: Any, course: Path, assignment: Assignment, student: str, limits: Limits
+) -> Note:
     note, place = Note(), course / "submitted" / student / assignment.name
     problem, note.look_at = _inspect(place / assignment.files[0])
     if not problem:
@@ -241,7 +244,7 @@ def _test_cells(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _confined_kernel(api, limits: Limits) -> Iterator[None]:
+def _confined_kernel(api: Any, limits: Limits) -> Iterator[None]:
     """Let Jupyter find the confined kernel, with folders of its own, while a submission runs."""
     with tempfile.TemporaryDirectory(prefix="pdg-") as made:
         place = Path(made)
@@ -279,7 +282,7 @@ def _confined_kernel(api, limits: Limits) -> Iterator[None]:
                 os.environ["JUPYTER_PATH"] = kept
 
 
-def _give_nothing(api, assignment: Assignment, student: str) -> None:
+def _give_nothing(api: Any, assignment: Assignment, student: str) -> None:
     """Record 0 points for every cell of a submission that could not be graded."""
     with api.gradebook as gradebook:
         gradebook.update_or_create_student(student)
@@ -290,7 +293,9 @@ def _give_nothing(api, assignment: Assignment, student: str) -> None:
         gradebook.db.commit()
 
 
-def _grade_artefact(api, assignment: Assignment, student: str, place: Path, note: Note) -> None:
+def _grade_artefact(
+    api: Any, assignment: Assignment, student: str, place: Path, note: Note
+) -> None:
     artefact = assignment.artefact
     assert artefact is not None
     judged = judge_apart(place / artefact.checkpoint, assignment.name)

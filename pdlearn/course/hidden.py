@@ -88,14 +88,14 @@ def _large_pair(rng: Generator) -> list[tuple]:
 
 
 def _with_temperature(draw: Callable) -> Callable:
-    def drawn(rng):
+    def drawn(rng: Generator) -> list[tuple]:
         return [(*pair, float(rng.uniform(0.05, 0.6))) for pair in draw(rng)]
 
     return drawn
 
 
 def _one_with_temperature(draw: Callable) -> Callable:
-    def drawn(rng):
+    def drawn(rng: Generator) -> list[tuple]:
         return [(q, float(rng.uniform(0.05, 3))) for _, q in draw(rng)]
 
     return drawn
@@ -208,7 +208,7 @@ def _stacks(rng: Generator) -> list[tuple]:
 
 
 def _episodes(rng: Generator) -> list[tuple]:
-    cases = []
+    cases: list[tuple] = []
     for length in (18, 25):
         ends = np.cumsum(rng.integers(3, 6, size=3))
         cases.append((np.isin(np.arange(length), ends),))
@@ -220,7 +220,7 @@ def _games_scores(rng: Generator) -> list[tuple]:
 
 
 def _played(rng: Generator) -> list[tuple]:
-    cases = []
+    cases: list[tuple] = []
     while len(cases) < 3:
         lengths = torch.from_numpy(rng.integers(5, 90, size=(5, 7)))
         if len(lengths.cumsum(1).unique()) == lengths.numel():  # no two games end at once
@@ -285,92 +285,133 @@ _ENTRIES = [
     # lesson 01
     Hidden(exercises.check_shrink, emulator.shrink, seeing.SHRINK_MISTAKES, _pictures),
     Hidden(
-        exercises.check_agent_step, emulator.agent_step, seeing.AGENT_STEP_MISTAKES, _tapes,
-        adapt=seeing.on_tape, provided=("Tape.act", "Tape.grey"),
+        exercises.check_agent_step,
+        emulator.agent_step,
+        seeing.AGENT_STEP_MISTAKES,
+        _tapes,
+        adapt=seeing.on_tape,
+        provided=("Tape.act", "Tape.grey"),
     ),
     Hidden(exercises.check_push, emulator.push, seeing.PUSH_MISTAKES, _stacks),
     Hidden(
-        exercises.check_episode_lengths, seeing.episode_lengths,
-        seeing.EPISODE_LENGTHS_MISTAKES, _episodes,
+        exercises.check_episode_lengths,
+        seeing.episode_lengths,
+        seeing.EPISODE_LENGTHS_MISTAKES,
+        _episodes,
     ),
     # lesson 02
-    Hidden(
-        exercises.check_rebuild, remembering.rebuild, remembering.REBUILD_MISTAKES, _frames
-    ),
-    Hidden(
-        exercises.check_discounts, remembering.discounts, remembering.DISCOUNTS_MISTAKES, _ends
-    ),
-    Hidden(
-        exercises.check_td_target, losses.td_target, looking_ahead.TARGET_MISTAKES, _targets
-    ),
+    Hidden(exercises.check_rebuild, remembering.rebuild, remembering.REBUILD_MISTAKES, _frames),
+    Hidden(exercises.check_discounts, remembering.discounts, remembering.DISCOUNTS_MISTAKES, _ends),
+    Hidden(exercises.check_td_target, losses.td_target, looking_ahead.TARGET_MISTAKES, _targets),
     Hidden(exercises.check_n_step, looking_ahead.n_step, looking_ahead.N_STEP_MISTAKES, _sums),
     Hidden(
-        exercises.check_double_target, losses.td_target, looking_ahead.DOUBLE_MISTAKES,
+        exercises.check_double_target,
+        losses.td_target,
+        looking_ahead.DOUBLE_MISTAKES,
         _double_targets,
     ),
     Hidden(
-        exercises.check_td_loss, losses.td_loss, looking_ahead.TD_LOSS_MISTAKES, _taken,
+        exercises.check_td_loss,
+        losses.td_loss,
+        looking_ahead.TD_LOSS_MISTAKES,
+        _taken,
         slope=_td_slope,
     ),
     # lesson 03
     Hidden(exercises.check_epsilon, dqn.epsilon_at, exploring.EPSILON_MISTAKES, _schedules),
     # lessons 04 and 10
     Hidden(
-        exercises.check_interval, statistics.interval, evaluating.INTERVAL_MISTAKES, _games_scores,
+        exercises.check_interval,
+        statistics.interval,
+        evaluating.INTERVAL_MISTAKES,
+        _games_scores,
         is_interval=True,
     ),
     Hidden(
-        exercises.check_first_to_end, statistics.first_to_end, evaluating.FIRST_MISTAKES, _played,
+        exercises.check_first_to_end,
+        statistics.first_to_end,
+        evaluating.FIRST_MISTAKES,
+        _played,
         adapt=on_arrays,
     ),
     Hidden(
-        exercises.check_geometric_mean, statistics.geometric_mean, evaluating.GEOMETRIC_MISTAKES,
-        _ratios, adapt=on_arrays,
+        exercises.check_geometric_mean,
+        statistics.geometric_mean,
+        evaluating.GEOMETRIC_MISTAKES,
+        _ratios,
+        adapt=on_arrays,
     ),
     Hidden(
-        exercises.check_normalised, games.normalise, reading.NORMALISE_MISTAKES, _game_scores,
+        exercises.check_normalised,
+        games.normalise,
+        reading.NORMALISE_MISTAKES,
+        _game_scores,
         provided=("__getattr__",),  # of `pdlearn.GAMES`
     ),
     Hidden(
-        exercises.check_percent_interval, statistics.percent_interval, reading.PERCENT_MISTAKES,
-        _two_agents, is_interval=True,
+        exercises.check_percent_interval,
+        statistics.percent_interval,
+        reading.PERCENT_MISTAKES,
+        _two_agents,
+        is_interval=True,
     ),
     # lessons 05 and 06
     Hidden(
-        exercises.check_teacher_policy, losses.teacher_policy, losses_exercises.POLICY_MISTAKES,
-        _one_with_temperature(_pairs), _one_with_temperature(_large_pair),
+        exercises.check_teacher_policy,
+        losses.teacher_policy,
+        losses_exercises.POLICY_MISTAKES,
+        _one_with_temperature(_pairs),
+        _one_with_temperature(_large_pair),
     ),
     Hidden(
-        exercises.check_nll_loss, losses.nll_loss, losses_exercises.NLL_MISTAKES, _pairs,
-        _large_pair, _slope,
+        exercises.check_nll_loss,
+        losses.nll_loss,
+        losses_exercises.NLL_MISTAKES,
+        _pairs,
+        _large_pair,
+        _slope,
     ),
     Hidden(
-        exercises.check_mse_loss, losses.mse_loss, losses_exercises.MSE_MISTAKES, _pairs,
+        exercises.check_mse_loss,
+        losses.mse_loss,
+        losses_exercises.MSE_MISTAKES,
+        _pairs,
         slope=_slope,
     ),
     Hidden(
-        exercises.check_kl_loss, losses.kl_loss, losses_exercises.KL_MISTAKES,
-        _with_temperature(_pairs), _with_temperature(_large_pair), _kl_slope,
+        exercises.check_kl_loss,
+        losses.kl_loss,
+        losses_exercises.KL_MISTAKES,
+        _with_temperature(_pairs),
+        _with_temperature(_large_pair),
+        _kl_slope,
     ),
-    Hidden(
-        exercises.check_agreement, _agreement, distilling.AGREEMENT_MISTAKES, _near_pairs
-    ),
+    Hidden(exercises.check_agreement, _agreement, distilling.AGREEMENT_MISTAKES, _near_pairs),
     Hidden(exercises.check_variety, _variety, distilling.VARIETY_MISTAKES, _policies),
     # lesson 07
     Hidden(
         exercises.check_parameter_count, sizes.count_parameters, sizes.PARAMETER_MISTAKES, _widths
     ),
     Hidden(
-        exercises.check_multiplications, sizes.multiplications, sizes.MULTIPLICATION_MISTAKES,
+        exercises.check_multiplications,
+        sizes.multiplications,
+        sizes.MULTIPLICATION_MISTAKES,
         _widths,
     ),
     Hidden(
-        exercises.check_given_away, comparing.given_away, comparing.GIVEN_AWAY_MISTAKES,
+        exercises.check_given_away,
+        comparing.given_away,
+        comparing.GIVEN_AWAY_MISTAKES,
         _near_pairs,
     ),
-    Hidden(exercises.check_share, statistics.share_of_the_way, comparing.SHARE_MISTAKES, _three_scores),
     Hidden(
-        exercises.check_difference, statistics.difference_interval, comparing.DIFFERENCE_MISTAKES, _judged
+        exercises.check_share, statistics.share_of_the_way, comparing.SHARE_MISTAKES, _three_scores
     ),
-]  # fmt: skip
+    Hidden(
+        exercises.check_difference,
+        statistics.difference_interval,
+        comparing.DIFFERENCE_MISTAKES,
+        _judged,
+    ),
+]
 HIDDEN = {entry.check.__name__: entry for entry in _ENTRIES}

@@ -72,7 +72,7 @@ def _print_no_more_than(characters: int) -> None:
 
     write, printed = OutStream.write, 0
 
-    def counted(stream, text):
+    def counted(stream: OutStream, text: str) -> int | None:
         nonlocal printed
         printed += len(text)
         if printed > characters:

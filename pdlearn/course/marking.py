@@ -18,7 +18,8 @@ import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from types import FrameType
+from typing import Any, NamedTuple
 
 import numpy as np
 from IPython.display import display
@@ -59,10 +60,10 @@ def own_work(function: Callable, provided: tuple[str, ...] = ()) -> Callable:
     """
 
     @functools.wraps(function)
-    def called(*arguments):
+    def called(*arguments: Any) -> Any:
         borrowed: list[str] = []
 
-        def look(frame, event, _):
+        def look(frame: FrameType, event: str, _: object) -> None:
             code = frame.f_code
             inside = event == "call" and code.co_filename.startswith(PACKAGE)
             if inside and code.co_qualname not in provided:
@@ -157,7 +158,7 @@ def _form(entry: Hidden, function: Callable, cases: list[tuple], values: Verdict
     return Verdict("right", "It runs, and its answers have the right shape.")
 
 
-def _numbers(answer) -> np.ndarray:
+def _numbers(answer: Any) -> np.ndarray:
     detached = answer.detach() if hasattr(answer, "detach") else answer
     if isinstance(detached, tuple | list):
         detached = [_numbers(each) for each in detached]
@@ -168,7 +169,9 @@ def _copied(arguments: tuple) -> tuple:
     return tuple(a.clone() if hasattr(a, "clone") else a for a in arguments)
 
 
-def _rigour(entry: Hidden, function: Callable, values: Verdict, rng) -> Verdict:
+def _rigour(
+    entry: Hidden, function: Callable, values: Verdict, rng: np.random.Generator
+) -> Verdict:
     if values.state != "right":
         return Verdict("not yet", "Large values and gradients count once the values are right.")
     if entry.extreme is not None:

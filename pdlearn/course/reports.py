@@ -9,9 +9,10 @@ import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nbformat
+from nbformat import NotebookNode
 
 from pdlearn.course.assignments import ASSIGNMENTS, Assignment
 from pdlearn.course.grading import Note, gradebook_of, judgement_of, read_notes
@@ -76,7 +77,7 @@ def graded(course: Path) -> list[Graded]:
     return found
 
 
-def _comment(notebook, cell: str) -> str:
+def _comment(notebook: Any, cell: str) -> str:
     return next((c.comment or "" for c in notebook.comments if c.name == cell), "")
 
 
@@ -171,7 +172,7 @@ def _outputs(course: Path, one: Graded) -> dict[str, tuple[list[dict], str]]:
     return found
 
 
-def _said(error) -> str:
+def _said(error: NotebookNode) -> str:
     if error.ename == "CellTimeoutError":
         return "It did not end within the time that a cell has."
     if error.ename == "KeyboardInterrupt":
