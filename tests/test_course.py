@@ -3,6 +3,7 @@
 import csv
 import json
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,6 +22,7 @@ from pdlearn.course.assignments import ASSIGNMENTS, BY_NAME, SMALL, TEACHER, Exe
 from pdlearn.course.hidden import HIDDEN
 from pdlearn.course.marking import Part, hidden_parts, visible_part
 from pdlearn.course.notebooks import IMPORTS, Lesson, source_notebook
+from pdlearn.course.otter import otter_notebook
 from pdlearn.course.pages import pages
 from pdlearn.lessons.places import CLONE
 
@@ -392,3 +394,25 @@ def test_signs_of_gift_are_escaped(tmp_path):
 def test_all_assignments_are_found_by_name():
     assert list(BY_NAME) == [one.name for one in ASSIGNMENTS]
     assert nbformat.validate(source_notebook(ASSIGNMENTS[0])) is None
+
+
+# --- otter ---
+
+
+@pytest.mark.parametrize("one", ASSIGNMENTS, ids=lambda one: one.name)
+def test_an_otter_source_has_the_same_points_and_hides_the_same_tests(one):
+    cells = [cell.source for cell in otter_notebook(one).cells]
+    questions = [yaml_number(source) for source in cells if source.startswith("# BEGIN QUESTION")]
+    assert sum(questions) == pytest.approx(one.points)
+    tests = [source for source in cells if "BEGIN TEST CONFIG" in source]
+    exercises = [part for part in one.parts if isinstance(part, Exercise)]
+    assert sum("hidden: false" in source for source in tests) == len(exercises)
+    assert sum(yaml_number(source) for source in tests) == sum(part.points for part in exercises)
+    for source in tests:
+        assert ("hidden: false" in source) == ('"visible")' in source)
+    for begin in ("SOLUTION", "TESTS", "QUESTION"):
+        assert cells.count(f"# END {begin}") >= len(exercises)
+
+
+def yaml_number(source: str) -> float:
+    return float(re.search(r"points: ([\d.]+)", source)[1])
