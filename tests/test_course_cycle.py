@@ -14,6 +14,7 @@ from course_submissions import FULL, OUTSIDE, SUBMISSIONS, hand_in
 from pdlearn import QNetwork, zoo
 from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.cli import main
+from pdlearn.course.grading import gradebook_of
 
 pytestmark = pytest.mark.course
 NAMES = sorted({one.assignment for one in SUBMISSIONS})
@@ -91,10 +92,15 @@ def test_an_agent_is_judged_and_answers_in_words_wait_for_a_grader(rows):
     assert "no file agent.safetensors" in rows["borrows"]["agent"]
 
 
-def test_a_submission_can_be_graded_again(course, rows):
+def test_a_submission_is_graded_again_and_keeps_the_points_given_by_hand(course, rows):
+    place = ("silent-mistake", "looking-ahead", "looking-ahead", "mistake-no-end")
+    with gradebook_of(course) as gradebook:
+        gradebook.find_grade(*place).manual_score = 7
+        gradebook.db.commit()
     again = ["course", "grade", str(course), "looking-ahead", "--student", "mistake-no-end"]
     assert main(again) == 0
     assert main(["course", "report", str(course)]) == 0
     with open(course / "reports" / "grades.csv", newline="") as file:
-        marks = {row["student"]: float(row["automatic"]) for row in csv.DictReader(file)}
-    assert marks["mistake-no-end"] == FULL - 8 and len(marks) == len(rows)
+        new = {row["student"]: row for row in csv.DictReader(file)}
+    assert float(new["mistake-no-end"]["automatic"]) == FULL - 8 and len(new) == len(rows)
+    assert float(new["mistake-no-end"]["by_hand"]) == 7

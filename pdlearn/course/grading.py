@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -180,7 +181,8 @@ def _grade_one(
     note, place = Note(), course / "submitted" / student / assignment.name
     problem, note.look_at = _inspect(place / assignment.files[0])
     if not problem:
-        with _confined_kernel(api, limits):
+        with _confined_kernel(api, limits), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SQLAlchemy's, of nbgrader's own code
             result = api.autograde(assignment.name, student)
         problem = "" if result["success"] else _why(result)
         note.text = _restored(course, assignment, place / assignment.files[0])
