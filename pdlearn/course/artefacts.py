@@ -9,6 +9,7 @@ import csv
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +21,7 @@ import torch
 
 from pdlearn import envs, zoo
 from pdlearn.checkpoints import Agent, CheckpointError, read_agent
+from pdlearn.course import confinement
 from pdlearn.course.assignments import BY_NAME, Artefact
 from pdlearn.course.scales import (
     EPSILON,
@@ -37,6 +39,8 @@ from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, steps_from
 from pdlearn.statistics import interval
 
 LARGEST_BYTES = 64_000_000
+MEMORY_BYTES = 4_000_000_000
+BUSY = 10  # a machine that does much else gives a process a tenth of its time
 COPY_DISTANCE = 0.1  # relative to the shipped weights; those of two trainings are farther than 1
 COLUMNS = ("game", "parameters", "mean", "episodes", "seed")
 
@@ -172,11 +176,14 @@ def judge_apart(path: Path, assignment: str) -> Judgement:
     command = [sys.executable, "-P", "-m", "pdlearn.course.artefacts", str(path), assignment]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PDLEARN_QUIET": "1"}
     try:
-        done = subprocess.run(command, env=env, capture_output=True, timeout=SECONDS, check=True)
-        return Judgement(**json.loads(done.stdout.splitlines()[-1]))
+        done = subprocess.run(command, env=env, capture_output=True, timeout=BUSY * SECONDS)
     except subprocess.TimeoutExpired:
-        return Judgement(f"was not judged within {SECONDS} seconds")
-    except (subprocess.CalledProcessError, ValueError, IndexError):
+        return Judgement(f"was not judged within {BUSY * SECONDS} seconds")
+    if done.returncode == -signal.SIGXCPU:
+        return Judgement(f"was not judged within {SECONDS} seconds of a processor")
+    try:
+        return Judgement(**json.loads(done.stdout.splitlines()[-1]))
+    except (ValueError, IndexError):
         return Judgement("could not be judged: the process that read it ended early")
 
 
@@ -217,6 +224,7 @@ def anchor(game: str) -> tuple[float, float]:
 def main(arguments: list[str]) -> None:
     """Print the judgement on a file as JSON, or the anchors of all games."""
     if arguments:
+        confinement.limits(SECONDS, MEMORY_BYTES, LARGEST_BYTES)
         artefact = BY_NAME[arguments[1]].artefact
         assert artefact is not None
         print(json.dumps(asdict(judge(Path(arguments[0]), artefact))))

@@ -42,7 +42,9 @@ def limits(seconds: int, memory_bytes: int, file_bytes: int) -> bool:
     }
     try:
         for limit, value in wanted.items():
-            resource.setrlimit(limit, (value, value))
+            # Time over ends with SIGXCPU, which tells it from other ends; SIGKILL comes later.
+            later = 5 if limit == resource.RLIMIT_CPU else 0
+            resource.setrlimit(limit, (value, value + later))
     except (ValueError, OSError):
         return False
     return sys.platform == "linux"  # elsewhere RLIMIT_DATA does not count mapped memory

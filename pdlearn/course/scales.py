@@ -7,7 +7,7 @@ evaluate`.
 
 from pdlearn.course.assignments import Artefact
 
-SECONDS = 120  # an evaluation that takes longer is stopped
+SECONDS = 120  # of a processor; an evaluation that takes longer is stopped
 LONGEST_STEPS = 3_000  # agent steps after which an episode is cut, with the score so far
 EPSILON = 0.05
 SEED = 20_151  # of the evaluation: starts and exploration
