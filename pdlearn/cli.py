@@ -18,6 +18,7 @@ from typing import Any
 import tyro
 
 from pdlearn.commands.bench import bench
+from pdlearn.commands.course import course
 from pdlearn.commands.distill import distill
 from pdlearn.commands.evaluate import evaluate
 from pdlearn.commands.export import export
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands: dict[str, Callable[..., Any]] = {
         "tour": tour, "train": train, "distill": distill, "record": record,
         "starts": starts, "evaluate": evaluate, "export": export, "zoo": zoo,
-        "reproduce": reproduce, "lessons": lessons, "bench": bench,
+        "reproduce": reproduce, "lessons": lessons, "course": course, "bench": bench,
     }  # fmt: skip
 
     try:

@@ -50,7 +50,7 @@ def test_help_does_not_import_torch():
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    commands = "tour train distill record starts evaluate zoo reproduce bench"
+    commands = "tour train distill record starts evaluate zoo reproduce course bench"
     for command in commands.split():
         assert command in process.stdout
 

@@ -145,13 +145,15 @@ def check_agent_step(function: Callable) -> Verdict:
         cases,
         AGENT_STEP_MISTAKES,
         praise="Four frames, one action and all points, as in `emulator.agent_step`.",
-        adapt=_on_tape,
+        adapt=on_tape,
         shape_hint="It does not act four times; it is one action for four frames.",
     )
 
 
-def _on_tape(agent_step: Callable) -> Callable:
-    def on_tape(frames: np.ndarray, rewards: np.ndarray, action: int) -> Tensor | None:
+def on_tape(agent_step: Callable) -> Callable:
+    """Return a function of `(frames, rewards, action)` that runs `agent_step` on a `Tape`."""
+
+    def taped(frames: np.ndarray, rewards: np.ndarray, action: int) -> Tensor | None:
         """Return the frame, the reward and the actions taken as one row; None for no answer."""
         tape = Tape(frames, rewards)
         answer = agent_step(tape, action)
@@ -161,7 +163,7 @@ def _on_tape(agent_step: Callable) -> Callable:
         numbers = [*np.asarray(frame, float).ravel(), float(reward), *tape.actions]
         return torch.tensor(numbers, dtype=torch.float64)
 
-    return on_tape
+    return taped
 
 
 PUSH_MISTAKES = [

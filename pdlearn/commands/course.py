@@ -1,0 +1,69 @@
+"""`pdlearn course`: set, collect and grade the lessons' exercises as a course."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+def course(
+    action: Annotated[
+        Literal["init", "release", "collect", "grade", "report"], tyro.conf.Positional
+    ],
+    folder: Annotated[Path, tyro.conf.Positional],
+    assignment: Annotated[str | None, tyro.conf.Positional] = None,
+    *,
+    submissions: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
+    student: tuple[str, ...] = (),
+    format: Literal["nbgrader", "otter"] = "nbgrader",
+    exchange: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    cell_seconds: int = 30,
+    notebook_seconds: int = 600,
+    memory_gb: float = 4.0,
+) -> None:
+    """Set, collect and grade the lessons' exercises as an nbgrader course.
+
+    Args:
+        action: init writes a course; release makes the students' versions; collect brings in
+            submissions; grade runs and marks them; report writes CSV and pages
+        folder: the course
+        assignment: which one (default: all; collect and grade need one)
+        submissions: a folder with a folder for each student (collect; default: nbgrader's exchange)
+        student: grade these alone
+        format: of the assignments' sources (init)
+        exchange: put what is released in nbgrader's exchange too
+        cell_seconds: time of a cell (grade)
+        notebook_seconds: time of a notebook (grade)
+        memory_gb: memory of a notebook, in gigabytes (grade)
+    """
+    from pdlearn.course import grading, reports, starting
+    from pdlearn.course.assignments import BY_NAME
+
+    if action == "init":
+        files = starting.begin(folder, otter=format == "otter")
+        print(f"{folder}: {len(files)} files; begin with {folder / 'course.md'}")
+        return
+    if action == "report":
+        for path in reports.write_reports(folder):
+            print(path)
+        return
+    if assignment is None:
+        if action != "release":
+            raise ValueError(f"{action} needs an assignment: {', '.join(BY_NAME)}")
+        names = list(BY_NAME)
+    else:
+        names = [grading.assignment_by_name(assignment).name]
+    if action == "release":
+        grading.release(folder, names, exchange)
+        for name in names:
+            print(folder / "release" / name)
+        return
+    chosen = BY_NAME[names[0]]
+    if action == "collect":
+        for name, sentence in grading.collect(folder, chosen, submissions).items():
+            print(f"{name}: {sentence}")
+        return
+    limits = grading.Limits(cell_seconds, notebook_seconds, int(memory_gb * 1e9))
+    print(grading.promises())
+    for name, note in grading.grade(folder, chosen, limits, student):
+        print(f"{name}: {note.text or 'graded'}", flush=True)

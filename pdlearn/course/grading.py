@@ -1,0 +1,354 @@
+"""Release, collect and grade: thin calls of nbgrader's API, with settings that make it safe.
+
+Every submission runs in a kernel of its own (`kernel`): confined, timed, and started afresh. What
+nbgrader does not record (why a submission failed, the judgement on an agent, what an instructor
+should look at) is in `grading/ASSIGNMENT.json`.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any  # nbgrader has no types
+
+import nbformat
+
+from pdlearn.course import kernel
+from pdlearn.course.artefacts import Judgement, judge_apart, report_note
+from pdlearn.course.assignments import BY_NAME, Assignment
+
+CONFIG = "nbgrader_config.py"
+STUDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
+LARGEST_BYTES = 64_000_000  # of a file handed in
+# What has no place in an answer; an instructor is told to look, and nothing is taken off.
+UNUSUAL = re.compile(
+    r"\b(marking|sys\.modules|setprofile|settrace|_getframe|get_ipython|builtins|ctypes|gc\.|"
+    r"subprocess|os\.system|socket|importlib|\.ipynb|In\[)"
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use."""
+
+    cell_seconds: int = 30
+    notebook_seconds: int = 600
+    memory_bytes: int = 4_000_000_000
+    file_bytes: int = 100_000_000
+
+
+@dataclass
+class Note:
+    """What is known of a submission beside nbgrader's marks."""
+
+    text: str = ""  # why it could not be graded, or what was restored
+    graded: bool = True
+    artefact: dict = field(default_factory=dict)  # a Judgement
+    report: str = ""  # a sentence on the CSV file handed in
+    look_at: list[str] = field(default_factory=list)
+
+
+def _nbgrader(course: Path) -> Any:
+    """Return nbgrader's API for a course, with the course's configuration.
+
+    Raises ValueError if there is no course or no nbgrader.
+    """
+    if not (course / CONFIG).exists():
+        raise ValueError(
+            f"{course} is no course: it has no {CONFIG}; `pdlearn course init` makes one"
+        )
+    try:
+        from nbgrader.apps.api import NbGraderAPI
+    except ImportError as error:
+        raise ValueError('nbgrader is not installed: pip install "pdlearn[grading]"') from error
+    from traitlets.config import PyFileConfigLoader
+
+    config = PyFileConfigLoader(CONFIG, path=str(course.resolve())).load_config()
+    config.CourseDirectory.root = str(course.resolve())
+    config.NbGraderAPI.log_level = "WARN"
+    return NbGraderAPI(config=config)
+
+
+def gradebook_of(course: Path) -> Any:
+    """Return nbgrader's gradebook of a course, to use in a `with` block."""
+    return _nbgrader(course).gradebook
+
+
+def _checked(result: dict, doing: str) -> str:
+    """Return the log of a call of nbgrader's; raise ValueError with its error if it failed."""
+    if not result["success"]:
+        lines = (result.get("error") or result.get("log") or "no reason given").splitlines()
+        raise ValueError(f"nbgrader could not {doing}: {lines[-1].strip()}")
+    return result.get("log", "")
+
+
+def release(course: Path, names: list[str], exchange: bool = False) -> None:
+    """Make the students' versions in `release/`; with `exchange`, also put them in nbgrader's."""
+    api = _nbgrader(course)
+    for name in names:
+        _checked(api.generate_assignment(name), f"make {name}")
+        if exchange:
+            _checked(api.release_assignment(name), f"release {name} to the exchange")
+
+
+def collect(course: Path, assignment: Assignment, folder: Path | None) -> dict[str, str]:
+    """Bring submissions to `submitted/`; return a sentence for each student of what was taken.
+
+    `folder` holds a folder for each student, named by the student, from any learning system. With
+    None they come from nbgrader's exchange.
+    """
+    if folder is None:
+        api = _nbgrader(course)
+        _checked(api.collect(assignment.name), f"collect {assignment.name}")
+        students = api.get_submitted_students(assignment.name)
+        return dict.fromkeys(sorted(students), "collected from the exchange")
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder; expected one with a folder for each student")
+    return {
+        place.name: _collect_one(course, assignment, place)
+        for place in sorted(folder.iterdir())
+        if place.is_dir()
+    }
+
+
+def _collect_one(course: Path, assignment: Assignment, place: Path) -> str:
+    if not STUDENT.fullmatch(place.name):
+        return "not taken: a student's name has letters, digits and _ . @ - alone"
+    inside = place / assignment.name if (place / assignment.name).is_dir() else place
+    files = {
+        path.name: path for path in inside.iterdir() if path.is_file() and not path.is_symlink()
+    }
+    notebook = assignment.files[0]
+    others = [name for name in files if name.endswith(".ipynb")]
+    if notebook not in files and len(others) == 1:  # systems rename what is uploaded
+        files[notebook] = files[others[0]]
+    target = course / "submitted" / place.name / assignment.name
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    taken = []
+    for name in assignment.files:
+        if name in files and files[name].stat().st_size <= LARGEST_BYTES:
+            shutil.copyfile(files[name], target / name)
+            taken.append(name)
+    return f"took {', '.join(taken)}" if taken else f"took nothing: there is no {notebook}"
+
+
+def promises() -> str:
+    """Return a sentence on what this machine does to a submission, found by trying it."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pdlearn.course.confinement"], capture_output=True, text=True
+    )
+    held = json.loads(done.stdout) if done.returncode == 0 else {}
+    said = [f"{what}: {'yes' if ok else 'NO'}" for what, ok in held.items()]
+    return f"submissions are confined ({'; '.join(said) or 'time alone'})"
+
+
+def grade(
+    course: Path, assignment: Assignment, limits: Limits = Limits(), students: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Note]]:
+    """Grade submissions of an assignment, by default all; yield each student with a note."""
+    api = _nbgrader(course)
+    api.config.Execute.kernel_name = kernel.NAME
+    api.config.Execute.timeout = limits.cell_seconds
+    api.config.KernelManager.transport = "ipc"  # the kernel has no network
+    submitted = course / "submitted"
+    found = sorted(
+        path.parent.name for path in submitted.glob(f"*/{assignment.name}") if path.is_dir()
+    )
+    if unknown := set(students) - set(found):
+        raise ValueError(f"no submission of {assignment.name} by {', '.join(sorted(unknown))}")
+    if not found:
+        raise ValueError(f"no submissions of {assignment.name} in {submitted}; collect them first")
+    notes = read_notes(course, assignment)
+    for student in students or found:
+        note = notes[student] = _grade_one(api, course, assignment, student, limits)
+        _flag_equal_agents(notes)
+        _write_notes(course, assignment, notes)
+        yield student, note
+
+
+def _grade_one(
+    api: Any, course: Path, assignment: Assignment, student: str, limits: Limits
+) -> Note:
+    note, place = Note(), course / "submitted" / student / assignment.name
+    problem, note.look_at = _inspect(place / assignment.files[0])
+    if not problem:
+        with _confined_kernel(api, limits), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SQLAlchemy's, of nbgrader's own code
+            result = api.autograde(assignment.name, student)
+        problem = "" if result["success"] else _why(result)
+        note.text = _restored(course, assignment, place / assignment.files[0])
+    if problem:
+        note.text, note.graded = problem, False
+        _give_nothing(api, assignment, student)
+        return note
+    if assignment.artefact is not None:
+        _grade_artefact(api, assignment, student, place, note)
+    return note
+
+
+def _inspect(path: Path) -> tuple[str, list[str]]:
+    """Return why a notebook cannot be run, or "", and what in it an instructor should look at."""
+    if not path.is_file():
+        return f"no notebook {path.name} was handed in", []
+    try:
+        notebook = nbformat.read(path, 4)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat, json and jsonschema each have their own
+        first = str(error).strip().splitlines()[:1]
+        return f"{path.name} is no notebook ({first[0][:100] if first else error!r})", []
+    written = [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("locked")
+    ]
+    return "", sorted({found[0] for source in written for found in UNUSUAL.finditer(source)})
+
+
+def _why(result: dict) -> str:
+    said = f"{result.get('error', '')}\n{result.get('log', '')}"
+    if "DeadKernelError" in said or "Kernel died" in said or "kernel died" in said:
+        return (
+            "the kernel ended while the notebook ran: it crashed, or used more memory or time than "
+            "a notebook may"
+        )
+    last = said.strip().splitlines()[-1:]
+    return f"the notebook could not be run: {last[0][:200] if last else 'no reason given'}"
+
+
+def _restored(course: Path, assignment: Assignment, submitted: Path) -> str:
+    """Return a sentence on test cells that the student changed or deleted, or ""."""
+    released = course / "release" / assignment.name / assignment.files[0]
+    if not released.exists():
+        return ""
+    given, back = (_test_cells(path) for path in (released, submitted))
+    restored = sorted(name for name in given if back.get(name) != given[name])
+    return f"test cells were restored: {', '.join(restored)}" if restored else ""
+
+
+def _test_cells(path: Path) -> dict[str, str]:
+    """Return the source of each test cell of a notebook by its name."""
+    cells = nbformat.read(path, 4).cells
+    marks = [(cell.source, cell.metadata.get("nbgrader", {})) for cell in cells]
+    return {
+        meta["grade_id"]: source
+        for source, meta in marks
+        if meta.get("grade") and not meta.get("solution") and "grade_id" in meta
+    }
+
+
+@contextmanager
+def _confined_kernel(api: Any, limits: Limits) -> Iterator[None]:
+    """Let Jupyter find the confined kernel, with folders of its own, while a submission runs."""
+    with tempfile.TemporaryDirectory(prefix="pdg-") as made:
+        place = Path(made)
+        own, runtime = place / "own", place / "run"
+        specification = place / "share" / "kernels" / kernel.NAME
+        for folder in (own, runtime, specification):
+            folder.mkdir(parents=True)
+        settings = {
+            "argv": [
+                sys.executable,
+                "-P",
+                "-m",
+                "pdlearn.course.kernel",
+                "-f",
+                "{connection_file}",
+            ],
+            "display_name": kernel.NAME,
+            "language": "python",
+            "env": {
+                **dict.fromkeys(("HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR"), str(own)),
+                **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "PDLEARN_QUIET"), "1"),
+                kernel.LIMITS: json.dumps(asdict(limits)),
+            },
+        }
+        (specification / "kernel.json").write_text(json.dumps(settings))
+        api.config.KernelManager.connection_file = str(runtime / "kernel.json")
+        kept = os.environ.get("JUPYTER_PATH")
+        os.environ["JUPYTER_PATH"] = str(place / "share")
+        try:
+            yield
+        finally:
+            if kept is None:
+                del os.environ["JUPYTER_PATH"]
+            else:
+                os.environ["JUPYTER_PATH"] = kept
+
+
+def _give_nothing(api: Any, assignment: Assignment, student: str) -> None:
+    """Record 0 points for every cell of a submission that could not be graded."""
+    with api.gradebook as gradebook:
+        gradebook.update_or_create_student(student)
+        submission = gradebook.update_or_create_submission(assignment.name, student)
+        for notebook in submission.notebooks:
+            for cell in notebook.grades:
+                cell.auto_score, cell.manual_score, cell.needs_manual_grade = 0, None, False
+        gradebook.db.commit()
+
+
+def _grade_artefact(
+    api: Any, assignment: Assignment, student: str, place: Path, note: Note
+) -> None:
+    artefact = assignment.artefact
+    assert artefact is not None
+    judged = judge_apart(place / artefact.checkpoint, assignment.name)
+    points, note.report = report_note(place / artefact.table, artefact, judged)
+    note.artefact = asdict(judged)
+    with api.gradebook as gradebook:
+        cell = gradebook.find_grade("artefact", assignment.name, assignment.name, student)
+        cell.manual_score, cell.needs_manual_grade = judged.points + points, False
+        gradebook.db.commit()
+
+
+def _flag_equal_agents(notes: dict[str, Note]) -> None:
+    """Say of each student who handed in the same weights; an instructor decides what it means."""
+    owners: dict[str, list[str]] = {}
+    for student, note in notes.items():
+        if mark := note.artefact.get("fingerprint"):
+            owners.setdefault(mark, []).append(student)
+    for note in notes.values():
+        note.look_at = [what for what in note.look_at if not what.startswith("same weights")]
+    for students in owners.values():
+        for student in students:
+            if others := [other for other in students if other != student]:
+                notes[student].look_at.append(f"same weights as {', '.join(sorted(others))}")
+
+
+def _notes_path(course: Path, assignment: Assignment) -> Path:
+    return course / "grading" / f"{assignment.name}.json"
+
+
+def read_notes(course: Path, assignment: Assignment) -> dict[str, Note]:
+    """Return the note on each graded submission of an assignment."""
+    path = _notes_path(course, assignment)
+    if not path.exists():
+        return {}
+    return {student: Note(**note) for student, note in json.loads(path.read_text("utf-8")).items()}
+
+
+def _write_notes(course: Path, assignment: Assignment, notes: dict[str, Note]) -> None:
+    path = _notes_path(course, assignment)
+    path.parent.mkdir(exist_ok=True)
+    plain = {student: asdict(note) for student, note in sorted(notes.items())}
+    path.write_text(json.dumps(plain, indent=1), "utf-8")
+
+
+def judgement_of(note: Note) -> Judgement | None:
+    """Return the judgement on the agent that was handed in, if there is one."""
+    return Judgement(**note.artefact) if note.artefact else None
+
+
+def assignment_by_name(name: str) -> Assignment:
+    """Return the assignment called `name`; raise ValueError with all names for another."""
+    if name not in BY_NAME:
+        raise ValueError(f"no assignment {name!r}; expected one of {', '.join(BY_NAME)}")
+    return BY_NAME[name]

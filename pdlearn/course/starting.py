@@ -1,0 +1,39 @@
+"""Write a new course: the sources of all assignments, the configuration and the pages."""
+
+import re
+from pathlib import Path
+
+from pdlearn.course.assignments import ASSIGNMENTS
+from pdlearn.course.notebooks import write_sources
+from pdlearn.course.otter import write_otter_sources
+from pdlearn.course.pages import pages
+from pdlearn.course.quiz import questions, write_gift, write_json
+from pdlearn.web.pages import source
+
+KIT = "course/kit"
+
+
+def begin(course: Path, otter: bool = False) -> list[Path]:
+    """Write a course to a new or empty folder; return its files.
+
+    The assignments are sources for nbgrader, or for otter-grader.
+
+    Raises ValueError for a folder that holds something.
+    """
+    if course.exists() and any(course.iterdir()):
+        raise ValueError(f"{course} is not empty; expected a new folder for the course")
+    course.mkdir(parents=True, exist_ok=True)
+    course_id = re.sub(r"[^A-Za-z0-9_-]", "-", course.resolve().name)
+    texts = {
+        "nbgrader_config.py": source(f"{KIT}/nbgrader_config.txt").replace("COURSE_ID", course_id),
+        **pages(),
+        "Dockerfile": source(f"{KIT}/Dockerfile"),
+    }
+    for name, text in texts.items():
+        (course / name).write_text(text, "utf-8")
+    quiz = course / "quiz"
+    quiz.mkdir()
+    write_json(quiz / "questions.json", questions())
+    write_gift(quiz / "questions.gift", questions())
+    sources = (write_otter_sources if otter else write_sources)(course, ASSIGNMENTS)
+    return [*(course / name for name in texts), *sorted(quiz.iterdir()), *sources]
