@@ -116,7 +116,7 @@ class DQNConfig(QLearningConfig):
     """rewards summed before bootstrapping"""
     double: bool = False
     """use the target of double DQN"""
-    target_period_updates: Count = 250
+    target_period_updates: Steps = 250
     """updates between copies of the network into the target network"""
 
 
