@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pdlearn.schema import Count, Range, Share, check_fields, types_of
+from pdlearn.schema import Range, Share, check_fields, types_of
 
 MOST_ENVS = 4_096  # copies of a game in one environment
 MOST_STEPS = 10**9  # agent steps of a memory: 7 terabytes of pixels
@@ -116,7 +116,7 @@ class DQNConfig(QLearningConfig):
     """rewards summed before bootstrapping"""
     double: bool = False
     """use the target of double DQN"""
-    target_period_updates: Count = 250
+    target_period_updates: Steps = 250
     """updates between copies of the network into the target network"""
 
 

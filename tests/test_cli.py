@@ -135,11 +135,14 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
         (["evaluate", "pong/net3", "--game", "qbert"], "plays 'pong'; expected 'qbert'"),
         (["evaluate", "pong/techer"], "did you mean 'pong/teacher'?"),
         (["evaluate", "nowhere.safetensors"], "cannot be read (No such file or directory)"),
-        (["evaluate", "pong/net3", "--episodes", "0"], "expected episodes of at least 1; got 0"),
+        (["evaluate", "pong/net3", "--episodes", "0"], "expected --episodes in 1..100000; got 0"),
         (["train", "pong", "--set", "gamma=1"], "unknown setting 'gamma=1'"),
         (["train", "pong", "--set", "n_step=two"], "expected n_step as int"),
         (["train", "pong", "--resume", "nowhere"], "no run to resume here"),
-        (["distill", "pong", "--temperature", "0", "--budget", "smoke"], "temperature above 0"),
+        (
+            ["distill", "pong", "--temperature", "0", "--budget", "smoke"],
+            "expected temperature in 1e-06..1000000.0; got 0.0",
+        ),
         (
             ["distill", "pong", "qbert", "--online", "--size", "multi3"],
             "expected one game with --on",
@@ -156,8 +159,11 @@ def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
         (["distill", "pong", "--online", "--resume", "nowhere"], "no run to resume here"),
         (["distill", "pong", "--set", "student_share=2"], "student_share in 0..1; got 2.0"),
         (["distill", "pong", "--set", "learning_rate=fast"], "expected learning_rate as float"),
-        (["train", "pong", "--set", "minibatch=0"], "expected minibatch of at least 1; got 0"),
-        (["train", "pong", "--set", "discount=nan"], "expected discount in 0..1; got nan"),
+        (["train", "pong", "--set", "minibatch=0"], "expected minibatch in 1..65536; got 0"),
+        (
+            ["train", "pong", "--set", "discount=nan"],
+            "expected discount as a finite number; got nan",
+        ),
     ],
 )
 def test_a_bad_input_gets_one_sentence_and_status_2(at, capsys, arguments, sentence):

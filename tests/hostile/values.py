@@ -60,8 +60,13 @@ def without(value: Any, path: tuple) -> Any:
     return copy
 
 
-def wrong_tensors(tensor: torch.Tensor, rng: np.random.Generator) -> Iterator[tuple[str, Any]]:
-    """Yield tensors of another type, shape or range than `tensor`."""
+def wrong_tensors(
+    tensor: torch.Tensor, rng: np.random.Generator, *, file: bool
+) -> Iterator[tuple[str, Any]]:
+    """Yield tensors of another type, shape or range than `tensor`.
+
+    In a `file`, one number that is not finite is wrong; a function may not use that number.
+    """
     flat = tensor.reshape(-1)
     for dtype in (torch.float64, torch.float16, torch.int32, torch.int8, torch.bool, torch.uint8,
                   torch.int64, torch.float32, torch.complex64):  # fmt: skip
@@ -74,6 +79,8 @@ def wrong_tensors(tensor: torch.Tensor, rng: np.random.Generator) -> Iterator[tu
         yield "one row more", torch.cat([tensor, tensor[-1:]])
     if tensor.dtype.is_floating_point and flat.numel():
         for number in (math.nan, math.inf, -math.inf):
-            worse = flat.clone()
-            worse[int(rng.integers(len(flat)))] = number
-            yield f"with {number}", worse.view(tensor.shape)
+            yield f"all {number}", torch.full_like(tensor, number)
+            if file:
+                worse = flat.clone()
+                worse[int(rng.integers(len(flat)))] = number
+                yield f"with {number}", worse.view(tensor.shape)

@@ -1,0 +1,51 @@
+"""docs/reliability.md shows the counts of docs/results/hostile.csv, and none of them is a fault."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from pdlearn.files import ram_bytes
+from pdlearn.rows import read_rows
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = read_rows(ROOT / "docs" / "results" / "hostile.csv")
+COUNTS = ("inputs", "sentence", "kept", "traceback", "hang", "accepted", "lost")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["part"])
+def test_the_page_shows_each_row(row):
+    line = f"| {row['part']} | " + " | ".join(f"{int(row[key]):,}" for key in COUNTS) + " |"
+    assert line in (ROOT / "docs" / "reliability.md").read_text("utf-8")
+
+
+def test_the_long_campaign_found_no_fault():
+    *parts, whole = ROWS
+    assert whole["part"] == "all"
+    for key in COUNTS:
+        assert int(whole[key]) == sum(int(row[key]) for row in parts), key
+    assert int(whole["inputs"]) >= 10_000
+    assert [whole[key] for key in ("traceback", "hang", "accepted", "lost")] == ["0"] * 4
+
+
+def sources():
+    return sorted((ROOT / "pdlearn").rglob("*.py"))
+
+
+def test_no_process_is_forked():
+    # A process that is forked after OpenMP has started threads hangs.
+    forking = {"fork", "forkpty", "multiprocessing", "ProcessPoolExecutor", "preexec_fn"}
+    for path in sources():
+        tree = ast.parse(path.read_text("utf-8"))
+        names = {getattr(node, "attr", getattr(node, "id", None)) for node in ast.walk(tree)}
+        names |= {alias.name for node in ast.walk(tree) for alias in getattr(node, "names", ())
+                  if isinstance(node, ast.Import | ast.ImportFrom)}  # fmt: skip
+        names |= {
+            keyword.arg for node in ast.walk(tree) for keyword in getattr(node, "keywords", ())
+        }
+        assert not names & forking, path
+
+
+def test_the_size_of_the_ram_has_a_fallback(monkeypatch):
+    monkeypatch.delattr("os.sysconf")
+    assert ram_bytes() == 8 * 2**30
