@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     commands: dict[str, Callable[..., Any]] = {
         "tour": tour, "train": train, "distill": distill, "record": record,
-        "starts": starts, "evaluate": evaluate, "export": export, "zoo": zoo, "reproduce": reproduce,
-        "lessons": lessons, "bench": bench,
+        "starts": starts, "evaluate": evaluate, "export": export, "zoo": zoo,
+        "reproduce": reproduce, "lessons": lessons, "bench": bench,
     }  # fmt: skip
 
     try:
