@@ -78,7 +78,7 @@ def test_a_file_of_another_library_gives_the_values_of_its_own_network(maker, tm
     assert agent.card["made"]["by"] == maker
     assert agent.card["preprocessing"] == PROFILES[profile].card()
     assert agent.card["outputs"] == "q"
-    assert agent.card["actions"] == list(pdlearn.GAMES["pong"].actions)
+    assert agent.actions == list(pdlearn.GAMES["pong"].actions)
 
 
 def test_a_line_says_what_was_recognised_and_assumed(tmp_path):
@@ -129,7 +129,7 @@ def test_a_network_with_other_widths_keeps_them(tmp_path):
 def test_a_head_of_eighteen_has_the_full_set_of_actions(tmp_path):
     agent = load_teacher(foreign.write_cleanrl_dqn(tmp_path, CleanRLDQN(18)), "pong")
     assert agent.card["preprocessing"]["full_action_set"] is True
-    assert len(agent.card["actions"]) == 18
+    assert len(agent.actions) == 18
     assert "all 18 actions" in agent.card["made"]["recognised"]
     own = load_teacher(foreign.write_cleanrl_dqn(tmp_path, CleanRLDQN(18)), "seaquest")
     assert "full_action_set" not in own.card["preprocessing"]
@@ -326,7 +326,7 @@ def test_nothing_is_run_that_a_file_holds(tmp_path):
 
 
 def test_a_missing_file_a_folder_and_a_file_without_a_game_are_refused(tmp_path):
-    assert "no file and no shipped agent" in refusal(tmp_path / "none.zip")
+    assert "no shipped agent or file" in refusal(tmp_path / "none.zip")
     assert "a folder" in refusal(tmp_path)
     path = foreign.write_cleanrl_dqn(tmp_path, CleanRLDQN())
     assert "names no game; expected game=" in refusal(path, None)

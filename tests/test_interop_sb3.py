@@ -78,7 +78,7 @@ def test_outputs_equal_those_of_the_library(kind, maker, settings, tmp_path):
 
 def test_the_actions_of_a_qr_dqn_are_those_that_its_settings_state(tmp_path):
     saved(contrib.QRDQN, tmp_path / "agent.zip", actions=4)
-    assert len(load_teacher(tmp_path / "agent.zip", "breakout").card["actions"]) == 4
+    assert len(load_teacher(tmp_path / "agent.zip", "breakout").actions) == 4
     with pytest.raises(CheckpointError, match="has 4 actions; expected 6"):
         load_teacher(tmp_path / "agent.zip", "pong")
 
