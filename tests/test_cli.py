@@ -282,7 +282,7 @@ def test_a_bar_that_stands_still_shows_that_the_games_go_on(monkeypatch, capsys)
 
     monkeypatch.delenv("PDLEARN_QUIET", raising=False)
     monkeypatch.setattr("pdlearn.evaluation.play_episodes", play)
-    agent = SimpleNamespace(game="pong")
+    agent = SimpleNamespace(game="pong", card={})
     assert evaluate(agent, EvalConfig(episodes=2), progress=True).scores == [19.0, 21.0]
     drawn = capsys.readouterr().err
     assert "evaluate pong" in drawn

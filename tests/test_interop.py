@@ -326,7 +326,7 @@ def test_nothing_is_run_that_a_file_holds(tmp_path):
 
 
 def test_a_missing_file_a_folder_and_a_file_without_a_game_are_refused(tmp_path):
-    assert "no file and no shipped agent" in refusal(tmp_path / "none.zip")
+    assert "no shipped agent or file" in refusal(tmp_path / "none.zip")
     assert "a folder" in refusal(tmp_path)
     path = foreign.write_cleanrl_dqn(tmp_path, CleanRLDQN())
     assert "names no game; expected game=" in refusal(path, None)

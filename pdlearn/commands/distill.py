@@ -16,7 +16,7 @@ from pdlearn.commands.options import (
     TeacherSettings,
     config_of_run,
     device_by_name,
-    network_by_path,
+    new_student,
     refuse_beside_resume,
     refuse_overwriting,
     refuse_unless_one_each,
@@ -65,7 +65,7 @@ def distill(
             (default: GAME/teacher)
         preprocessing: profile of files of another library, such as sb3 (default: the library's)
         size: teacher, or net1 to net5; of several games multi3 or multi10 (default: the budget's)
-        student: a class of your own, package.module:Class, called with the number of actions
+        student: a class of your own, package.module:Class, called with num_actions=
         loss: what the student minimises (default: kl)
         temperature: divides the teacher's values, kl and reverse_kl only (default: the budget's, or
             1 for a policy of another library)
@@ -107,7 +107,7 @@ def distill(
     agents = teachers_of(games, teacher, preprocessing)
     if temperature is None and any(a.card.get("outputs") == "logits" for a in agents):
         config = dataclasses.replace(config, temperature=1.0)
-    own = None if student is None else network_by_path(student)(len(agents[0].actions))
+    own = None if student is None else new_student(student, len(agents[0].actions))
     size = config.size if own is None else type(own).__name__
     folder = resume or folder or Path(
         "runs", f"distill-{'-'.join(map(slug, games))}-{size}-{config.loss}-{seed}"
@@ -124,16 +124,16 @@ def distill(
     )  # fmt: skip
     bar = Bar(f"distill {' '.join(games)}", config.hours * config.updates_per_hour, "updates")
     again = ["pdlearn distill", *games, f"--resume {folder}"]
+    given = {"student": student, "preprocessing": preprocessing}
+    again += [f"--{option} {value}" for option, value in given.items() if value is not None]
     follow(
         run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
         again=" ".join([*again, *(f"--teacher {name}" for name in teacher)]),
     )  # fmt: skip
-    if own is not None:
-        print(f"{folder / 'agent.safetensors'}: a network {type(own).__name__}")
-        return
     print(f"{folder / 'agent.safetensors'}: evaluate it with")
     for game in games:
         choice = f" --game {game}" if len(games) > 1 else ""
+        choice += f" --student {student}" if student else ""
         print(f"  pdlearn evaluate {folder / 'agent.safetensors'}{choice}")
 
 

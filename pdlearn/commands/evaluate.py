@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from pdlearn.commands.options import Device, device_by_name, load_any
+from pdlearn.commands.options import Device, device_by_name, load_any, network_by_path
 from pdlearn.files import check_writable, write_bytes
 from pdlearn.presets import EvalConfig
 from pdlearn.schema import Range, Seed, Share
@@ -22,6 +22,7 @@ def evaluate(
     episodes: Annotated[int | None, Range(1, 100_000)] = None,
     epsilon: Share | None = None,
     preprocessing: str | None = None,
+    student: str | None = None,
     sticky: Share | None = None,
     fire_after_life: bool | None = None,
     seed: Seed = 0,
@@ -38,6 +39,7 @@ def evaluate(
         episodes: full episodes played (default: 30, or one from each of the starts)
         epsilon: the agent's exploration (default: 0.05, or that of the foreign agent's maker)
         preprocessing: profile of a file of another library, such as sb3 (default: the library's)
+        student: the class of the network if it is your own, package.module:Class
         sticky: probability of a repeated action (default: the agent's, 0 for ours)
         fire_after_life: press FIRE after a lost life (default: as the agent's preprocessing has it)
         seed: of the exploration and the games; training never sees these games
@@ -45,10 +47,13 @@ def evaluate(
         json_file: also write the result to this file
     """
     from pdlearn import evaluation, zoo
+    from pdlearn.registry import register_network
     from pdlearn.starts import load_starts
 
     if json_file is not None:
         check_writable(json_file)
+    if student is not None:
+        register_network(network_by_path(student))
     evaluated = load_any(agent, game, preprocessing, device_by_name(device))
     begun = None
     if starts is not None:

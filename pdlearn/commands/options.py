@@ -76,7 +76,21 @@ def teachers_of(
     return [zoo.load(f"{game}/teacher") for game in games]
 
 
-def network_by_path(path: str) -> "Callable[[int], nn.Module]":
+def new_student(path: str, num_actions: int) -> "nn.Module":
+    """Return a network of the class that `path` names, with `num_actions` outputs.
+
+    Raises ValueError as `network_by_path` does, and for a class that cannot be called so.
+    """
+    try:
+        network = network_by_path(path)(num_actions=num_actions)
+    except TypeError as error:
+        raise ValueError(f"--student {path!r}: {error}; expected a class of num_actions") from error
+    if not hasattr(network, "arguments"):
+        network.arguments = {"num_actions": num_actions}  # type: ignore[assignment]
+    return network
+
+
+def network_by_path(path: str) -> "type[nn.Module]":
     """Return the class that `package.module:Class` names, from the current folder or installed.
 
     Raises ValueError if there is none.

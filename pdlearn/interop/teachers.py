@@ -41,18 +41,14 @@ def load_teacher(
         path = download(str(path))
     if str(path) not in zoo.names() and (Path(path) / WEIGHTS).is_file():
         path = Path(path) / WEIGHTS
-    if str(path) in zoo.names() or is_ours(Path(path)):
+    path = str(path)
+    if path in zoo.names() or not Path(path).exists() or is_ours(Path(path)):
         if preprocessing is not None:
             raise ValueError(
                 f"{path}: its card names its preprocessing; expected none, got {preprocessing!r}"
             )
         return zoo.load_agent(path, game, device)
     path = Path(path)
-    if not path.exists():
-        raise CheckpointError(
-            f"no file and no shipped agent {str(path)!r}; expected an agent of pdlearn or of a "
-            "known library"
-        )
     contents = read(path)
     name = _game_of(contents, game, path)
     try:
