@@ -197,8 +197,8 @@ def test_the_notes_have_what_goes_wrong_questions_and_variations_for_each_lesson
 
 def agent_of(seed, game="pong", size="net5"):
     network = pdlearn.QNetwork(6, size, generator=torch.Generator().manual_seed(seed))
-    card = {**zoo.load("pong/net3").card, "size": size, "game": game}
-    return pdlearn.Agent(network, card)
+    shipped = zoo.load("pong/net3")
+    return pdlearn.Agent(network, {**shipped.card, "size": size, "games": {game: shipped.actions}})
 
 
 @pytest.fixture
@@ -217,10 +217,8 @@ def quick(monkeypatch):
 def test_an_agent_of_ones_own_is_judged(handed_in, quick):
     pdlearn.save_agent(handed_in, agent_of(0))
     judged = judge(handed_in, SHORT)
-    assert (judged.game, judged.points) == (
-        "pong",
-        scales.score_points(SHORT, judged.way, 4_678),
-    ) or (judged.parameters > 0)
+    assert judged.game == "pong" and 0 < judged.parameters < 6_000
+    assert judged.points == scales.score_points(SHORT, scales.way_of("pong", 0), 5_000) > 0
     assert judged.mean == 0 and "over 2 episodes" in judged.note
 
 
@@ -233,7 +231,8 @@ def test_a_shipped_agent_is_recognised_under_another_card_and_with_noise(handed_
                 * weight.std()
                 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
             )
-    pdlearn.save_agent(handed_in, pdlearn.Agent(shipped.network, {**shipped.card, "made": "by me"}))
+    card = {**shipped.card, "made": {"config": {"by": "me"}}}
+    pdlearn.save_agent(handed_in, pdlearn.Agent(shipped.network, card))
     judged = judge(handed_in, SHORT)
     assert judged.points == 0 and judged.note == "has the weights of the shipped pong/net3"
 
@@ -318,8 +317,8 @@ from pathlib import Path
 from pdlearn.course import confinement
 held = {"network": confinement.without_network()}
 held["limits"] = confinement.limits(20, 3_000_000_000, 10_000)
-system = [Path(p) for p in ("/usr", "/lib", "/lib64", "/etc", "/proc")]
-held["files"] = confinement.only_files([*system, Path(sys.prefix)], [Path("own")])
+system = ("/usr", "/lib", "/lib64", "/etc", "/proc", sys.prefix, sys.base_prefix)
+held["files"] = confinement.only_files(map(Path, system), [Path("own")])
 
 def fails(what):
     try:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from pdlearn import envs, zoo
-from pdlearn.checkpoints import Agent, CheckpointError, read_agent
+from pdlearn.checkpoints import Agent, read_agent
 from pdlearn.course import confinement
 from pdlearn.course.assignments import BY_NAME, Artefact
 from pdlearn.course.scales import (
@@ -125,7 +125,7 @@ def read(path: Path, artefact: Artefact) -> Agent | Judgement:
         return Judgement(f"{path.name} has {path.stat().st_size:,} bytes; expected an agent")
     try:
         agent = read_agent(path)
-    except (CheckpointError, MemoryError) as error:
+    except (ValueError, TypeError, KeyError, MemoryError) as error:
         return Judgement(str(error).replace(str(path), path.name))
     if agent.game not in artefact.games:
         return Judgement(f"plays {agent.game}; expected {' or '.join(artefact.games)}")
@@ -217,7 +217,7 @@ def anchor(game: str) -> tuple[float, float]:
     """Return the mean scores of random play and of the shipped teacher by the protocol."""
     idle = QNetwork(GAMES[game].num_actions, "net5", generator=torch.Generator().manual_seed(0))
     teacher = zoo.load(f"{game}/teacher")
-    at_random = Agent(idle, {"game": game})
+    at_random = Agent(idle, {"games": {game: list(GAMES[game].actions)}})
     return float(np.mean(play(at_random, 12, 1.0))), float(np.mean(play(teacher, 12)))
 
 

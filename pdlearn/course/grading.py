@@ -30,8 +30,8 @@ STUDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
 LARGEST_BYTES = 64_000_000  # of a file handed in
 # What has no place in an answer; an instructor is told to look, and nothing is taken off.
 UNUSUAL = re.compile(
-    r"\b(marking|sys\.modules|setprofile|settrace|_getframe|get_ipython|builtins|ctypes|gc\.|"
-    r"subprocess|os\.system|socket|importlib|\.ipynb|In\[)"
+    r"\b(?:marking|setprofile|settrace|_getframe|get_ipython|builtins|ctypes|gc|subprocess|socket|"
+    r"importlib)\b|sys\.modules|os\.system|\.ipynb|\bIn\["
 )
 
 

@@ -79,7 +79,7 @@ def _print_no_more_than(characters: int) -> None:
             raise RuntimeError(f"the notebook prints more than {characters:,} characters")
         return write(stream, text)
 
-    OutStream.write = counted  # type: ignore[method-assign]
+    OutStream.write = counted  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":

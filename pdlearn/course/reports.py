@@ -173,10 +173,8 @@ def _outputs(course: Path, one: Graded) -> dict[str, tuple[list[dict], str]]:
 
 
 def _said(error: NotebookNode) -> str:
-    if error.ename == "CellTimeoutError":
+    if error.ename in ("CellTimeoutError", "KeyboardInterrupt"):  # an interrupt is a time-out's
         return "It did not end within the time that a cell has."
-    if error.ename == "KeyboardInterrupt":
-        return "It was interrupted, since the cell took too long."
     return f"It stopped: {error.ename}: {error.evalue}"[:300]
 
 
