@@ -315,13 +315,19 @@ def refuse_mismatch(
         raise ValueError(
             f"made for the actions {', '.join(actions)[:300]}; {game} has {', '.join(names)[:300]}"
         )
-    if preprocessing is not None and preprocessing != seen:
-        keys = {*preprocessing, *seen}
-        key = min(key for key in keys if preprocessing.get(key) != seen.get(key))
+    keys = {*(preprocessing or {}), *seen}
+    if preprocessing is not None and not all(
+        _alike(preprocessing.get(key), seen.get(key)) for key in keys
+    ):
+        key = min(key for key in keys if not _alike(preprocessing.get(key), seen.get(key)))
         raise ValueError(
             f"made for {game} with {shown(key)} {shown(preprocessing.get(key))}; expected "
             f"{shown(seen.get(key))}"
         )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def is_atari(name: str) -> bool:

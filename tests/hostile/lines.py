@@ -49,8 +49,8 @@ OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
     }),
     (["zoo", "check"], {"--episodes": [*NO_COUNT, "10000000000000"], "--seed": NO_INTEGER}),
     (["bench"], {
-        "--seconds": [*NO_MINUTES, "inf", "0", "1e308", "0.01"], "--peer": NO_CHOICE, "--device": NO_CHOICE,
-        "--json": NO_OUTPUT,
+        "--seconds": [*NO_MINUTES, "inf", "0", "1e308", "0.01"], "--peer": NO_CHOICE,
+        "--device": NO_CHOICE, "--json": NO_OUTPUT,
     }),
     (["tour", "--budget", "smoke"], {
         "--seed": NO_INTEGER, "--game": NO_GAME, "--budget": NO_CHOICE, "--folder": NO_FOLDER,
