@@ -72,7 +72,8 @@ def game_by_name(name: str) -> Game:
     if name in GAMES:
         return GAMES[name]
     raise ValueError(
-        f"unknown game {shown(name)}; did you mean {nearest(name, GAMES)!r}? games: {', '.join(GAMES)}"
+        f"unknown game {shown(name)}; did you mean {nearest(name, GAMES)!r}? "
+        f"games: {', '.join(GAMES)}"
     )
 
 
