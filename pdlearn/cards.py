@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pdlearn import envs
-from pdlearn.networks import LONGEST_VECTOR, MOST_ACTIONS, size_by_name
+from pdlearn.networks import LONGEST_VECTOR, MOST_ACTIONS, MULTI_SIZES, SIZES, size_by_name
 from pdlearn.presets import Settings, settings_class
 from pdlearn.schema import (
     Amount,
@@ -166,6 +166,9 @@ class StateCard(Identity):
 
     def __post_init__(self) -> None:
         check_settings(self.kind, self.config)
+        for name in ("size", "optimizer", "minibatch", "num_envs"):  # older versions had these
+            if name not in self.config:
+                raise ValueError(f"expected an entry config.{name}; it is missing")
 
 
 def check_settings(kind: str, config: Mapping[str, Any]) -> None:
@@ -181,6 +184,8 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
         if name not in types:
             raise ValueError(f"unknown entry {shown(name)} in config")
         checked(value, types[name], f"config.{name}")
+        if name == "size" and value not in (*SIZES, *MULTI_SIZES):
+            raise ValueError(f"unknown size {shown(value)} in config")
 
 
 def settings_of(kind: str, config: Mapping[str, Any]) -> Settings:

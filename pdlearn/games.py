@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from pdlearn.schema import shown
+
 
 @dataclass(frozen=True)
 class Game:
@@ -70,7 +72,8 @@ def game_by_name(name: str) -> Game:
     if name in GAMES:
         return GAMES[name]
     raise ValueError(
-        f"unknown game {name!r}; did you mean {nearest(name, GAMES)!r}? games: {', '.join(GAMES)}"
+        f"unknown game {shown(name)}; did you mean {nearest(name, GAMES)!r}? "
+        f"games: {', '.join(GAMES)}"
     )
 
 

@@ -64,7 +64,8 @@ def size_by_name(name: str, several_games: bool = False) -> Size:
     if name in others:
         raise ValueError(f"size {name!r} is for {other}; sizes for {wanted}: {', '.join(sizes)}")
     raise ValueError(
-        f"unknown size {name!r}; did you mean {nearest(name, sizes)!r}? sizes: {', '.join(sizes)}"
+        f"unknown size {shown(name)}; did you mean {nearest(name, sizes)!r}? "
+        f"sizes: {', '.join(sizes)}"
     )
 
 

@@ -289,8 +289,9 @@ class Run:
             self._refuse_other_networks(begun["teacher"], now["teacher"], "the teacher's ")
 
     def _refuse_other_state(self, tensors: dict[str, Tensor]) -> None:
-        # `state_dict` has no moments of weights that were never moved.
-        moments = {name: t for name, t in self.moments().items() if name in tensors}
+        # `state_dict` has no moments of weights that were never moved, and all of the others.
+        moved = {name.rpartition(".")[0] for name in tensors.keys() & self.moments().keys()}
+        moments = {n: t for n, t in self.moments().items() if n.rpartition(".")[0] in moved}
         whole = {**self.state_dict(), **moments}
         refuse_other_tensors(tensors, {k: (t.dtype, tuple(t.shape)) for k, t in whole.items()})
         for name, tensor in tensors.items():

@@ -102,7 +102,9 @@ def checked(value: Any, kind: Any, name: str) -> Any:
                 return real
         except OverflowError:  # an integer too large for a float
             pass
-    if kind in (str, bool) and type(value) is kind:
+    if kind is bool and type(value) is bool:
+        return value
+    if kind is str and isinstance(value, str) and value.isprintable():
         return value
     if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, kind):
         return value
@@ -166,8 +168,10 @@ def _entries(value: Mapping, schema: Any, name: str) -> dict:
 def _json_value(value: Any, name: str, levels: int) -> Any:
     if levels == 0:
         raise ValueError(f"expected {name} with at most {DEEPEST} levels; got more")
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return checked(value, str, name)
     if isinstance(value, Mapping):
         return {checked(k, str, name): _json_value(v, name, levels - 1) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -187,5 +191,10 @@ def _describe(kind: Any) -> str:
         return "a list"
     if origin is dict or is_dataclass(kind):
         return "a mapping"
-    names = {int: "an integer", float: "a finite number", str: "text", bool: "true or false"}
+    names = {
+        int: "an integer",
+        float: "a finite number",
+        str: "a line of text",
+        bool: "true or false",
+    }
     return names.get(kind, "nothing" if kind is NoneType else str(kind))

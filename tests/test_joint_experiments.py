@@ -286,7 +286,7 @@ def test_shipping_writes_a_row_per_episode_and_game(shipped):
 def test_scoring_again_changes_only_scores_of_another_protocol(shipped, monkeypatch):
     path = zoo.path("multi3/kl")
     tensors, card = read_file(path)
-    card["score"]["pong"] |= {"mean": 1.0, "protocol": "up to 30 no-ops, raw score"}
+    card["score"]["pong"] |= {"mean": 4.5, "protocol": "up to 30 no-ops, raw score"}
     write_file(path, tensors, card)
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
     evaluated = []

@@ -190,7 +190,7 @@ def test_sealed_tensors_that_no_recording_holds_are_refused(tmp_path, whole, nam
         ({"observation_shape": None}, "expected observation_shape as a list; got None"),
         ({"game": "pong"}, "made for the actions 0, 1, 2; pong has NOOP"),
         ({"game": "pnog"}, "did you mean 'pong'"),
-        ({"game": ["pong"]}, "expected game as text"),
+        ({"game": ["pong"]}, "expected game as a line of text"),
         ({"actions": ["0", "1"]}, "expected teacher_q as"),
         ({"epsilon": float("nan")}, "expected epsilon as a finite number"),
         ({"epsilon": 3}, "expected epsilon in 0..1; got 3"),

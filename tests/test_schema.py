@@ -39,7 +39,7 @@ def test_a_mapping_becomes_the_dataclass_with_its_types():
     ("changed", "message"),
     [
         ({"game": ""}, "expected game a length in 1..200; got ''"),
-        ({"game": 3}, "expected game as text; got 3"),
+        ({"game": 3}, "expected game as a line of text; got 3"),
         ({"counts": {"a": 0}}, "expected counts of at least 1; got 0"),
         ({"counts": {"a": True}}, "expected counts as an integer; got True"),
         ({"counts": {"a": 2.0}}, "expected counts as an integer; got 2.0"),

@@ -281,9 +281,9 @@ def test_sealed_tensors_that_no_starts_hold_are_refused(tmp_path, change, messag
     ("change", "message"),
     [
         ({"game": "pong"}, "made for the actions 0, 1, 2; pong has"),
-        ({"game": None}, "expected game as text"),
+        ({"game": None}, "expected game as a line of text"),
         ({"actions": []}, "expected actions a length of at least 1"),
-        ({"actions": [0, 1, 2]}, r"expected actions.0. as text; got 0"),
+        ({"actions": [0, 1, 2]}, r"expected actions.0. as a line of text; got 0"),
         ({"preprocessing": 4}, "expected preprocessing as a mapping; got 4"),
         ({"made": {"seed": float("nan")}}, "finite number; got nan"),
         ({"more": 1}, "unknown entry 'more'"),

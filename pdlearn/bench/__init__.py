@@ -22,6 +22,7 @@ from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.dqn import DQN, DQNLearner
 from pdlearn.evaluation import HALF_BATCHES, play_episodes
+from pdlearn.games import GAMES
 from pdlearn.learner import Learner
 from pdlearn.networks import QNetwork
 from pdlearn.optimizers import keep_freed_memory
@@ -239,7 +240,7 @@ def _loop(method: type[DQN | PQN], config: Any, device: str, precision: str) -> 
 
 def _untrained(size: str, device: str) -> Agent:
     network = QNetwork(NUM_ACTIONS, size, generator=torch.Generator().manual_seed(0)).to(device)
-    facts = {"games": {GAME: ["NOOP"] * NUM_ACTIONS}, "observation_shape": [4, 84, 84]}
+    facts = {"games": {GAME: list(GAMES[GAME].actions)}, "observation_shape": [4, 84, 84]}
     return Agent(network, {**facts, "size": size, "preprocessing": envs.PREPROCESSING})
 
 

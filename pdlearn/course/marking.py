@@ -24,12 +24,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from IPython.display import display
 
-import pdlearn
 from pdlearn.course.hidden import HIDDEN, Hidden
 from pdlearn.exercises.verdicts import Verdict, is_blank
 
 MIME = "application/vnd.pdlearn.marks+json"
-PACKAGE = str(Path(pdlearn.__file__).parent)
+PACKAGE = str(Path(__file__).parent.parent)
 PARTS = {"visible": 0.2, "form": 0.2, "values": 0.4, "rigour": 0.2}
 
 

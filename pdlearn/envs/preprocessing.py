@@ -124,6 +124,7 @@ def from_card(facts: Preprocessing | Mapping | None) -> Preprocessing:
         return facts
     facts = dict(facts or {})
     for key, value in FIXED.items():
-        if (got := facts.pop(key, value)) != value:
+        got = facts.pop(key, value)
+        if got != value or isinstance(got, bool) != isinstance(value, bool):
             raise ValueError(f"preprocessing has {key!r} {shown(got)}; expected {value}")
     return checked(facts, Preprocessing, "preprocessing")

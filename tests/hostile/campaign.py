@@ -50,6 +50,7 @@ class Case:
 
     name: str
     call: Callable[[], object]
+    seconds: float = HANG_SECONDS
 
 
 @dataclass
@@ -99,13 +100,13 @@ def limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def ending_of(call: Callable[[], object]) -> tuple[str, str]:
-    """Return how `call` ends, and what it tells."""
+def ending_of(case: Case) -> tuple[str, str]:
+    """Return how a case ends, and what it tells."""
     quiet = io.StringIO()
     try:
-        with limited(HANG_SECONDS), contextlib.redirect_stderr(quiet):
+        with limited(case.seconds), contextlib.redirect_stderr(quiet):
             with contextlib.redirect_stdout(quiet):
-                result = call()
+                result = case.call()
     except Hang as error:
         return "hang", str(error)
     except Refused as error:
@@ -126,7 +127,7 @@ def tally(part: str, cases: Iterable[Case]) -> Tally:
     """Return the endings of `cases`."""
     counted = Tally(part)
     for case in cases:
-        counted.add(case.name, *ending_of(case.call))
+        counted.add(case.name, *ending_of(case))
     return counted
 
 

@@ -16,7 +16,7 @@ from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS, kinds
 
 GAME = "pdlearn/Catch-v0"
 HUGE = "9" * 40
-NO_NUMBER = ["x", "", "None", "1;2", "0x10", "true", "--"]
+NO_NUMBER = ["x", "", "1;2", "0x10", "true", "--"]
 NO_INTEGER = [*NO_NUMBER, "nan", "inf", "-inf", "1.5", "1e3", "-1", "-3", HUGE]
 NO_COUNT = [*NO_INTEGER, "0"]
 NO_SHARE = [*NO_NUMBER, "nan", "inf", "-inf", "-1", "-1e-9", "1.0001", "2", "1e308"]
@@ -49,8 +49,8 @@ OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
     }),
     (["zoo", "check"], {"--episodes": [*NO_COUNT, "10000000000000"], "--seed": NO_INTEGER}),
     (["bench"], {
-        "--seconds": [*NO_SHARE[:-2], "0", "1e308"], "--peer": NO_CHOICE, "--device": NO_CHOICE,
-        "--json": NO_OUTPUT,
+        "--seconds": [*NO_MINUTES, "inf", "0", "1e308", "0.01"], "--peer": NO_CHOICE,
+        "--device": NO_CHOICE, "--json": NO_OUTPUT,
     }),
     (["tour", "--budget", "smoke"], {
         "--seed": NO_INTEGER, "--game": NO_GAME, "--budget": NO_CHOICE, "--folder": NO_FOLDER,

@@ -122,6 +122,16 @@ def is_harmless(kind: str, card: dict, path: tuple, new: Any) -> bool:
     A number within its range is only another fact, and free text says what it likes.
     """
     old, name = at(card, path), path[-1]
+    if kind == "starts" and path[0] == "made" and len(path) > 1:  # what it likes, in finite JSON
+        text = not isinstance(new, str) or new.isprintable()
+        return text and new == new and new not in (float("inf"), float("-inf"))
+    if isinstance(name, int) and isinstance(new, str) and 0 < len(new) <= 200:
+        # Names of a user's game are compared when it is played, fingerprints when it is resumed.
+        return new.isprintable() and (path[-2] == "teachers" or path[:2] == ("games", GAME))
+    if "preprocessing" in path and new == old:
+        return not isinstance(new, bool)
+    if old is None and name in OPTIONAL:
+        return isinstance(new, int | float) and not isinstance(new, bool) and abs(new) < 1e309
     if isinstance(new, str):
         free = {"hardware", "commit", "legs", "protocol", "teacher", "by", "from", "ale_py"}
         return isinstance(old, str) and name in free and not (kind != "starts" and name == "by")
@@ -132,8 +142,6 @@ def is_harmless(kind: str, card: dict, path: tuple, new: Any) -> bool:
         return name in OPTIONAL or (inside and "config" not in path[1:-1] and len(path) < 4)
     if isinstance(new, int | float) and isinstance(old, int | float):
         return "preprocessing" not in path and name not in ("slots", "num_envs") or "config" in path
-    if kind == "starts" and path[0] == "made":
-        return new == new and new not in (float("inf"), float("-inf"))
     return False
 
 
@@ -176,6 +184,7 @@ def contents_of(files: Files, rng: np.random.Generator) -> Iterator[Case]:
             )
             if (
                 path[-1] not in OPTIONAL
+                and path[0] != "score"
                 and "config" not in path
                 and "made" not in path[:-1]
                 and (not isinstance(path[-1], int))
