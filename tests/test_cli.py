@@ -334,7 +334,7 @@ def test_reproduce_leaves_a_csv_and_a_picture_and_runs_no_cell_twice(tmp_path, m
     header, row = path.read_text().splitlines()
     # A row of another game, and one of a teacher that does not ship any more: the picture, drawn
     # anew, is of both games and not of that teacher.
-    pong, freeway = (training.mark([zoo.load(f"{game}/teacher")]) for game in ("pong", "freeway"))
+    pong, freeway = (training.fingerprint_of([zoo.load(f"{game}/teacher")]) for game in ("pong", "freeway"))
     other = row.replace("pong", "freeway", 1).replace(pong, freeway)
     path.write_text("\n".join([header, other, row.replace(pong, "0" * 16), row, ""]))
     drawn = []
