@@ -74,7 +74,7 @@ def test_a_run_is_not_overwritten(at, capsys):
     assert "already holds a run" in capsys.readouterr().err
 
 
-def test_the_whole_way_from_a_teacher_to_a_judged_student(at, capsys):
+def test_the_whole_way_from_a_teacher_to_a_evaluated_student(at, capsys):
     cli.main(["train", CATCH, *SHORT, "--folder", "t"])
     teacher = "t/agent.safetensors"
     cli.main(["record", CATCH, "play.rec", "--teacher", teacher, "--agent-steps", "500"])
@@ -82,14 +82,14 @@ def test_the_whole_way_from_a_teacher_to_a_judged_student(at, capsys):
     assert cli.main(["distill", *common, "--folder", "a"]) == 0
     assert cli.main(["distill", *common, "--folder", "b", "--recording", "play.rec"]) == 0
     assert read_agent(at / "b" / "agent.safetensors", CATCH).card["size"] == "net3"
-    judge = ["evaluate", "a/agent.safetensors", "--episodes", "3", "--json", "a.json"]
+    evaluation = ["evaluate", "a/agent.safetensors", "--episodes", "3", "--json", "a.json"]
     capsys.readouterr()
-    assert cli.main(judge) == 0
+    assert cli.main(evaluation) == 0
     assert "over 3 episodes of 11 steps" in capsys.readouterr().out
     assert len(json.loads((at / "a.json").read_text())["scores"]) == 3
 
 
-def test_several_games_are_distilled_into_one_student_that_is_judged_on_each(
+def test_several_games_are_distilled_into_one_student_that_is_evaluated_on_each(
     at, capsys, monkeypatch
 ):
     monkeypatch.setitem(networks.MULTI_SIZES, "multi3", networks.SIZES["net3"])
@@ -212,8 +212,8 @@ def test_online_leaves_a_student_and_the_best_dqn_and_resume_goes_on(at, capsys)
     assert (settings["size"], settings["hours"], settings["teacher"]["size"]) == ("net5", 6, "net5")
     lines = (at / "r" / "metrics.csv").read_text().splitlines()
     assert lines[0].startswith("phase,agent_steps")
-    judged = [line.split(",")[1] for line in lines if line.startswith("evaluate")]
-    assert judged == ["400", "800", "1200"]
+    evaluated = [line.split(",")[1] for line in lines if line.startswith("evaluate")]
+    assert evaluated == ["400", "800", "1200"]
     assert read_agent(at / "r" / "agent.safetensors", CATCH).card["made"]["updates"] == 5 * 5
 
 
@@ -334,7 +334,9 @@ def test_reproduce_leaves_a_csv_and_a_picture_and_runs_no_cell_twice(tmp_path, m
     header, row = path.read_text().splitlines()
     # A row of another game, and one of a teacher that does not ship any more: the picture, drawn
     # anew, is of both games and not of that teacher.
-    pong, freeway = (training.fingerprint_of([zoo.load(f"{game}/teacher")]) for game in ("pong", "freeway"))
+    pong, freeway = (
+        training.fingerprint_of([zoo.load(f"{game}/teacher")]) for game in ("pong", "freeway")
+    )
     other = row.replace("pong", "freeway", 1).replace(pong, freeway)
     path.write_text("\n".join([header, other, row.replace(pong, "0" * 16), row, ""]))
     drawn = []

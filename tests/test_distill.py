@@ -50,8 +50,8 @@ COPYING = replace(
 def test_a_student_plays_as_well_as_its_teacher(taught, loss):
     run = Distillation(taught, replace(COPYING, loss=loss), seed=2, precision="float32")
     *_, row = run
-    judged = EvalConfig(episodes=60, epsilon=0.0)
-    assert evaluate(run.agent(), judged).mean > 0.75
+    evaluated = EvalConfig(episodes=60, epsilon=0.0)
+    assert evaluate(run.agent(), evaluated).mean > 0.75
     assert row["agreement"] > 0.8
 
 
@@ -84,7 +84,7 @@ def test_each_hour_of_play_is_followed_by_its_updates():
     assert learnt == [(0, 400, 30), (1, 800, 60)]
 
 
-def test_the_step_size_rises_then_falls_to_its_final_value():
+def test_the_learning_rate_rises_then_falls_to_its_final_value():
     run = Distillation(some_teacher(), TINY, precision="float32")  # 60 updates, 6 of them warm-up
     high, low = TINY.settled().learning_rate, TINY.learning_rate_final
     assert run.learner.learning_rate() == pytest.approx(high / 6)
@@ -100,7 +100,7 @@ def test_without_warm_up_the_first_step_is_the_largest():
     assert run.learner.learning_rate() == TINY.settled().learning_rate
 
 
-def test_the_step_size_is_that_of_the_network_unless_it_is_given():
+def test_the_learning_rate_is_that_of_the_network_unless_it_is_given():
     rates = {
         size: replace(TINY, size=size).settled().learning_rate
         for size in ("net5", "net3", "net1", "teacher", "multi3", "multi10")

@@ -42,7 +42,7 @@ def test_it_learns_catch_from_pixels():
     assert score > 0.8  # random play scores about -0.5, perfect play 1
 
 
-def test_it_learns_catch_from_what_surprised_it():
+def test_it_learns_catch_from_prioritised_transitions():
     run = DQN(CATCH, replace(LEARNING, priority_exponent=0.5), seed=1, precision="float32")
     assert list(run)[-1]["agent_steps"] == 12_000
     assert evaluate(run.agent(), EvalConfig(episodes=60, epsilon=0.0)).mean > 0.8
@@ -81,7 +81,7 @@ def test_epsilon_falls_linearly_and_then_stays():
     assert values == pytest.approx([1.0, 0.55, 0.1, 0.1])
 
 
-def test_the_step_size_is_smaller_in_the_last_quarter():
+def test_the_learning_rate_is_smaller_in_the_last_quarter():
     config = replace(
         TINY, agent_steps=1_000, samples_per_step=4.0, minibatch=10, learning_rate=0.1,
         learning_rate_final=0.01,

@@ -136,12 +136,12 @@ def test_rows_tell_of_each_game_and_the_best_agent_is_kept(tmp_path):
     assert len({tuple(row) for row in rows}) == 1
     of_games = [f"{kind}_{game}" for kind in ("score", "evaluation") for game in GAMES]
     assert list(rows[0])[-4:] == of_games
-    judged = [row for row in rows if not math.isnan(row["evaluation"])]
-    assert [row["agent_steps"] for row in judged] == [1_000, 2_000]
-    for row in judged:
+    evaluated = [row for row in rows if not math.isnan(row["evaluation"])]
+    assert [row["agent_steps"] for row in evaluated] == [1_000, 2_000]
+    for row in evaluated:
         shares = [row[f"evaluation_{game}"] for game in GAMES]
         assert row["evaluation"] == pytest.approx(sum(shares) / 2)
-    best = max(judged[::-1], key=lambda row: row["evaluation"])  # of equals, the last
+    best = max(evaluated[::-1], key=lambda row: row["evaluation"])  # of equals, the last
     assert rows[-1]["best_evaluation"] == best["evaluation"]
     for game in GAMES:
         card = read_agent(tmp_path / "best.safetensors", game).card
@@ -198,7 +198,7 @@ def test_a_list_of_one_game_is_one_game():
 SHORT = "--budget smoke --device cpu --set evaluation_period_steps=1000 evaluation_episodes=2"
 
 
-def test_train_jointly_leaves_a_run_that_goes_on_and_is_judged_on_each_game(
+def test_train_jointly_leaves_a_run_that_goes_on_and_is_evaluated_on_each_game(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)

@@ -217,20 +217,20 @@ def test_a_hundred_starts_ship_for_every_game_and_replay_as_they_were_recorded(g
 # --- from the shell ---
 
 
-def test_starts_are_made_and_judged_from_by_command(tmp_path, monkeypatch, capsys):
+def test_starts_are_made_and_evaluated_from_by_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PDLEARN_QUIET", "1")
     monkeypatch.chdir(tmp_path)
     assert cli.main(["starts", CATCH, "s.safetensors", "--count", "12"]) == 0
     assert "12 starts, the longest of 2 agent steps" in capsys.readouterr().out
     save_agent("a.safetensors", untrained())
-    judge = ["evaluate", "a.safetensors", "--starts", "s.safetensors", "--json", "a.json"]
-    assert cli.main([*judge, "--episodes", "5"]) == 0
+    evaluation = ["evaluate", "a.safetensors", "--starts", "s.safetensors", "--json", "a.json"]
+    assert cli.main([*evaluation, "--episodes", "5"]) == 0
     assert json.loads((tmp_path / "a.json").read_text())["episodes"] == 5
-    assert cli.main(judge) == 0
+    assert cli.main(evaluation) == 0
     result = json.loads((tmp_path / "a.json").read_text())
     assert result["episodes"] == 12 and result["mean_steps"] < 11
     capsys.readouterr()
-    assert cli.main([*judge, "--episodes", "13"]) == 2
+    assert cli.main([*evaluation, "--episodes", "13"]) == 2
     assert "in 1..12; got 13" in capsys.readouterr().err
 
 

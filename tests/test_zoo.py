@@ -17,7 +17,7 @@ from pdlearn.rows import write_rows
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def judged(scores) -> Evaluation:
+def evaluated(scores) -> Evaluation:
     return Evaluation("pong", scores, [10] * len(scores), 0, 0.05, 0)
 
 
@@ -27,7 +27,7 @@ def judged(scores) -> Evaluation:
 )
 def test_a_result_fits_its_card_if_the_intervals_meet(scores, fits):
     agent = Agent(None, {"games": {"pong": []}, "score": {"pong": {"low": 17.5, "high": 18.5}}})
-    assert zoo.within_card(agent, judged(scores)) is fits
+    assert zoo.within_card(agent, evaluated(scores)) is fits
 
 
 def test_a_name_that_is_no_agent_gets_the_nearest():
