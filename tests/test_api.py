@@ -11,6 +11,7 @@ from fakes import make_agent
 
 import pdlearn
 from pdlearn import DQN, PQN, Agent, Distillation, OnlineDistillation
+from pdlearn.envs import PREPROCESSING
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, ONLINE_BUDGETS, PQN_BUDGETS
 from pdlearn.runs import Run
 
@@ -23,7 +24,8 @@ OPTIONS = ("seed", "device", "precision", "folder", "resume", "minutes")
 def teacher() -> Agent:
     agent = make_agent()
     return Agent(
-        agent.network, agent.card | {"observation_shape": [4, 84, 84], "preprocessing": {}}
+        agent.network,
+        agent.card | {"observation_shape": [4, 84, 84], "preprocessing": PREPROCESSING},
     )
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from fakes import deal
+from fakes import TapeEnvironment, deal
 
 from pdlearn import envs, evaluation
 from pdlearn.checkpoints import Agent
@@ -20,9 +20,11 @@ CATCH = "pdlearn/Catch-v0"
 
 def untrained(game=CATCH, actions=3, shape=(4, 84, 84)):
     network = QNetwork(actions, "net3", shape, torch.Generator().manual_seed(0))
-    known = {name: facts.actions for name, facts in GAMES.items()} | {"tape": ("LEFT", "RIGHT")}
-    names = known.get(game, map(str, range(actions)))
-    card = {"games": {game: list(names)}, "size": "net3", "observation_shape": shape}
+    names = {"tape": TapeEnvironment.action_names, CATCH: ("0", "1", "2")}.get(game)
+    card = {
+        "games": {game: names or GAMES[game].actions}, "size": "net3", "observation_shape": shape,
+        "preprocessing": dict(envs.PREPROCESSING) if game in GAMES else {}, "made": {"by": "dqn"},
+    }  # fmt: skip
     return Agent(network.requires_grad_(False), card)
 
 

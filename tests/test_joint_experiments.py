@@ -17,6 +17,7 @@ from pdlearn.checkpoints import (
     save_agent,
     write_file,
 )
+from pdlearn.envs import PREPROCESSING
 from pdlearn.evaluation import PROTOCOL, Evaluation
 from pdlearn.experiments.cells import cells, finished_rows, reproduce
 from pdlearn.experiments.tables import EXPERIMENTS, Student, table
@@ -92,8 +93,8 @@ def workshop(tmp_path_factory):
         )  # fmt: skip
         patch.setattr("pdlearn.distill.HELD_OUT_STEPS", 40)
         for seed, (game, score) in enumerate((("freeway", 20.0), ("pong", 10.0))):
-            agent = make_agent(seed, game)
-            seen = {"observation_shape": [4, 84, 84], "preprocessing": {}}
+            agent = make_agent(seed, game, by="dqn")
+            seen = {"observation_shape": [4, 84, 84], "preprocessing": PREPROCESSING}
             card = agent.card | seen | {"score": {game: {"mean": score}}}
             save_agent(zoo.path(f"{game}/teacher"), Agent(agent.network, card))
         yield folder
@@ -199,7 +200,8 @@ def two_games(seed=0) -> Agent:
         "config": {"loss": "kl", "temperature": 0.01, "minibatch": 8},
     }  # fmt: skip
     card = {
-        "games": actions, "size": "multi3", "observation_shape": [4, 84, 84], "preprocessing": {},
+        "games": actions, "size": "multi3", "observation_shape": [4, 84, 84],
+        "preprocessing": dict(PREPROCESSING),
         "made": made,
     }  # fmt: skip
     return Agent(network.requires_grad_(False), card)
@@ -286,7 +288,12 @@ def test_shipping_writes_a_row_per_episode_and_game(shipped):
 def test_scoring_again_changes_only_scores_of_another_protocol(shipped, monkeypatch):
     path = zoo.path("multi3/kl")
     tensors, card = read_file(path)
-    card["score"]["pong"] |= {"mean": 4.5, "protocol": "up to 30 no-ops, raw score"}
+    card["score"]["pong"] |= {
+        "mean": 1.0,
+        "low": 1.0,
+        "high": 1.0,
+        "protocol": "up to 30 no-ops, raw score",
+    }
     write_file(path, tensors, card)
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
     evaluated = []

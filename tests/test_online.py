@@ -211,7 +211,9 @@ def test_a_best_dqn_that_is_newer_than_the_state_keeps_its_high_score(tmp_path):
     list(make(replace(TAUGHT, agent_steps=400), folder=tmp_path))
     path = tmp_path / "best.safetensors"
     best = read_agent(path, CATCH)
-    newer = best.card | {"chosen_by": {CATCH: best.card["chosen_by"][CATCH] | {"mean": 99.0}}}
+    newer = best.card | {
+        "chosen_by": {CATCH: best.card["chosen_by"][CATCH] | {"mean": 99.0, "high": 99.0}}
+    }
     save_agent(path, Agent(best.network, newer))  # as a run killed before it was saved leaves it
     *_, row = make(folder=tmp_path, resume=True)
     assert row["phase"] == "evaluate" and row["best_so_far"] == 99

@@ -8,6 +8,7 @@ from fakes import make_agent
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent, save_agent
+from pdlearn.envs import PREPROCESSING
 from pdlearn.experiments import TITLES, figure1, online, tsne
 from pdlearn.experiments.cells import comparable
 from pdlearn.experiments.tables import EXPERIMENTS, table
@@ -25,8 +26,8 @@ BY_NAME = {entry.name: entry for entry in ENTRIES}
 def fingerprints(tmp_path, monkeypatch):
     """A zoo of two untrained teachers; their fingerprints by game, and of both together."""
     monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
-    seen = {"observation_shape": [4, 84, 84], "preprocessing": {}}
-    teachers = [make_agent(seed, game) for seed, game in enumerate(("pong", "qbert"))]
+    seen = {"observation_shape": [4, 84, 84], "preprocessing": PREPROCESSING}
+    teachers = [make_agent(seed, game, by="dqn") for seed, game in enumerate(("pong", "qbert"))]
     for teacher in teachers:
         agent = Agent(teacher.network, teacher.card | seen)
         save_agent(zoo.path(f"{teacher.game}/teacher"), agent)

@@ -23,7 +23,8 @@ def small(monkeypatch):
 def fresh() -> Agent:
     counts = {game: len(actions) for game, actions in GAMES.items()}
     network = MultiGameNetwork(counts, "multi3", generator=torch.Generator().manual_seed(0))
-    card = {"games": GAMES, "size": "multi3", "observation_shape": [4, 84, 84]}
+    card = {"games": GAMES, "size": "multi3", "observation_shape": [4, 84, 84],
+            "preprocessing": {}, "made": {"by": "distill"}}  # fmt: skip
     return Agent(network.requires_grad_(False), card)
 
 
