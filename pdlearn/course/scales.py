@@ -24,10 +24,7 @@ ANCHORS = {
     "ms_pacman": (249.2, 1724.0),
     "space_invaders": (183.3, 445.8),
     "qbert": (127.1, 2767.0),
-    "riverraid": (1338.0, 3818.0),
-    "seaquest": (68.4, 1612.0),
-    "beam_rider": (363.9, 3161.0),
-    "enduro": (0.0, 506.0),
+    "riverraid": (1525.0, 3774.0),
 }
 
 
