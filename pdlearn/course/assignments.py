@@ -307,7 +307,8 @@ SMALL = Assignment(
 
 # Games whose whole way is known by the protocol of `scales`.
 PROJECT_GAMES = (
-    "breakout", "freeway", "ms_pacman", "pong", "qbert", "riverraid", "space_invaders",
+    "breakout", "freeway", "ms_pacman", "pong", "qbert", "riverraid", "seaquest",
+    "space_invaders",
 )  # fmt: skip
 
 PROJECT = Assignment(

@@ -17,7 +17,7 @@ SCALE = ((0.9, 1.0), (0.75, 0.85), (0.5, 0.6), (0.25, 0.35), (0.1, 0.15))  # way
 # Mean scores of random play and of the shipped teacher by this protocol, from
 # `python -m pdlearn.course.artefacts` (Catch: the score of a caught ball in every episode).
 ANCHORS = {
-    "pdlearn/Catch-v0": (-0.6, 1.0),
+    "pdlearn/Catch-v0": (-0.4, 1.0),
     "pong": (-20.25, 18.92),
     "breakout": (1.5, 99.17),
     "freeway": (0.0, 26.58),
@@ -25,6 +25,7 @@ ANCHORS = {
     "space_invaders": (183.3, 445.8),
     "qbert": (127.1, 2767.0),
     "riverraid": (1525.0, 3774.0),
+    "seaquest": (55.0, 1674.0),
 }
 
 
