@@ -277,6 +277,13 @@ def torch_bytes(thing) -> bytes:
     return buffer.getvalue()
 
 
+def test_every_game_of_an_artefact_has_a_way_to_go():
+    for one in ASSIGNMENTS:
+        for game in one.artefact.games if one.artefact else ():
+            random, teacher = scales.ANCHORS[game]
+            assert random < teacher
+
+
 def test_the_scale_rewards_score_and_smallness():
     artefact = SMALL.artefact
     by_way = [scales.score_points(artefact, way, 5_000) for way in (0.95, 0.8, 0.6, 0.3, 0.2, 0.0)]

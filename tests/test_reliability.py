@@ -33,9 +33,12 @@ def sources():
 
 
 def test_no_process_is_forked():
-    # A process that is forked after OpenMP has started threads hangs.
+    # A process that is forked after OpenMP has started threads hangs. The kernel of a course forks
+    # before it imports torch.
     forking = {"fork", "forkpty", "multiprocessing", "ProcessPoolExecutor", "preexec_fn"}
     for path in sources():
+        if path.parts[-2:] == ("course", "kernel.py"):
+            continue
         tree = ast.parse(path.read_text("utf-8"))
         names = {getattr(node, "attr", getattr(node, "id", None)) for node in ast.walk(tree)}
         names |= {alias.name for node in ast.walk(tree) for alias in getattr(node, "names", ())

@@ -1,7 +1,6 @@
 """Training in time slices: the order of the games, and the command stopped and resumed."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,9 @@ import time
 from collections import Counter
 
 import pytest
+import torch
 
+from pdlearn.checkpoints import write_file
 from pdlearn.commands.schedule import Standing, next_game, standing, train_in_slices
 
 SMOKE = ["--budget", "smoke", "--seed", "0", "--device", "cpu"]
@@ -49,8 +50,12 @@ def test_a_finished_game_is_not_trained_again():
 
 
 def run_folder(tmp_path, agent_steps, best):
-    (tmp_path / "config.json").write_text(json.dumps({"agent_steps": 1000}))
-    (tmp_path / "state.safetensors").write_bytes(b"")
+    counts = {"agent_steps": agent_steps, "updates": 0, "seconds": 1.0}
+    card = {
+        "kind": "dqn", "games": ["pong"], "seed": 0, "counts": counts, "precision": "float32",
+        "config": {"agent_steps": 1000},
+    }  # fmt: skip
+    write_file(tmp_path / "state.safetensors", {"network.w": torch.zeros(1)}, card)
     with open(tmp_path / "metrics.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["agent_steps", "best_evaluation"])

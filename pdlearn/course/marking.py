@@ -14,6 +14,7 @@ The parts of an exercise of 10 points, by `PARTS`:
 import contextlib
 import functools
 import io
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from pdlearn.course.hidden import HIDDEN, Hidden
 from pdlearn.exercises.verdicts import Verdict, is_blank
 
 MIME = "application/vnd.pdlearn.marks+json"
-PACKAGE = str(Path(__file__).parent.parent)
+PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"  # as the code of its functions names it
 PARTS = {"visible": 0.2, "form": 0.2, "values": 0.4, "rigour": 0.2}
 
 

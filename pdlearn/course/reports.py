@@ -124,7 +124,7 @@ def student_page(course: Path, student: str, own: Sequence[Graded]) -> str:
     for one in own:
         waiting = sum(mark.waiting for mark in one.marks)
         head = f"<h2>{_text(one.assignment.title)}: {one.points:g} of {one.of:g} points</h2>"
-        notes = [one.note.text, f"{waiting} answers wait for a grader" if waiting else ""]
+        notes = [one.note.text, f"Answers that wait for a grader: {waiting}" if waiting else ""]
         if judged := judgement_of(one.note):
             notes += [f"Your agent {judged.note}.", one.note.report]
         lines = "".join(f"<p>{_text(note)}</p>" for note in notes if note)
@@ -152,8 +152,15 @@ def _details(course: Path, one: Graded) -> list[tuple]:
             ]
         else:
             text = "waits for a grader" if mark.waiting else mark.comment or problem
-            rows.append((mark.cell.replace("-", ": "), mark.points, mark.of, text))
+            rows.append((_named(mark.cell), mark.points, mark.of, text))
     return rows
+
+
+def _named(cell: str) -> str:
+    """Return a graded cell's name as a reader knows it."""
+    for test in ("visible", "hidden"):
+        cell = cell.replace(f"-{test}", f": {test} test")
+    return cell.replace("-", " ")
 
 
 def _outputs(course: Path, one: Graded) -> dict[str, tuple[list[dict], str]]:
