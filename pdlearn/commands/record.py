@@ -37,7 +37,7 @@ def record(
     from pdlearn.replay.recordings import record as fill
 
     check_writable(file)
-    (agent,) = teachers_of((game,), (teacher,) if teacher else ())
+    (agent,) = teachers_of((game,), () if teacher is None else (teacher,))
     generator = torch.Generator().manual_seed(seed)
     memory, play = begin_recording(
         agent, 16, agent_steps, epsilon=epsilon, generator=generator, seed=seed, purpose="collect"
