@@ -145,6 +145,10 @@ class AgentCard:
             size_by_name(self.size, several_games=len(self.games) > 1)
         for game, actions in self.games.items():
             envs.refuse_mismatch(game, actions=actions, preprocessing=self.preprocessing)
+        for name, value in (("size", self.size), ("normalization", self.normalization)):
+            trained = (self.made.config or {}).get(name, value)
+            if trained != value:
+                raise ValueError(f"trained with {name} {shown(trained)}; its {name} is {value}")
         if self.made.games is not None and set(self.made.games) != set(self.games):
             raise ValueError(
                 f"made for {', '.join(self.made.games)[:200]}; plays {', '.join(self.games)[:200]}"

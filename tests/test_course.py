@@ -231,7 +231,7 @@ def test_a_shipped_agent_is_recognised_under_another_card_and_with_noise(handed_
                 * weight.std()
                 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
             )
-    card = {**shipped.card, "made": {"config": {"by": "me"}}}
+    card = {**shipped.card, "made": {"by": "dqn", "hardware": "mine"}}
     pdlearn.save_agent(handed_in, pdlearn.Agent(shipped.network, card))
     judged = judge(handed_in, SHORT)
     assert judged.points == 0 and judged.note == "has the weights of the shipped pong/net3"

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from pdlearn.checkpoints import write_file
 from pdlearn.commands.schedule import Standing, next_game, standing, train_in_slices
+from pdlearn.presets import DQN_BUDGETS
 
 SMOKE = ["--budget", "smoke", "--seed", "0", "--device", "cpu"]
 
@@ -53,7 +55,7 @@ def run_folder(tmp_path, agent_steps, best):
     counts = {"agent_steps": agent_steps, "updates": 0, "seconds": 1.0}
     card = {
         "kind": "dqn", "games": ["pong"], "seed": 0, "counts": counts, "precision": "float32",
-        "config": {"agent_steps": 1000},
+        "config": asdict(replace(DQN_BUDGETS["fast"], agent_steps=1000)),
     }  # fmt: skip
     write_file(tmp_path / "state.safetensors", {"network.w": torch.zeros(1)}, card)
     with open(tmp_path / "metrics.csv", "w", newline="") as file:

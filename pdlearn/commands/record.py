@@ -39,7 +39,7 @@ def record(
     from pdlearn.replay.recordings import record as fill
 
     check_writable(file)
-    (agent,) = teachers_of((game,), (teacher,) if teacher else (), preprocessing)
+    (agent,) = teachers_of((game,), () if teacher is None else (teacher,), preprocessing)
     generator = torch.Generator().manual_seed(seed)
     memory, play = begin_recording(
         agent, 16, agent_steps, epsilon=epsilon, generator=generator, seed=seed, purpose="collect"

@@ -93,7 +93,7 @@ POSITIONALS = [
     *(["distill", game, "--folder", "new"] for game in NO_GAME),
     *(["evaluate", agent] for agent in NO_INPUT),
     *(["reproduce", experiment] for experiment in NO_CHOICE),
-    *(["zoo", action] for action in NO_CHOICE),
+    *(["zoo", action] for action in NO_CHOICE if action != "--"),
     ["train"], ["distill"], ["train", "pong", "pong", "--joint"], ["train", "pong", "--joint"],
     ["train", "--all", "pong"], ["nothing"], ["--nothing"], ["record", "pong"],
     ["reproduce", "figure1", "--seeds"], ["reproduce", "table1", "--seeds"],
@@ -127,7 +127,7 @@ def lines() -> Iterator[list[str]]:
         for option, texts in options.items():
             for text in texts:
                 yield [*begin, option, text]
-            if option != "--seeds":
+            if option not in ("--seeds", "--games", "--set", "--teacher-set"):  # none is right
                 yield [*begin, option]
     yield from POSITIONALS
     yield from settings()

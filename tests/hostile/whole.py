@@ -35,7 +35,7 @@ class Sizes:
 
     @classmethod
     def long(cls) -> "Sizes":
-        return cls(2_000, None, None, None, None, None, None, 24, 50)
+        return cls(600, None, None, None, None, None, None, 24, 50)
 
 
 def cases_of(part: str, folder: Path, sizes: Sizes, seed: int) -> Iterable[Case]:
