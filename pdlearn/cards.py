@@ -153,9 +153,9 @@ class AgentCard:
             raise ValueError(
                 f"made for {', '.join(self.made.games)[:200]}; plays {', '.join(self.games)[:200]}"
             )
-        for judged in (self.score, self.chosen_by):
-            if judged is not None and not judged.keys() <= self.games.keys():
-                raise ValueError(f"expected scores of its games; got {shown(sorted(judged))}")
+        for scores in (self.score, self.chosen_by):
+            if scores is not None and not scores.keys() <= self.games.keys():
+                raise ValueError(f"expected scores of its games; got {shown(sorted(scores))}")
 
 
 @dataclass(frozen=True, kw_only=True)

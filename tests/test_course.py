@@ -1,4 +1,4 @@
-"""The course kit: sources without leaks, fair marks, files judged, a confined process."""
+"""The course kit: sources without leaks, fair marks, files assessed, a confined process."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ import pdlearn
 from pdlearn import losses, zoo
 from pdlearn.cli import main
 from pdlearn.course import artefacts, quiz, scales
-from pdlearn.course.artefacts import judge, report_note, shipped_original
+from pdlearn.course.artefacts import assess, report_note, shipped_original
 from pdlearn.course.assignments import ASSIGNMENTS, BY_NAME, SMALL, TEACHER, Exercise, Written
 from pdlearn.course.hidden import HIDDEN
 from pdlearn.course.marking import Part, hidden_parts, visible_part
@@ -214,12 +214,12 @@ def quick(monkeypatch):
     monkeypatch.setattr(artefacts, "LONGEST_STEPS", 5)
 
 
-def test_an_agent_of_ones_own_is_judged(handed_in, quick):
+def test_an_agent_of_ones_own_is_evaluated(handed_in, quick):
     pdlearn.save_agent(handed_in, agent_of(0))
-    judged = judge(handed_in, SHORT)
-    assert judged.game == "pong" and 0 < judged.parameters < 6_000
-    assert judged.points == scales.score_points(SHORT, scales.way_of("pong", 0), 5_000) > 0
-    assert judged.mean == 0 and "over 2 episodes" in judged.note
+    assessed = assess(handed_in, SHORT)
+    assert assessed.game == "pong" and 0 < assessed.parameters < 6_000
+    assert assessed.points == scales.score_points(SHORT, scales.way_of("pong", 0), 5_000) > 0
+    assert assessed.mean == 0 and "over 2 episodes" in assessed.note
 
 
 def test_a_shipped_agent_is_recognised_under_another_card_and_with_noise(handed_in):
@@ -233,8 +233,8 @@ def test_a_shipped_agent_is_recognised_under_another_card_and_with_noise(handed_
             )
     card = {**shipped.card, "made": {"by": "dqn", "hardware": "mine"}}
     pdlearn.save_agent(handed_in, pdlearn.Agent(shipped.network, card))
-    judged = judge(handed_in, SHORT)
-    assert judged.points == 0 and judged.note == "has the weights of the shipped pong/net3"
+    assessed = assess(handed_in, SHORT)
+    assert assessed.points == 0 and assessed.note == "has the weights of the shipped pong/net3"
 
 
 def test_two_trainings_are_no_copies_of_each_other():
@@ -245,15 +245,15 @@ def test_damage_other_formats_and_other_games_are_told(handed_in):
     pdlearn.save_agent(handed_in, agent_of(0))
     whole = handed_in.read_bytes()
     handed_in.write_bytes(whole[:-100])
-    assert "not a whole safetensors file" in judge(handed_in, SHORT).note
+    assert "not a whole safetensors file" in assess(handed_in, SHORT).note
     handed_in.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert "damaged" in judge(handed_in, SHORT).note
+    assert "damaged" in assess(handed_in, SHORT).note
     pdlearn.save_agent(handed_in, agent_of(0, size="teacher"))
-    assert "expected at most 430,000" in judge(handed_in, SHORT).note
+    assert "expected at most 430,000" in assess(handed_in, SHORT).note
     pdlearn.save_agent(handed_in, agent_of(0))
-    assert "expected pdlearn/Catch-v0" in judge(handed_in, TEACHER.artefact).note
+    assert "expected pdlearn/Catch-v0" in assess(handed_in, TEACHER.artefact).note
     handed_in.unlink()
-    assert "no file" in judge(handed_in, SHORT).note
+    assert "no file" in assess(handed_in, SHORT).note
 
 
 class Harm:
@@ -265,7 +265,7 @@ def test_a_pickle_is_refused_and_never_loaded(handed_in, monkeypatch):
     monkeypatch.chdir(handed_in.parent)
     for make in (pickle.dumps, torch_bytes):
         handed_in.write_bytes(make(Harm()))
-        assert "not a whole safetensors file" in judge(handed_in, SHORT).note
+        assert "not a whole safetensors file" in assess(handed_in, SHORT).note
     assert not (handed_in.parent / "harm-was-done.txt").exists()
 
 
@@ -304,13 +304,13 @@ def test_the_scale_rewards_score_and_smallness():
     ],
 )
 def test_a_report_is_held_against_the_agent(row, points, said, tmp_path):
-    judged = artefacts.Judgement("", points=20, parameters=100, mean=9.0, spread=3.0)
+    assessed = artefacts.Assessment("", points=20, parameters=100, mean=9.0, spread=3.0)
     path = tmp_path / "results.csv"
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, row)
         writer.writeheader()
         writer.writerow(row)
-    got, note = report_note(path, SMALL.artefact, judged)
+    got, note = report_note(path, SMALL.artefact, assessed)
     assert got == points and said in note
 
 

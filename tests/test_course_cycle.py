@@ -86,7 +86,7 @@ def test_the_grader_is_told_where_to_look(rows):
     assert "ctypes" in rows["crashes"]["look_at"]
 
 
-def test_an_agent_is_judged_and_answers_in_words_wait_for_a_grader(rows):
+def test_an_agent_is_assessed_and_answers_in_words_wait_for_a_grader(rows):
     assert "of the way" in rows["right-losses"]["agent"]
     assert rows["slow"]["waiting_for_a_grader"] == "1"
     assert "no file agent.safetensors" in rows["borrows"]["agent"]

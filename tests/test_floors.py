@@ -21,7 +21,7 @@ def floors_in(text: str) -> list[list[str]]:
 FLOORS = floors_in(TABLE.read_text("utf-8"))
 PLACES = [place for floor in FLOORS for place in floor]
 
-# Learning, judging and acting run on a bare machine; plots are drawn elsewhere.
+# Learning, evaluating and acting run on a bare machine; plots are drawn elsewhere.
 TRAINING = set().union(*FLOORS[:5])
 TRAINING_IMPORTS = {
     *sys.stdlib_module_names,

@@ -1,4 +1,4 @@
-"""Judge an agent that was handed in: the file itself, by a fixed protocol, without pickle.
+"""Assess an agent that was handed in: the file itself, by a fixed protocol, without pickle.
 
 `python -m pdlearn.course.artefacts FILE ASSIGNMENT` prints the verdict on a file as JSON; grading
 runs it as a process of its own with a time limit. `python -m pdlearn.course.artefacts` prints the
@@ -46,7 +46,7 @@ COLUMNS = ("game", "parameters", "mean", "episodes", "seed")
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Assessment:
     """What was found of a file: `points` of the score alone; `note` is a sentence."""
 
     note: str
@@ -117,32 +117,32 @@ def play(agent: Agent, episodes: int, epsilon: float = EPSILON) -> list[float]:
     return np.where(np.isnan(scores), total, scores).tolist()
 
 
-def read(path: Path, artefact: Artefact) -> Agent | Judgement:
-    """Return the agent in a file, or the judgement on a file that is not to be played."""
+def read(path: Path, artefact: Artefact) -> Agent | Assessment:
+    """Return the agent in a file, or the assessment of a file that is not to be played."""
     if not path.is_file() or path.is_symlink():
-        return Judgement(f"no file {path.name} was handed in")
+        return Assessment(f"no file {path.name} was handed in")
     if path.stat().st_size > LARGEST_BYTES:
-        return Judgement(f"{path.name} has {path.stat().st_size:,} bytes; expected an agent")
+        return Assessment(f"{path.name} has {path.stat().st_size:,} bytes; expected an agent")
     try:
         agent = read_agent(path)
     except (ValueError, TypeError, KeyError, MemoryError) as error:
-        return Judgement(str(error).replace(str(path), path.name))
+        return Assessment(str(error).replace(str(path), path.name))
     if agent.game not in artefact.games:
-        return Judgement(f"plays {agent.game}; expected {' or '.join(artefact.games)}")
+        return Assessment(f"plays {agent.game}; expected {' or '.join(artefact.games)}")
     parameters, most = parameter_count(agent.network), artefact.bands[-1][0]
     if parameters > most:
-        return Judgement(f"has {parameters:,} parameters; expected at most {most:,}")
+        return Assessment(f"has {parameters:,} parameters; expected at most {most:,}")
     if not all(bool(tensor.isfinite().all()) for tensor in agent.network.state_dict().values()):
-        return Judgement("has weights that are not finite")
+        return Assessment("has weights that are not finite")
     return agent
 
 
-def judge(path: Path, artefact: Artefact) -> Judgement:
-    """Return the judgement on a file: read, compared with the shipped agents, played."""
+def assess(path: Path, artefact: Artefact) -> Assessment:
+    """Return the assessment of a file: read, compared with the shipped agents, played."""
     agent = read(path, artefact)
-    if isinstance(agent, Judgement):
+    if isinstance(agent, Assessment):
         return agent
-    found = Judgement(
+    found = Assessment(
         "",
         game=agent.game,
         parameters=parameter_count(agent.network),
@@ -169,27 +169,27 @@ def judge(path: Path, artefact: Artefact) -> Judgement:
     )
 
 
-def judge_apart(path: Path, assignment: str) -> Judgement:
-    """Return what `judge` does, from a process of its own that is stopped after a while."""
+def assess_apart(path: Path, assignment: str) -> Assessment:
+    """Return what `assess` does, from a process of its own that is stopped after a while."""
     if not path.is_file():
-        return Judgement(f"no file {path.name} was handed in")
+        return Assessment(f"no file {path.name} was handed in")
     command = [sys.executable, "-P", "-m", "pdlearn.course.artefacts", str(path), assignment]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PDLEARN_QUIET": "1"}
     try:
         done = subprocess.run(command, env=env, capture_output=True, timeout=BUSY * SECONDS)
     except subprocess.TimeoutExpired:
-        return Judgement(f"was not judged within {BUSY * SECONDS} seconds")
+        return Assessment(f"was not assessed within {BUSY * SECONDS} seconds")
     if done.returncode == -signal.SIGXCPU:
-        return Judgement(f"was not judged within {SECONDS} seconds of a processor")
+        return Assessment(f"was not assessed within {SECONDS} seconds of a processor")
     try:
-        return Judgement(**json.loads(done.stdout.splitlines()[-1]))
+        return Assessment(**json.loads(done.stdout.splitlines()[-1]))
     except (ValueError, IndexError):
-        return Judgement("could not be judged: the process that read it ended early")
+        return Assessment("could not be assessed: the process that read it ended early")
 
 
-def report_note(path: Path, artefact: Artefact, judged: Judgement) -> tuple[float, str]:
+def report_note(path: Path, artefact: Artefact, assessed: Assessment) -> tuple[float, str]:
     """Return the points of the CSV file that was handed in, and a sentence on it."""
-    if not judged.points:
+    if not assessed.points:
         return 0.0, ""
     if not path.is_file() or path.is_symlink():
         return 0.0, f"no file {path.name} was handed in"
@@ -202,13 +202,13 @@ def report_note(path: Path, artefact: Artefact, judged: Judgement) -> tuple[floa
         return 0.0, f"{path.name} has no row with {', '.join(COLUMNS)}"
     if missing:
         return 0.0, f"{path.name} does not give {', '.join(missing)}"
-    if parameters != judged.parameters:
+    if parameters != assessed.parameters:
         return 0.0, f"{path.name} says {parameters:,} parameters; the agent has another number"
-    near = max(judged.spread, 0.02 * abs(judged.mean))
-    if not abs(mean - judged.mean) <= near:
+    near = max(assessed.spread, 0.02 * abs(assessed.mean))
+    if not abs(mean - assessed.mean) <= near:
         return (
             0.0,
-            f"{path.name} says a mean of {mean:g}, outside the spread of the judged episodes",
+            f"{path.name} says a mean of {mean:g}, outside the spread of the assessed episodes",
         )
     return report_points(artefact), f"{path.name} agrees with the agent"
 
@@ -222,12 +222,12 @@ def anchor(game: str) -> tuple[float, float]:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the judgement on a file as JSON, or the anchors of all games."""
+    """Print the assessment of a file as JSON, or the anchors of all games."""
     if arguments:
         confinement.limits(SECONDS, MEMORY_BYTES, LARGEST_BYTES)
         artefact = BY_NAME[arguments[1]].artefact
         assert artefact is not None
-        print(json.dumps(asdict(judge(Path(arguments[0]), artefact))))
+        print(json.dumps(asdict(assess(Path(arguments[0]), artefact))))
         return
     for game in GAMES:
         random, teacher = anchor(game)

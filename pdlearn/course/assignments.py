@@ -1,7 +1,7 @@
 """The course as data: six assignments and a final project.
 
 An `Exercise` names a lesson's exercise by its checker; its text and its solution are the lesson's.
-A `Written` question is graded by hand, an `Artefact` by judging the file that is handed in.
+A `Written` question is graded by hand, an `Artefact` by assessing the file that is handed in.
 """
 
 from dataclasses import dataclass
@@ -185,9 +185,9 @@ TEACHER = Assignment(
     ),
 )
 
-JUDGING = Assignment(
-    "judging",
-    "Judge an agent",
+EVALUATING = Assignment(
+    "evaluating",
+    "Evaluate an agent",
     "lessons 04 and 10",
     120,
     (
@@ -318,7 +318,7 @@ PROJECT = Assignment(
     600,
     (
         "choose a game, a budget in parameters and in minutes of one processor, and keep both",
-        "distil, judge and report so that another group can repeat it",
+        "distil, evaluate and report so that another group can repeat it",
     ),
     (
         Written(
@@ -387,5 +387,5 @@ PROJECT = Assignment(
     ),
 )
 
-ASSIGNMENTS = (SEEING, LOOKING_AHEAD, TEACHER, JUDGING, DISTILLING, SMALL, PROJECT)
+ASSIGNMENTS = (SEEING, LOOKING_AHEAD, TEACHER, EVALUATING, DISTILLING, SMALL, PROJECT)
 BY_NAME = {assignment.name: assignment for assignment in ASSIGNMENTS}

@@ -1,7 +1,7 @@
 """Release, collect and grade: thin calls of nbgrader's API, with settings that make it safe.
 
 Every submission runs in a kernel of its own (`kernel`): confined, timed, and started afresh. What
-nbgrader does not record (why a submission failed, the judgement on an agent, what an instructor
+nbgrader does not record (why a submission failed, the assessment of an agent, what an instructor
 should look at) is in `grading/ASSIGNMENT.json`.
 """
 
@@ -22,7 +22,7 @@ from typing import Any  # nbgrader has no types
 import nbformat
 
 from pdlearn.course import kernel
-from pdlearn.course.artefacts import Judgement, judge_apart, report_note
+from pdlearn.course.artefacts import Assessment, assess_apart, report_note
 from pdlearn.course.assignments import BY_NAME, Assignment
 
 CONFIG = "nbgrader_config.py"
@@ -51,7 +51,7 @@ class Note:
 
     text: str = ""  # why it could not be graded, or what was restored
     graded: bool = True
-    artefact: dict = field(default_factory=dict)  # a Judgement
+    artefact: dict = field(default_factory=dict)  # an Assessment
     report: str = ""  # a sentence on the CSV file handed in
     look_at: list[str] = field(default_factory=list)
 
@@ -300,12 +300,12 @@ def _grade_artefact(
 ) -> None:
     artefact = assignment.artefact
     assert artefact is not None
-    judged = judge_apart(place / artefact.checkpoint, assignment.name)
-    points, note.report = report_note(place / artefact.table, artefact, judged)
-    note.artefact = asdict(judged)
+    assessed = assess_apart(place / artefact.checkpoint, assignment.name)
+    points, note.report = report_note(place / artefact.table, artefact, assessed)
+    note.artefact = asdict(assessed)
     with api.gradebook as gradebook:
         cell = gradebook.find_grade("artefact", assignment.name, assignment.name, student)
-        cell.manual_score, cell.needs_manual_grade = judged.points + points, False
+        cell.manual_score, cell.needs_manual_grade = assessed.points + points, False
         gradebook.db.commit()
 
 
@@ -342,9 +342,9 @@ def _write_notes(course: Path, assignment: Assignment, notes: dict[str, Note]) -
     path.write_text(json.dumps(plain, indent=1), "utf-8")
 
 
-def judgement_of(note: Note) -> Judgement | None:
-    """Return the judgement on the agent that was handed in, if there is one."""
-    return Judgement(**note.artefact) if note.artefact else None
+def assessment_of(note: Note) -> Assessment | None:
+    """Return the assessment of the agent that was handed in, if there is one."""
+    return Assessment(**note.artefact) if note.artefact else None
 
 
 def assignment_by_name(name: str) -> Assignment:

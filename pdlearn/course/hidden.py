@@ -264,7 +264,7 @@ def _three_scores(rng: Generator) -> list[tuple]:
     ]
 
 
-def _judged(rng: Generator) -> list[tuple]:
+def _evaluated(rng: Generator) -> list[tuple]:
     cases = []
     for _ in range(3):
         means, down, up = rng.uniform(-5, 20, 2), rng.uniform(0.3, 4, 2), rng.uniform(0.3, 4, 2)
@@ -411,7 +411,7 @@ _ENTRIES = [
         exercises.check_difference,
         statistics.difference_interval,
         comparing.DIFFERENCE_MISTAKES,
-        _judged,
+        _evaluated,
     ),
 ]
 HIDDEN = {entry.check.__name__: entry for entry in _ENTRIES}

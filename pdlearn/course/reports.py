@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from pdlearn.course.assignments import ASSIGNMENTS, Assignment
-from pdlearn.course.grading import Note, gradebook_of, judgement_of, read_notes
+from pdlearn.course.grading import Note, assessment_of, gradebook_of, read_notes
 from pdlearn.course.marking import MIME
 from pdlearn.rows import write_rows
 
@@ -83,7 +83,7 @@ def _comment(notebook: Any, cell: str) -> str:
 
 def row_of(one: Graded) -> dict:
     """Return a submission's row of the CSV file."""
-    judged = judgement_of(one.note)
+    assessed = assessment_of(one.note)
     automatic = sum(m.points for m in one.marks if not m.by_hand)
     return {
         "student": one.student,
@@ -93,7 +93,7 @@ def row_of(one: Graded) -> dict:
         "automatic": round(automatic, 2),
         "by_hand": round(one.points - automatic, 2),
         "waiting_for_a_grader": sum(m.waiting for m in one.marks),
-        "agent": judged.note if judged else "",
+        "agent": assessed.note if assessed else "",
         "note": one.note.text,
         "look_at": "; ".join(one.note.look_at),
     }
@@ -125,8 +125,8 @@ def student_page(course: Path, student: str, own: Sequence[Graded]) -> str:
         waiting = sum(mark.waiting for mark in one.marks)
         head = f"<h2>{_text(one.assignment.title)}: {one.points:g} of {one.of:g} points</h2>"
         notes = [one.note.text, f"Answers that wait for a grader: {waiting}" if waiting else ""]
-        if judged := judgement_of(one.note):
-            notes += [f"Your agent {judged.note}.", one.note.report]
+        if assessed := assessment_of(one.note):
+            notes += [f"Your agent {assessed.note}.", one.note.report]
         lines = "".join(f"<p>{_text(note)}</p>" for note in notes if note)
         sections.append(head + lines + _table(_details(course, one)))
     name = f"<p>On the leaderboard you are <strong>{alias(student)}</strong>.</p>"
@@ -186,24 +186,25 @@ def _said(error: NotebookNode) -> str:
 
 
 def leaderboard(found: Sequence[Graded]) -> str:
-    """Return the page of all judged agents, the best of each assignment first."""
+    """Return the page of all assessed agents, the best of each assignment first."""
     sections = []
     for assignment in ASSIGNMENTS:
         rows = []
         for one in found:
-            judged = judgement_of(one.note)
-            if one.assignment is assignment and judged is not None and judged.points:
-                rows.append((judged, alias(one.student)))
+            assessed = assessment_of(one.note)
+            if one.assignment is assignment and assessed is not None and assessed.points:
+                rows.append((assessed, alias(one.student)))
         if rows:
             rows.sort(key=lambda row: (-row[0].points, row[0].parameters, -row[0].way))
             lines = "".join(
                 f'<tr><td class="number">{place}</td><td>{_text(name)}</td>'
-                f"<td>{_text(judged.game)}</td>"
-                f'<td class="number">{judged.parameters:,}</td>'
-                f'<td class="number">{judged.mean:.2f} [{judged.low:.2f}, {judged.high:.2f}]</td>'
-                f'<td class="number">{judged.way:.0%}</td>'
-                f'<td class="number">{judged.points:g}</td></tr>'
-                for place, (judged, name) in enumerate(rows, 1)
+                f"<td>{_text(assessed.game)}</td>"
+                f'<td class="number">{assessed.parameters:,}</td>'
+                f'<td class="number">{assessed.mean:.2f} '
+                f"[{assessed.low:.2f}, {assessed.high:.2f}]</td>"
+                f'<td class="number">{assessed.way:.0%}</td>'
+                f'<td class="number">{assessed.points:g}</td></tr>'
+                for place, (assessed, name) in enumerate(rows, 1)
             )
             sections.append(
                 f"<h2>{_text(assignment.title)}</h2><table><thead><tr>"
@@ -212,7 +213,7 @@ def leaderboard(found: Sequence[Graded]) -> str:
                 '<th class="number">of the way</th><th class="number">points</th></tr></thead>'
                 f"<tbody>{lines}</tbody></table>"
             )
-    return _page("Leaderboard", "".join(sections) or "<p>No agents were judged yet.</p>")
+    return _page("Leaderboard", "".join(sections) or "<p>No agents were assessed yet.</p>")
 
 
 def _table(rows: Sequence[tuple]) -> str:

@@ -1,7 +1,7 @@
 """The printed scale of an artefact: a score on the way to the teacher's, against parameters.
 
-The way goes from random play (0) to the shipped teacher (1), both judged by the protocol here. Its
-episodes are cut early, so that a grading ends in time; its scores are not those of `pdlearn
+The way goes from random play (0) to the shipped teacher (1), both evaluated by the protocol here.
+Its episodes are cut early, so that a grading ends in time; its scores are not those of `pdlearn
 evaluate`.
 """
 
@@ -61,11 +61,11 @@ def printed(artefact: Artefact) -> str:
         f"{game} from {ANCHORS[game][0]:g} to {ANCHORS[game][1]:g}" for game in artefact.games
     )
     return (
-        f"The file itself is judged: {artefact.episodes} episodes, epsilon {EPSILON}, each cut "
+        f"The file itself is assessed: {artefact.episodes} episodes, epsilon {EPSILON}, each cut "
         f"after {LONGEST_STEPS:,} agent steps. The mean score counts as a share of the way from "
         f"random play to the shipped teacher by the same protocol ({ends}).\n\n"
         "Points by that share and the number of parameters:\n\n" + "\n".join(lines) + "\n\n"
         f"A further {report_points(artefact):g} points are for a CSV file whose parameters are the "
-        "file's and whose mean lies within the spread of the judged episodes. A shipped agent, or "
-        "one whose weights are close to it, gets no points."
+        "file's and whose mean lies within the spread of the assessed episodes. A shipped agent, "
+        "or one whose weights are close to it, gets no points."
     )
