@@ -1,6 +1,6 @@
 """The cards of agents and of runs' states, as typed records that check themselves.
 
-A card says what the tensors of its file are. A file that is sealed by its checksum may still come
+A card says what the tensors of its file are. A file with a right checksum may still come
 from another program, an older version or a stranger. So every entry has a type and a range here, an
 unknown entry is refused, and what a card says of one of the ten games must be true of that game.
 """

@@ -55,10 +55,10 @@ def saved(folder: Path, **changes) -> Path:
     return path
 
 
-def sealed(folder: Path, mine: Agent) -> Path:
+def checksummed(folder: Path, mine: Agent) -> Path:
     """Write an agent as another program might: unchecked, and with a right checksum."""
-    write_file(folder / "sealed", mine.network.state_dict(), {"kind": "agent", **mine.card})
-    return folder / "sealed"
+    write_file(folder / "checksummed", mine.network.state_dict(), {"kind": "agent", **mine.card})
+    return folder / "checksummed"
 
 
 def refusal(path, **wanted) -> str:
@@ -102,7 +102,7 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path, valu
     with pytest.raises(ValueError, match="out.weight holds .*; expected finite weights"):
         save_agent(tmp_path / "agent.safetensors", mine)
     assert (tmp_path / "agent.safetensors").read_bytes() == before
-    path = sealed(tmp_path, mine)
+    path = checksummed(tmp_path, mine)
     assert "expected finite numbers in out.weight; got others" in refusal(path)
 
 
@@ -448,14 +448,14 @@ def test_one_games_file_copied_to_anothers_name_is_refused(tmp_path):
     assert "plays 'pong'" in refusal(copy, game="space_invaders")
 
 
-def seal_of(path: Path) -> dict:
+def entry_of(path: Path) -> dict:
     """Return the metadata of a safetensors file: the card with its checksum."""
     data = path.read_bytes()
     return json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])["__metadata__"]
 
 
 def test_one_games_weights_under_anothers_card_are_refused(tmp_path):
-    invaders = seal_of(saved(tmp_path, game="space_invaders", seed=1))
+    invaders = entry_of(saved(tmp_path, game="space_invaders", seed=1))
     path = saved(tmp_path, game="pong")
     path.write_bytes(safetensors.torch.save(read_file(path)[0], invaders))
     assert "checksum" in refusal(path, game="space_invaders")
@@ -473,7 +473,7 @@ def test_one_games_weights_under_anothers_card_are_refused(tmp_path):
     ids=str,
 )
 def test_weights_that_do_not_fit_their_card_are_refused_in_one_line(tmp_path, changes):
-    message = refusal(sealed(tmp_path, agent(**changes)))
+    message = refusal(checksummed(tmp_path, agent(**changes)))
     assert "card and weights differ" in message and "\n" not in message
 
 
@@ -505,7 +505,7 @@ def test_weights_that_do_not_fit_their_card_are_refused_in_one_line(tmp_path, ch
     ids=str,
 )
 def test_a_card_that_makes_no_sense_is_neither_read_nor_written(tmp_path, changes, sentence):
-    message = refusal(sealed(tmp_path, agent(**changes)))
+    message = refusal(checksummed(tmp_path, agent(**changes)))
     assert sentence in message and "\n" not in message
     with pytest.raises(ValueError, match=re.escape(sentence)):
         saved(tmp_path, **changes)
@@ -517,7 +517,7 @@ def test_a_card_with_an_entry_missing_is_refused(tmp_path, missing, game):
     mine = agent()
     del mine.card[missing]
     assert f"expected an entry {missing}; it is missing" in refusal(
-        sealed(tmp_path, mine), game=game
+        checksummed(tmp_path, mine), game=game
     )
 
 
@@ -653,7 +653,7 @@ def test_a_game_that_a_file_for_several_does_not_hold_is_refused_with_those_it_d
     ids=str,
 )
 def test_a_card_for_several_games_that_does_not_fit_is_refused(tmp_path, changes):
-    message = refusal(sealed(tmp_path, for_several(**changes)), game="pong")
+    message = refusal(checksummed(tmp_path, for_several(**changes)), game="pong")
     assert re.search(
         "card and weights|made for the actions|expected games|is for (one|several)", message
     )

@@ -167,7 +167,9 @@ def changed(tensor, value, at=7):
         ("more", lambda t: torch.zeros(1), "expected other tensors; got"),
     ],
 )  # fmt: skip
-def test_sealed_tensors_that_no_recording_holds_are_refused(tmp_path, whole, name, make, message):
+def test_checksummed_tensors_that_no_recording_holds_are_refused(
+    tmp_path, whole, name, make, message
+):
     tensors, card = whole
     write_file(tmp_path / "r", tensors | {name: make(tensors.get(name))}, card)
     with pytest.raises(CheckpointError, match=message) as raised:
@@ -199,7 +201,7 @@ def test_sealed_tensors_that_no_recording_holds_are_refused(tmp_path, whole, nam
         ({"unheard_of": 1}, "unknown entry 'unheard_of'"),
     ],
 )  # fmt: skip
-def test_sealed_cards_that_no_recording_has_are_refused(tmp_path, whole, entries, message):
+def test_checksummed_cards_that_no_recording_has_are_refused(tmp_path, whole, entries, message):
     tensors, card = whole
     write_file(tmp_path / "r", tensors, card | entries)
     with pytest.raises(CheckpointError, match=message):

@@ -269,7 +269,7 @@ def test_there_is_no_start_where_the_game_is_over():
         ({"more": torch.zeros(1)}, "expected other tensors"),
     ],
 )
-def test_sealed_tensors_that_no_starts_hold_are_refused(tmp_path, change, message):
+def test_checksummed_tensors_that_no_starts_hold_are_refused(tmp_path, change, message):
     save_starts(tmp_path / "s.safetensors", recorded(3))
     tensors, card = read_file(tmp_path / "s.safetensors")
     write_file(tmp_path / "s.safetensors", tensors | change, card)
@@ -289,7 +289,7 @@ def test_sealed_tensors_that_no_starts_hold_are_refused(tmp_path, change, messag
         ({"more": 1}, "unknown entry 'more'"),
     ],
 )
-def test_sealed_cards_that_no_starts_have_are_refused(tmp_path, change, message):
+def test_checksummed_cards_that_no_starts_have_are_refused(tmp_path, change, message):
     save_starts(tmp_path / "s.safetensors", recorded(3))
     tensors, card = read_file(tmp_path / "s.safetensors")
     write_file(tmp_path / "s.safetensors", tensors, card | change)

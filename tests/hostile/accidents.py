@@ -190,9 +190,9 @@ def disks(found: Files) -> Iterator[Case]:
 
 
 def _recording(found: Files) -> Path:
-    from sealed import seal
+    from checksummed import write_checksummed
 
-    return seal(found.folder / "sound.rec", *found.contents["recording"])
+    return write_checksummed(found.folder / "sound.rec", *found.contents["recording"])
 
 
 def _told(line: list[str]) -> None:

@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 import torch
 from campaign import Began, Case
-from sealed import damaged, seal
+from checksummed import damaged, write_checksummed
 from values import JSON, at, paths_of, put, same, without, wrong_tensors
 
 from pdlearn import DQN, zoo
@@ -83,17 +83,17 @@ class Files:
         return resume(folder)
 
     def case(self, kind: str, name: str, tensors: dict, card: Any) -> Case:
-        """Return a case of sealed content; one in sixteen goes through a file on the disk.
+        """Return a case of checksummed content; one in sixteen goes through a file on the disk.
 
-        The others give the reader what reading the sealed file would, which is much faster.
+        The others give the reader what reading the checksummed file would, which is much faster.
         """
         self.made += 1
         on_disk = kind == "state" or self.made % 16 == 0 or not isinstance(card, dict)
 
         def call() -> Any:
-            path = self.folder / "sealed.safetensors"
+            path = self.folder / "checksummed.safetensors"
             if on_disk or not path.exists():
-                seal(path, tensors, card)
+                write_checksummed(path, tensors, card)
             if on_disk:
                 return self.read[kind](path)
             with contextlib.ExitStack() as patches:
@@ -185,7 +185,7 @@ def bytes_of(files: Files, rng: np.random.Generator, count: int) -> Iterator[Cas
     kinds = list(files.contents)
     sound = {}
     for kind in kinds:
-        path = seal(files.folder / "sound.safetensors", *files.contents[kind])
+        path = write_checksummed(files.folder / "sound.safetensors", *files.contents[kind])
         sound[kind] = path.read_bytes()
     for number in range(count):
         kind = kinds[number % len(kinds)]
@@ -202,7 +202,7 @@ def bytes_of(files: Files, rng: np.random.Generator, count: int) -> Iterator[Cas
 
 
 def contents_of(files: Files, rng: np.random.Generator) -> Iterator[Case]:
-    """Yield sealed files whose card or tensors are wrong, each entry in turn."""
+    """Yield checksummed files whose card or tensors are wrong, each entry in turn."""
     for kind, (tensors, card) in files.contents.items():
         for number, path in enumerate(paths_of(card)):
             if kind == "state" and number % 3:

@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 
-def seal(path: Path, tensors: dict, card: object) -> Path:
+def write_checksummed(path: Path, tensors: dict, card: object) -> Path:
     """Write a file in pdlearn's format; its checksum is right for any tensors and any card."""
     digest = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
     for name in sorted(tensors):
