@@ -23,6 +23,7 @@ from torch import Tensor
 from pdlearn.cards import StateCard, current_card, typed_card
 from pdlearn.checkpoints import (
     Agent,
+    CheckpointError,
     naming,
     read_file,
     refuse_other_tensors,
@@ -318,7 +319,7 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], StateCard]:
     """
     path = folder / STATE
     if not path.exists():
-        raise ValueError(f"{folder}: no run to resume here (it has no {STATE})")
+        raise CheckpointError(f"{folder}: no run to resume here (it has no {STATE})")
     tensors, entries = read_file(path)
     entries = current_card(entries)
     with naming(path):
