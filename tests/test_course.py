@@ -198,7 +198,9 @@ def test_the_notes_have_what_goes_wrong_questions_and_variations_for_each_lesson
 def agent_of(seed, game="pong", size="net5"):
     network = pdlearn.QNetwork(6, size, generator=torch.Generator().manual_seed(seed))
     shipped = zoo.load("pong/net3")
-    return pdlearn.Agent(network, {**shipped.card, "size": size, "games": {game: shipped.actions}})
+    card = {key: shipped.card[key] for key in ("observation_shape", "preprocessing")}
+    card |= {"size": size, "games": {game: shipped.actions}, "made": {"by": "dqn"}}
+    return pdlearn.Agent(network, card)
 
 
 @pytest.fixture
