@@ -30,7 +30,8 @@ def course(tmp_path_factory):
     assert main(["course", "init", str(folder)]) == 0
     assert main(["course", "release", str(folder)]) == 0
     hand_in(handed_in, folder)
-    untrained = Agent(QNetwork(6, "net5"), {**zoo.load("pong/net3").card, "size": "net5"})
+    card = {**zoo.load("pong/net3").card, "size": "net5", "made": {"by": "dqn"}}
+    untrained = Agent(QNetwork(6, "net5"), card)
     save_agent(handed_in / "distilling" / "right-losses" / "agent.safetensors", untrained)
     for name in NAMES:
         sent = ["course", "collect", str(folder), name, "--from", str(handed_in / name)]
