@@ -141,11 +141,13 @@ class AgentCard:
     chosen_by: dict[Name, Score] | None = None
 
     def __post_init__(self) -> None:
+        described: dict[str, str] = {"normalization": self.normalization}
         if self.network is None:
             size_by_name(self.size, several_games=len(self.games) > 1)
+            described["size"] = self.size
         for game, actions in self.games.items():
             envs.refuse_mismatch(game, actions=actions, preprocessing=self.preprocessing)
-        for name, value in (("size", self.size), ("normalization", self.normalization)):
+        for name, value in described.items():
             trained = (self.made.config or {}).get(name, value)
             if trained != value:
                 raise ValueError(f"trained with {name} {shown(trained)}; its {name} is {value}")

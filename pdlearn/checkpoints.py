@@ -288,10 +288,10 @@ def load_whole(
 
 
 def _empty_network(card: AgentCard) -> nn.Module:
-    """Return the network that a card names, without memory for its weights."""
+    """Return the network that a card names; one of pdlearn's has no memory for its weights yet."""
+    if card.network is not None:
+        return build_network(card.network)
     with torch.device("meta"):
-        if card.network is not None:
-            return build_network(card.network)
         return network_for(
             {game: len(actions) for game, actions in card.games.items()},
             card.size, card.observation_shape, normalization=card.normalization,

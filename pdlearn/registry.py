@@ -55,15 +55,21 @@ def describe_network(network: nn.Module) -> dict:
 
 
 def build_network(facts: dict) -> nn.Module:
-    """Return a new network of the class that a card names; ValueError if none is registered."""
-    name = str(facts["class"])
+    """Return a new network of the class that a card names.
+
+    Raises ValueError if none of that name is registered, or if it does not take the arguments.
+    """
+    name, arguments = str(facts.get("class")), facts.get("arguments", {})
     if name not in CLASSES:
         raise ValueError(
             f"its network is a {name!r}, which is not registered here; did you mean "
             f"{nearest(name, CLASSES)!r}? Decorate the class with pdlearn.register_network, or "
             "pass a network"
         )
-    return CLASSES[name](**facts.get("arguments", {}))
+    try:
+        return CLASSES[name](**arguments)
+    except TypeError as error:
+        raise ValueError(f"{name} does not take its card's arguments ({error})") from error
 
 
 @torch.no_grad()

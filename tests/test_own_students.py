@@ -13,7 +13,7 @@ from pdlearn.checkpoints import Agent
 from pdlearn.cli import main
 from pdlearn.interop.profiles import PROFILES
 from pdlearn.networks import parameter_count
-from pdlearn.registry import CLASSES, register_network
+from pdlearn.registry import CLASSES, build_network, register_network
 
 TINY = DistillConfig(hours=1, steps_per_hour=160, updates_per_hour=3, num_envs=4, minibatch=8)
 
@@ -184,3 +184,16 @@ def test_a_class_is_named_on_the_command_line(tmp_path, monkeypatch, capsys):
     }.items():
         assert main(["distill", "pong", *smoke[:-1], "other", "--student", wrong]) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, "a 'None', which is not registered here"),
+        ({"class": "NatureNetwork", "arguments": {"depth": 3}}, "does not take its card's arg"),
+        ({"class": "NatureNetwork", "arguments": [3]}, "does not take its card's arguments"),
+    ],
+)
+def test_a_card_that_describes_no_network_is_refused(facts, said):
+    with pytest.raises(ValueError, match=said):
+        build_network(facts)
