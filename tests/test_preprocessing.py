@@ -51,6 +51,7 @@ def test_a_profile_comes_back_from_its_card(name):
     [
         ({"height": 96}, "'height' 96; expected 84"),
         ({"flicker": True}, "unknown entry 'flicker' in preprocessing"),
+        ({"height": 84}, "expected an entry preprocessing.width; it is missing"),
         ({"resize": "nearest"}, "preprocessing.resize as .*; got 'nearest'"),
         ({"padding": "ones"}, "preprocessing.padding as .*; got 'ones'"),
         ({"grey": "red"}, "preprocessing.grey as .*; got 'red'"),

@@ -118,13 +118,20 @@ LATER = ("grey", "fire_after_life", "restart_after_life", "full_action_set", "ev
 def from_card(facts: Preprocessing | Mapping | None) -> Preprocessing:
     """Return the profile that a card describes; None is pdlearn's own.
 
-    Raises ValueError for a setting that no environment here has.
+    Raises ValueError for a setting that no environment here has, and for a missing one.
     """
     if isinstance(facts, Preprocessing):
         return facts
-    facts = dict(facts or {})
+    if not facts:
+        return Preprocessing()
+    facts = dict(facts)
+    usual = Preprocessing().card()
+    missing = [key for key in usual if key not in facts]
     for key, value in FIXED.items():
         got = facts.pop(key, value)
         if got != value or isinstance(got, bool) != isinstance(value, bool):
             raise ValueError(f"preprocessing has {key!r} {shown(got)}; expected {value}")
-    return checked(facts, Preprocessing, "preprocessing")
+    profile = checked(facts, Preprocessing, "preprocessing")
+    if missing:
+        raise ValueError(f"expected an entry preprocessing.{missing[0]}; it is missing")
+    return profile
