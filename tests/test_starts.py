@@ -280,7 +280,7 @@ def test_checksummed_tensors_that_no_starts_hold_are_refused(tmp_path, change, m
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"game": "pong"}, "made for the actions 0, 1, 2; pong has"),
+        ({"game": "pong"}, "expected preprocessing of pong; got none"),
         ({"game": None}, "expected game as a line of text"),
         ({"actions": []}, "expected actions a length of at least 1"),
         ({"actions": [0, 1, 2]}, r"expected actions.0. as a line of text; got 0"),

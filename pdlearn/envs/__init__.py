@@ -300,6 +300,8 @@ def refuse_mismatch(
     if env is not None:
         names = env.action_names
     elif is_atari(game):
+        if preprocessing is not None and not preprocessing:
+            raise ValueError(f"expected preprocessing of {game}; got none")
         own = game_by_name(game).actions
         names = FULL_ACTIONS if from_card(preprocessing).full_action_set else own
     elif preprocessing:

@@ -24,6 +24,7 @@ from pdlearn.checkpoints import (
     refuse_other_tensors,
     write_file,
 )
+from pdlearn.envs.preprocessing import from_card
 from pdlearn.files import as_path
 from pdlearn.games import nearest
 from pdlearn.rollout import Policy, Step, steps_from
@@ -73,6 +74,8 @@ class StartsCard:
     def refuse(self, tensors: dict[str, Tensor]) -> None:
         """Raise ValueError unless `tensors` are starts of this card's game."""
         envs.refuse_mismatch(self.game, actions=self.actions, preprocessing=self.preprocessing)
+        if envs.is_atari(self.game) and not from_card(self.preprocessing).is_ours:
+            raise ValueError("expected starts recorded under pdlearn's own preprocessing")
         seeds, actions = (tensors.get(key, torch.empty(0)) for key in ("seeds", "actions"))
         count = seeds.numel()
         refuse_other_tensors(tensors, {
