@@ -23,5 +23,6 @@ class Bar:
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
-        """Leave the bar as it stands."""
+        """Leave the bar as it stands; remove one that never moved, as before a refusal."""
+        self._bar.leave = self._bar.n > 0
         self._bar.close()
