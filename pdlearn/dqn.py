@@ -1,8 +1,8 @@
 """Deep Q-learning with a replay memory (Mnih et al. 2015).
 
 A `DQNConfig` selects Nature DQN or later improvements: double and n-step targets, prioritised
-replay. One network can learn several games in turn, each from its own replay memory (Rusu et al.
-2015, section 3.3: Multi-DQN).
+replay, quantiles of the return (QR-DQN, Dabney et al. 2018). One network can learn several games in
+turn, each from its own replay memory (Rusu et al. 2015, section 3.3: Multi-DQN).
 """
 
 import copy
@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.actor import ReplayActor
+from pdlearn.checkpoints import Agent
 from pdlearn.learner import Learner, load_part
-from pdlearn.losses import td_error, td_loss, td_target
-from pdlearn.networks import MultiGameNetwork, QNetwork, same_part
+from pdlearn.losses import quantile_loss, quantile_target, td_error, td_loss, td_target
+from pdlearn.networks import MultiGameNetwork, QNetwork, QuantileNetwork, same_part
 from pdlearn.presets import DQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
 from pdlearn.replay.memory import Memory, Transitions
@@ -77,6 +78,23 @@ class DQNLearner(Learner):
         load_part(self.target, "target.", tensors)
 
 
+class QuantileLearner(DQNLearner):
+    """A network that learns quantiles of the return, and its target network, for one game."""
+
+    network: QuantileNetwork
+    target: QuantileNetwork
+
+    def loss(self, batch: Transitions, network: nn.Module | None = None) -> Tensor:
+        """Return the quantile Huber loss of a minibatch, a scalar."""
+        with torch.no_grad():
+            online_q_t = self.network(batch.observation_t) if self.config.double else None
+            target_z_t = self.target.quantiles(batch.observation_t)  # [B, N, A]
+            goal = quantile_target(batch.reward_t, batch.discount_t, target_z_t, online_q_t)
+        z_tm1 = self.network.quantiles(batch.observation_tm1)
+        self.error = td_error(z_tm1.detach().mean(1), batch.action_tm1, goal.mean(1))
+        return quantile_loss(z_tm1, batch.action_tm1, goal, batch.weight)
+
+
 class DQN(QLearning):
     """Train a DQN teacher; see `QLearning` for rows and `Run` for the options.
 
@@ -85,7 +103,7 @@ class DQN(QLearning):
     the games together.
 
     A resumed run fills its replay memories again with the current network before it learns.
-    Raises ValueError as `QLearning` does.
+    Raises ValueError as `QLearning` does, and for quantiles with several games.
     """
 
     kind = "dqn"
@@ -94,7 +112,29 @@ class DQN(QLearning):
     row_steps = 2_000
 
     def make_learner(self, network: QNetwork | MultiGameNetwork) -> DQNLearner:
-        return DQNLearner(self.config, network, self.precision)
+        kind = QuantileLearner if isinstance(network, QuantileNetwork) else DQNLearner
+        return kind(self.config, network, self.precision)
+
+    def make_network(
+        self, num_actions: dict[str, int], shape: tuple[int, ...], generator: torch.Generator
+    ) -> QNetwork | MultiGameNetwork:
+        config = self.config
+        if config.quantiles <= 1:
+            return super().make_network(num_actions, shape, generator)
+        if len(num_actions) > 1:
+            raise ValueError(f"expected one game with quantiles; got {', '.join(num_actions)}")
+        (count,) = num_actions.values()
+        return QuantileNetwork(
+            count, config.size, shape, generator,
+            normalization=config.normalization, quantiles=config.quantiles,
+        )  # fmt: skip
+
+    def agent(self) -> Agent:
+        """Return the current network with its card; quantiles are collapsed to their means."""
+        agent = super().agent()
+        if isinstance(agent.network, QuantileNetwork):
+            return Agent(agent.network.collapsed(), agent.card)
+        return agent
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config

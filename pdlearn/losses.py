@@ -181,3 +181,58 @@ def td_loss(
         _expect(f"weights {list(error.shape)}, floating point", fits, weight)
     loss = F.huber_loss(error, torch.zeros_like(error), reduction="none")
     return (loss if weight is None else weight * loss).mean()
+
+
+def quantile_target(
+    reward_t: Tensor, discount_t: Tensor, target_z_t: Tensor, online_q_t: Tensor | None = None
+) -> Tensor:
+    """Return `reward + discount * quantile` `[B, N]` for each quantile of the best next action.
+
+    Rewards and discounts are as in `td_target`. `target_z_t` `[B, N, A]` holds the target network's
+    N quantiles of the return of each action. The best action has the highest mean of them. With
+    `online_q_t` `[B, A]` it has the online network's highest value (double DQN).
+    Raises ValueError for other shapes.
+    """
+    values = () if online_q_t is None else (online_q_t,)
+    fits = _floats(reward_t, discount_t, target_z_t, *values) and target_z_t.ndim == 3
+    fits = fits and all(each.shape == target_z_t.shape[::2] for each in values)
+    fits = fits and reward_t.shape == discount_t.shape == target_z_t.shape[:1]
+    wanted = "rewards [B], discounts [B], quantiles [B, N, A] and online values [B, A], floating"
+    _expect(f"{wanted} point and not empty", fits, reward_t, discount_t, target_z_t, *values)
+    value = target_z_t.mean(1) if online_q_t is None else online_q_t
+    best = value.argmax(1)  # [B]
+    quantiles = target_z_t[torch.arange(len(best), device=best.device), :, best]  # [B, N]
+    return (reward_t.unsqueeze(1) + discount_t.unsqueeze(1) * quantiles).detach()
+
+
+def quantile_loss(
+    z_tm1: Tensor, action_tm1: Tensor, target: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Return the quantile Huber loss of the chosen actions' quantiles (QR-DQN).
+
+        u_ij = target_j - z_i,   loss = sum over i, mean over j of |tau_i - 1(u_ij < 0)| H(u_ij)
+
+    H is the Huber loss, linear beyond 1, and tau_i = (i + 1/2) / N the middle of the i-th of N
+    equal parts of 0..1. `z_tm1` `[B, N, A]` holds the quantiles of each action, `action_tm1` is
+    int64 `[B]`, `target` `[B, M]`. `weight` `[B]` multiplies each transition's loss before the mean
+    over the batch. No gradient reaches the target. Raises ValueError for other shapes and types.
+
+    Source: Dabney et al. 2018, "Distributional reinforcement learning with quantile regression",
+    section 4 and algorithm 1.
+    """
+    fits = _floats(z_tm1, target) and z_tm1.ndim == 3 and target.ndim == 2
+    fits = fits and len(z_tm1) == len(target) and isinstance(action_tm1, Tensor)
+    fits = fits and action_tm1.dtype == torch.int64 and action_tm1.shape == z_tm1.shape[:1]
+    wanted = "quantiles [B, N, A] and targets [B, M], floating point and not empty, and int64 "
+    _expect(f"{wanted}actions [B]", fits, z_tm1, action_tm1, target)
+    if weight is not None:
+        fits = _floats(weight) and weight.shape == action_tm1.shape
+        _expect(f"weights {list(action_tm1.shape)}, floating point", fits, weight)
+    chosen = z_tm1[torch.arange(len(z_tm1), device=z_tm1.device), :, action_tm1]  # [B, N]
+    error = target.detach().unsqueeze(1) - chosen.unsqueeze(2)  # [B, N, M]
+    count = chosen.shape[1]
+    tau = (torch.arange(count, device=error.device, dtype=error.dtype) + 0.5) / count
+    slope = (tau.view(1, -1, 1) - (error < 0).to(error.dtype)).abs()
+    huber = F.huber_loss(error, torch.zeros_like(error), reduction="none")
+    loss = (slope * huber).mean(2).sum(1)  # [B]
+    return (loss if weight is None else weight * loss).mean()

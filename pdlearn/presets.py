@@ -116,6 +116,8 @@ class DQNConfig(QLearningConfig):
     """rewards summed before bootstrapping"""
     double: bool = False
     """use the target of double DQN"""
+    quantiles: Annotated[int, Range(0, 1_000)] = 0
+    """quantiles of each action's return to learn, as QR-DQN (0 or 1: the mean alone)"""
     target_period_updates: Steps = 250
     """updates between copies of the network into the target network"""
 

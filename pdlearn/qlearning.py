@@ -62,16 +62,25 @@ class QLearning(Run):
             raise ValueError(f"expected different games; got {', '.join(games) or 'none'}")
         self.envs = {game: _closed_copy(game) for game in games}  # for their properties
         _refuse_different_shapes(self.envs)
-        network = network_for(
-            {game: env.num_actions for game, env in self.envs.items()}, config.size,
-            self.envs[games[0]].observation_shape, torch.Generator().manual_seed(self.seed),
-            normalization=config.normalization,
-        )  # fmt: skip
+        network = self.make_network(
+            {game: env.num_actions for game, env in self.envs.items()},
+            self.envs[games[0]].observation_shape,
+            torch.Generator().manual_seed(self.seed),
+        )
         self.learner = self.make_learner(network.to(self.device))
         self.parts = {game: part_for(network, game) for game in games}
         self.episodes = 0
         self.best_evaluation = -math.inf
         self.best: Agent | None = None
+
+    def make_network(
+        self, num_actions: dict[str, int], shape: tuple[int, ...], generator: torch.Generator
+    ) -> QNetwork | MultiGameNetwork:
+        """Return the network to train, with its first weights."""
+        config = self.config
+        return network_for(
+            num_actions, config.size, shape, generator, normalization=config.normalization
+        )
 
     def make_learner(self, network: QNetwork | MultiGameNetwork) -> Learner:
         """Return the learner of `network`."""

@@ -280,7 +280,7 @@ class Run:
         self.load_counters(dataclasses.asdict(card.counts))
 
     def _refuse_other_networks(self, begun: dict, now: dict, where: str = "") -> None:
-        for name in ("size", "normalization", "optimizer"):
+        for name in ("size", "normalization", "quantiles", "optimizer"):
             if name in begun and begun[name] != now[name]:
                 raise ValueError(
                     f"was begun with {where}{name} {begun[name]}, which a resumed run keeps; got "

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pdlearn.checkpoints import CheckpointError
 from pdlearn.games import FULL_ACTIONS, GAMES
-from pdlearn.networks import SIZES, QNetwork, Size
+from pdlearn.networks import SIZES, QNetwork, Size, mean_over_quantiles
 from pdlearn.registry import NatureNetwork
 
 OURS = ("conv1", "conv2", "conv3", "fc1", "out")
@@ -152,8 +152,7 @@ def recognise(tensors: dict[str, Tensor], actions: int | None, game: str | None)
             )
     elif layout.head == "quantiles":
         num_actions = _actions_of_quantiles(len(weight), actions, game)
-        weight = weight.view(-1, num_actions, weight.shape[1]).mean(0)
-        bias = bias.view(-1, num_actions).mean(0)
+        weight, bias = (mean_over_quantiles(each, num_actions) for each in (weight, bias))
     else:
         num_actions = len(weight)
     network = _network(widths, num_actions, support)
