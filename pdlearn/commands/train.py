@@ -68,7 +68,7 @@ def train(
         resume: a run's folder to go on from
         jobs: how many of several games run side by side
         slice_minutes: how long each of several games runs before it is another's turn
-        settings: other settings of the budget, as in --set n_step=1 double=True
+        settings: other settings of the budget, as in --set double=True quantiles=51
     """
     if games and all_games:
         raise ValueError("expected --all, or games by name; got both")
