@@ -36,7 +36,9 @@ def parts(name):
 @pytest.mark.parametrize("name", zoo.names())
 def test_a_shipped_agents_rows_equal_its_card(name):
     written = [r for r in agent_rows() if name_of_row(r) == name]
-    on_card = [{key: str(value) for key, value in row_of(part).items()} for part in parts(name)]
+    on_card = [
+        {key: str(value) for key, value in row_of(part, name).items()} for part in parts(name)
+    ]
     assert sorted(written, key=str) == sorted(on_card, key=str)
 
 

@@ -12,7 +12,7 @@ from pdlearn import cli, zoo
 from pdlearn.checkpoints import Agent, CheckpointError, read_agent, save_agent
 from pdlearn.evaluation import Evaluation
 from pdlearn.publish import ship
-from pdlearn.rows import write_rows
+from pdlearn.rows import read_rows, write_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -109,6 +109,22 @@ def test_shipping_rounds_scores_and_enters_an_agent(tmp_path, monkeypatch):
     assert (tmp_path / "docs" / "images" / "curves.png").stat().st_size > 5_000
     assert "`pong/teacher`" in (tmp_path / "README.md").read_text()
     assert "Pong | -20.7 | 9.3 | 18.9 | **" in (tmp_path / "docs" / "zoo.md").read_text()
+
+
+def test_an_agent_ships_beside_the_teacher_under_a_name_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "docs" / "results").mkdir(parents=True)
+    monkeypatch.setattr(ship.agents, "build", lambda root: None)
+    source = zoo.path("pong/teacher")
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
+    for name in (None, "pong/dqn"):
+        ship.ship(source, "abc1234", name=name, episodes=1, root=tmp_path)
+    assert zoo.names() == ["pong/dqn", "pong/teacher"]
+    assert zoo.load("pong/dqn").score["episodes"] == 1
+    for table, network in (("teachers", "teacher"), ("students", "dqn")):
+        (row,) = read_rows(tmp_path / "docs" / "results" / f"{table}.csv")
+        assert (row["game"], row["network"], row["loss"]) == ("pong", network, "td")
+    episodes = read_rows(tmp_path / "docs" / "results" / "episodes.csv")
+    assert {row["agent"] for row in episodes} == set(zoo.names())
 
 
 def test_one_function_loads_a_shipped_agent_and_a_file(tmp_path):

@@ -80,7 +80,7 @@ def recipe_list() -> str:
     parts = []
     for name in zoo.names():
         made = zoo.load_all_games(name).card["made"]
-        if made["by"] in BUDGETS and len(made["games"]) == 1:
+        if made["by"] in BUDGETS and name.endswith("/teacher"):
             parts.append(f"**{GAMES[made['games'][0]].title}**{_changes(made)}")
             parts.append(f"```\n{_command(made)}\n```")
     return "\n\n".join(parts)

@@ -2,9 +2,10 @@
 
 python -m pdlearn.publish.ship runs/train-pong-0/best.safetensors --commit HASH
 python -m pdlearn.publish.ship --rescore all
+python -m pdlearn.publish.ship pdlearn/zoo/pong/teacher.safetensors --name pong/dqn --commit HASH
 
 The second command evaluates all shipped agents whose score has another protocol. It can be stopped
-and started again.
+and started again. The third keeps a teacher under another name before its successor is shipped.
 """
 
 import math
@@ -30,21 +31,24 @@ TEACHER_EPISODES, OTHER_EPISODES = 120, 60
 
 
 def ship(
-    file: Path, commit: str, *, episodes: int | None = None, seed: int = 1, root: Path = Path(".")
-) -> None:
+    file: Path, commit: str, *, name: str | None = None, episodes: int | None = None, seed: int = 1,
+    root: Path = Path("."),
+) -> None:  # fmt: skip
     """Copy the agent in `file` to the zoo as float16, evaluate the copy, write card and results.
+
+    `name` is for an agent of one game that ships beside others of its size, as in `pong/dqn`.
 
     A network for several games is evaluated on each of them. The `metrics.csv` in the folder of a
     teacher's file becomes its learning curve. `seed` must not have been used to select the agent;
     evaluations during training use other seeds.
     """
     agent = load_whole(file)
-    name = zoo.name_of(agent)
+    name = name or zoo.name_of(agent)
     card = {key: value for key, value in agent.card.items() if key != "score"}
     card["made"] = {**card["made"], "commit": commit}
     save_agent(zoo.path(name), Agent(agent.network, card), torch.float16)
     metrics = read_rows(file.with_name("metrics.csv"))
-    if card["size"] == "teacher" and metrics:
+    if name.endswith("/teacher") and metrics:
         curves = root / "docs" / "results" / "curves"
         write_rows(curves / f"{agent.game}.csv", thinned(metrics))
     score(name, episodes, seed, root)
@@ -57,14 +61,14 @@ def score(name: str, episodes: int | None = None, seed: int = 1, root: Path = Pa
     a score on the card has all its results.
     """
     agent = load_whole(zoo.path(name))
-    teaches = agent.card["size"] == "teacher"
+    teaches = name.endswith("/teacher")
     config = EvalConfig(episodes=episodes or (TEACHER_EPISODES if teaches else OTHER_EPISODES))
     results = root / "docs" / "results"
     for game in unscored(agent):
         result = evaluate(agent.for_game(game), config, seed)
         scores = {**agent.card.get("score", {}), game: result.card()}
         agent = Agent(agent.network, {**agent.card, "score": scores})
-        row = row_of(agent.for_game(game))
+        row = row_of(agent.for_game(game), name)
         table = results / ("teachers.csv" if teaches else "students.csv")
         _enter(table, [row], ("game", "network"), lambda r: (r["game"], -int(r["parameters"])))
         rows = episode_rows(name, result)
@@ -99,14 +103,13 @@ def episode_rows(name: str, result: Evaluation) -> list[dict]:
     ]  # fmt: skip
 
 
-def row_of(agent: Agent) -> dict:
-    """Return the results row of a shipped agent of one game, from its card alone."""
-    size = agent.card["size"]
+def row_of(agent: Agent, name: str) -> dict:
+    """Return the results row of a shipped agent, one game's part of it, from name and card."""
     made, score = agent.card["made"], agent.score
     config = made["config"]
     return {
         "game": agent.game,
-        "network": zoo.name_of(agent) if size in MULTI_SIZES else size,
+        "network": name if agent.card["size"] in MULTI_SIZES else name.split("/")[1],
         "parameters": parameter_count(agent.network),
         "loss": config.get("loss", "td"),
         "temperature": config.get("temperature", "") if config.get("loss") == "kl" else "",
@@ -158,6 +161,7 @@ def main(
     file: Annotated[Path | None, tyro.conf.Positional] = None,
     *,
     commit: str | None = None,
+    name: str | None = None,
     rescore: tuple[str, ...] = (),
     episodes: int | None = None,
     seed: int = 1,
@@ -168,6 +172,7 @@ def main(
     Args:
         file: the agent to ship
         commit: the commit of the code that trained it
+        name: the name to ship it under (default: its game and size)
         rescore: names of shipped agents, or all; those with another protocol are evaluated
         episodes: episodes in each game (default: 120 for a teacher, 60 for other networks)
         seed: the seed of the evaluation; it must not have been used to select the agent
@@ -176,9 +181,9 @@ def main(
     if (file is None) == (not rescore) or (file is None) != (commit is None):
         raise SystemExit("expected a file and --commit, or --rescore")
     if file is not None and commit is not None:
-        ship(file, commit, episodes=episodes, seed=seed, root=root)
-    for name in zoo.names() if rescore == ("all",) else rescore:
-        score(name, episodes, seed, root)
+        ship(file, commit, name=name, episodes=episodes, seed=seed, root=root)
+    for each in zoo.names() if rescore == ("all",) else rescore:
+        score(each, episodes, seed, root)
 
 
 if __name__ == "__main__":
