@@ -114,6 +114,8 @@ def test_shipping_rounds_scores_and_enters_an_agent(tmp_path, monkeypatch):
 def test_an_agent_ships_beside_the_teacher_under_a_name_of_its_own(tmp_path, monkeypatch):
     (tmp_path / "docs" / "results").mkdir(parents=True)
     monkeypatch.setattr(ship.agents, "build", lambda root: None)
+    result = Evaluation("pong", [3.0], [5], 0, 0.05, 1, [4], [438])
+    monkeypatch.setattr(ship, "evaluate", lambda *_: result)
     source = zoo.path("pong/teacher")
     monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
     for name in (None, "pong/dqn"):
