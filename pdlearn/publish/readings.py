@@ -53,11 +53,11 @@ READINGS: dict[str, str] = {
         "As far as so few episodes show, one network plays most of the games as well as their "
         "teachers. On Enduro and Beam Rider it is worse. Its score on Beam Rider here is high "
         "because of its starts: it scores far more from one parity of the number of no-ops than "
-        "from the other ([episodes.csv](results/episodes.csv)), and these starts were not balanced. "
-        "The paper's network scored higher than half of its teachers, in some games by far; for ours no such "
-        "difference is certain. Its play and its updates are a small part of the paper's. These "
-        "results cannot separate the cost of one network for all games from the effect of short "
-        "training. Breakout is missing, because its teacher was trained later."
+        "from the other ([episodes.csv](results/episodes.csv)), and these starts were not "
+        "balanced. The paper's network scored higher than half of its teachers, in some games by "
+        "far; for ours no such difference is certain. Its play and its updates are a small part "
+        "of the paper's. These results cannot separate the cost of one network for all games from "
+        "the effect of short training. Breakout is missing, because its teacher was trained later."
     ),
     "states": (
         "Pong alone shows no advantage: the teacher's states work at least as well as the "
