@@ -446,7 +446,7 @@ def test_jupyterlab_shows_a_comparison_whose_keys_stay_its_own(lab):
 
 def test_jupyterlab_shows_temperature_and_its_slider_moves_the_target(lab):
     before = lab.locator(".pdlearn output").inner_text()
-    lab.locator(".pdlearn .tau").press("ArrowRight")
+    lab.locator(".pdlearn .temperature").press("ArrowRight")
     press(lab, "m", "d", "d")
     assert lab.locator(".pdlearn output").inner_text() != before
     assert cells_are_untouched(lab)
