@@ -141,6 +141,16 @@ class Agent:
     network: nn.Module
     card: dict
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a card of a network of another size."""
+        size = getattr(self.network, "size", None)
+        if isinstance(size, str) and self.card.get("size", size) != size:
+            told = shown(self.card["size"])
+            raise ValueError(
+                f"got a network of size {shown(size)} and the card of size {told}; expected "
+                "its own card, or agent.with_network(network, outputs)"
+            )
+
     @property
     def games(self) -> tuple[str, ...]:
         """The games that it plays."""
@@ -190,6 +200,20 @@ class Agent:
             if key in self.card
         }
         return Agent(part_for(self.network, game), self.card | by_game)
+
+    def with_network(self, network: nn.Module, outputs: str) -> "Agent":
+        """Return an agent of the same games and preprocessing with another network.
+
+        `outputs` says what `network` puts out, "q" or "logits". The new card has no score and no
+        entry `made`: those of this agent say nothing of `network`. So the new agent plays, but it
+        is not saved.
+        """
+        if outputs not in ("q", "logits"):
+            raise ValueError(f"expected outputs 'q' or 'logits'; got {shown(outputs)}")
+        kept = ("games", "observation_shape", "preprocessing")
+        card = {key: self.card[key] for key in kept if key in self.card}
+        size = getattr(network, "size", type(network).__name__)
+        return Agent(network, {**card, "size": size, "outputs": outputs})
 
     def environment(
         self,

@@ -735,3 +735,26 @@ def test_a_file_with_code_in_it_does_not_run_it(tmp_path, kind):
     except Exception:
         pass
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_card_of_a_network_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="size 'net5' and the card of size 'net3'.*with_network"):
+        Agent(QNetwork(6, "net5", (2,)), agent().card)
+
+
+def test_another_network_plays_the_same_game_and_claims_no_score():
+    mine = agent()
+    other = mine.with_network(QNetwork(6, "net5", (2,)), "logits")
+    assert mine.outputs == "q" and other.outputs == "logits"
+    assert other.actions == mine.actions and other.card["size"] == "net5"
+    assert other.card["preprocessing"] == mine.card["preprocessing"]
+    assert other.score == {} and "made" not in other.card
+    with pytest.raises(ValueError, match="'q' or 'logits'; got 'values'"):
+        mine.with_network(other.network, "values")
+
+
+def test_an_agent_with_another_network_is_not_saved(tmp_path):
+    other = agent().with_network(QNetwork(6, "net5", (2,)), "logits")
+    with pytest.raises(CheckpointError, match="made; it is missing"):
+        save_agent(tmp_path / "agent", other)
+    assert not (tmp_path / "agent").exists()

@@ -65,7 +65,7 @@ def test_a_table_has_our_values_and_the_papers_in_brackets():
     lines = table("table1", ROWS).splitlines()
     assert lines[0] == "| game | mse | nll | kl |"
     assert lines[2] == "| Pong | – (94.4) | 80.0 (94.9) | 100.0 (100.9) |"
-    assert lines[3] == "| Q*bert | – (122.2) | -5.0 (147.6) | 225.0 (155.0) |"
+    assert lines[3] == "| Q*bert | – (122.2) | below 0 (147.6) | 225.0 (155.0) |"
     # The paper's means are over the same two games: the square root of 94.4 x 122.2.
     assert lines[4] == "| **geometric mean, 2 games** | – (107.4) | – (118.4) | 150.0 (125.1) |"
 

@@ -167,6 +167,12 @@ def test_what_cannot_be_played_is_refused_in_a_sentence(game, keywords, message)
         play(game, **keywords)
 
 
+def test_an_agent_is_called_as_its_user_calls_it():
+    ours = play("pong", STUDENT, name="ours")
+    assert ours.data["name"] == "ours" and "yours and ours’s" in ours.data["label"]
+    assert play("pong", STUDENT).data["name"] == STUDENT.card["size"]
+
+
 # --- what the browser asks and is told ---
 
 

@@ -179,11 +179,15 @@ def test_the_table_is_read_with_percent_and_overlap_computed(tmp_path):
     assert data["reading"].endswith("the two 95 % intervals do not overlap.")
 
 
-def test_no_percentage_of_a_score_below_zero_is_told(tmp_path):
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [("teacher", "17.1 against −20.0; the"), ("student", "−20.0 against 19.0; the")],
+)
+def test_no_percentage_of_a_score_below_zero_is_told(tmp_path, who, said):
     result = make_result(student_percent=102.0)
-    result["teacher"]["mean"] = -20.0
+    result[who]["mean"] = -20.0
     data = data_of(make_page(tmp_path, result=result).read_text("utf-8"))
-    assert "17.1 against −20.0; the two" in data["reading"]
+    assert said in data["reading"]
 
 
 @pytest.mark.parametrize(
@@ -300,7 +304,7 @@ def test_the_temperature_slider_moves_the_bars_to_the_softmax(tmp_path, visit):
     target = weights / weights.sum()
     log_student = STUDENT_VALUES - np.log(np.exp(STUDENT_VALUES).sum())
     divergence = (target * (np.log(target) - log_student)).sum()
-    told = re.search(r"at τ\W=\W0\.01: ([\d.]+)\.", page.locator("#tau-reading").inner_text())
+    told = re.search(r"at temperature 0\.01: ([\d.]+)\.", page.locator("#tau-reading").inner_text())
     assert float(told.group(1)) == pytest.approx(divergence, rel=1e-2)
 
 

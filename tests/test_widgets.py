@@ -110,7 +110,7 @@ def test_the_words_tell_the_best_actions_share_as_the_loss_has_it(tempering):
     q = torch.tensor([tempering.data["q"]])
     said = [round(100 * float(teacher_policy(q, tau).max())) for tau in (1, 0.01)]
     name = TEACHER.actions[int(q.argmax())]
-    assert f"{name}, {said[0]}% at τ = 1, {said[1]}% at τ = 0.01" in tempering.alt
+    assert f"{name}, {said[0]}% at temperature 1, {said[1]}% at temperature 0.01" in tempering.alt
 
 
 @pytest.mark.parametrize(

@@ -130,20 +130,18 @@ def test_the_slider_moves_the_target_and_the_students_loss(tempering, show):
     q, logits = (torch.tensor([tempering.data[key]]) for key in ("q", "student"))
     panel = page.locator(".lessons > div").first
     for tau in (10, 0.1, 0.01):
-        page.locator(".tau").evaluate(SLIDE, -np.log10(tau))
+        page.locator(".temperature").evaluate(SLIDE, -np.log10(tau))
         widths = panel.locator(".fill").evaluate_all(WIDTHS)
         np.testing.assert_allclose(widths, 100 * teacher_policy(q, tau)[0], atol=0.01)
         remark = panel.locator(".remark").inner_text()
         told = re.search(r"loss: ([\d.]+)\.", remark)[1]
         assert float(told) == pytest.approx(float(kl_loss(logits, q, tau)), rel=1e-2)
         target = teacher_policy(q.double(), tau)[0]
-        bits = re.search(r"Entropy ([\d.]+) of ([\d.]+) bits", remark).groups()
-        assert float(bits[0]) == pytest.approx(
-            float(-torch.xlogy(target, target).sum() / np.log(2)), rel=0.1
-        )
-        assert float(bits[1]) == pytest.approx(np.log2(q.shape[1]), rel=0.1)
+        nats = re.search(r"Entropy ([\d.]+) of ([\d.]+) nats", remark).groups()
+        assert float(nats[0]) == pytest.approx(float(-torch.xlogy(target, target).sum()), rel=0.1)
+        assert float(nats[1]) == pytest.approx(np.log(q.shape[1]), rel=0.1)
     before = page.locator("output").inner_text()
-    page.locator(".tau").press("ArrowRight")
+    page.locator(".temperature").press("ArrowRight")
     assert page.locator("output").inner_text() != before
 
 
@@ -275,7 +273,7 @@ def test_a_key_need_not_wait_for_its_steps_time_and_the_pace_stays(
 def test_a_page_around_a_widget_hears_none_of_its_keys(tempering, show):
     page = show(tempering)
     page.evaluate("document.addEventListener('keydown', (event) => { window.heard = event.key; })")
-    page.locator(".tau").press("m")
+    page.locator(".temperature").press("m")
     assert page.evaluate("window.heard") is None
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("m")
@@ -448,7 +446,7 @@ def test_jupyterlab_shows_a_comparison_whose_keys_stay_its_own(lab):
 
 def test_jupyterlab_shows_temperature_and_its_slider_moves_the_target(lab):
     before = lab.locator(".pdlearn output").inner_text()
-    lab.locator(".pdlearn .tau").press("ArrowRight")
+    lab.locator(".pdlearn .temperature").press("ArrowRight")
     press(lab, "m", "d", "d")
     assert lab.locator(".pdlearn output").inner_text() != before
     assert cells_are_untouched(lab)

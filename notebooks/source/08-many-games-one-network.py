@@ -31,7 +31,6 @@ from torch import nn
 
 import pdlearn
 from pdlearn import losses
-from pdlearn.checkpoints import Agent
 from pdlearn.exercises import (
     check_choice,
     check_outputs,
@@ -280,9 +279,11 @@ class Blind(nn.Module):
         return self.counts.expand(len(observation), -1)
 
 
-players = {game: Agent(OneGame(network, game), teachers[game].card) for game in games}
+players = {game: teachers[game].with_network(OneGame(network, game), "logits") for game in games}
 config = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5, full=30))
-blind_players = {game: Agent(Blind(states[game].teacher_q), teachers[game].card) for game in games}
+blind_players = {
+    game: teachers[game].with_network(Blind(states[game].teacher_q), "logits") for game in games
+}
 scores = {("ours", game): pdlearn.evaluate(players[game], config).card() for game in games}
 scores |= {("blind", game): pdlearn.evaluate(blind_players[game], config).card() for game in games}
 scores |= {("teacher", game): teachers[game].score for game in games}
@@ -410,7 +411,7 @@ def shown(row):
         "network for": ", ".join(GAMES[game].title for game in row["games"].split()),
         "seed": row["seed"],
         "score": f"{mean:.1f} ({low:.1f} to {high:.1f})",
-        "% of the teacher": f"{percent:.1f}",
+        "% of the teacher": f"{percent:.1f}" if percent >= 0 else "below 0",
     }
 
 

@@ -131,7 +131,7 @@ net3 = {game: students["net3"] for game, students in paper.TABLE_B1.items()}
 print(*(f"{GAMES[game].title}: {percent:.0f} %" for game, percent in net3.items()), sep="\n")
 others = [percent for percent in net3.values() if percent > min(net3.values())]
 ### BEGIN SOLUTION
-my_guess = 90
+my_guess = 98  # measured: Space Invaders alone lowers the mean by 14 points
 ### END SOLUTION
 check_prediction(my_guess, statistics.geometric_mean(others), near=3, unit=" %")
 

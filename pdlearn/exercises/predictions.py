@@ -16,4 +16,5 @@ def check_prediction(guess: float, measured: float, near: float, unit: str = "")
     seen = f"You guessed {guess:g}{unit}, measured was {measured:.4g}{unit}"
     if off <= near:
         return Verdict("right", f"{seen}.")
-    return Verdict("apart", f"{seen}: {off:.3g}{unit} apart. What did you not expect?")
+    apart = f"{off:.3g} percentage points" if unit.strip() == "%" else f"{off:.3g}{unit}"
+    return Verdict("apart", f"{seen}: {apart} apart. What did you not expect?")

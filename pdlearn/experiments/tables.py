@@ -189,7 +189,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def _cell(ours: float | None, theirs: float | None) -> str:
-    text = "–" if ours is None else f"{ours:.1f}"
+    """Return a cell; a percentage below 0, of a score below 0, has no meaning as a number."""
+    text = "–" if ours is None else "below 0" if ours < 0 else f"{ours:.1f}"
     return text if theirs is None else f"{text} ({theirs:.1f})"
 
 

@@ -136,7 +136,7 @@ def measured(rows: Sequence[dict]) -> str:
     told = ", ".join(
         f"{same_game_percent(rows, layer):.1f} % in the {title}" for layer, title in LAYERS.items()
     )
-    return f"The nearest neighbour is from the same game: {told}."
+    return f"The nearest neighbour in the picture is from the same game: {told}."
 
 
 def picture(rows: Sequence[dict]) -> Figure:

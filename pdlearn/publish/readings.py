@@ -51,13 +51,13 @@ READINGS: dict[str, str] = {
     ),
     "multi10": (
         "As far as so few episodes show, one network plays most of the games as well as their "
-        "teachers. On Enduro and Beam Rider it is worse. Its score on Beam Rider here is high by "
-        "chance: with other seeds the same file scores far below this interval "
-        "([students.csv](results/students.csv)), and we do not know why. The paper's network "
-        "scored higher than half of its teachers, in some games by far; for ours no such "
-        "difference is certain. Its play and its updates are a small part of the paper's. These "
-        "results cannot separate the cost of one network for all games from the effect of short "
-        "training. Breakout is missing, because no teacher that plays it well is shipped."
+        "teachers. On Enduro and Beam Rider it is worse. Its score on Beam Rider here is high "
+        "because of its starts: it scores far more from one parity of the number of no-ops than "
+        "from the other ([episodes.csv](results/episodes.csv)), and these starts were not "
+        "balanced. The paper's network scored higher than half of its teachers, in some games by "
+        "far; for ours no such difference is certain. Its play and its updates are a small part "
+        "of the paper's. These results cannot separate the cost of one network for all games from "
+        "the effect of short training. Breakout is missing, because its teacher was trained later."
     ),
     "states": (
         "Pong alone shows no advantage: the teacher's states work at least as well as the "
@@ -65,10 +65,10 @@ READINGS: dict[str, str] = {
         "test."
     ),
     "mistakes": (
-        "A quarter of wrong values has no cost on Pong. With half of the values wrong the student "
-        "learns nothing, although the right action still leads among its targets. This looks like "
-        "failed training, with a learning rate too high for such targets, rather than like the "
-        "cost of the wrong values. A lower learning rate would test this; it has not been tried."
+        "A quarter of wrong values has no cost on Pong. The students with more wrong values "
+        "collapsed at this learning rate: they gave one answer in every state. Their scores are "
+        "those of a failed training, not of wrong values, so their rows are withdrawn. A lower "
+        "learning rate has not been tried."
     ),
     "losses": (
         "Reverse KL does not penalise a student that never takes some action of its teacher, and "

@@ -28,7 +28,8 @@ Percentages are of the teacher's score, both in raw points of the game. The pape
 published DQN scores from human starts. We divide by the scores of the shipped teachers
 ([zoo.md](zoo.md)) from no-op starts. Therefore our percentage and the paper's are not the same
 measurement. What can be compared is the order of the students and the cost of compression.
-[differences.md](differences.md) lists the other differences.
+[differences.md](differences.md) lists the other differences. The column `hours` of the CSV files is
+the time of the training, without evaluation.
 """
 
 

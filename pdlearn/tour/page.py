@@ -105,7 +105,7 @@ def _read_table(result: dict) -> str:
     speed = _times(teacher["milliseconds"], student["milliseconds"], "faster", "slower")
     overlap = teacher["low"] <= student["high"] and student["low"] <= teacher["high"]
     score = f"{_number(student['mean'])} against {_number(teacher['mean'])}"
-    if teacher["mean"] > 0:  # a share of a negative score is meaningless
+    if min(teacher["mean"], student["mean"]) > 0:  # a percentage of or below zero is meaningless
         score += f", {_number(result['student_percent'], 0)} % of the teacher’s score"
     return (
         f"The student is {size} and decides {speed}. It scores {score}; "

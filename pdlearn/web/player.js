@@ -31,8 +31,8 @@ const percent = (share, digits = 1) => `${number(100 * share, digits)} %`;
 const score = (value) => number(value, 1, 0);
 const indexOfMax = (values) => values.indexOf(Math.max(...values));
 
-/** Put non-breaking spaces between a number and its percent sign or its τ. */
-const joined = (text) => text.replaceAll(" %", "\u00a0%").replaceAll("τ = ", "τ\u00a0=\u00a0");
+/** Put non-breaking spaces between a number and its percent sign. */
+const joined = (text) => text.replaceAll(" %", "\u00a0%");
 
 /** Undo the packing of one array: zlib (in base64 on a page), then bytes or little-endian floats. */
 async function unpack({ dtype, shape, zlib }) {
@@ -91,25 +91,23 @@ function makeChoice(parent, legend, options, chosen, choose) {
   }
 }
 
-// ---- Bars: one row per action, drawn from zero -----------------------------------------------
+// ---- Bars: one row per action, one value each -----------------------------------------------
 
-function makeBars(list, labels, { low = 0, high = 1, format = percent } = {}) {
+function makeBars(list, labels, { relative = false, format = percent } = {}) {
   list.replaceChildren();
   list.classList.toggle("many", labels.length > 10);
-  const at = (value) => (100 * (value - low)) / (high - low || 1);
   const rows = labels.map((label) => {
     const item = add(list, "li");
     add(item, "span", { class: "label" }, label);
     const track = add(item, "span", { class: "track" });
     const fill = add(track, "span", { class: "fill" });
-    if (low < 0 && high > 0) add(track, "span", { class: "zero", style: `left: ${at(0)}%` });
     const value = add(item, "span", { class: "value" });
     return { item, fill, value };
   });
   return (values, chosen) => {
+    const [low, high] = relative ? [Math.min(...values), Math.max(...values)] : [0, 1];
     rows.forEach(({ item, fill, value }, a) => {
-      fill.style.left = `${at(Math.min(values[a], 0))}%`;
-      fill.style.width = `${Math.abs(at(values[a]) - at(0))}%`;
+      fill.style.width = `${(100 * (values[a] - low)) / (high - low || 1)}%`;
       const text = format(values[a]);
       if (value.textContent !== text) value.textContent = text; // avoids a new layout
       item.classList.toggle("chosen", a === chosen);
@@ -119,17 +117,11 @@ function makeBars(list, labels, { low = 0, high = 1, format = percent } = {}) {
   };
 }
 
-/** Return the scale and the number format for Q-values; the scale includes zero. */
+/** Return the options of bars for Q-values: their differences show which action is best, and why. */
 function scaleOf(values) {
-  let low = 0;
-  let high = 0;
-  for (const value of values) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  const largest = Math.max(high, -low);
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const digits = largest >= 100 ? 1 : largest >= 10 ? 2 : 3;
-  return { low, high, format: (value) => number(value, digits) };
+  return { relative: true, format: (value) => number(value, digits) };
 }
 
 // ---- Player: clips side by side, in step -----------------------------------------------------
@@ -180,7 +172,7 @@ function makeScreen(parent, clip, clips, { title, stepsPerSecond }) {
     const values = clip.outputs === "q" && !sharpened;
     heading.textContent = values ? "Q-values" : "Probabilities";
     formula.textContent =
-      values ? "the outputs" : sharpened ? `softmax(Q / ${temperature})` : "softmax(outputs)";
+      values ? "bars: from the lowest to the highest" : sharpened ? `softmax(Q / ${temperature})` : "softmax(outputs)";
     list.setAttribute("aria-label", `${heading.textContent} of ${clip.name}`);
     update = makeBars(list, clip.actionNames, values ? scaleOf(clip.allValues) : {});
     read = values ? (row) => row : (row) => softmax(row, sharpened ? temperature : 1);

@@ -115,6 +115,7 @@ def play(
     against: Agent | str | Path | None = None,
     seed: int = 0,
     *,
+    name: str | None = None,
     epsilon: float = 0.05,
     rate: int = 15,
     folder: str | Path = FOLDER,
@@ -122,7 +123,8 @@ def play(
     """Play one of the ten games beside an agent that plays its own from the same start.
 
     `against` is an `Agent`, a shipped agent's name or a path; by default the game's shipped
-    teacher. The widget shows its choice in your game, and you can hand your game over to it.
+    teacher. `name` is what the widget calls it, by default its size or the last part of its name or
+    path. The widget shows its choice in your game, and you can hand your game over to it.
     `epsilon` is its share of random actions. The game runs at 60 frames a second. `rate` is how
     many times a second you decide and see a picture: 15 (every four frames, as the agent does), 30
     or 60, which needs a fast machine. Games are saved in `folder`, as recorded starts or as
@@ -136,7 +138,7 @@ def play(
     agent = find_agent(given)
     if agent.game != game:
         raise ValueError(f"the agent plays {agent.game!r}; expected {game!r}")
-    name, kind = name_of(given), kind_of(agent)
+    name, kind = name or name_of(given), kind_of(agent)
     match = Match(agent, epsilon)
     match.new_game(seed)
     pictures = np.stack([match.own.screen(), match.rival.screen()])

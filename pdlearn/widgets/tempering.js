@@ -13,10 +13,10 @@ async function render({ model, el }) {
 
   const dial = add(root, "div", { class: "dial" });
   const label = add(dial, "label");
-  add(label, "span", {}, "Temperature τ, from soft to sharp");
+  add(label, "span", {}, "Temperature, from soft to sharp");
   const output = add(label, "output");
   const slider = add(label, "input", {
-    type: "range", class: "tau", min: -softest, max: -sharpest, step: 0.01,
+    type: "range", class: "temperature", min: -softest, max: -sharpest, step: 0.01,
   });
   slider.value = -Math.log10(data.paper);
   add(dial, "p", { class: "small" }, `The paper’s is ${data.paper}.`);
@@ -31,7 +31,7 @@ async function render({ model, el }) {
   };
   const kl = lesson("KL learns the distribution", "");
   const nll = lesson("NLL learns the best action", "1 for the largest Q, 0 for the rest");
-  const mse = lesson("MSE learns the values", "Q itself, no temperature", scaleOf(q));
+  const mse = lesson("MSE learns the values", "Q itself, no temperature; bars: from the lowest to the highest", scaleOf(q));
   nll.bars(q.map((_, a) => (a === best ? 1 : 0)), best);
   mse.bars(q, best);
 
@@ -53,17 +53,17 @@ async function render({ model, el }) {
     (data.student && !logits ? loss(squares(data.student, q)) : "");
 
   function update() {
-    const tau = 10 ** -Number(slider.value);
-    const shown = significant(tau, 2);
-    const target = softmax(q, tau);
-    const entropy = -target.reduce((sum, p) => sum + (p > 0 ? p * Math.log2(p) : 0), 0);
-    output.textContent = joined(`τ = ${shown}`);
+    const temperature = 10 ** -Number(slider.value);
+    const shown = significant(temperature, 2);
+    const target = softmax(q, temperature);
+    const entropy = -target.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0);
+    output.textContent = shown;
     slider.setAttribute("aria-valuetext", `temperature ${shown}`);
     kl.small.textContent = `softmax(Q / ${shown})`;
     kl.bars(target, best);
     kl.remark.textContent = joined(
-      `Entropy ${significant(Math.abs(entropy), 2)} of ${significant(Math.log2(q.length), 2)} bits; the best action has ` +
-      `${percent(target[best])}.${logits ? loss(divergence(q, tau, logits)) : ""}`);
+      `Entropy ${significant(Math.abs(entropy), 2)} of ${significant(Math.log(q.length), 2)} nats; the best action has ` +
+      `${percent(target[best])}.${logits ? loss(divergence(q, temperature, logits)) : ""}`);
   }
   slider.addEventListener("input", update);
   update();

@@ -59,10 +59,10 @@ def temperature(
         call += ", with a student"
     best = int(q.argmax())
     shares = ", ".join(
-        f"{_policy(q, tau)[best]:.0%} at τ = {tau:g}" for tau in (1, paper.TEMPERATURE)
+        f"{_policy(q, t)[best]:.0%} at temperature {t:g}" for t in (1, paper.TEMPERATURE)
     )
     data["label"] = (
-        f"Temperature: the softmax of Q / τ gives the best action, {names[best]}, {shares}."
+        f"The softmax of Q / temperature gives the best action, {names[best]}, {shares}."
     )
     return Tempering(call + ")", data, _draw(names, q), data["label"])
 
@@ -73,8 +73,8 @@ def _values(agent: Agent, state: np.ndarray) -> np.ndarray:
     return agent.network(torch.from_numpy(state[None]).to(agent.device))[0].cpu().double().numpy()
 
 
-def _policy(q: np.ndarray, tau: float) -> np.ndarray:
-    return teacher_policy(torch.from_numpy(q)[None], tau)[0].numpy()
+def _policy(q: np.ndarray, temperature: float) -> np.ndarray:
+    return teacher_policy(torch.from_numpy(q)[None], temperature)[0].numpy()
 
 
 def _draw(names: list[str], q: np.ndarray) -> Figure:
@@ -86,13 +86,15 @@ def _draw(names: list[str], q: np.ndarray) -> Figure:
     bars.barh(names, q, color=colours)
     bars.invert_yaxis()
     bars.set_title("Q-values")
-    taus = np.geomspace(*TEMPERATURES, 200)
-    shares = np.array([_policy(q, tau) for tau in taus])
+    grid = np.geomspace(*TEMPERATURES, 200)
+    shares = np.array([_policy(q, value) for value in grid])
     for a, name in enumerate(names):
         width = 2.5 if a == best else 1
-        curves.semilogx(taus, shares[:, a], color=colours[a], linewidth=width, label=name)
+        curves.semilogx(grid, shares[:, a], color=colours[a], linewidth=width, label=name)
     curves.axvline(paper.TEMPERATURE, color="grey", linestyle=":")
-    curves.set(xlabel="τ (dotted: the paper's)", ylim=(0, 1), title="softmax(Q / τ)")
+    curves.set(
+        xlabel="temperature (dotted: the paper's)", ylim=(0, 1), title="softmax(Q / temperature)"
+    )
     curves.invert_xaxis()
     for axes in (bars, curves):
         axes.spines[["top", "right"]].set_visible(False)
