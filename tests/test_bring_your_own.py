@@ -96,7 +96,7 @@ def test_the_export_command_writes_a_folder(quick, capsys):
     assert main(["export", "pong/net3", "out"]) == 0
     assert capsys.readouterr().out == "out\n" and Path("out", "model.safetensors").exists()
     assert main(["export", "pong/net3"]) == 2
-    assert "expected a folder or --onnx FILE" in capsys.readouterr().err
+    assert "expected a folder, --onnx FILE or --html FILE" in capsys.readouterr().err
 
 
 def test_a_compiled_network_in_a_file_is_evaluated(quick):

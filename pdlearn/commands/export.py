@@ -12,21 +12,23 @@ def export(
     *,
     game: str | None = None,
     onnx: Path | None = None,
+    html: Path | None = None,
     push: str | None = None,
 ) -> None:
-    """Write an agent as a folder in the Hugging Face Hub's form, or as an ONNX graph.
+    """Write an agent as a folder in the Hugging Face Hub's form, an ONNX graph or a web page.
 
     Args:
         agent: a file, or a shipped agent such as pong/net3
         folder: where to write the folder
-        game: which one, if the agent plays several; with --onnx, or for a foreign file
+        game: which one, if the agent plays several; for one file, or of a foreign file
         onnx: write the network as an ONNX graph to this file (extra onnx)
+        html: write a page on which the network decides in the browser, beside a recorded game
         push: upload the folder to this repository of the Hub, USER/NAME (extra hub)
     """
     from pdlearn.interop.teachers import load_teacher
 
-    if folder is None and onnx is None:
-        raise ValueError("expected a folder or --onnx FILE; got neither")
+    if folder is None and onnx is None and html is None:
+        raise ValueError("expected a folder, --onnx FILE or --html FILE; got none")
     if push is not None and folder is None:
         raise ValueError("expected a folder to push; got none")
     if onnx is not None:
@@ -35,6 +37,11 @@ def export(
         largest = export_onnx(load_teacher(agent, game), onnx)
         size = onnx.stat().st_size / 1e3
         print(f"{onnx}: {size:.0f} kB, differs by at most {largest:.1e} on {STATES:,} states")
+    if html is not None:
+        from pdlearn.export.html import export_html
+
+        page = export_html(load_teacher(agent, game), html)
+        print(f"{page}: {page.stat().st_size / 1e3:.0f} kB")
     if folder is not None:
         from pdlearn.export.hub import export_agent, push_to_hub
 
