@@ -23,14 +23,13 @@ def export(
         game: which one, if the agent plays several; for one file, or of a foreign file
         onnx: write the network as an ONNX graph to this file (extra onnx)
         html: write a page on which the network decides in the browser, beside a recorded game
-        push: upload the folder to this repository of the Hub, USER/NAME (extra hub)
+        push: upload the folder to this repository of the Hub, USER/NAME (extra hub); without a
+            folder it is written for that alone
     """
     from pdlearn.interop.teachers import load_teacher
 
-    if folder is None and onnx is None and html is None:
-        raise ValueError("expected a folder, --onnx FILE or --html FILE; got none")
-    if push is not None and folder is None:
-        raise ValueError("expected a folder to push; got none")
+    if folder is None and onnx is None and html is None and push is None:
+        raise ValueError("expected a folder, --onnx FILE, --html FILE or --push REPO; got none")
     if onnx is not None:
         from pdlearn.export.onnx import STATES, export_onnx
 
@@ -42,11 +41,11 @@ def export(
 
         page = export_html(load_teacher(agent, game), html)
         print(f"{page}: {page.stat().st_size / 1e3:.0f} kB")
-    if folder is not None:
-        from pdlearn.export.hub import export_agent, push_to_hub
+    if push is not None:
+        from pdlearn.export.hub import push_to_hub
 
-        loaded = load_teacher(agent, game)
-        if push is not None:
-            print(push_to_hub(loaded, push, folder))
-        else:
-            print(export_agent(loaded, folder))
+        print(push_to_hub(load_teacher(agent, game), push, folder))
+    elif folder is not None:
+        from pdlearn.export.hub import export_agent
+
+        print(export_agent(load_teacher(agent, game), folder))
