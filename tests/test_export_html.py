@@ -14,7 +14,7 @@ from pdlearn.checkpoints import Agent
 from pdlearn.cli import main
 from pdlearn.export.html import export_html
 from pdlearn.interop.profiles import PROFILES
-from pdlearn.networks import QNetwork
+from pdlearn.networks import MultiGameNetwork, QNetwork
 from pdlearn.registry import NatureNetwork
 from pdlearn.web import pages
 from pdlearn.web.clips import pack_array
@@ -201,6 +201,7 @@ def short(record_clip):
     [
         (NatureNetwork(6, [4, 4, 4, 16], atoms=51), "got a NatureNetwork"),
         (QNetwork(6, "net5", (4,)), "got a QNetwork"),
+        (MultiGameNetwork({"pong": 6, "breakout": 4}), "got a MultiGameNetwork"),
         (torch.nn.Linear(4, 6), "got a Linear"),
     ],
 )
