@@ -41,6 +41,7 @@ _MODULE_OF = {
     "collect": "replay.recordings",
     "evaluate": "evaluation",
     "export_agent": "export.hub",
+    "export_html": "export.html",
     "export_onnx": "export.onnx",
     "kl_loss": "losses",
     "lambda_returns": "losses",

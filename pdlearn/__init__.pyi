@@ -14,6 +14,7 @@ from pdlearn.envs.catch import Catch as Catch
 from pdlearn.envs.preprocessing import Preprocessing as Preprocessing
 from pdlearn.evaluation import Evaluation as Evaluation
 from pdlearn.evaluation import evaluate as evaluate
+from pdlearn.export.html import export_html as export_html
 from pdlearn.export.hub import export_agent as export_agent
 from pdlearn.export.hub import push_to_hub as push_to_hub
 from pdlearn.export.onnx import export_onnx as export_onnx

@@ -2,7 +2,13 @@
 
 Every loss takes tensors `[B, A]` and returns a scalar: the sum over actions, the mean over the
 batch. No gradient flows to the teacher's values or to the target. No argument is modified.
+
+A value of -inf marks an action that is not available in a state (an action mask). It is never the
+best action, and no loss and no gradient becomes infinite or NaN through it. A loss is not finite if
+a state has no best action: it has a value of NaN or +inf, or no available action.
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -35,6 +41,11 @@ def _check_pair(student: Tensor, teacher: Tensor) -> None:
     _expect(wanted, fits, student, teacher)
 
 
+def _zero_with_best_action(values: Tensor) -> Tensor:
+    """Return 0 for each state of `values` `[B, A]`, NaN for one without a best action."""
+    return values.detach().amax(1) * 0  # [B]
+
+
 def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
     """Return `softmax(Q / temperature)` `[B, A]`, the target of `kl_loss`.
 
@@ -55,13 +66,14 @@ def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
 def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
     """Return KL(softmax(teacher_q / temperature) || softmax(student_logits)).
 
-    The temperature divides the teacher's values only; the paper uses 0.01 (section 3). Raises
-    ValueError for different shapes, integer or empty tensors, or a temperature out of range.
+    The temperature divides the teacher's values only; the paper uses 0.01 (section 3). The target
+    of an action that is not available is 0. Raises ValueError for different shapes, integer or
+    empty tensors, or a temperature out of range.
     """
     _check_pair(student_logits, teacher_q)
     log_target = log_teacher_policy(teacher_q, temperature)  # [B, A]
     log_student = torch.log_softmax(student_logits, dim=1)
-    return (log_target.exp() * (log_target - log_student)).sum(1).mean()
+    return _expected_gap(log_target, log_target - log_student, log_target)
 
 
 def reverse_kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
@@ -69,29 +81,41 @@ def reverse_kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: floa
 
     `kl_loss` is large where the student gives little probability to an action that the teacher
     takes. This loss is large where the student gives probability to an action that the teacher does
-    not take; the student may choose one of several good actions. Source: Spigler 2024, which
-    offers both. Raises ValueError as `kl_loss` does.
+    not take; the student may choose one of several good actions. Where actions are not available,
+    the student's softmax is over the available ones: this divergence is infinite otherwise. Source:
+    Spigler 2024, which offers both. Raises ValueError as `kl_loss` does.
     """
     _check_pair(student_logits, teacher_q)
-    log_student = torch.log_softmax(student_logits, dim=1)
     log_target = log_teacher_policy(teacher_q, temperature)
-    return (log_student.exp() * (log_student - log_target)).sum(1).mean()
+    available_logits = student_logits.masked_fill(log_target == -math.inf, -math.inf)
+    log_student = torch.log_softmax(available_logits, dim=1)
+    return _expected_gap(log_student, log_student - log_target, log_target)
+
+
+def _expected_gap(log_policy: Tensor, gap: Tensor, log_target: Tensor) -> Tensor:
+    """Return the mean over the batch of `gap` `[B, A]` under a policy, over available actions."""
+    # Masked before it is multiplied: the gradient of 0 times infinity would be NaN.
+    gap = gap.masked_fill(log_target == -math.inf, 0)
+    return (log_policy.exp() * gap).sum(1).mean()
 
 
 def nll_loss(student_logits: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return -log P(the teacher's best action) under softmax(student_logits) (section 3).
-
-    The loss is NaN if a value of the teacher's is NaN or infinite: it has no best action then.
-    """
+    """Return -log P(the teacher's best action) under softmax(student_logits) (section 3)."""
     _check_pair(student_logits, teacher_q)
-    nothing = (teacher_q.detach() * 0).sum()  # NaN if a value is not finite
-    return F.cross_entropy(student_logits, teacher_q.argmax(1)) + nothing
+    loss = F.cross_entropy(student_logits, teacher_q.argmax(1))
+    return loss + _zero_with_best_action(teacher_q).sum()
 
 
 def mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return the squared distance between the value vectors, summed over actions (section 3)."""
+    """Return the squared distance between the value vectors, summed over actions (section 3).
+
+    Actions that are not available are left out.
+    """
     _check_pair(student_q, teacher_q)
-    return (student_q - teacher_q.detach()).square().sum(1).mean()
+    teacher_q = teacher_q.detach()
+    # Masked before it is squared: the gradient of an infinite square would be NaN.
+    gap = (student_q - teacher_q).masked_fill(teacher_q == -math.inf, 0)  # [B, A]
+    return (gap.square().sum(1) + _zero_with_best_action(teacher_q)).mean()
 
 
 def td_target(
@@ -114,7 +138,7 @@ def td_target(
         value = target_q_t.max(1).values  # [B]
     else:
         value = target_q_t.gather(1, online_q_t.argmax(1, keepdim=True)).squeeze(1)
-        value = value + (online_q_t * 0).sum(1)  # NaN if there is no best action
+        value = value + _zero_with_best_action(online_q_t)
     return (reward_t + discount_t * value).detach()
 
 

@@ -5,6 +5,7 @@ The loop runs one step ahead: while the caller learns from step t, the emulators
 On a GPU this hides the time of emulation; on a CPU it costs nothing.
 """
 
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
@@ -45,7 +46,8 @@ class Step(NamedTuple):
 class EpsilonGreedy:
     """Take the action with the highest value; with probability `epsilon` take a random one.
 
-    Set `epsilon` between steps to follow a schedule. `generator` is on the network's device.
+    Set `epsilon` between steps to follow a schedule. `generator` is on the network's device. The
+    value -inf marks an action that is not available; it is never taken.
 
     A random action is repeated for n steps. n is drawn from 1 to `longest_hold_steps` with
     probability proportional to 1 / n**2 (ez-greedy, Dabney et al. 2021); a longest hold of 1 is
@@ -80,7 +82,7 @@ class EpsilonGreedy:
             num_actions, (num_envs,), device=self.device, generator=self.generator
         )
         if len(self._hold_odds) == 1:
-            return torch.where(chance < self.epsilon, anything, greedy), q
+            return available(torch.where(chance < self.epsilon, anything, greedy), q), q
         if self._held is None or self._left is None:
             self._held, self._left = anything, torch.zeros_like(anything)
         draws = torch.multinomial(self._hold_odds, num_envs, True, generator=self.generator)
@@ -89,12 +91,18 @@ class EpsilonGreedy:
         self._left = torch.where(begins, draws + 1, self._left)
         action = torch.where(self._left > 0, self._held, greedy)
         self._left = (self._left - 1).clamp(min=0)
-        return action, q
+        return available(action, q), q
 
     def _choose(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Return the non-random actions `[E]` and the values `[E, A]`."""
         q = self.network(observation)  # [E, A]
         return q.argmax(1), q
+
+
+def available(action: Tensor, q: Tensor) -> Tensor:
+    """Return actions `[E]`, the best one instead of each with the value -inf in `q` `[E, A]`."""
+    masked = q.gather(1, action.unsqueeze(1)).squeeze(1) == -math.inf
+    return torch.where(masked, q.argmax(1), action)
 
 
 class Mixture(EpsilonGreedy):
@@ -203,13 +211,13 @@ def _play(env: Environment, policy: Policy, shown: np.ndarray) -> Generator[Step
 
 
 def _refuse_wrong_values(env: Environment, q: Tensor, taken_steps: int) -> None:
-    """Raise ValueError unless `q` holds a finite value of each action for each copy."""
+    """Raise ValueError unless `q` holds a value of each action for each copy, and not only -inf."""
     if q.shape != (env.num_envs, env.num_actions):
         raise ValueError(
             f"{env.name} has the actions {', '.join(env.action_names[:18])}; expected a policy "
             f"with values {[env.num_envs, env.num_actions]}, got {list(q.shape)}"
         )
-    if not q.isfinite().all():
+    if not q.amax(1).isfinite().all():
         raise ValueError(
             f"{env.name}: the policy's values are not finite at step {taken_steps}; expected "
             "finite numbers, and a network of finite weights"

@@ -8,12 +8,15 @@ import pytest
 import torch
 from foreign import SB3QNetwork, pickled, write, zipped
 
+import pdlearn
 from pdlearn import load_agent
 from pdlearn.cli import main
 from pdlearn.registry import CLASSES
 
 PAGE = (Path(__file__).parent.parent / "docs" / "bring-your-own.md").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+README_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
 FEWER = {
     "agent_steps=20_000": "agent_steps=600",
     "learn_start_steps=1_000": "learn_start_steps=200",
@@ -50,8 +53,17 @@ def test_the_pages_python_runs(quick, capsys):
     printed = capsys.readouterr().out
     told = " ".join(re.search(r"```\n(dqn_breakout.*?)```", PAGE, re.S)[1].split())
     assert printed.splitlines()[0] == told
-    assert "'class': 'Depthwise'" in printed
+    assert "'class': 'Depthwise'" in printed and "'class': 'PlainMLP'" in printed
     assert Path("pong-net3", "README.md").exists()
+
+
+def test_the_readmes_python_distils_and_exports_a_teacher_of_another_library(quick):
+    block = next(block for block in README_BLOCKS if "load_teacher" in block)
+    assert len(block.splitlines()) <= 10
+    Path("dqn_breakout.zip").rename("dqn.zip")
+    little = 'size="net3", hours=1, steps_per_hour=400, updates_per_hour=3'
+    exec(block.replace('size="net3"', little), {"pdlearn": pdlearn})
+    assert pdlearn.load_teacher("breakout-net3").card["made"]["by"] == "distill"
 
 
 def test_the_page_names_each_kind_of_file_that_is_written_here():
@@ -96,7 +108,7 @@ def test_the_export_command_writes_a_folder(quick, capsys):
     assert main(["export", "pong/net3", "out"]) == 0
     assert capsys.readouterr().out == "out\n" and Path("out", "model.safetensors").exists()
     assert main(["export", "pong/net3"]) == 2
-    assert "expected a folder or --onnx FILE" in capsys.readouterr().err
+    assert "expected a folder, --onnx FILE, --html FILE or --push REPO" in capsys.readouterr().err
 
 
 def test_a_compiled_network_in_a_file_is_evaluated(quick):

@@ -1,8 +1,10 @@
 """An agent leaves as a folder in the Hub's form or as an ONNX graph, and comes back the same."""
 
 import json
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 import pdlearn
 from pdlearn import CheckpointError, load_teacher
 from pdlearn.checkpoints import Agent
+from pdlearn.cli import main
 from pdlearn.export.hub import export_agent, push_to_hub
 from pdlearn.networks import QNetwork
 
@@ -87,6 +90,7 @@ def hub(monkeypatch, tmp_path):
 
         def upload_folder(self, *, repo_id, folder_path):
             calls.append(("upload", repo_id, folder_path))
+            self.files.extend(sorted(path.name for path in Path(folder_path).iterdir()))
             return f"https://hub.example/{repo_id}"
 
     def hf_hub_download(repo, name, *, revision):
@@ -97,6 +101,7 @@ def hub(monkeypatch, tmp_path):
         return str(path)
 
     module = types.ModuleType("huggingface_hub")
+    HfApi.files = []  # of the newest upload
     module.HfApi, module.hf_hub_download = HfApi, hf_hub_download
     monkeypatch.setitem(sys.modules, "huggingface_hub", module)
     return calls
@@ -111,6 +116,25 @@ def test_an_agent_is_pushed_as_a_folder(hub, tmp_path):
         ("upload", "someone/pong", str(tmp_path / "out")),
     ]
     assert (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_a_push_needs_no_folder_of_its_own(hub, monkeypatch, capsys):
+    monkeypatch.setattr("pdlearn.export.hub.REPLAY_STEPS", 20)
+    assert main(["export", "pong/net3", "--push", "someone/pong"]) == 0
+    assert capsys.readouterr().out == "https://hub.example/someone/pong\n"
+    assert sys.modules["huggingface_hub"].HfApi.files == [
+        "README.md", "config.json", "model.safetensors", "replay.gif",
+    ]  # fmt: skip
+    assert not Path(hub[-1][2]).exists()
+
+
+def test_nothing_of_the_hub_is_imported_before_it_is_used():
+    code = (
+        "import sys, pdlearn, pdlearn.export.hub, pdlearn.interop.teachers\n"
+        "pdlearn.load_teacher('pong/net3')\n"
+        "sys.exit('huggingface_hub' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_a_teacher_is_loaded_by_its_address_with_a_revision(hub, tmp_path):

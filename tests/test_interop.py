@@ -81,6 +81,16 @@ def test_a_file_of_another_library_gives_the_values_of_its_own_network(maker, tm
     assert agent.actions == list(pdlearn.GAMES["pong"].actions)
 
 
+@pytest.mark.parametrize("maker", LIBRARIES)
+def test_an_agent_of_another_library_plays_and_is_recorded(maker, tmp_path):
+    writer, kind, _ = LIBRARIES[maker]
+    agent = load_teacher(writer(tmp_path, made(kind)), "pong")
+    memory = pdlearn.collect(agent, 24, num_envs=2, epsilon=0.3)
+    batch = memory.sample_states(8, torch.Generator().manual_seed(0))
+    assert len(memory) == 24 and batch.teacher_q.shape == (8, 6)
+    assert batch.observation.any()
+
+
 def test_a_line_says_what_was_recognised_and_assumed(tmp_path):
     path = foreign.write_atari_agents(tmp_path, made(AtariNet))
     assert load_teacher(path, "pong").card["made"]["recognised"] == (

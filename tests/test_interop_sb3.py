@@ -8,6 +8,7 @@ from gymnasium import spaces
 
 import pdlearn
 from pdlearn import CheckpointError, envs, load_teacher
+from pdlearn.cli import main
 from pdlearn.interop.profiles import PROFILES
 
 sb3 = pytest.importorskip("stable_baselines3")
@@ -135,6 +136,30 @@ def test_a_game_looks_as_it_does_through_the_wrappers_of_sb3(game):
         stack = np.concatenate([stack[1:], frame[None, ..., 0]])
         seen = outcome.observation[0]
     assert lost == {"breakout": 4}.get(game, 0)
+
+
+@pytest.mark.parametrize("kind", [sb3.DQN, contrib.QRDQN, sb3.PPO, sb3.A2C])
+def test_every_kind_plays_and_is_recorded(kind, tmp_path):
+    saved(kind, tmp_path / "agent.zip", actions=4)
+    agent = load_teacher(tmp_path / "agent.zip", "breakout")
+    memory = pdlearn.collect(agent, 24, num_envs=2, epsilon=0.3)
+    assert len(memory) == 24 and memory.observation_shape == (4, 84, 84)
+
+
+@pytest.mark.parametrize("kind", [sb3.DQN, sb3.PPO])
+def test_one_command_distils_a_file_that_the_library_wrote(kind, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pdlearn.distill.HELD_OUT_STEPS", 120)
+    saved(kind, tmp_path / "agent.zip", actions=4)
+    smoke = ["--budget", "smoke", "--device", "cpu", "--folder", "run"]
+    assert main(["distill", "breakout", "--teacher", "agent.zip", *smoke]) == 0
+    assert "agent.zip: S" in capsys.readouterr().err
+    student = pdlearn.load_agent("run/agent.safetensors")
+    assert student.game == "breakout" and student.card["made"]["by"] == "distill"
+    usual = pdlearn.DISTILL_BUDGETS["smoke"].temperature
+    assert student.card["made"]["config"]["temperature"] == (1.0 if kind is sb3.PPO else usual)
+    assert main(["evaluate", "run/agent.safetensors", "--episodes", "1"]) == 0
+    assert "FIRE after a lost life" in capsys.readouterr().out
 
 
 def test_an_sb3_teacher_plays_its_game(tmp_path):

@@ -368,11 +368,81 @@ def test_an_empty_minibatch_has_no_loss(loss, shape):
 
 
 @pytest.mark.parametrize("loss", STUDENT_LOSSES)
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_teacher_whose_values_are_not_finite_gives_no_plausible_loss(loss, value):
     teacher = draw(4, 3)
     teacher[2, 1] = value
     assert not loss(draw(4, 3, seed=1), teacher).isfinite()
+
+
+# --- actions that are not available ---
+
+NONE = -math.inf
+
+
+def kl_at_1(student, teacher):
+    return kl_loss(student, teacher, 1.0)
+
+
+def reverse_kl_at_1(student, teacher):
+    return reverse_kl_loss(student, teacher, 1.0)
+
+
+# By hand, for the teacher's values ln 3, 0 and none, which are 3/4, 1/4 and 0 at temperature 1:
+# KL to thirds is 3/4 ln(9/4) + 1/4 ln(3/4); its gradient is the student minus the target.
+# Reverse KL is that of 1/2, 1/2: 1/2 ln(2/3) + 1/2 ln 2; its gradient is 1/2 (ln(2/3) - KL).
+@pytest.mark.parametrize(
+    ("loss", "student", "expected", "gradient"),
+    [
+        (kl_at_1, [0.0, 0.0, 0.0], 0.536277, [-0.416667, 0.083333, 1 / 3]),
+        (kl_at_1, [0.0, 0.0, NONE], 0.130812, [-0.25, 0.25, 0.0]),
+        (reverse_kl_at_1, [0.0, 0.0, 5.0], 0.143841, [-0.274653, 0.274653, 0]),
+        (reverse_kl_at_1, [0.0, 0.0, NONE], 0.143841, [-0.274653, 0.274653, 0]),
+        (nll_loss, [0.0, 0.0, 0.0], LN3, [-2 / 3, 1 / 3, 1 / 3]),
+        (nll_loss, [0.0, 0.0, NONE], math.log(2), [-0.5, 0.5, 0.0]),
+        (mse_loss, [LN3 - 2, 1.0, 7.0], 5.0, [-4.0, 2.0, 0.0]),
+        (mse_loss, [LN3 - 2, 1.0, NONE], 5.0, [-4.0, 2.0, 0.0]),
+    ],
+)  # fmt: skip
+def test_an_action_that_is_not_available_is_exact_in_every_loss(loss, student, expected, gradient):
+    student = torch.tensor([student], requires_grad=True)
+    value = loss(student, torch.tensor([[LN3, 0.0, NONE]]))
+    value.backward()
+    assert value.item() == pytest.approx(expected, abs=1e-6)
+    torch.testing.assert_close(student.grad, torch.tensor([gradient]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+def test_masked_actions_cost_what_a_game_without_them_costs(loss):
+    student, teacher = draw(16, 6, seed=1), draw(16, 6, seed=2, scale=0.02)
+    masked = [values.index_fill(1, torch.tensor([1, 4]), NONE) for values in (student, teacher)]
+    rest = [values[:, [0, 2, 3, 5]] for values in (student, teacher)]
+    torch.testing.assert_close(loss(*masked), loss(*rest))
+
+
+@pytest.mark.parametrize("loss", STUDENT_LOSSES)
+def test_a_state_without_an_available_action_gives_no_plausible_loss(loss):
+    teacher = draw(4, 3)
+    teacher[2] = NONE
+    assert not loss(draw(4, 3, seed=1), teacher).isfinite()
+
+
+def test_no_target_bootstraps_from_an_action_that_is_not_available():
+    # 1 + 0.9 * max(2, 5) = 5.5; the online network prefers action 0: 1 + 0.9 * 2 = 2.8
+    reward, discount, target = (
+        torch.tensor([1.0]),
+        torch.tensor([0.9]),
+        torch.tensor([[2, 5, NONE]]),
+    )
+    torch.testing.assert_close(td_target(reward, discount, target), torch.tensor([5.5]))
+    online = torch.tensor([[7.0, 1.0, NONE]])
+    torch.testing.assert_close(td_target(reward, discount, target, online), torch.tensor([2.8]))
+
+
+def test_td_of_masked_values_has_a_gradient_for_the_chosen_action_alone():
+    q = torch.tensor([[0.5, NONE, 1.0]], requires_grad=True)
+    td_loss(q, torch.tensor([0]), torch.tensor([0.0])).backward()
+    assert q.grad.tolist() == [[0.5, 0.0, 0.0]]
 
 
 @pytest.mark.parametrize("loss", STUDENT_LOSSES)

@@ -8,6 +8,7 @@ import torch
 from fakes import GAMMA, SCRIPT, AlternatingPolicy, TapeEnvironment, expected, where
 
 from pdlearn.replay.memory import Memory
+from pdlearn.replay.recordings import load_recording, save_recording
 from pdlearn.rollout import steps
 
 
@@ -101,3 +102,32 @@ def test_sampling_from_an_empty_memory_raises_an_error():
 def test_too_small_a_memory_is_refused():
     with pytest.raises(ValueError, match="expected more than 4"):
         Memory(40, 10, (4, 84, 84))
+
+
+def masked(q: torch.Tensor) -> torch.Tensor:
+    """Return values of which every second state has one action alone."""
+    return torch.where((q[:, :1] % 2 == 0) & (torch.arange(2) == 1), -torch.inf, q)
+
+
+def test_values_of_actions_that_are_not_available_come_back(tmp_path):
+    env = TapeEnvironment(SCRIPT)
+    memory = Memory(3 * 40, 3, env.observation_shape, num_actions=2)
+    for step in islice(steps(env, AlternatingPolicy(), 0, "train"), 60):
+        memory.add(step._replace(q=masked(step.q)), step.reward, step.reward)
+    save_recording(tmp_path / "r", memory, {"game": "tests/Tape-v0", "actions": ["LEFT", "RIGHT"]})
+    for held in (memory, load_recording(tmp_path / "r")[0]):
+        batch = held.sample_states(500, torch.Generator().manual_seed(0))
+        assert torch.equal(batch.teacher_q, masked(batch.observation[:, -1, 0].float()))
+        assert 0.2 < (batch.teacher_q == -torch.inf).any(1).float().mean() < 0.8
+
+
+@pytest.mark.parametrize(
+    "values", [[-np.inf, -np.inf], [np.inf, 0.0], [np.nan, 0.0], [-np.inf, np.nan]]
+)
+def test_a_state_without_a_best_action_is_not_stored(values):
+    env = TapeEnvironment(SCRIPT)
+    memory = Memory(3 * 40, 3, env.observation_shape, num_actions=2)
+    step = next(steps(env, AlternatingPolicy(), 0, "train"))
+    step.q[1] = torch.tensor(values)
+    with pytest.raises(ValueError, match="or -inf for some actions; copy 1 of the game"):
+        memory.add(step, step.reward, step.reward)

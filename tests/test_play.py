@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fakes import make_agent
 from shown import STUDENT, TEACHER
 
 from pdlearn import envs
+from pdlearn.checkpoints import Agent
+from pdlearn.interop.profiles import PROFILES
 from pdlearn.replay.recordings import load_recording
 from pdlearn.rollout import Scripted
 from pdlearn.starts import load_starts, play_from
@@ -39,6 +42,40 @@ def test_an_agent_sees_and_does_in_a_match_what_it_does_anywhere_else():
         assert match.rival_action == clip.actions[t]
         match.advance(None, 4)
     np.testing.assert_array_equal([kept.action for kept in match.kept], clip.actions)
+
+
+@pytest.mark.parametrize("name", ["sb3", "atari-agents"])
+def test_a_foreign_agents_match_is_under_its_own_preprocessing(name):
+    agent = foreign(PROFILES[name])
+    clip = record_clip("clip", agent, epsilon=0.0, seed=3, agent_steps=120)
+    match = new_match(agent)
+    for t in range(len(clip.frames)):
+        for game in (match.own, match.rival):
+            np.testing.assert_array_equal(game.observation, clip.observations[t])
+            assert game.score == clip.scores[t]
+            screen = game.screen()
+            shown = match.colours.palette[screen]
+            np.testing.assert_array_equal(shown, clip.palette[clip.frames[t]])
+        assert match.rival_action == clip.actions[t]
+        match.advance(None, 4)
+    for save in (match.save_start, match.save_demonstrations):
+        with pytest.raises(ValueError, match="saved under pdlearn's own preprocessing; this one"):
+            save("nowhere")
+
+
+def test_the_widget_takes_a_foreign_agent_and_plays_under_its_preprocessing():
+    agent = foreign(PROFILES["sb3"])
+    widget = play("breakout", agent, seed=3)
+    clip = record_clip("clip", agent, epsilon=0.0, seed=3, agent_steps=1)
+    np.testing.assert_array_equal(widget.match.own.observation, clip.observations[0])
+    assert widget.data["actions"] == list(agent.actions)
+    widget.close()
+
+
+def foreign(profile, game="breakout") -> Agent:
+    agent = make_agent(4, game)
+    seen = {"preprocessing": profile.card(), "observation_shape": [4, 84, 84]}
+    return Agent(agent.network, agent.card | seen)
 
 
 def test_a_person_moves_frame_by_frame_while_the_agent_decides_every_fourth():

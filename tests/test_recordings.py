@@ -149,6 +149,8 @@ def changed(tensor, value, at=7):
     ("name", "make", "message"),
     [
         ("teacher_q", lambda t: changed(t, float("nan")), "expected finite numbers in teacher_q"),
+        ("teacher_q", lambda t: changed(t, float("inf")), "expected finite numbers in teacher_q"),
+        ("teacher_q", lambda t: t - float("inf"), "expected a value of an action in each state"),
         ("teacher_q", lambda t: t[:, :2], r"as .* \[400, 3\]; got .* \[400, 2\]"),
         ("teacher_q", lambda t: t.double(), "expected teacher_q as torch.float32"),
         ("teacher_q", lambda t: t[0, 0], "expected teacher_q as"),

@@ -141,3 +141,30 @@ def test_a_mixture_explores_also_when_the_student_acts():
     action, _ = policy(torch.zeros(6000, 4))
     # Six actions at random in 60 % of the steps: each of the five others in 10 %.
     assert all(abs(int((action == other).sum()) - 600) < 90 for other in range(5))
+
+
+@pytest.mark.parametrize("longest_hold_steps", [1, 3])
+def test_an_action_that_is_not_available_is_never_taken(longest_hold_steps):
+    generator = torch.Generator().manual_seed(0)
+
+    def network(observation):
+        q = torch.zeros(len(observation), 4)
+        q[::2, 0], q[1::2, 3], q[:, 1] = -torch.inf, -torch.inf, 1.0
+        return q.roll(int(observation[0, 0]), 0)
+
+    policy = EpsilonGreedy(network, 1.0, generator, longest_hold_steps)
+    seen = set()
+    for t in range(200):
+        action, q = policy(torch.full((6, 1), t))
+        assert q.gather(1, action[:, None]).isfinite().all()
+        seen |= set(action.tolist())
+    assert seen == {0, 1, 2, 3}
+
+
+def test_a_student_takes_no_action_that_its_teacher_says_is_not_available():
+    teacher = lambda o: torch.tensor([[0.0, 1.0, -torch.inf]]).repeat(len(o), 1)  # noqa: E731
+    student = lambda o: torch.tensor([[0.0, 0.0, 9.0]]).repeat(len(o), 1)  # noqa: E731
+    policy = Mixture(
+        teacher, student, student_share=1.0, epsilon=0.0, generator=torch.Generator()
+    )  # fmt: skip
+    assert policy(torch.zeros(3, 1))[0].tolist() == [1, 1, 1]

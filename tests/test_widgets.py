@@ -1,6 +1,7 @@
 """Widgets without a browser: what they hold, what stands for them, what they refuse."""
 
 import re
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ import torch
 from fakes import make_agent
 from shown import STATE, STUDENT, TEACHER, decode
 
-from pdlearn.checkpoints import CheckpointError
+from pdlearn.checkpoints import Agent, CheckpointError
+from pdlearn.interop.profiles import PROFILES
 from pdlearn.losses import teacher_policy
 from pdlearn.plots import COLOURS, LIGHT_COLOURS
+from pdlearn.rollout import Scripted, steps
 from pdlearn.web import pages
 from pdlearn.widgets import compare, temperature
 from pdlearn.widgets.comparison import _draw
@@ -30,6 +33,21 @@ def test_start_and_chance_are_the_same_for_all():
     assert (first.actions != first.values.argmax(1)).any()  # some actions were random
     np.testing.assert_array_equal(first.actions, second.actions)
     np.testing.assert_array_equal(first.frames, second.frames)
+
+
+def test_a_foreign_agent_is_compared_under_its_own_preprocessing():
+    profile = PROFILES["cleanrl"]
+    agent = make_agent(4, "breakout")
+    seen = {"preprocessing": profile.card(), "observation_shape": [4, 84, 84]}
+    foreign = Agent(agent.network, agent.card | seen)
+    widget = compare({"foreign": foreign, "ours": agent}, seed=3, agent_steps=30)
+    for clip, player in zip(widget.clips, (foreign, agent), strict=True):
+        env = player.environment(1)
+        with closing(steps(env, Scripted(clip.actions, 4), 3, "show")) as play:
+            for observation, step in zip(clip.observations, play, strict=False):
+                np.testing.assert_array_equal(observation, step.observation[0])
+    first, ours = (clip.observations[0] for clip in widget.clips)
+    assert (first == first[0]).all() and not ours[:3].any()  # padded in two ways
 
 
 def test_every_agents_choice_in_every_picture_is_shown(comparison):

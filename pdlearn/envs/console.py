@@ -11,6 +11,8 @@ import numpy as np
 
 from pdlearn import envs
 from pdlearn.envs import FRAMES_PER_STEP
+from pdlearn.envs.preprocessing import Preprocessing
+from pdlearn.envs.profiled import Copy, Eye
 
 
 class Colours:
@@ -82,6 +84,47 @@ class Console:
     def _look(self) -> None:
         small = area_means(self.colours.grey[self.screen()]).round().astype(np.uint8)
         self.observation = np.concatenate([self.observation[1:], small[None]])
+
+
+class ProfiledConsole:
+    """A `Console` under a `Preprocessing` other than pdlearn's own.
+
+    What the profile plays after a lost life is hidden: one `advance` contains it.
+    """
+
+    def __init__(self, game: str, colours: Colours, profile: Preprocessing):
+        self._copy = Copy(game, profile, [Eye(profile)])
+        self.action_names = tuple(action.name for action in self._copy.actions)
+        self.colours = colours
+
+    def reset(self, seed: int, purpose: str) -> None:
+        """Start a new game, the one that `Environment.reset` starts for `seed` and `purpose`."""
+        self._copy.reset_to(int(envs.env_seeds(seed, purpose, 1)[0]))
+        self.score, self.frames, self.over = 0.0, 0, False
+        self.observation = self._copy.observation()
+
+    def advance(self, action: int) -> None:
+        """Play one frame; do nothing in a game that is over."""
+        if self.over:
+            return
+        if self.frames % FRAMES_PER_STEP == 0:
+            self._copy.begin_step()
+            self._score_before = self.score
+        self._copy.play_frame(action)
+        self.frames += 1
+        self.over = self._copy.over
+        if self.frames % FRAMES_PER_STEP == 0 or self.over:
+            self._copy.end_step()
+            self.over = self._copy.over
+            self.observation = self._copy.observation()
+        self.score = self._score_before + self._copy.reward
+
+    def screen(self) -> np.ndarray:
+        """Return the picture as uint8 `[210, 160]`, indices into `colours.palette`."""
+        return self.colours.index(np.maximum(*(frame.rgb for frame in self._copy.frames)))
+
+    def close(self) -> None:
+        del self._copy
 
 
 def area_means(frame: np.ndarray) -> np.ndarray:

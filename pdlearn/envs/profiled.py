@@ -21,6 +21,7 @@ SCREEN = (210, 160)
 SIDE = 84
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 NOOP, FIRE, THIRD = 0, 1, 2  # actions by index
+NO_OPS_OF = {int(seed): count for count, seed in enumerate(NO_OP_SEEDS)}
 
 
 class Frame(NamedTuple):
@@ -101,11 +102,12 @@ class Copy:
         self.over = False
         self.reward = 0.0
 
-    def seed(self, seed: int) -> None:
-        """Make the next episode the one of `seed`."""
+    def reset_to(self, seed: int) -> None:
+        """Begin the episode of an emulator `seed`."""
         self.ale.setInt("random_seed", seed)
         self.ale.loadROM(self.rom)
         self.random = np.random.default_rng(seed)
+        self.reset(NO_OPS_OF.get(seed) if self.profile.noop_max == NOOP_COUNTS else None)
 
     def reset(self, noops: int | None = None) -> None:
         """Begin an episode after `noops` frames of no-op; None draws them."""
@@ -114,7 +116,8 @@ class Copy:
         self.ale.reset_game()
         for _ in range(noops):
             self.ale.act(self.actions[NOOP])
-        self._begin_step()
+        self.over, self.reward = False, 0.0
+        self.frames = [self._frame()] * 2
         if self.profile.fire_on_reset and self.has_fire:
             self._hold(FIRE)
             self._hold(THIRD)
@@ -122,10 +125,25 @@ class Copy:
 
     def step(self, action: int) -> None:
         """Play an agent step, and what the profile plays after a lost life."""
-        lives = self.ale.lives()
-        self.reward = 0.0
+        self.begin_step()
         self._hold(action)
-        lost = self.ale.lives() < lives and not self.over
+        self.end_step()
+
+    def begin_step(self) -> None:
+        """Prepare for the frames of an agent step; `end_step` follows them."""
+        self.reward = 0.0
+        self._lives = self.ale.lives()
+
+    def play_frame(self, action: int, keep: bool = True) -> None:
+        """Play one frame of an agent step; `keep` it as the newest of the last two."""
+        self.reward += self.ale.act(self.actions[action])
+        self.over = self.ale.game_over() or self.truncated
+        if keep or self.over:
+            self.frames = [self.frames[1], self._frame()]
+
+    def end_step(self) -> None:
+        """Play what the profile plays after a lost life, and look."""
+        lost = self.ale.lives() < self._lives and not self.over
         if lost and self.profile.fire_after_life and self.has_fire:
             for served in (NOOP, FIRE, THIRD):
                 self._hold(served)
@@ -136,19 +154,12 @@ class Copy:
         """Whether the frame cap has ended the episode."""
         return not self.ale.game_over() and self.ale.getEpisodeFrameNumber() >= MAX_EPISODE_FRAMES
 
-    def _begin_step(self) -> None:
-        self.over, self.reward = False, 0.0
-        self.frames = [self._frame()] * 2
-
     def _hold(self, action: int) -> None:
         """Play four frames of `action`, fewer at the end of an episode."""
         for frame in range(FRAMES_PER_STEP):
             if self.over:
                 return
-            self.reward += self.ale.act(self.actions[action])
-            self.over = self.ale.game_over() or self.truncated
-            if frame >= FRAMES_PER_STEP - 2 or self.over:
-                self.frames = [self.frames[1], self._frame()]
+            self.play_frame(action, keep=frame >= FRAMES_PER_STEP - 2)
 
     def _look(self, fresh: bool, life_lost: bool = False) -> None:
         for eye in self.eyes:
@@ -191,10 +202,8 @@ class ProfiledAtari(Environment):
         self._action = np.zeros(num_envs, np.int64)
 
     def _reset_to(self, seeds: np.ndarray) -> np.ndarray:
-        noops = {int(seed): count for count, seed in enumerate(NO_OP_SEEDS)}
         for copy, seed in zip(self._copies, seeds.tolist(), strict=True):
-            copy.seed(seed)
-            copy.reset(noops.get(seed) if copy.profile.noop_max == NOOP_COUNTS else None)
+            copy.reset_to(seed)
         return self._observations()
 
     def _send(self, action: np.ndarray) -> None:

@@ -1,1 +1,1 @@
-"""pdlearn's agents for other programs: folders in the Hub's form, and ONNX graphs."""
+"""pdlearn's agents for other programs: folders in the Hub's form, ONNX graphs and web pages."""

@@ -6,6 +6,7 @@ card), `README.md` (a model card with the score) and, for Atari games, `replay.g
 """
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -103,14 +104,17 @@ def write_replay(agent: Agent, path: Path, seed: int) -> None:
     )  # fmt: skip
 
 
-def push_to_hub(agent: Agent, repo: str, folder: str | Path, *, private: bool = False) -> str:
-    """Export an agent to `folder` and upload it to the Hub's repository `repo`; return its address.
+def push_to_hub(
+    agent: Agent, repo: str, folder: str | Path | None = None, *, private: bool = False
+) -> str:
+    """Export an agent and upload it to the Hub's repository `repo`; return its address.
 
-    Needs the extra `hub`; the token is that of `huggingface-hub`. Raises ValueError without the
-    extra.
+    `folder` keeps what was uploaded. Needs the extra `hub`; the token is that of `huggingface-hub`.
+    Raises ValueError without the extra.
     """
     hub = huggingface_hub()
-    export_agent(agent, folder)
-    api = hub.HfApi()
-    api.create_repo(repo, exist_ok=True, private=private)
-    return str(api.upload_folder(repo_id=repo, folder_path=str(folder)))
+    with tempfile.TemporaryDirectory() as temporary:
+        written = export_agent(agent, folder or temporary)
+        api = hub.HfApi()
+        api.create_repo(repo, exist_ok=True, private=private)
+        return str(api.upload_folder(repo_id=repo, folder_path=str(written)))

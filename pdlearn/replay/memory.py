@@ -113,7 +113,7 @@ class Memory:
 
         Raises ValueError for a step that would not come back as it is: other shapes or types,
         numbers that are not finite, and stacks that are padded by other than zeros or whose newest
-        frame is not the last.
+        frame is not the last. The teacher's value of an action that is not available is -inf.
         """
         self._refuse_wrong(step, reward, discount)
         start = self.added_slots % self.slots * self.num_envs
@@ -147,7 +147,7 @@ class Memory:
         if not self.pixels:
             named["observation"] = step.observation.cpu().numpy()
         if self.teacher_q.shape[1]:
-            named["teacher's values"] = step.q.cpu().numpy()
+            self._refuse_no_best_action(step.q.cpu())
         for name, values in named.items():
             finite = np.isfinite(values).reshape(self.num_envs, -1).all(1)
             if not finite.all():
@@ -156,6 +156,17 @@ class Memory:
                     f"expected finite numbers; copy {env} of the game has a {name} of "
                     f"{shown(np.asarray(values)[env].tolist())} at its step {self.added_slots}"
                 )
+
+    def _refuse_no_best_action(self, q: Tensor) -> None:
+        """Raise ValueError unless each row of `q` `[E, A]` has finite values, -inf beside them."""
+        best = q.amax(1)
+        if not best.isfinite().all():
+            env = int(best.isfinite().int().argmin())
+            raise ValueError(
+                "expected finite numbers, or -inf for some actions; copy "
+                f"{env} of the game has a teacher's values of {shown(q[env].tolist())} at its step "
+                f"{self.added_slots}"
+            )
 
     def _refuse_other_stacks(self, observation: Tensor) -> None:
         """Raise ValueError unless the newest slot comes back as `observation` `[E, ...]`."""

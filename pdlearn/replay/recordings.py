@@ -7,12 +7,12 @@ contents are not is refused before memory is allocated for it.
 """
 
 import itertools
+import math
 import zlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -65,7 +65,7 @@ class RecordingCard:
     @property
     def frame_bytes(self) -> int:
         if len(self.observation_shape) == 3:
-            return prod(self.observation_shape[1:])
+            return math.prod(self.observation_shape[1:])
         return 4 * self.observation_shape[0]
 
     @property
@@ -92,7 +92,8 @@ class RecordingCard:
         if num_actions == 0:
             raise ValueError("expected a teacher's values; got none")
         blocks = -(-self.slots // BLOCK_FRAMES) * self.num_envs
-        refuse_other_tensors(tensors, {
+        masked = {"teacher_q": q.masked_fill(q == -math.inf, 0)}  # actions that are not available
+        refuse_other_tensors({**tensors, **masked}, {
             "frames": (torch.uint8, tuple(data.shape[:1])),
             "block_bytes": (torch.int64, (blocks,)),
             "teacher_q": (torch.float32, (self.rows, num_actions)),
@@ -100,6 +101,8 @@ class RecordingCard:
             "last": (torch.bool, (self.rows,)),
             "age": (torch.uint8, (self.rows,)),
         })  # fmt: skip
+        if q.amax(1).min() == -math.inf:
+            raise ValueError("expected a value of an action in each state; got -inf alone")
         sizes = tensors["block_bytes"]
         if sizes.min() < 1 or sizes.max() > data.numel() or sizes.sum() != data.numel():
             raise ValueError("expected blocks whose sizes add up to the frames'; got others")
@@ -249,7 +252,8 @@ def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
     """Write the pixels, values, actions and episode edges that `memory` holds, oldest first.
 
     `card` holds entries of `RecordingCard`, at least the game. Raises ValueError for an empty
-    memory, for entries that are not of a recording's card and for values that are not finite.
+    memory, for entries that are not of a recording's card and for values that are not finite; -inf
+    is the value of an action that is not available.
     """
     held = min(memory.added_slots, memory.slots)
     oldest = memory.added_slots - held

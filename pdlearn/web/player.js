@@ -34,7 +34,8 @@ const indexOfMax = (values) => values.indexOf(Math.max(...values));
 /** Put non-breaking spaces between a number and its percent sign. */
 const joined = (text) => text.replaceAll(" %", "\u00a0%");
 
-/** Undo the packing of one array: zlib (in base64 on a page), then bytes or little-endian floats. */
+/** Undo the packing of one array: zlib (in base64 on a page), then bytes or little-endian floats
+ *  of 32 or 16 bits. */
 async function unpack({ dtype, shape, zlib }) {
   const bytes = typeof zlib === "string" ?
     Uint8Array.from(atob(zlib), (character) => character.charCodeAt(0)) : zlib;
@@ -44,9 +45,20 @@ async function unpack({ dtype, shape, zlib }) {
   const buffer = await new Response(stream.readable).arrayBuffer();
   if (dtype === "u1") return { shape, values: new Uint8Array(buffer) };
   const view = new DataView(buffer);
-  const values = new Float32Array(buffer.byteLength / 4);
-  for (let i = 0; i < values.length; i++) values[i] = view.getFloat32(4 * i, true);
+  const half = dtype === "<f2";
+  const values = new Float32Array(buffer.byteLength / (half ? 2 : 4));
+  for (let i = 0; i < values.length; i++) {
+    values[i] = half ? fromHalf(view.getUint16(2 * i, true)) : view.getFloat32(4 * i, true);
+  }
   return { shape, values };
+}
+
+/** Return the finite number whose 16 bits as a half-precision float are `bits`. */
+function fromHalf(bits) {
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  const size = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
+  return bits >> 15 ? -size : size;
 }
 
 function logSoftmax(values, temperature = 1) {
@@ -234,13 +246,15 @@ function drawTracks(svg, clips, longest) {
 
 /**
  * Build a player of clips in `parent`. `temperature` is the one offered for the softmax of Q-values.
+ * `makePanel` builds a clip's panel, as `makeScreen` does. `stepped` adds buttons for single frames.
  * Returns `seek(frame)` and `stop()`, which stops the animation and the observers.
  */
-function makePlayer(parent, clips, { title, stepsPerSecond, temperature, autoplay }) {
+function makePlayer(parent, clips,
+  { title, stepsPerSecond, temperature, autoplay, makePanel = makeScreen, stepped = false }) {
   const longest = Math.max(...clips.map((clip) => clip.length));
   const seconds = (frame) => `${number(frame / stepsPerSecond)} s`;
   const agents = add(parent, "div", { class: "agents" });
-  const screens = clips.map((clip) => makeScreen(agents, clip, clips, { title, stepsPerSecond }));
+  const screens = clips.map((clip) => makePanel(agents, clip, clips, { title, stepsPerSecond }));
   const disputed = clips.some((clip) => clip.disputed);
 
   const controls = add(parent, "div", { class: "controls" });
@@ -269,6 +283,12 @@ function makePlayer(parent, clips, { title, stepsPerSecond, temperature, autopla
   const tracks = add(add(wide, "div", { class: "tracks" }), "svg", { role: "img", width: "100%", height });
   const status = add(controls, "p", { class: "unseen", role: "status" });
 
+  if (stepped) {
+    makeButton(buttons, "back", "Back", "M9 1L3 6l6 5zM2 1h1.4v10H2z")
+      .addEventListener("click", () => seek(Math.max(shown - 1, 0)));
+    makeButton(buttons, "forth", "Step", "M3 1l6 5-6 5zM8.6 1H10v10H8.6z")
+      .addEventListener("click", () => seek(Math.min(shown + 1, longest - 1)));
+  }
   if (disputed) {
     const anywhere = (t) => clips.some((clip) => clip.disputed[t]);
     const starts = Array.from({ length: longest }, (_, t) => t)

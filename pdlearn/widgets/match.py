@@ -14,7 +14,7 @@ import torch
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.envs import FRAMES_PER_STEP
-from pdlearn.envs.console import Colours, Console
+from pdlearn.envs.console import Colours, Console, ProfiledConsole
 from pdlearn.envs.preprocessing import from_card
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.recordings import save_recording
@@ -34,20 +34,22 @@ class Kept(NamedTuple):
 
 
 class Match:
-    """Two games of `game`: `own`, a person's, and `rival`, the agent's; see `new_game`."""
+    """Two games: `own`, a person's, and `rival`, the agent's; see `new_game`.
+
+    Both are played under the agent's preprocessing.
+    """
 
     def __init__(self, agent: Agent, epsilon: float):
-        profile = from_card(agent.card.get("preprocessing"))
-        if not profile.is_ours:
-            raise ValueError(
-                "a match is stepped frame by frame under pdlearn's own preprocessing; the agent "
-                f"has {profile.describe()}"
-            )
+        self.profile = from_card(agent.card.get("preprocessing"))
         self.agent = agent
         self.epsilon = epsilon
-        colours = Colours()
-        self.own, self.rival = Console(agent.game, colours), Console(agent.game, colours)
-        self.colours = colours
+        self.colours = Colours()
+        self.own, self.rival = self._console(), self._console()
+
+    def _console(self) -> Console | ProfiledConsole:
+        if self.profile.is_ours:
+            return Console(self.agent.game, self.colours)
+        return ProfiledConsole(self.agent.game, self.colours, self.profile)
 
     def new_game(self, seed: int) -> None:
         """Start both games from `seed`."""
@@ -83,13 +85,15 @@ class Match:
     def start(self) -> Starts:
         """Return the present state of the person's game as a set of one recorded start.
 
-        Raises ValueError if an action changed within an agent step, and if the game is over.
+        Raises ValueError if an action changed within an agent step, if the game is over, and under
+        another preprocessing than pdlearn's own.
         """
         if not self.in_agent_steps:
             raise ValueError(
                 "this game was played at 30 or 60 decisions a second; expected 15 throughout, "
                 "the agent's own, for a start"
             )
+        self._refuse_other_preprocessing()
         game = self.agent.game
         seed = int(envs.env_seeds(self.seed, "show", 1)[0])
         start = start_after(game, seed, [step.action for step in self.kept])
@@ -104,8 +108,10 @@ class Match:
 
         It holds each state with the agent's values and the action taken. Where the action changed
         within an agent step, the first one is stored. Raises ValueError for fewer than 8 agent
-        steps, and for an agent that puts out logits, because a recording holds Q-values.
+        steps, for an agent that puts out logits, because a recording holds Q-values, and under
+        another preprocessing than pdlearn's own.
         """
+        self._refuse_other_preprocessing()
         if outputs_of(self.agent) != "q":
             raise ValueError("the agent puts out logits; expected one whose outputs are Q-values")
         if len(self.kept) < 8:
@@ -117,6 +123,13 @@ class Match:
             **self._made(),
         }
         save_recording(path, self._memory(), card)
+
+    def _refuse_other_preprocessing(self) -> None:
+        if not self.profile.is_ours:
+            raise ValueError(
+                "games are saved under pdlearn's own preprocessing; this one has "
+                f"{self.profile.describe()}"
+            )
 
     def _made(self) -> dict:
         """Return the card's entries on how the person's game was played."""
