@@ -59,12 +59,9 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
-    """The counters of a run; those of other kinds of run are None."""
+class Counters:
+    """The counters that only some kinds of run have, and the precision; None in the others."""
 
-    agent_steps: CountOrZero
-    updates: CountOrZero
-    seconds: Amount
     episodes: CountOrZero | None = None
     best_evaluation: float | None = None
     samples: CountOrZero | None = None
@@ -73,6 +70,15 @@ class Counts:
     dqn: float | None = None
     teacher_run: "Counts | None" = None
     precision: Precision | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts(Counters):
+    """The counters of a run."""
+
+    agent_steps: CountOrZero
+    updates: CountOrZero
+    seconds: Amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +93,8 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
-    """How an agent was made: what its run was, counted and set. Only its kind of run is needed.
+class Made(Counters):
+    """How an agent was made: the kind of its run, which must be given, its counters and settings.
 
     Of a teacher of another library, `by` is the library, and the file is described.
     """
@@ -101,14 +107,6 @@ class Made:
     agent_steps: CountOrZero | None = None
     updates: CountOrZero | None = None
     seconds: Amount | None = None
-    episodes: CountOrZero | None = None
-    best_evaluation: float | None = None
-    samples: CountOrZero | None = None
-    recorded_steps: CountOrZero | None = None
-    skipped_rounds: CountOrZero | None = None
-    dqn: float | None = None
-    teacher_run: Counts | None = None
-    precision: Precision | None = None
     config: dict[str, Any] | None = None
     hardware: str | None = None
     threads: Count | None = None

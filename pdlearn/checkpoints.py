@@ -64,8 +64,7 @@ def naming(path: str | Path) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        named = str(error).startswith(str(path))
-        raise CheckpointError(str(error) if named else f"{path}: {error}") from error
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -174,8 +173,9 @@ class Agent:
 
     @property
     def device(self) -> torch.device:
-        """The device of the network's weights."""
-        return next(self.network.parameters()).device
+        """The device of the network's weights; the CPU for a network without any."""
+        weights = self.network.parameters()
+        return next((weight.device for weight in weights), torch.device("cpu"))
 
     def for_game(self, game: str) -> "Agent":
         """Return the agent of `game` alone; raise CheckpointError if it does not play that game."""

@@ -1,8 +1,8 @@
-"""Tables as CSV files."""
+"""Tables: CSV files, and Markdown for pages."""
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pdlearn.files import as_path, read_bytes, refuse_special, write_bytes
@@ -41,6 +41,12 @@ def write_rows(path: Path, rows: list[dict]) -> None:
     if not rows:
         raise ValueError(f"{path}: expected rows to write; got none")
     write_bytes(path, _lines(list(rows[0]), rows, header=True))
+
+
+def markdown_table(names: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table with columns of these `names`; each line has a cell for each."""
+    table = [names, ["---"] * len(names), *lines]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in table)
 
 
 def _lines(names: list[str], rows: list[dict], *, header: bool) -> bytes:

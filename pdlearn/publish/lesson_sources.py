@@ -112,9 +112,9 @@ def _finish(notebook: NotebookNode, path: Path, sources: list[Path], copy: bool)
     """Add the header, the explanations of glossary links and the link to the next lesson."""
     first, last = notebook.cells[0], notebook.cells[-1]
     first.source += "\n\n" + _facts(notebook.metadata["pdlearn"], path, copy)
-    following = [other for other in sources if other.name > path.name][:1]
-    for other in following:
-        last.source += f"\n\nNext: [{title_of(read_source(other))}]({other.stem}.ipynb)"
+    following = next((other for other in sources if other.name > path.name), None)
+    if following is not None:
+        last.source += f"\n\nNext: [{title_of(read_source(following))}]({following.stem}.ipynb)"
     listed = "\n".join(
         f"- [{title_of(lesson)}]({other.stem}.ipynb): {lesson.metadata['pdlearn']['objectives'][0]}"
         for other, lesson in zip(sources, map(read_source, sources), strict=True)

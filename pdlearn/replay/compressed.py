@@ -37,8 +37,7 @@ class CompressedMemory(Memory):
 
     def write(self, slot: int, observation: Tensor) -> None:
         stacks = observation.cpu().contiguous().numpy()
-        first = slot * self.num_envs
-        self._stacks[first : first + len(stacks)] = self._threads.map(_deflate, stacks)
+        self._stacks[self.rows_of(slot)] = self._threads.map(_deflate, stacks)
 
     def observation(self, slot: Tensor, env: Tensor) -> Tensor:
         rows = (slot * self.num_envs + env).tolist()

@@ -232,9 +232,7 @@ def collect(
     """
     checked(seed, Seed, "seed")
     if generator is None:
-        weights = teacher.network.parameters()
-        device = next((weight.device for weight in weights), torch.device("cpu"))
-        generator = torch.Generator(device).manual_seed(seed)
+        generator = torch.Generator(teacher.device).manual_seed(seed)
     memory, play = begin_recording(
         teacher, num_envs, agent_steps, epsilon=epsilon, generator=generator, seed=seed,
         purpose=purpose, student=student, student_share=student_share, kind=kind, seen_as=seen_as,

@@ -14,7 +14,7 @@ from pdlearn.envs import STEPS_PER_SECOND
 from pdlearn.games import game_by_name
 from pdlearn.plots import COLOURS
 from pdlearn.web.clips import Clip, pack, pack_array, record_clip
-from pdlearn.widgets.face import Face, find_agent, kind_of, name_of, outputs_of
+from pdlearn.widgets.face import Face, find_agent, kind_of, name_of
 
 
 class Comparison(Face, script="comparison"):
@@ -59,8 +59,7 @@ def compare(
         "steps_per_second": STEPS_PER_SECOND,
         "temperature": paper.TEMPERATURE,
         "clips": [
-            pack(clip)
-            | {"kind": kind, "outputs": outputs_of(agent), "choices": pack_array(best, "u1")}
+            pack(clip) | {"kind": kind, "outputs": agent.outputs, "choices": pack_array(best, "u1")}
             for clip, kind, agent, best in zip(clips, kinds, named.values(), choices, strict=True)
         ],
     }
