@@ -109,14 +109,14 @@ def start_list(
     """
     if not envs.is_atari(game) or profile.draws_starts:
         return np.arange(episodes), envs.env_seeds(seed, "evaluate", episodes)
-    generator = np.random.default_rng(_streams(seed)[0])
+    generator = np.random.default_rng(streams(seed)[0])
     seeds = envs.NO_OP_SEEDS
     turns = -(-episodes // len(seeds))
     starts = np.concatenate([generator.permutation(len(seeds)) for _ in range(turns)])[:episodes]
     return starts, seeds[starts]
 
 
-def _streams(seed: int) -> list[np.random.SeedSequence]:
+def streams(seed: int) -> list[np.random.SeedSequence]:
     """Return two independent seeds: for the order of starts and for the exploration."""
     return np.random.SeedSequence([seed, envs.PURPOSES.index("evaluate")]).spawn(2)
 
@@ -133,7 +133,7 @@ def play_episodes(
     """
     profile = profile_of(agent, config)
     _, seeds = start_list(agent.game, config.episodes, seed, profile)
-    policy = _policy(agent, config, seed)
+    policy = policy_of(agent, config, seed)
 
     def play(numbers: np.ndarray) -> Generator[Step, None, None]:
         env = agent.environment(len(numbers), preprocessing=profile)
@@ -160,7 +160,7 @@ def play_starts(
         )
     if starts.game != agent.game:
         raise ValueError(f"starts of {starts.game!r}; expected {agent.game!r}, the agent's game")
-    policy = _policy(agent, config, seed)
+    policy = policy_of(agent, config, seed)
     entries = starts.entries
     play = _play_each(
         lambda numbers: play_from(starts, [entries[number] for number in numbers], policy),
@@ -241,9 +241,9 @@ def _play_once(
         play.close()
 
 
-def _policy(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
+def policy_of(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
     device = agent.device
-    stream = int(_streams(seed)[1].generate_state(1)[0])
+    stream = int(streams(seed)[1].generate_state(1)[0])
     generator = torch.Generator(device).manual_seed(stream)
     return EpsilonGreedy(agent.network, config.epsilon, generator)
 

@@ -102,7 +102,7 @@ class Rollout:
         self.action = torch.empty(time_, copies, dtype=torch.int64, device=device)
         self.q = torch.empty(time_ + 1, copies, num_actions, device=device)
         # Rewards, discounts and `last` are collected on the CPU and moved once a roll-out.
-        self._outcome = torch.empty(3, time_, copies)
+        self.outcome = torch.empty(3, time_, copies)
 
     def play(self, epsilon: float) -> int:
         """Play the next roll-out with exploration `epsilon`; return how many episodes ended."""
@@ -125,13 +125,13 @@ class Rollout:
         self.action[time_, copies] = step.action
         self.q[time_, copies] = step.q
         outcome = np.stack([*learnt_outcome(step, self.config), step.last])
-        self._outcome[:, time_, copies] = torch.from_numpy(outcome.astype(np.float32))
+        self.outcome[:, time_, copies] = torch.from_numpy(outcome.astype(np.float32))
         return self.score.add(self._trackers[half], step)
 
     def minibatches(self, generator: torch.Generator) -> Iterator[Targets]:
         """Draw every transition once an epoch."""
         config = self.config
-        reward, discount, last = self._outcome.to(self.q.device, non_blocking=True)
+        reward, discount, last = self.outcome.to(self.q.device, non_blocking=True)
         target = lambda_returns(
             reward, discount, self.q.max(2).values, last.bool(), lambda_=config.lambda_
         )

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fakes import catch_experts
-from test_dqn import CATCH, LEARNING, without_clocks
+from fakes import CATCH, LEARNING, catch_experts, without_clocks
 
 from pdlearn.checkpoints import Agent, read_agent, read_file
 from pdlearn.distill import Distillation, fingerprint

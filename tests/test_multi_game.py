@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fakes import CATCH, MIRRORED, catch_experts
-from test_dqn import without_clocks
+from fakes import CATCH, MIRRORED, catch_experts, without_clocks
 
 from pdlearn import networks
 from pdlearn.checkpoints import CheckpointError, read_agent

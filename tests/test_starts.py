@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from fakes import CATCH, catch_experts, deal
-from test_evaluation import untrained
+from fakes import CATCH, catch_experts, deal, untrained
 
 from pdlearn import cli, envs
 from pdlearn.checkpoints import CheckpointError, read_file, save_agent, write_file

@@ -13,7 +13,7 @@ from pdlearn.losses import teacher_policy
 from pdlearn.plots import COLOURS, LIGHT_COLOURS
 from pdlearn.web import pages
 from pdlearn.widgets import compare, temperature
-from pdlearn.widgets.comparison import _draw
+from pdlearn.widgets.comparison import draw
 from pdlearn.widgets.face import Face
 
 # --- compare ---
@@ -66,7 +66,7 @@ def test_two_clips_are_so_small_that_900_frames_of_both_stay_under_a_megabyte():
 
 
 def test_no_curve_runs_behind_the_names_in_the_picture(comparison):
-    figure = _draw(comparison.clips, ["teacher", "student"])
+    figure = draw(comparison.clips, ["teacher", "student"])
     figure.draw_without_rendering()
     bottom = figure.subfigs[1]
     scores = bottom.axes[0]

@@ -64,7 +64,7 @@ def compare(
         ],
     }
     call = f"compare({', '.join(named)}; {game}, seed {seed})"
-    return Comparison(call, data, _draw(clips, kinds), alt, clips=clips)
+    return Comparison(call, data, draw(clips, kinds), alt, clips=clips)
 
 
 def _name(agents: Any) -> dict[str, Agent]:
@@ -115,7 +115,7 @@ def _describe(title: str, clips: list[Clip], choices: list[np.ndarray]) -> str:
     return f"{title} from the same start: {ends}; they would act alike in {agreed:.0%} of pictures."
 
 
-def _draw(clips: list[Clip], kinds: list[str]) -> Figure:
+def draw(clips: list[Clip], kinds: list[str]) -> Figure:
     """Draw the last picture that all clips have, above the scores."""
     moment = min(len(clip.frames) for clip in clips) - 1
     figure = Figure(figsize=(max(2.4 * len(clips), 5), 4.6), dpi=110, layout="constrained")
