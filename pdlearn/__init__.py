@@ -38,7 +38,7 @@ _MODULE_OF = {
     "QNetwork": "networks",
     "SIZES": "networks",
     "check_teacher": "interop.check",
-    "collect": "replay.recordings",
+    "collect": "replay.collecting",
     "evaluate": "evaluation",
     "export_agent": "export.hub",
     "export_onnx": "export.onnx",

@@ -25,9 +25,9 @@ from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.networks import network_for, part_for
 from pdlearn.presets import DistillConfig
 from pdlearn.registry import describe_network, refuse_other_outputs
+from pdlearn.replay.collecting import begin_recording, collect, record, student_profile
 from pdlearn.replay.compressed import CompressedMemory, too_large
 from pdlearn.replay.memory import Memory, States
-from pdlearn.replay.recordings import begin_recording, collect, record, student_profile
 from pdlearn.runs import Run
 from pdlearn.schema import checked, shown
 

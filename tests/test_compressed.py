@@ -8,9 +8,9 @@ import pytest
 import torch
 from fakes import GAMMA, SCRIPT, AlternatingPolicy, TapeEnvironment, make_agent
 
+from pdlearn.replay.collecting import collect
 from pdlearn.replay.compressed import CompressedMemory, compress, too_large
 from pdlearn.replay.memory import Memory
-from pdlearn.replay.recordings import collect
 from pdlearn.rollout import steps
 
 

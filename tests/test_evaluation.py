@@ -81,7 +81,8 @@ def test_evaluation_seeds_are_never_training_seeds(monkeypatch):
         purposes.append(purpose)
         return seeds(seed, purpose, num_envs)
 
-    monkeypatch.setattr(envs, "env_seeds", spy)
+    for module in (envs, envs.environment):
+        monkeypatch.setattr(module, "env_seeds", spy)
     evaluate(untrained(), EvalConfig(episodes=1))
     assert set(purposes) == {"evaluate"}
 

@@ -14,8 +14,8 @@ from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DistillConfig, EvalConfig
+from pdlearn.replay.collecting import collect
 from pdlearn.replay.memory import States
-from pdlearn.replay.recordings import collect
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], size="multi3", hours=2, steps_per_hour=400, updates_per_hour=30,

@@ -13,7 +13,7 @@ import ale_py
 import numpy as np
 from ale_py import roms
 
-from pdlearn.envs import MAX_EPISODE_FRAMES, NO_OP_SEEDS, Environment, Outcome
+from pdlearn.envs.environment import MAX_EPISODE_FRAMES, NO_OP_SEEDS, Environment, Outcome
 from pdlearn.envs.preprocessing import FRAMES_PER_STEP, NOOP_COUNTS, Preprocessing
 from pdlearn.games import game_by_name
 

@@ -17,9 +17,10 @@ from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import DQN
 from pdlearn.experiments.tables import Student
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, DistillConfig, DQNConfig
+from pdlearn.replay.collecting import collect
 from pdlearn.replay.compressed import compress, too_large
 from pdlearn.replay.memory import Memory
-from pdlearn.replay.recordings import collect, load_recording, save_recording
+from pdlearn.replay.recordings import load_recording, save_recording
 
 
 def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | DQNConfig:
