@@ -1,7 +1,7 @@
 """Policy distillation (Rusu et al. 2015): learn it, teach it, do it.
 
 Every name below is imported from its module when it is first used, so that `import pdlearn` and
-`pdlearn --help` cost nothing. Editors and type checkers read the names in `__init__.pyi`.
+`pdlearn --help` are fast. Editors and type checkers read the names in `__init__.pyi`.
 """
 
 import importlib

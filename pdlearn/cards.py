@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pdlearn import envs
 from pdlearn.networks import LONGEST_VECTOR, MOST_ACTIONS, MULTI_SIZES, SIZES, size_by_name
-from pdlearn.presets import Settings, settings_class
+from pdlearn.presets import settings_class
 from pdlearn.schema import (
     Amount,
     Count,
@@ -192,15 +192,6 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
             raise ValueError(f"unknown size {shown(value)} in config")
 
 
-def settings_of(kind: str, config: Mapping[str, Any]) -> Settings:
-    """Return the settings in `config`; raise ValueError if one is missing."""
-    wanted = settings_class(kind)
-    missing = [name for name in types_of(wanted) if name not in config]
-    if missing:
-        raise ValueError(f"expected the setting {missing[0]}; it is missing")
-    return wanted(**{name: config[name] for name in types_of(wanted)})
-
-
 def typed_card(card: Mapping[str, Any], schema: type[Card]) -> Card:
     """Return `card` as the dataclass `schema`; raise ValueError for an entry that it refuses."""
     kind, types = card.get("kind"), types_of(schema)
@@ -218,7 +209,7 @@ def current_card(card: dict) -> dict:
     """Return the card of an agent or a run in the current form; no other code reads older forms.
 
     Older cards of one game have `game`, `actions` and `teacher` instead of games and teachers,
-    their `score` and `chosen_by` are not by game, and a best evaluation that was yet to come is
+    their `score` and `chosen_by` are not by game, and the best evaluation of a run without any is
     minus infinity.
     """
     card = dict(card)

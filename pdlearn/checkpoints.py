@@ -132,8 +132,8 @@ class Agent:
 
     The card's keys: games (the action names by game, in order), size, observation_shape,
     preprocessing, made (how it was trained) and, by game, score (its evaluation; absent without
-    one) and chosen_by (the evaluation that chose it during training). A network that is none of
-    the sizes has network (see `registry`); a policy of another library has outputs, "logits".
+    one) and chosen_by (the evaluation that chose it during training). A network of a registered
+    class has network (see `registry`); a policy of another library has outputs, "logits".
     `cards.AgentCard` has their types.
     """
 

@@ -267,13 +267,30 @@ def evaluate(
     as `play_starts` does.
     """
     if starts is None:
-        total, play = config.episodes, play_episodes(agent, config, seed)
+        profile = profile_of(agent, config)
+        begun, total = starts_under(profile), config.episodes
+        listed = start_list(agent.game, total, seed, profile)
+        numbers, seeds = (each.tolist() for each in listed)
+        play = play_episodes(agent, config, seed)
     else:
-        total, play = len(starts), play_starts(agent, starts, config, seed)
+        begun, total = f"{len(starts)} recorded starts", len(starts)
+        numbers, seeds = list(range(total)), [start.seed for start in starts.entries]
+        play = play_starts(agent, starts, config, seed)
     if progress:
         title = agent.game if progress is True else progress
         play = _shown(play, Bar(f"evaluate {title}", total, "episodes"))
-    return summarise(agent, list(itertools.chain.from_iterable(play)), config, seed, starts=starts)
+    episodes = sorted(itertools.chain.from_iterable(play), key=lambda episode: episode.env)
+    return Evaluation(
+        game=agent.game,
+        scores=[episode.score for episode in episodes],
+        lengths=[episode.steps for episode in episodes],
+        truncated=sum(episode.truncated for episode in episodes),
+        epsilon=config.epsilon,
+        seed=seed,
+        starts=numbers,
+        emulator_seeds=seeds,
+        begun=begun,
+    )
 
 
 def _shown(play: Iterable[list[Episode]], bar: Bar) -> Generator[list[Episode], None, None]:
@@ -291,34 +308,3 @@ def _shown(play: Iterable[list[Episode]], bar: Bar) -> Generator[list[Episode], 
             yield ended
     finally:
         bar.close()
-
-
-def summarise(
-    agent: Agent,
-    episodes: list[Episode],
-    config: EvalConfig,
-    seed: int,
-    *,
-    starts: Starts | None = None,
-) -> Evaluation:
-    """Return the evaluation of the episodes of `play_episodes` or `play_starts`."""
-    if starts is None:
-        profile = profile_of(agent, config)
-        begun = starts_under(profile)
-        listed = start_list(agent.game, len(episodes), seed, profile)
-        numbers, seeds = (each.tolist() for each in listed)
-    else:
-        begun = f"{len(starts)} recorded starts"
-        numbers, seeds = list(range(len(starts))), [start.seed for start in starts.entries]
-    episodes = sorted(episodes, key=lambda episode: episode.env)
-    return Evaluation(
-        game=agent.game,
-        scores=[episode.score for episode in episodes],
-        lengths=[episode.steps for episode in episodes],
-        truncated=sum(episode.truncated for episode in episodes),
-        epsilon=config.epsilon,
-        seed=seed,
-        starts=numbers,
-        emulator_seeds=seeds,
-        begun=begun,
-    )

@@ -91,9 +91,11 @@ class Learner:
         self.losses.clear()
         finite = losses.isfinite().tolist()
         if not all(finite):
-            update = self.updates - len(finite) + finite.index(False) + 1
-            newest, self.updates = self.updates, update - 1
-            rate, self.updates = self.learning_rate(), newest
+            newest = self.updates
+            update = newest - len(finite) + finite.index(False) + 1
+            self.updates = update - 1  # `learning_rate` is that of the next update
+            rate = self.learning_rate()
+            self.updates = newest
             raise NotFiniteError(
                 f"the loss of update {update} is {losses[finite.index(False)].item()}, at a "
                 f"learning rate of {rate:g}; expected finite losses, for which a lower learning "

@@ -153,10 +153,10 @@ class Rollout:
 class PQN(QLearning):
     """Train a teacher by parallel Q-learning; see `QLearning` for rows and `Run` for the options.
 
-    A row a roll-out. Several games play their roll-outs in turn, and minibatches are of each game
-    in turn. `num_envs` and `rollout_steps` are of each game, all else counts them together.
+    There is a row per roll-out. Several games take turns, in playing roll-outs and in minibatches.
+    `num_envs` and `rollout_steps` are per game; all other settings count the games together.
 
-    A resumed run begins new games; at most a roll-out is lost.
+    A resumed run begins new games and loses at most one roll-out.
     Raises ValueError as `QLearning` does, and for a minibatch larger than a roll-out.
     """
 

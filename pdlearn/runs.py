@@ -56,7 +56,7 @@ class Run:
     determines the initial weights, the generator and the games. On a CPU, with a fixed `precision`
     (float32, bfloat16, or auto: the faster one) and the same number of threads, the same seed gives
     the same numbers. The run is saved in `folder`; None saves nothing. `resume` continues from the
-    state in the folder. The run stops after so many `minutes`. A run whose loss or weights are no
+    state in the folder. The run stops after `minutes`. A run whose loss or weights are no
     longer finite stops, and the last finite state is kept.
 
     Raises ValueError for `resume` without a folder and for settings of another kind of run; while
@@ -306,9 +306,8 @@ def _without_none(entries: dict) -> dict:
 
 def _described(card: dict) -> dict:
     """Return what `config.json` says of the run with this state's card."""
-    named = {k: v for k, v in card.items() if k in ("kind", "games", "seed")}
-    more = {k: v for k, v in card.items() if k in ("teachers", "student_seeds") and v is not None}
-    return {**named, **more, **card["config"]}
+    names = ("kind", "games", "seed", "teachers", "student_seeds")
+    return {k: card[k] for k in names if card.get(k) is not None} | card["config"]
 
 
 def read_state(folder: Path) -> tuple[dict[str, Tensor], StateCard]:

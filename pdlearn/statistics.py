@@ -99,9 +99,9 @@ def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> floa
 
 
 def best_so_far(evaluations: np.ndarray) -> np.ndarray:
-    """Return for each of `evaluations` `[T]` the index of the best up to it; of equals the newer.
+    """Return for each of `evaluations` `[T]` the index of the best one so far.
 
-    `OnlineDistillation` chooses its students' teacher by the same rule.
+    Of equal ones it is the newest, as `OnlineDistillation` chooses its students' teacher.
     """
     highest = np.maximum.accumulate(evaluations)
     new = np.where(evaluations >= highest, np.arange(len(evaluations)), 0)

@@ -240,8 +240,8 @@ def looping(method: type[DQN | PQN], config: Any, device: str, precision: str) -
 
 def _untrained(size: str, device: str) -> Agent:
     network = QNetwork(NUM_ACTIONS, size, generator=torch.Generator().manual_seed(0)).to(device)
-    facts = {"games": {GAME: list(GAMES[GAME].actions)}, "observation_shape": [4, 84, 84]}
-    return Agent(network, {**facts, "size": size, "preprocessing": envs.PREPROCESSING})
+    card = {"games": {GAME: list(GAMES[GAME].actions)}, "observation_shape": [4, 84, 84]}
+    return Agent(network, {**card, "size": size, "preprocessing": envs.PREPROCESSING})
 
 
 def distilling(device: str, precision: str) -> Probe:

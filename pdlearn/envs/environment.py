@@ -1,4 +1,4 @@
-"""The interface of environments, and the seeds of their emulators.
+"""The base class of environments, and the seeds of their emulators.
 
 Autoreset follows Gymnasium's NEXT_STEP rule: the step after an episode's end ignores its action and
 returns the first observation of the next episode. `rollout.steps` marks these steps.

@@ -115,6 +115,6 @@ def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) ->
             teacher, agent_steps, num_envs=config.num_envs, epsilon=config.collection_epsilon,
             seed=seed,
         )  # fmt: skip
-        facts = {"game": teacher.game, "teacher": fingerprint_of([teacher]), "seed": seed}
-        save_recording(path, memory, facts)
+        card = {"game": teacher.game, "teacher": fingerprint_of([teacher]), "seed": seed}
+        save_recording(path, memory, card)
     return load_recording(path, teacher.game)[0]

@@ -39,8 +39,8 @@ def begin_recording(
 ) -> tuple[Memory, Generator[Step, None, None]]:
     """Return an empty memory on the generator's device, and the teacher's endless play.
 
-    With a `student_share` above 0, the `student` takes so large a share of the steps. What is
-    recorded are the teacher's values either way. An Atari game is played under the teacher's
+    With a `student_share` above 0, the `student` acts in that share of the steps. The recorded
+    values are always the teacher's. An Atari game is played under the teacher's
     preprocessing; the observations in the memory show the same emulator states as `seen_as` does.
     """
     played = from_card(teacher.card.get("preprocessing"))
@@ -120,9 +120,9 @@ def collect(
 ) -> Memory:
     """Play `teacher` ε-greedily and return a memory of `agent_steps` of its play and values.
 
-    `num_envs` copies of the game are played side by side. `seed` gives the games and the
-    exploration; a `generator` draws the exploration instead, and its device holds the memory.
-    `purpose` is one of `envs.PURPOSES`: games of two purposes are never the same.
+    `num_envs` copies of the game are played in parallel. `seed` determines the games and the
+    exploration; with a `generator`, the exploration is drawn from it and the memory is on its
+    device. `purpose` is one of `envs.PURPOSES`; two purposes share no games.
     `student`, `student_share` and `seen_as` are those of `begin_recording`; `kind` is the memory's
     class.
     """

@@ -2,8 +2,8 @@
 
 A file holds what the memory holds, its frames compressed in blocks of consecutive frames of one
 copy of the game, with a card that names the teacher and what it saw. One paper hour of Pong
-(54,000 agent steps, 381 MB of frames) takes a few megabytes. A file that says of itself what its
-contents are not is refused before memory is allocated for it.
+(54,000 agent steps, 381 MB of frames) takes a few megabytes. A file whose card and contents differ
+is refused before memory is allocated for it.
 """
 
 import itertools
@@ -137,13 +137,12 @@ def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
         "last": memory.last[flat],
         "age": age.flatten().to(torch.uint8),
     }
-    facts = {
+    card = card | {
         "kind": "recording",
         "num_envs": memory.num_envs,
         "slots": held,
         "observation_shape": list(memory.observation_shape),
     }
-    card = {**card, **facts}
     with naming(path):
         typed_card(card, RecordingCard).refuse({k: v.cpu() for k, v in tensors.items()})
     write_file(path, tensors, card)
