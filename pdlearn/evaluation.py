@@ -22,7 +22,7 @@ from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, Step, steps_
 from pdlearn.starts import Starts, play_from
 from pdlearn.statistics import interval
 
-HALF_BATCHES = 2  # groups of copies that alternate
+HALF_BATCHES = 2  # of copies; inference on one overlaps emulation of the other
 
 # The protocol without recorded starts: how episodes begin and how they are scored. A change that
 # affects scores needs a new version.

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from pdlearn.optimizers import (
     learning_dtype,
+    load_optimizer_tensors,
     make_optimizer,
     moment_template,
     optimizer_tensors,
-    restore_optimizer,
 )
 from pdlearn.presets import TrainingConfig
 
@@ -131,7 +131,7 @@ class Learner:
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
         """Load what `state_dict` returned."""
         load_part(self.network, "network.", tensors)
-        restore_optimizer(self.optimizer, tensors)
+        load_optimizer_tensors(self.optimizer, tensors)
 
 
 def load_part(network: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> None:

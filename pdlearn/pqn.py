@@ -19,14 +19,13 @@ from torch import Tensor, nn
 
 from pdlearn import envs
 from pdlearn.actor import Scores, learnt_outcome
+from pdlearn.evaluation import HALF_BATCHES
 from pdlearn.learner import Learner
 from pdlearn.losses import lambda_returns, td_error
 from pdlearn.networks import MultiGameNetwork, QNetwork
 from pdlearn.presets import PQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
 from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, Values, steps_from
-
-HALF_BATCHES = 2  # of the copies; inference on one overlaps emulation of the other
 
 
 class Targets(NamedTuple):

@@ -96,7 +96,7 @@ class Run:
         self.seconds_before = 0.0
         self.started = self.saved = time.monotonic()
         self.begun: dict = {}  # the counters at the first row
-        self._began = False
+        self._is_saved = False
 
     # What a subclass defines.
 
@@ -169,7 +169,7 @@ class Run:
 
     def _saved_rows(self) -> Generator[dict, None, None]:
         if self.resume:
-            self._restore()
+            self._load_state()
         self.started = time.monotonic()
         self.begun = self.counters()
         self._save_first()
@@ -233,7 +233,7 @@ class Run:
         """
         if self.folder is None:
             return
-        if (self.folder / STATE).exists() and not self.resume and not self._began:
+        if (self.folder / STATE).exists() and not self.resume and not self._is_saved:
             raise ValueError(
                 f"{self.folder}: holds a run already; resume it, or use another folder"
             )
@@ -245,7 +245,7 @@ class Run:
             write_bytes(path, text)
         elif not self.resume:
             self.save()
-        self._began = True
+        self._is_saved = True
         self.saved = time.monotonic()
 
     def _try_to_save(self) -> None:
@@ -258,7 +258,7 @@ class Run:
                 f"could not save to {self.folder} ({error}); training continues", stacklevel=2
             )
 
-    def _restore(self) -> None:
+    def _load_state(self) -> None:
         assert self.folder is not None  # checked in __init__
         path = self.folder / STATE
         tensors, card = read_state(self.folder)
@@ -271,13 +271,14 @@ class Run:
                 if found != wanted:
                     raise ValueError(f"its {name} is {found!r}; expected {wanted!r}")
             self._refuse_other_networks(card.config, self.settings())
-            counts = _without_none(dataclasses.asdict(card.counts))
-            for name in self.counters().keys() - counts.keys() - MAY_BE_NONE:
-                raise ValueError(f"expected an entry counts.{name}; it is missing")
+            counts = dataclasses.asdict(card.counts)
+            for name in self.counters():
+                if counts[name] is None and name not in MAY_BE_NONE:
+                    raise ValueError(f"expected an entry counts.{name}; it is missing")
             self._refuse_other_state(tensors)
             self.load_state_dict(tensors)
         self.learner.precision = card.precision
-        self.load_counters(dataclasses.asdict(card.counts))
+        self.load_counters(counts)
 
     def _refuse_other_networks(self, begun: dict, now: dict, where: str = "") -> None:
         for name in ("size", "normalization", "optimizer"):
@@ -298,10 +299,6 @@ class Run:
         for name, tensor in tensors.items():
             if name.endswith(("_sq", ".square", ".step")) and tensor.min() < 0:
                 raise ValueError(f"expected {name} of at least 0; got {tensor.min().item():g}")
-
-
-def _without_none(entries: dict) -> dict:
-    return {name: value for name, value in entries.items() if value is not None}
 
 
 def _described(card: dict) -> dict:

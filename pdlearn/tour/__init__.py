@@ -55,8 +55,8 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
         "game": game,
         "title": game_by_name(game).title,
         "seconds": 0.0,
-        "teacher": _facts("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
-        "student": _facts(config.size, student, student_path, scores["student"]),
+        "teacher": _figures("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
+        "student": _figures(config.size, student, student_path, scores["student"]),
         "epsilon": settings.epsilon,
         "hours": config.hours,
         "states": config.hours * config.steps_per_hour,
@@ -121,7 +121,7 @@ def _learn(run: Distillation, folder: Path, budget: str) -> list[dict]:
     return curve
 
 
-def _facts(name: str, agent: Agent, path: Path, score: Evaluation) -> dict:
+def _figures(name: str, agent: Agent, path: Path, score: Evaluation) -> dict:
     low, high = score.interval
     return {
         "name": name,
