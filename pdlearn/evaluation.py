@@ -82,16 +82,16 @@ class Evaluation:
 
 def profile_of(agent: Agent, config: EvalConfig = EvalConfig()) -> Preprocessing:
     """Return the preprocessing under which an agent is evaluated: its card's, then `config`'s."""
-    given = {
-        key: getattr(config, key)
-        for key in ("sticky_action_probability", "fire_after_life")
-        if getattr(config, key) is not None
-    }
-    return replace(from_card(agent.card.get("preprocessing")), **given)
+    profile = from_card(agent.card.get("preprocessing"))
+    if config.sticky_action_probability is not None:
+        profile = replace(profile, sticky_action_probability=config.sticky_action_probability)
+    if config.fire_after_life is not None:
+        profile = replace(profile, fire_after_life=config.fire_after_life)
+    return profile
 
 
 def starts_under(profile: Preprocessing) -> str:
-    """Return the description of the starts of a profile's episodes, and of what games do alone."""
+    """Return in words how a profile's episodes start, and what the game does by itself."""
     begun = f"drawn starts ({profile.noop_words})" if profile.draws_starts else NO_OP_STARTS
     return ", ".join([begun, *profile.game_words()])
 
