@@ -76,18 +76,6 @@ def geometric_mean(ratios: ArrayLike) -> float:
     return float(np.exp(np.log(ratios).mean()))
 
 
-def interquartile_mean(scores: ArrayLike) -> float:
-    """Return the mean of the middle half of `scores` `[N]` (Agarwal et al. 2021).
-
-    The lowest and the highest quarter are left out, rounded down. Raises ValueError for no score.
-    """
-    scores = np.sort(np.asarray(scores, float))
-    if len(scores) == 0:
-        raise ValueError("expected at least one score; got none")
-    cut = len(scores) // 4
-    return float(scores[cut : len(scores) - cut].mean())
-
-
 def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> float:
     """Return the mean score of the first `episodes` to end among copies that play in parallel.
 
