@@ -170,11 +170,11 @@ def test_rows_of_other_teachers_do_not_count_as_finished(small, workshop):
 
 
 def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypatch, capsys):
-    def evaluate(agent, config, seed, title):
+    def evaluate(agent, config, seed, *, progress):
         return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed)
 
     monkeypatch.setenv("PDLEARN_QUIET", "1")
-    monkeypatch.setattr("pdlearn.commands.reproduce.evaluate", evaluate)
+    monkeypatch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
     two = replace(MULTI3, students=MULTI3.students[:2])
     monkeypatch.setitem(EXPERIMENTS, "multi3", two)
     command = ["reproduce", "multi3", "--budget", "smoke", "--seeds", "1", "--folder"]
