@@ -1,7 +1,7 @@
 """Policy distillation (Rusu et al. 2015): learn it, teach it, do it.
 
 Every name below is imported from its module when it is first used, so that `import pdlearn` and
-`pdlearn --help` cost nothing. Editors and type checkers read the names in `__init__.pyi`.
+`pdlearn --help` are fast. Editors and type checkers read the names in `__init__.pyi`.
 """
 
 import importlib
@@ -38,7 +38,7 @@ _MODULE_OF = {
     "QNetwork": "networks",
     "SIZES": "networks",
     "check_teacher": "interop.check",
-    "collect": "replay.recordings",
+    "collect": "replay.collecting",
     "evaluate": "evaluation",
     "export_agent": "export.hub",
     "export_html": "export.html",

@@ -43,8 +43,8 @@ from pdlearn.presets import DQNConfig as DQNConfig
 from pdlearn.presets import EvalConfig as EvalConfig
 from pdlearn.presets import PQNConfig as PQNConfig
 from pdlearn.registry import register_network as register_network
+from pdlearn.replay.collecting import collect as collect
 from pdlearn.replay.memory import Memory as Memory
-from pdlearn.replay.recordings import collect as collect
 from pdlearn.replay.recordings import load_recording as load_recording
 from pdlearn.replay.recordings import save_recording as save_recording
 from pdlearn.starts import load_starts as load_starts

@@ -1,7 +1,7 @@
-"""A learner's play of one game: what it stores of each step, and how well it scores.
+"""A learner's play of one game: what it stores of each step, and its scores.
 
-Rewards are clipped and lost lives end the bootstrap only as a transition is stored; the game goes
-on, and every score here is the game's own.
+Rewards are clipped and lost lives get discount 0 when a transition is stored. The game continues,
+and every score here is the game's own.
 """
 
 import math
@@ -79,7 +79,10 @@ class ReplayActor:
         return self._scores.mean
 
     def advance(self, epsilon: float) -> int:
-        """Store a vector step, the next one under way with `epsilon`; return episodes it ended."""
+        """Store the next vector step and return the number of episodes that it ended.
+
+        The step after it is chosen with exploration `epsilon`.
+        """
         self._policy.epsilon = epsilon
         step = next(self._play)
         self.memory.add(step, *learnt_outcome(step, self.config))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pdlearn import envs
 from pdlearn.networks import LONGEST_VECTOR, MOST_ACTIONS, MULTI_SIZES, SIZES, size_by_name
-from pdlearn.presets import Settings, settings_class
+from pdlearn.presets import settings_class
 from pdlearn.schema import (
     Amount,
     Count,
@@ -59,12 +59,9 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
-    """The counters of a run; those of other kinds of run are None."""
+class Counters:
+    """The counters that only some kinds of run have, and the precision; None in the others."""
 
-    agent_steps: CountOrZero
-    updates: CountOrZero
-    seconds: Amount
     episodes: CountOrZero | None = None
     best_evaluation: float | None = None
     samples: CountOrZero | None = None
@@ -73,6 +70,15 @@ class Counts:
     dqn: float | None = None
     teacher_run: "Counts | None" = None
     precision: Precision | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts(Counters):
+    """The counters of a run."""
+
+    agent_steps: CountOrZero
+    updates: CountOrZero
+    seconds: Amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +93,8 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
-    """How an agent was made: what its run was, counted and set. Only its kind of run is needed.
+class Made(Counters):
+    """How an agent was made: the kind of its run, which must be given, its counters and settings.
 
     Of a teacher of another library, `by` is the library, and the file is described.
     """
@@ -101,14 +107,6 @@ class Made:
     agent_steps: CountOrZero | None = None
     updates: CountOrZero | None = None
     seconds: Amount | None = None
-    episodes: CountOrZero | None = None
-    best_evaluation: float | None = None
-    samples: CountOrZero | None = None
-    recorded_steps: CountOrZero | None = None
-    skipped_rounds: CountOrZero | None = None
-    dqn: float | None = None
-    teacher_run: Counts | None = None
-    precision: Precision | None = None
     config: dict[str, Any] | None = None
     hardware: str | None = None
     threads: Count | None = None
@@ -194,15 +192,6 @@ def check_settings(kind: str, config: Mapping[str, Any]) -> None:
             raise ValueError(f"unknown size {shown(value)} in config")
 
 
-def settings_of(kind: str, config: Mapping[str, Any]) -> Settings:
-    """Return the settings in `config`; raise ValueError if one is missing."""
-    wanted = settings_class(kind)
-    missing = [name for name in types_of(wanted) if name not in config]
-    if missing:
-        raise ValueError(f"expected the setting {missing[0]}; it is missing")
-    return wanted(**{name: config[name] for name in types_of(wanted)})
-
-
 def typed_card(card: Mapping[str, Any], schema: type[Card]) -> Card:
     """Return `card` as the dataclass `schema`; raise ValueError for an entry that it refuses."""
     kind, types = card.get("kind"), types_of(schema)
@@ -220,7 +209,7 @@ def current_card(card: dict) -> dict:
     """Return the card of an agent or a run in the current form; no other code reads older forms.
 
     Older cards of one game have `game`, `actions` and `teacher` instead of games and teachers,
-    their `score` and `chosen_by` are not by game, and a best evaluation that was yet to come is
+    their `score` and `chosen_by` are not by game, and the best evaluation of a run without any is
     minus infinity.
     """
     card = dict(card)

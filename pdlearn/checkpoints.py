@@ -64,8 +64,7 @@ def naming(path: str | Path) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        named = str(error).startswith(str(path))
-        raise CheckpointError(str(error) if named else f"{path}: {error}") from error
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -133,8 +132,8 @@ class Agent:
 
     The card's keys: games (the action names by game, in order), size, observation_shape,
     preprocessing, made (how it was trained) and, by game, score (its evaluation; absent without
-    one) and chosen_by (the evaluation that chose it during training). A network that is none of
-    the sizes has network (see `registry`); a policy of another library has outputs, "logits".
+    one) and chosen_by (the evaluation that chose it during training). A network of a registered
+    class has network (see `registry`); a policy of another library has outputs, "logits".
     `cards.AgentCard` has their types.
     """
 
@@ -184,8 +183,9 @@ class Agent:
 
     @property
     def device(self) -> torch.device:
-        """The device of the network's weights."""
-        return next(self.network.parameters()).device
+        """The device of the network's weights; the CPU for a network without any."""
+        weights = self.network.parameters()
+        return next((weight.device for weight in weights), torch.device("cpu"))
 
     def for_game(self, game: str) -> "Agent":
         """Return the agent of `game` alone; raise CheckpointError if it does not play that game."""

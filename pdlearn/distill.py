@@ -25,9 +25,9 @@ from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
 from pdlearn.networks import network_for, part_for
 from pdlearn.presets import DistillConfig
 from pdlearn.registry import describe_network, refuse_other_outputs
+from pdlearn.replay.collecting import begin_recording, collect, record, student_profile
 from pdlearn.replay.compressed import CompressedMemory, too_large
 from pdlearn.replay.memory import Memory, States
-from pdlearn.replay.recordings import begin_recording, collect, record, student_profile
 from pdlearn.runs import Run
 from pdlearn.schema import checked, shown
 
@@ -44,8 +44,6 @@ class StudentLearner(Learner):
 
     def __init__(self, config: DistillConfig, network: nn.Module, precision: str = "float32"):
         super().__init__(config.settled(), network, precision)
-        if config.loss not in ("kl", "reverse_kl", "nll", "mse"):
-            raise ValueError(f"unknown loss {config.loss!r}; expected kl, reverse_kl, nll or mse")
 
     def loss(self, batch: States, student: nn.Module | None = None) -> Tensor:
         """Return the distillation loss of a minibatch of one game.
@@ -73,7 +71,7 @@ class StudentLearner(Learner):
 
 @torch.no_grad()
 def agreement(network: nn.Module, memory: Memory, generator: torch.Generator) -> float:
-    """Return the share of 1,024 sampled states in which network and teacher choose one action."""
+    """Return the share of 1,024 sampled states in which network and teacher act alike."""
     batches = [memory.sample_states(256, generator) for _ in range(4)]
     agreed = [network(b.observation).argmax(1) == b.teacher_q.argmax(1) for b in batches]
     return torch.cat(agreed).float().mean().item()
@@ -188,10 +186,10 @@ class Distillation(Run):
 
     def identity(self) -> dict:
         teachers = [fingerprint(teacher.network) for teacher in self.teachers.values()]
-        facts = {"games": list(self.teachers), "seed": self.seed, "teachers": teachers}
-        return facts | (
-            {"student": type(self.learner.network).__name__} if self.own_student else {}
-        )
+        identity = {"games": list(self.teachers), "seed": self.seed, "teachers": teachers}
+        if self.own_student:
+            identity["student"] = type(self.learner.network).__name__
+        return identity
 
     def seen_as(self, teacher: Agent) -> Preprocessing:
         """Return the preprocessing that shows the student the games of `teacher`."""
@@ -211,8 +209,8 @@ class Distillation(Run):
         if envs.is_atari(first.game) and not from_card(first.card["preprocessing"]).is_ours:
             card["preprocessing"] = student_profile(first, self.seen_as(first)).card()
         if self.own_student:
-            facts = describe_network(self.learner.network)
-            card |= {"size": facts["class"], "network": facts}
+            described = describe_network(self.learner.network)
+            card |= {"size": described["class"], "network": described}
             del card["normalization"]
         return Agent(self.learner.network, card)
 
@@ -221,14 +219,11 @@ class Distillation(Run):
         hours = range(self.learner.updates // config.updates_per_hour, config.hours)
         held_out = {
             game: unseen_states(
-                teacher,
-                config.collection_epsilon,
-                self.generator,
-                self.seed,
+                teacher, config.collection_epsilon, self.generator, self.seed,
                 seen_as=self.seen_as(teacher),
-            )  # fmt: skip
+            )
             for game, teacher in self.teachers.items()
-        }
+        }  # fmt: skip
         if self.recordings is not None:
             for hour in hours:
                 yield from self._learn(hour, self.recordings, held_out)
@@ -275,11 +270,8 @@ class Distillation(Run):
             self.learner.update(batch, self.students[game])
             if self.learner.updates % LEARN_ROW_UPDATES == 0 or self.learner.updates == until:
                 loss = self.learner.mean_loss()
-                rate = (
-                    (self.learner.updates - learnt)
-                    * self.config.minibatch
-                    / (time.monotonic() - since)
-                )
+                samples = (self.learner.updates - learnt) * self.config.minibatch
+                rate = samples / (time.monotonic() - since)
                 shared = {
                     game: agreement(self.students[game], unseen, self.generator)
                     for game, unseen in held_out.items()

@@ -22,7 +22,7 @@ from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, Step, steps_
 from pdlearn.starts import Starts, play_from
 from pdlearn.statistics import interval
 
-HALF_BATCHES = 2  # groups of copies that alternate
+HALF_BATCHES = 2  # of copies; inference on one overlaps emulation of the other
 
 # The protocol without recorded starts: how episodes begin and how they are scored. A change that
 # affects scores needs a new version.
@@ -82,16 +82,16 @@ class Evaluation:
 
 def profile_of(agent: Agent, config: EvalConfig = EvalConfig()) -> Preprocessing:
     """Return the preprocessing under which an agent is evaluated: its card's, then `config`'s."""
-    given = {
-        key: getattr(config, key)
-        for key in ("sticky_action_probability", "fire_after_life")
-        if getattr(config, key) is not None
-    }
-    return replace(from_card(agent.card.get("preprocessing")), **given)
+    profile = from_card(agent.card.get("preprocessing"))
+    if config.sticky_action_probability is not None:
+        profile = replace(profile, sticky_action_probability=config.sticky_action_probability)
+    if config.fire_after_life is not None:
+        profile = replace(profile, fire_after_life=config.fire_after_life)
+    return profile
 
 
 def starts_under(profile: Preprocessing) -> str:
-    """Return the description of the starts of a profile's episodes, and of what games do alone."""
+    """Return in words how a profile's episodes start, and what the game does by itself."""
     begun = f"drawn starts ({profile.noop_words})" if profile.draws_starts else NO_OP_STARTS
     return ", ".join([begun, *profile.game_words()])
 
@@ -109,14 +109,14 @@ def start_list(
     """
     if not envs.is_atari(game) or profile.draws_starts:
         return np.arange(episodes), envs.env_seeds(seed, "evaluate", episodes)
-    generator = np.random.default_rng(_streams(seed)[0])
+    generator = np.random.default_rng(streams(seed)[0])
     seeds = envs.NO_OP_SEEDS
     turns = -(-episodes // len(seeds))
     starts = np.concatenate([generator.permutation(len(seeds)) for _ in range(turns)])[:episodes]
     return starts, seeds[starts]
 
 
-def _streams(seed: int) -> list[np.random.SeedSequence]:
+def streams(seed: int) -> list[np.random.SeedSequence]:
     """Return two independent seeds: for the order of starts and for the exploration."""
     return np.random.SeedSequence([seed, envs.PURPOSES.index("evaluate")]).spawn(2)
 
@@ -133,7 +133,7 @@ def play_episodes(
     """
     profile = profile_of(agent, config)
     _, seeds = start_list(agent.game, config.episodes, seed, profile)
-    policy = _policy(agent, config, seed)
+    policy = policy_of(agent, config, seed)
 
     def play(numbers: np.ndarray) -> Generator[Step, None, None]:
         env = agent.environment(len(numbers), preprocessing=profile)
@@ -160,7 +160,7 @@ def play_starts(
         )
     if starts.game != agent.game:
         raise ValueError(f"starts of {starts.game!r}; expected {agent.game!r}, the agent's game")
-    policy = _policy(agent, config, seed)
+    policy = policy_of(agent, config, seed)
     entries = starts.entries
     play = _play_each(
         lambda numbers: play_from(starts, [entries[number] for number in numbers], policy),
@@ -241,9 +241,9 @@ def _play_once(
         play.close()
 
 
-def _policy(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
+def policy_of(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
     device = agent.device
-    stream = int(_streams(seed)[1].generate_state(1)[0])
+    stream = int(streams(seed)[1].generate_state(1)[0])
     generator = torch.Generator(device).manual_seed(stream)
     return EpsilonGreedy(agent.network, config.epsilon, generator)
 
@@ -267,13 +267,30 @@ def evaluate(
     as `play_starts` does.
     """
     if starts is None:
-        total, play = config.episodes, play_episodes(agent, config, seed)
+        profile = profile_of(agent, config)
+        begun, total = starts_under(profile), config.episodes
+        listed = start_list(agent.game, total, seed, profile)
+        numbers, seeds = (each.tolist() for each in listed)
+        play = play_episodes(agent, config, seed)
     else:
-        total, play = len(starts), play_starts(agent, starts, config, seed)
+        begun, total = f"{len(starts)} recorded starts", len(starts)
+        numbers, seeds = list(range(total)), [start.seed for start in starts.entries]
+        play = play_starts(agent, starts, config, seed)
     if progress:
         title = agent.game if progress is True else progress
         play = _shown(play, Bar(f"evaluate {title}", total, "episodes"))
-    return summarise(agent, list(itertools.chain.from_iterable(play)), config, seed, starts=starts)
+    episodes = sorted(itertools.chain.from_iterable(play), key=lambda episode: episode.env)
+    return Evaluation(
+        game=agent.game,
+        scores=[episode.score for episode in episodes],
+        lengths=[episode.steps for episode in episodes],
+        truncated=sum(episode.truncated for episode in episodes),
+        epsilon=config.epsilon,
+        seed=seed,
+        starts=numbers,
+        emulator_seeds=seeds,
+        begun=begun,
+    )
 
 
 def _shown(play: Iterable[list[Episode]], bar: Bar) -> Generator[list[Episode], None, None]:
@@ -291,34 +308,3 @@ def _shown(play: Iterable[list[Episode]], bar: Bar) -> Generator[list[Episode], 
             yield ended
     finally:
         bar.close()
-
-
-def summarise(
-    agent: Agent,
-    episodes: list[Episode],
-    config: EvalConfig,
-    seed: int,
-    *,
-    starts: Starts | None = None,
-) -> Evaluation:
-    """Return the evaluation of the episodes of `play_episodes` or `play_starts`."""
-    if starts is None:
-        profile = profile_of(agent, config)
-        begun = starts_under(profile)
-        listed = start_list(agent.game, len(episodes), seed, profile)
-        numbers, seeds = (each.tolist() for each in listed)
-    else:
-        begun = f"{len(starts)} recorded starts"
-        numbers, seeds = list(range(len(starts))), [start.seed for start in starts.entries]
-    episodes = sorted(episodes, key=lambda episode: episode.env)
-    return Evaluation(
-        game=agent.game,
-        scores=[episode.score for episode in episodes],
-        lengths=[episode.steps for episode in episodes],
-        truncated=sum(episode.truncated for episode in episodes),
-        epsilon=config.epsilon,
-        seed=seed,
-        starts=numbers,
-        emulator_seeds=seeds,
-        begun=begun,
-    )

@@ -1,8 +1,8 @@
-"""Reading, writing and locking files. Every other file opens its files by these functions.
+"""Reading, writing and locking files; other modules use these functions.
 
 A file is written under another name, forced to the disk and then renamed. So a file of that name is
-whole at every moment: the old one or the new one. What an interrupted write leaves is removed by
-the next write of that file. A FIFO or a device is refused, because reading one may never end.
+whole at every moment: the old one or the new one. The next write of a file removes what interrupted
+writes of it left. A FIFO or a device is refused, because reading one may never end.
 """
 
 import errno
@@ -104,7 +104,7 @@ def _part_of(path: str | Path) -> Iterator[tuple[Path, Path]]:
 
 
 def clear_parts(folder: Path, name: str = "*") -> None:
-    """Remove what writes of `name` in `folder` left that a dead process of this host began."""
+    """Remove unfinished copies of `name` in `folder` that dead processes of this host left."""
     host = socket.gethostname()
     for part in folder.glob(f".{_literal(name)}.{_literal(host)}-*.part"):
         number = part.name.rsplit("-", 1)[1].removesuffix(".part")
@@ -122,7 +122,7 @@ def _owner() -> str:
 
 def _lives(number: int) -> bool:
     if os.name != "posix":
-        return True  # no way to ask without ending it
+        return True  # elsewhere `os.kill` ends the process
     try:
         os.kill(number, 0)
     except ProcessLookupError:

@@ -87,8 +87,8 @@ def normalise(game: str, score: float) -> float:
 
     Raises ValueError for a game that is not among the ten. Source: Mnih et al. 2015.
     """
-    facts = game_by_name(game)
-    return percent_of_range(score, facts.random, facts.human)
+    reference = game_by_name(game)
+    return percent_of_range(score, reference.random, reference.human)
 
 
 def columns_by_game(name: str, values: dict[str, float]) -> dict[str, float]:

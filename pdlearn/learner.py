@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from pdlearn.optimizers import (
     learning_dtype,
+    load_optimizer_tensors,
     make_optimizer,
     moment_template,
     optimizer_tensors,
-    restore_optimizer,
 )
 from pdlearn.presets import TrainingConfig
 
@@ -91,9 +91,11 @@ class Learner:
         self.losses.clear()
         finite = losses.isfinite().tolist()
         if not all(finite):
-            update = self.updates - len(finite) + finite.index(False) + 1
-            newest, self.updates = self.updates, update - 1
-            rate, self.updates = self.learning_rate(), newest
+            newest = self.updates
+            update = newest - len(finite) + finite.index(False) + 1
+            self.updates = update - 1  # `learning_rate` is that of the next update
+            rate = self.learning_rate()
+            self.updates = newest
             raise NotFiniteError(
                 f"the loss of update {update} is {losses[finite.index(False)].item()}, at a "
                 f"learning rate of {rate:g}; expected finite losses, for which a lower learning "
@@ -129,7 +131,7 @@ class Learner:
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
         """Load what `state_dict` returned."""
         load_part(self.network, "network.", tensors)
-        restore_optimizer(self.optimizer, tensors)
+        load_optimizer_tensors(self.optimizer, tensors)
 
 
 def load_part(network: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> None:

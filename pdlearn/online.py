@@ -32,7 +32,7 @@ from pdlearn.evaluation import evaluate
 from pdlearn.learner import Learner
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
-from pdlearn.replay.recordings import begin_recording, record
+from pdlearn.replay.collecting import begin_recording, record
 from pdlearn.rollout import Step
 from pdlearn.runs import Run
 

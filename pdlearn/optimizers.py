@@ -84,8 +84,8 @@ def moment_template(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return moments | steps if adam else moments
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Restore the moments returned by `optimizer_tensors`; ignore all other tensors."""
+def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Load the moments that `optimizer_tensors` returned; ignore all other tensors."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimizer."):

@@ -30,20 +30,20 @@ def learning_curve(game: str, rows: Sequence[Mapping], axes: Axes | None = None)
     `rows` have agent_steps, score (of training games) and evaluation; either may be NaN.
     """
     axes = plt.subplots(figsize=(4, 3))[1] if axes is None else axes
-    facts = game_by_name(game)
+    reference = game_by_name(game)
     _plot_column(axes, rows, "score", label="score", color=TEACHER, alpha=0.35)
     _plot_column(axes, rows, "evaluation", label="evaluation", color=TEACHER, marker="o", ms=3)
     # A curve begins low and ends high: the low line is named at its end, the high one at the start.
     for name, score, x, side in (
-        ("random", facts.random, 1, "right"),
-        ("Nature DQN", facts.dqn, 0, "left"),
+        ("random", reference.random, 1, "right"),
+        ("Nature DQN", reference.dqn, 0, "left"),
     ):
         axes.axhline(score, color=REFERENCE, ls=":", lw=1)
         axes.annotate(
             name, (x, score), (2 - 4 * x, 2), xycoords=("axes fraction", "data"), ha=side,
             textcoords="offset points", color=REFERENCE, fontsize=8,
         )  # fmt: skip
-    axes.set(title=facts.title, xlabel="million agent steps", ylabel="score")
+    axes.set(title=reference.title, xlabel="million agent steps", ylabel="score")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 

@@ -19,14 +19,13 @@ from torch import Tensor, nn
 
 from pdlearn import envs
 from pdlearn.actor import Scores, learnt_outcome
+from pdlearn.evaluation import HALF_BATCHES
 from pdlearn.learner import Learner
 from pdlearn.losses import lambda_returns, td_error
 from pdlearn.networks import MultiGameNetwork, QNetwork
 from pdlearn.presets import PQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
 from pdlearn.rollout import EpisodeTracker, EpsilonGreedy, Step, Values, steps_from
-
-HALF_BATCHES = 2  # of the copies; inference on one overlaps emulation of the other
 
 
 class Targets(NamedTuple):
@@ -102,7 +101,7 @@ class Rollout:
         self.action = torch.empty(time_, copies, dtype=torch.int64, device=device)
         self.q = torch.empty(time_ + 1, copies, num_actions, device=device)
         # Rewards, discounts and `last` are collected on the CPU and moved once a roll-out.
-        self._outcome = torch.empty(3, time_, copies)
+        self.outcome = torch.empty(3, time_, copies)
 
     def play(self, epsilon: float) -> int:
         """Play the next roll-out with exploration `epsilon`; return how many episodes ended."""
@@ -125,13 +124,13 @@ class Rollout:
         self.action[time_, copies] = step.action
         self.q[time_, copies] = step.q
         outcome = np.stack([*learnt_outcome(step, self.config), step.last])
-        self._outcome[:, time_, copies] = torch.from_numpy(outcome.astype(np.float32))
+        self.outcome[:, time_, copies] = torch.from_numpy(outcome.astype(np.float32))
         return self.score.add(self._trackers[half], step)
 
     def minibatches(self, generator: torch.Generator) -> Iterator[Targets]:
         """Draw every transition once an epoch."""
         config = self.config
-        reward, discount, last = self._outcome.to(self.q.device, non_blocking=True)
+        reward, discount, last = self.outcome.to(self.q.device, non_blocking=True)
         target = lambda_returns(
             reward, discount, self.q.max(2).values, last.bool(), lambda_=config.lambda_
         )
@@ -153,10 +152,10 @@ class Rollout:
 class PQN(QLearning):
     """Train a teacher by parallel Q-learning; see `QLearning` for rows and `Run` for the options.
 
-    A row a roll-out. Several games play their roll-outs in turn, and minibatches are of each game
-    in turn. `num_envs` and `rollout_steps` are of each game, all else counts them together.
+    There is a row per roll-out. Several games take turns, in playing roll-outs and in minibatches.
+    `num_envs` and `rollout_steps` are per game; all other settings count the games together.
 
-    A resumed run begins new games; at most a roll-out is lost.
+    A resumed run begins new games and loses at most one roll-out.
     Raises ValueError as `QLearning` does, and for a minibatch larger than a roll-out.
     """
 

@@ -30,12 +30,12 @@ def register_network(kind: Class) -> Class:
             f"a network {kind.__name__!r} of {known.__module__} is registered; expected another "
             "name"
         )
-    CLASSES[kind.__name__] = kind  # a notebook defines its classes again and again
+    CLASSES[kind.__name__] = kind  # a notebook's cell that runs again defines its class again
     return kind
 
 
 def describe_network(network: nn.Module) -> dict:
-    """Return what a card says of a network: its class, arguments and number of parameters.
+    """Return a card's description of a network: its class, arguments and number of parameters.
 
     Raises ValueError for arguments that are not JSON.
     """
@@ -54,12 +54,12 @@ def describe_network(network: nn.Module) -> dict:
     }
 
 
-def build_network(facts: dict) -> nn.Module:
-    """Return a new network of the class that a card names.
+def build_network(described: dict) -> nn.Module:
+    """Return a new network of the class that a card names; see `describe_network`.
 
     Raises ValueError if none of that name is registered, or if it does not take the arguments.
     """
-    name, arguments = str(facts.get("class")), facts.get("arguments", {})
+    name, arguments = str(described.get("class")), described.get("arguments", {})
     if name not in CLASSES:
         raise ValueError(
             f"its network is a {name!r}, which is not registered here; did you mean "

@@ -1,8 +1,8 @@
-"""Tables as CSV files."""
+"""Tables: CSV files, and Markdown for pages."""
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pdlearn.files import as_path, read_bytes, refuse_special, write_bytes
@@ -12,8 +12,7 @@ def read_rows(path: Path, *, growing: bool = False) -> list[dict]:
     """Return the rows of the CSV file `path`, values as strings; [] if there is no such file.
 
     Of a `growing` file, which another process may be writing or have left torn, a last line without
-    an end is passed over. Raises ValueError for what is no table: rows of different lengths, text
-    that is not UTF-8.
+    an end is left out. Raises ValueError for rows of different lengths and text that is not UTF-8.
     """
     path = as_path(path)
     if not path.exists():
@@ -43,6 +42,12 @@ def write_rows(path: Path, rows: list[dict]) -> None:
     write_bytes(path, _lines(list(rows[0]), rows, header=True))
 
 
+def markdown_table(names: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table with columns of these `names`; each line has a cell for each."""
+    table = [names, ["---"] * len(names), *lines]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in table)
+
+
 def _lines(names: list[str], rows: list[dict], *, header: bool) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -53,9 +58,9 @@ def _lines(names: list[str], rows: list[dict], *, header: bool) -> bytes:
 
 
 class GrowingRows:
-    """A CSV file to which `add` appends rows; each is on the disk's way when `add` returns.
+    """A CSV file to which `add` appends rows, without a buffer.
 
-    What is there already is kept, without a torn last line and without the rows that `keep` refuses
+    Rows that the file has already stay, except a torn last line and those for which `keep` is false
     (None: all stay). Raises ValueError for a row of other names than the file's.
     """
 

@@ -56,7 +56,7 @@ class Run:
     determines the initial weights, the generator and the games. On a CPU, with a fixed `precision`
     (float32, bfloat16, or auto: the faster one) and the same number of threads, the same seed gives
     the same numbers. The run is saved in `folder`; None saves nothing. `resume` continues from the
-    state in the folder. The run stops after so many `minutes`. A run whose loss or weights are no
+    state in the folder. The run stops after `minutes`. A run whose loss or weights are no
     longer finite stops, and the last finite state is kept.
 
     Raises ValueError for `resume` without a folder and for settings of another kind of run; while
@@ -96,7 +96,7 @@ class Run:
         self.seconds_before = 0.0
         self.started = self.saved = time.monotonic()
         self.begun: dict = {}  # the counters at the first row
-        self._began = False
+        self._is_saved = False
 
     # What a subclass defines.
 
@@ -169,7 +169,7 @@ class Run:
 
     def _saved_rows(self) -> Generator[dict, None, None]:
         if self.resume:
-            self._restore()
+            self._load_state()
         self.started = time.monotonic()
         self.begun = self.counters()
         self._save_first()
@@ -233,7 +233,7 @@ class Run:
         """
         if self.folder is None:
             return
-        if (self.folder / STATE).exists() and not self.resume and not self._began:
+        if (self.folder / STATE).exists() and not self.resume and not self._is_saved:
             raise ValueError(
                 f"{self.folder}: holds a run already; resume it, or use another folder"
             )
@@ -245,7 +245,7 @@ class Run:
             write_bytes(path, text)
         elif not self.resume:
             self.save()
-        self._began = True
+        self._is_saved = True
         self.saved = time.monotonic()
 
     def _try_to_save(self) -> None:
@@ -258,7 +258,7 @@ class Run:
                 f"could not save to {self.folder} ({error}); training continues", stacklevel=2
             )
 
-    def _restore(self) -> None:
+    def _load_state(self) -> None:
         assert self.folder is not None  # checked in __init__
         path = self.folder / STATE
         tensors, card = read_state(self.folder)
@@ -271,13 +271,14 @@ class Run:
                 if found != wanted:
                     raise ValueError(f"its {name} is {found!r}; expected {wanted!r}")
             self._refuse_other_networks(card.config, self.settings())
-            counts = _without_none(dataclasses.asdict(card.counts))
-            for name in self.counters().keys() - counts.keys() - MAY_BE_NONE:
-                raise ValueError(f"expected an entry counts.{name}; it is missing")
+            counts = dataclasses.asdict(card.counts)
+            for name in self.counters():
+                if counts[name] is None and name not in MAY_BE_NONE:
+                    raise ValueError(f"expected an entry counts.{name}; it is missing")
             self._refuse_other_state(tensors)
             self.load_state_dict(tensors)
         self.learner.precision = card.precision
-        self.load_counters(dataclasses.asdict(card.counts))
+        self.load_counters(counts)
 
     def _refuse_other_networks(self, begun: dict, now: dict, where: str = "") -> None:
         for name in ("size", "normalization", "quantiles", "optimizer"):
@@ -300,15 +301,10 @@ class Run:
                 raise ValueError(f"expected {name} of at least 0; got {tensor.min().item():g}")
 
 
-def _without_none(entries: dict) -> dict:
-    return {name: value for name, value in entries.items() if value is not None}
-
-
 def _described(card: dict) -> dict:
     """Return what `config.json` says of the run with this state's card."""
-    named = {k: v for k, v in card.items() if k in ("kind", "games", "seed")}
-    more = {k: v for k, v in card.items() if k in ("teachers", "student_seeds") and v is not None}
-    return {**named, **more, **card["config"]}
+    names = ("kind", "games", "seed", "teachers", "student_seeds")
+    return {k: card[k] for k in names if card.get(k) is not None} | card["config"]
 
 
 def read_state(folder: Path) -> tuple[dict[str, Tensor], StateCard]:

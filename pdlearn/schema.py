@@ -53,16 +53,16 @@ def shown(value: object) -> str:
 def checked(value: Any, kind: Any, name: str) -> Any:
     """Return `value` as an instance of the type `kind`; `name` is what messages call it.
 
-    Integers pass for floats and lists for tuples, but a bool is no number and no float is infinite
-    or NaN. A mapping becomes the dataclass that `kind` is: a key that it lacks, or a missing one
-    without a default, is an error. `Any` is any JSON value. Raises ValueError in one sentence.
+    Integers pass for floats and lists for tuples. A bool is not a number, and a float must be
+    finite. If `kind` is a dataclass, a mapping becomes an instance of it; unknown keys and missing
+    keys without a default are errors. `Any` is any JSON value. Raises ValueError in one sentence.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         ranges = [each for each in arguments[1:] if isinstance(each, Range)]
         if isinstance(value, float) and math.isinf(value) and ranges:
             if all(value in limits for limits in ranges):
-                return value  # the range says so
+                return value  # a range that includes infinity
         value = checked(value, arguments[0], name)
         sized = isinstance(value, str | list | tuple | dict)
         for limits in ranges:
@@ -129,9 +129,9 @@ def types_of(schema: Any) -> dict[str, Any]:
 
 
 def load_json(data: str | bytes) -> Any:
-    """Return the JSON value in `data`; raise ValueError in one sentence for what is none.
+    """Return the JSON value in `data`.
 
-    NaN, infinities, two equal keys and values nested very deeply are refused.
+    Raises ValueError in one sentence for other text, NaN, infinities, equal keys and deep nesting.
     """
 
     def refuse(constant: str) -> None:

@@ -76,18 +76,6 @@ def geometric_mean(ratios: ArrayLike) -> float:
     return float(np.exp(np.log(ratios).mean()))
 
 
-def interquartile_mean(scores: ArrayLike) -> float:
-    """Return the mean of the middle half of `scores` `[N]` (Agarwal et al. 2021).
-
-    The lowest and the highest quarter are left out, rounded down. Raises ValueError for no score.
-    """
-    scores = np.sort(np.asarray(scores, float))
-    if len(scores) == 0:
-        raise ValueError("expected at least one score; got none")
-    cut = len(scores) // 4
-    return float(scores[cut : len(scores) - cut].mean())
-
-
 def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> float:
     """Return the mean score of the first `episodes` to end among copies that play in parallel.
 
@@ -99,9 +87,9 @@ def first_to_end(scores: np.ndarray, lengths: np.ndarray, episodes: int) -> floa
 
 
 def best_so_far(evaluations: np.ndarray) -> np.ndarray:
-    """Return for each of `evaluations` `[T]` the index of the best up to it; of equals the newer.
+    """Return for each of `evaluations` `[T]` the index of the best one so far.
 
-    `OnlineDistillation` chooses its students' teacher by the same rule.
+    Of equal ones it is the newest, as `OnlineDistillation` chooses its students' teacher.
     """
     highest = np.maximum.accumulate(evaluations)
     new = np.where(evaluations >= highest, np.arange(len(evaluations)), 0)

@@ -1,4 +1,9 @@
-"""Fakes: an environment that plays a script, its frames naming where they come from; agents."""
+"""What tests share: an environment that plays a script, agents, and small settings.
+
+A frame of the scripted environment names where it comes from.
+"""
+
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -6,10 +11,11 @@ import torch
 from torch import nn
 
 from pdlearn.checkpoints import Agent
-from pdlearn.envs import Environment, Outcome
+from pdlearn.envs import PREPROCESSING, Environment, Outcome
 from pdlearn.envs.catch import CELL, Catch
 from pdlearn.games import GAMES
 from pdlearn.networks import QNetwork
+from pdlearn.presets import DQN_BUDGETS
 
 
 class TapeEnvironment(Environment):
@@ -211,3 +217,32 @@ def make_agent(seed=0, game="pong", **made) -> Agent:
     network = QNetwork(len(actions), "net3", generator=torch.Generator().manual_seed(seed))
     card = {"games": {game: list(actions)}, "size": "net3", "made": made}
     return Agent(network.requires_grad_(False), card)
+
+
+def untrained(game=CATCH, actions=3, shape=(4, 84, 84)):
+    """Return an untrained net3 of any game, with a whole card."""
+    network = QNetwork(actions, "net3", shape, torch.Generator().manual_seed(0))
+    names = {"tape": TapeEnvironment.action_names, CATCH: ("0", "1", "2")}.get(game)
+    card = {
+        "games": {game: names or GAMES[game].actions}, "size": "net3", "observation_shape": shape,
+        "preprocessing": dict(PREPROCESSING) if game in GAMES else {}, "made": {"by": "dqn"},
+    }  # fmt: skip
+    return Agent(network.requires_grad_(False), card)
+
+
+# A DQN of Catch that ends within a second, and one that learns the game.
+TINY = replace(
+    DQN_BUDGETS["smoke"], size="net3", num_envs=4, minibatch=16, learn_start_steps=200,
+    agent_steps=2_000, memory_steps=1_000, evaluation_period_steps=10**9,
+)  # fmt: skip
+LEARNING = replace(
+    TINY, num_envs=8, agent_steps=12_000, memory_steps=12_000, minibatch=32, samples_per_step=4.0,
+    learning_rate=1e-3, target_period_updates=100, epsilon_decay_steps=6_000, learn_start_steps=500,
+    priority_exponent=0.0, n_step=3,
+)  # fmt: skip
+
+
+def without_clocks(rows):
+    """Return the rows as strings, without what differs between two equal runs."""
+    clocks = ("seconds", "steps_per_second", "samples_per_second")
+    return [{k: str(v) for k, v in row.items() if k not in clocks} for row in rows]

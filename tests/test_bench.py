@@ -19,7 +19,7 @@ def rates(**others):
 
 
 def figures(given) -> dict[str, float]:
-    return {name: value for name, value, _, _ in bench._figures(given, *["float32"] * 3)}
+    return {name: value for name, value, _, _ in bench.figures_of(given, *["float32"] * 3)}
 
 
 def test_shares_are_relative_to_the_ceilings_from_the_parts():
@@ -61,13 +61,13 @@ def test_a_rate_is_work_divided_by_time(monkeypatch):
             clock["now"] += 0.5
             yield 3
 
-    assert bench._rate(probe(), 2.0, "cpu") == pytest.approx(6.0)
+    assert bench.rate_of(probe(), 2.0, "cpu") == pytest.approx(6.0)
 
 
 def test_the_slices_are_counted(monkeypatch):
     seen = []
-    monkeypatch.setattr(bench, "_rate", lambda probe, seconds, device: 1.0)
-    for name in ("_loop", "_distilling"):  # those that play first
+    monkeypatch.setattr(bench, "rate_of", lambda probe, seconds, device: 1.0)
+    for name in ("looping", "distilling"):  # those that play first
         monkeypatch.setattr(bench, name, lambda *_: (n for n in [1, 1]))
     bench.measure("cpu", 1.0, on_slice=seen.append)
     assert seen == list(range(1, bench.slice_count() + 1))

@@ -8,9 +8,9 @@ import pytest
 import torch
 from fakes import GAMMA, SCRIPT, AlternatingPolicy, TapeEnvironment, make_agent
 
+from pdlearn.replay.collecting import collect
 from pdlearn.replay.compressed import CompressedMemory, compress, too_large
 from pdlearn.replay.memory import Memory
-from pdlearn.replay.recordings import collect
 from pdlearn.rollout import steps
 
 
@@ -52,7 +52,7 @@ def test_frames_that_would_take_over_half_of_the_ram_are_too_large(monkeypatch, 
 def test_compressed_states_of_a_game_are_much_smaller():
     # An untrained agent's play of Pong; ten games of 540,000 states fit 24 GB below 4,400 bytes.
     memory = collect(make_agent(), 390, num_envs=3, epsilon=0.5, kind=CompressedMemory)
-    taken = sum(len(stack) for stack in memory._stacks) / len(memory)
+    taken = sum(len(stack) for stack in memory.stacks) / len(memory)
     assert 0 < taken < 7056 / 5
 
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fakes import catch_experts
-from test_dqn import CATCH, LEARNING, without_clocks
+from fakes import CATCH, LEARNING, catch_experts, without_clocks
 
 from pdlearn.checkpoints import Agent, read_agent, read_file
 from pdlearn.distill import Distillation, fingerprint
@@ -15,8 +14,8 @@ from pdlearn.evaluation import evaluate
 from pdlearn.losses import mse_loss
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
+from pdlearn.replay.collecting import begin_recording, collect
 from pdlearn.replay.memory import Memory
-from pdlearn.replay.recordings import begin_recording, collect
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], hours=2, steps_per_hour=400, updates_per_hour=30, minibatch=16
@@ -160,7 +159,7 @@ def test_the_student_that_learns_is_the_one_that_takes_its_share(monkeypatch, st
         return begin_recording(*arguments, **keywords)
 
     monkeypatch.setattr("pdlearn.distill.begin_recording", spy)
-    monkeypatch.setattr("pdlearn.replay.recordings.begin_recording", spy)
+    monkeypatch.setattr("pdlearn.replay.collecting.begin_recording", spy)
     run = Distillation(
         some_teacher(), replace(TINY, student_share=student_share), precision="float32"
     )

@@ -1,10 +1,11 @@
-"""The door to environments: preprocessing pinned, games raw, seeds kept apart."""
+"""Environments: preprocessing pinned, games raw, seeds kept apart."""
 
 import hashlib
 
 import numpy as np
 import pytest
 import torch
+from ale_py.vector_env import AtariVectorEnv
 
 from pdlearn import envs
 from pdlearn.games import GAMES
@@ -24,7 +25,7 @@ def test_every_game_opens_by_its_plain_name(game):
     observation = env.reset(0, "show")
     assert observation.shape == (2, 4, 84, 84) and observation.dtype == np.uint8
     assert env.num_actions == GAMES[game].num_actions
-    assert env._env.single_action_space.n == env.num_actions
+    assert AtariVectorEnv(game, num_envs=1).single_action_space.n == env.num_actions
     env.close()
 
 

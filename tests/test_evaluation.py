@@ -5,27 +5,20 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from fakes import TapeEnvironment, deal
+from fakes import CATCH, deal, untrained
 
 from pdlearn import envs, evaluation
-from pdlearn.checkpoints import Agent
-from pdlearn.evaluation import PROTOCOL, evaluate, play_episodes, start_list
+from pdlearn.evaluation import (
+    PROTOCOL,
+    evaluate,
+    play_episodes,
+    policy_of,
+    start_list,
+    streams,
+)
 from pdlearn.games import GAMES
 from pdlearn.lessons.emulator import Emulator, difference, shrink
-from pdlearn.networks import QNetwork
 from pdlearn.presets import EvalConfig
-
-CATCH = "pdlearn/Catch-v0"
-
-
-def untrained(game=CATCH, actions=3, shape=(4, 84, 84)):
-    network = QNetwork(actions, "net3", shape, torch.Generator().manual_seed(0))
-    names = {"tape": TapeEnvironment.action_names, CATCH: ("0", "1", "2")}.get(game)
-    card = {
-        "games": {game: names or GAMES[game].actions}, "size": "net3", "observation_shape": shape,
-        "preprocessing": dict(envs.PREPROCESSING) if game in GAMES else {}, "made": {"by": "dqn"},
-    }  # fmt: skip
-    return Agent(network.requires_grad_(False), card)
 
 
 @pytest.mark.parametrize("episodes", [1, 5, 12])
@@ -88,7 +81,8 @@ def test_evaluation_seeds_are_never_training_seeds(monkeypatch):
         purposes.append(purpose)
         return seeds(seed, purpose, num_envs)
 
-    monkeypatch.setattr(envs, "env_seeds", spy)
+    for module in (envs, envs.environment):
+        monkeypatch.setattr(module, "env_seeds", spy)
     evaluate(untrained(), EvalConfig(episodes=1))
     assert set(purposes) == {"evaluate"}
 
@@ -185,13 +179,13 @@ def test_other_environments_have_a_seed_for_each_episode():
 
 
 def test_exploration_and_the_order_of_starts_have_separate_random_streams():
-    order, exploration = (stream.generate_state(4).tolist() for stream in evaluation._streams(0))
+    order, exploration = (stream.generate_state(4).tolist() for stream in streams(0))
     others = [
         np.random.SeedSequence([0, index]).generate_state(4).tolist()
         for index in range(len(envs.PURPOSES))
     ]
     assert len({tuple(words) for words in [order, exploration, *others]}) == 2 + len(others)
-    generator = evaluation._policy(untrained(), EvalConfig(), 0).generator
+    generator = policy_of(untrained(), EvalConfig(), 0).generator
     assert generator.initial_seed() == exploration[0]
     assert not set(envs.env_seeds(0, "evaluate", 4)) & {generator.initial_seed()}
 

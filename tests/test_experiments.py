@@ -108,6 +108,12 @@ def test_a_columns_settings_are_used_for_its_student():
     assert (config.size, config.loss, config.temperature) == ("net2", "kl", 0.1)
 
 
+def scored(agent, config, seed, *, progress):
+    """Stand in for `evaluate`."""
+    assert config.episodes == 2
+    return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """The temperature table on Pong at smoke, and how often students were followed."""
@@ -119,19 +125,13 @@ def small(tmp_path_factory):
         for _ in run:
             pass
 
-    def evaluate(agent, config, seed, title):
-        assert config.episodes == 2
-        return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
-
     def again():
         where = {"folder": folder / "runs", "results": folder / "results"}
-        return list(
-            reproduce(
-                "temperature", "smoke", ["pong"], [5], **where, follow=follow, evaluate=evaluate
-            )
-        )
+        return list(reproduce("temperature", "smoke", ["pong"], [5], **where, follow=follow))
 
-    return folder, followed, again(), again()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pdlearn.experiments.cells.evaluate", scored)
+        return folder, followed, again(), again()
 
 
 def test_every_cell_becomes_a_row(small):
@@ -184,12 +184,9 @@ def test_students_that_record_their_own_play_share_no_recording(tmp_path, monkey
     def follow(run, title):
         made.append(run)
 
-    def evaluate(agent, config, seed, title):
-        return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
-
+    monkeypatch.setattr("pdlearn.experiments.cells.evaluate", scored)
     folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
-    hooks = {"follow": follow, "evaluate": evaluate}
-    rows = list(reproduce("states", "smoke", ["pong"], [5], **folders, **hooks))
+    rows = list(reproduce("states", "smoke", ["pong"], [5], **folders, follow=follow))
     assert [row["label"] for row in rows] == ["teacher", "mixture", "student"]
     assert [run.recordings for run in made] == [None] * 3
     assert [run.config.student_share for run in made] == [0.0, 0.5, 1.0]
@@ -218,19 +215,15 @@ def test_a_resumed_run_has_the_same_permuted_values():
     assert not torch.equal(first.teacher_q, other.teacher_q)
 
 
-def test_each_student_learns_from_its_share_of_permuted_values(tmp_path):
+def test_each_student_learns_from_its_share_of_permuted_values(tmp_path, monkeypatch):
     made = []
 
     def follow(run, title):
         made.append(run.recordings["pong"].teacher_q)
 
-    def evaluate(agent, config, seed, title):
-        return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
-
+    monkeypatch.setattr("pdlearn.experiments.cells.evaluate", scored)
     folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
-    rows = list(
-        reproduce("mistakes", "smoke", ["pong"], [5], **folders, follow=follow, evaluate=evaluate)
-    )
+    rows = list(reproduce("mistakes", "smoke", ["pong"], [5], **folders, follow=follow))
     assert [row["label"] for row in rows] == ["0%", "25%", "50%", "75%"]
     wrong = [(q != made[0]).any(1).float().mean().item() for q in made]
     np.testing.assert_allclose(wrong, [0, 0.25, 0.5, 0.75], atol=0.08)

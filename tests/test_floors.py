@@ -113,6 +113,12 @@ def stray_randomness(source: Source) -> list[str]:
     return imported + called
 
 
+def borrowed(text: str) -> list[str]:
+    """Return what a test file imports from other test files, and private names that it imports."""
+    imports = Source("tests", text).imports()
+    return [name for name in sorted(imports) if re.search(r"^test_|[.]_[a-z]", name)]
+
+
 SOURCES = [
     Source(path.relative_to(PACKAGE).as_posix(), path.read_text(encoding="utf-8"))
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -152,6 +158,11 @@ def test_the_table_names_each_place_of_the_package_once():
     assert sorted(PLACES) == sorted(there)
 
 
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("*.py")), ids=lambda p: p.name)
+def test_a_test_imports_no_private_name_and_nothing_from_other_tests(path):
+    assert borrowed(path.read_text("utf-8")) == []
+
+
 # --- the rules themselves, on files made up to break them ---
 
 
@@ -159,10 +170,10 @@ def test_the_table_names_each_place_of_the_package_once():
     ("path", "text"),
     [
         ("losses.py", "import pdlearn.dqn"),
-        ("losses.py", "from pdlearn.dqn import teach"),
+        ("losses.py", "from pdlearn.dqn import DQN"),
         ("losses.py", "from pdlearn import dqn"),
         ("losses.py", "from . import dqn"),
-        ("losses.py", "from .dqn import teach"),
+        ("losses.py", "from .dqn import DQN"),
         ("losses.py", "def late():\n    from pdlearn import dqn"),
         ("losses.py", "from pdlearn.networks import QNetwork"),
         ("dqn.py", "from pdlearn.distill import Distillation"),
@@ -217,6 +228,11 @@ def test_a_stray_step_is_found(call):
 @pytest.mark.parametrize("call", ["optimizer.step()", "self.optimizer.step()", "steps(env)"])
 def test_a_step_of_an_optimizer_is_let_pass(call):
     assert stray_steps(Source("dqn.py", call)) == []
+
+
+@pytest.mark.parametrize("text", ["from test_dqn import TINY", "from pdlearn.plots import _grid"])
+def test_a_borrowed_name_is_found(text):
+    assert len(borrowed(text)) == 1
 
 
 @pytest.mark.parametrize(

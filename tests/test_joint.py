@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fakes import CATCH, MIRRORED
-from test_dqn import TINY as TINY_TEACHER
-from test_dqn import without_clocks
+from fakes import CATCH, MIRRORED, without_clocks
+from fakes import TINY as TINY_TEACHER
 
 from pdlearn import cli, networks
 from pdlearn.actor import ReplayActor

@@ -108,22 +108,22 @@ def small(workshop):
     def follow(run, title):
         followed.append((title, run.learner.updates if run.resume else None, len(list(run))))
 
-    def evaluate(agent, config, seed, title):
-        if stop[0] and "kl" in title and agent.game == "pong":
+    def evaluate(agent, config, seed, *, progress):
+        if stop[0] and "kl" in progress and agent.game == "pong":
             raise Stopped
         score = {"freeway": 16.0, "pong": 9.0}[agent.game]
         return Evaluation(agent.game, [score, score + 2], [5, 5], 0, 0.05, seed)
 
     def again():
         where = {"folder": workshop / "runs", "results": workshop / "results"}
-        return list(
-            reproduce("multi3", "smoke", [], [0], **where, follow=follow, evaluate=evaluate)
-        )
+        return list(reproduce("multi3", "smoke", [], [0], **where, follow=follow))
 
-    with pytest.raises(Stopped):
-        again()
-    stop[0] = False
-    return followed, again(), again()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
+        with pytest.raises(Stopped):
+            again()
+        stop[0] = False
+        return followed, again(), again()
 
 
 def test_every_network_gives_one_row_per_game(small, workshop):
@@ -170,11 +170,11 @@ def test_rows_of_other_teachers_do_not_count_as_finished(small, workshop):
 
 
 def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypatch, capsys):
-    def evaluate(agent, config, seed, title):
+    def evaluate(agent, config, seed, *, progress):
         return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed)
 
     monkeypatch.setenv("PDLEARN_QUIET", "1")
-    monkeypatch.setattr("pdlearn.commands.reproduce.evaluate", evaluate)
+    monkeypatch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
     two = replace(MULTI3, students=MULTI3.students[:2])
     monkeypatch.setitem(EXPERIMENTS, "multi3", two)
     command = ["reproduce", "multi3", "--budget", "smoke", "--seeds", "1", "--folder"]

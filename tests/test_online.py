@@ -2,12 +2,12 @@
 
 import copy
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
 import torch
-from test_dqn import CATCH, without_clocks
+from fakes import CATCH, without_clocks
 
 from pdlearn.checkpoints import Agent, read_agent, save_agent
 from pdlearn.distill import fingerprint
@@ -17,6 +17,7 @@ from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, EvalConfig
 from pdlearn.rows import read_rows
+from pdlearn.runs import read_state
 
 TAUGHT = replace(
     DQN_BUDGETS["smoke"], size="net5", minibatch=16, learn_start_steps=100, memory_steps=800,
@@ -161,8 +162,10 @@ def test_rows_tell_who_is_at_work():
 def test_everything_saved_comes_back_bit_for_bit(tmp_path):
     run = make(student_seeds=(0, 1), folder=tmp_path)
     list(run)
-    again = make(student_seeds=(0, 1), folder=tmp_path, resume=True)
-    again._restore()
+    again = make(student_seeds=(0, 1))
+    tensors, card = read_state(tmp_path)
+    again.load_state_dict(tensors)
+    again.load_counters(asdict(card.counts))
     assert len(run.state_dict()) > 60
     for name, tensor in run.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name

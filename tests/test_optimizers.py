@@ -9,9 +9,9 @@ from pdlearn import optimizers
 from pdlearn.optimizers import (
     CentredRMSprop,
     learning_dtype,
+    load_optimizer_tensors,
     make_optimizer,
     optimizer_tensors,
-    restore_optimizer,
 )
 
 CPU = torch.device("cpu")
@@ -165,7 +165,7 @@ def test_a_restored_optimizer_continues_exactly_like_one_that_was_not_stopped(na
     other, restored = learner(name)
     other.load_state_dict(network.state_dict())
     tensors = {key: tensor.clone() for key, tensor in optimizer_tensors(optimizer).items()}
-    restore_optimizer(restored, tensors | {"network.weight": torch.zeros(1)})
+    load_optimizer_tensors(restored, tensors | {"network.weight": torch.zeros(1)})
     learn(network, optimizer, 3)
     learn(other, restored, 3)
     assert torch.equal(network.weight, other.weight)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fakes import CATCH, MIRRORED, deal
+from fakes import CATCH, MIRRORED, deal, without_clocks
 
 from pdlearn.checkpoints import read_agent, read_file
 from pdlearn.evaluation import evaluate
@@ -17,11 +17,6 @@ TINY = replace(
     PQN_BUDGETS["smoke"], size="net3", num_envs=4, rollout_steps=16, minibatch=32,
     agent_steps=512, evaluation_period_steps=10**9, evaluation_episodes=1,
 )  # fmt: skip
-
-
-def without_clocks(rows):
-    clocks = ("seconds", "steps_per_second")
-    return [{k: str(v) for k, v in row.items() if k not in clocks} for row in rows]
 
 
 def test_it_learns_catch_from_pixels():
@@ -62,7 +57,7 @@ def test_a_rollout_holds_each_copys_steps_in_order(monkeypatch):
     value = rollout.q.max(2).values
     assert value[:, 0].tolist() == [0, 1, 2, 3, 100, 101]
     assert value[:, 1].tolist() == [0, 1, 100, 101, 102, 200]
-    reward, discount, last = rollout._outcome
+    reward, discount, last = rollout.outcome
     # Where `last`, the step is void: what it holds is never learnt from.
     assert last[:, 0].tolist() == [0, 0, 0, 1, 0] and last[:, 1].tolist() == [0, 1, 0, 0, 1]
     assert [reward[t, 0].item() for t in (0, 1, 2, 4)] == [1, 2, 3, 11]
@@ -177,7 +172,7 @@ def test_everything_saved_comes_back_bit_for_bit(tmp_path):
     run = PQN(CATCH, TINY, seed=5, precision="float32", folder=tmp_path)
     list(run)
     again = PQN(CATCH, TINY, seed=5, folder=tmp_path, resume=True)
-    again._restore()
+    list(again)  # nothing is left to learn
     for name, tensor in run.learner.state_dict().items():
         assert torch.equal(tensor, again.learner.state_dict()[name]), name
     assert torch.equal(again.generator.get_state(), run.generator.get_state())

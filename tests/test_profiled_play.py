@@ -13,14 +13,10 @@ from pdlearn.checkpoints import Agent
 from pdlearn.evaluation import profile_of, start_list, starts_under
 from pdlearn.interop.profiles import PROFILES
 from pdlearn.networks import QNetwork
+from pdlearn.replay.collecting import begin_recording, student_profile
 from pdlearn.replay.compressed import CompressedMemory
 from pdlearn.replay.memory import Memory
-from pdlearn.replay.recordings import (
-    begin_recording,
-    load_recording,
-    save_recording,
-    student_profile,
-)  # fmt: skip
+from pdlearn.replay.recordings import load_recording, save_recording
 from pdlearn.starts import load_starts
 
 OURS = Preprocessing()

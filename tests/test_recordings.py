@@ -9,13 +9,8 @@ import torch
 from pdlearn import envs
 from pdlearn.checkpoints import Agent, CheckpointError, read_file, write_file
 from pdlearn.networks import QNetwork
-from pdlearn.replay.recordings import (
-    begin_recording,
-    collect,
-    load_recording,
-    record,
-    save_recording,
-)
+from pdlearn.replay.collecting import begin_recording, collect, record
+from pdlearn.replay.recordings import load_recording, save_recording
 
 CATCH = "pdlearn/Catch-v0"
 
@@ -110,7 +105,7 @@ def test_collecting_is_recording_in_one_call(monkeypatch):
         return made[-1]
 
     closed = []
-    monkeypatch.setattr("pdlearn.replay.recordings.envs.make", spy)
+    monkeypatch.setattr("pdlearn.replay.collecting.envs.make", spy)
     network = QNetwork(3, "net3", generator=torch.Generator().manual_seed(0)).requires_grad_(False)
     agent = Agent(network, {"games": {CATCH: []}})
     memory = collect(agent, 600, num_envs=4, epsilon=0.3)

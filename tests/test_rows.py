@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pdlearn.rows import GrowingRows, read_rows, write_rows
+from pdlearn.rows import GrowingRows, markdown_table, read_rows, write_rows
 
 ROWS = [{"steps": 1, "score": 0.5}, {"steps": 2, "score": 1.5}]
 
@@ -74,3 +74,8 @@ def test_no_rows_are_no_table(tmp_path):
     with pytest.raises(ValueError, match="expected rows to write; got none"):
         write_rows(tmp_path / "m.csv", [])
     assert not (tmp_path / "m.csv").exists()
+
+
+def test_a_markdown_table_has_a_line_of_names_a_rule_and_a_line_for_each_row():
+    table = markdown_table(("game", "score"), [("Pong", 18.5), ("Q*bert", "–")])
+    assert table == "| game | score |\n| --- | --- |\n| Pong | 18.5 |\n| Q*bert | – |"

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from fakes import CATCH, catch_experts, deal
-from test_evaluation import untrained
+from fakes import CATCH, catch_experts, deal, untrained
 
 from pdlearn import cli, envs
 from pdlearn.checkpoints import CheckpointError, read_file, save_agent, write_file
@@ -251,7 +250,7 @@ def test_a_start_after_given_actions_is_where_they_lead():
 
 
 def test_there_is_no_start_where_the_game_is_over():
-    with pytest.raises(ValueError, match="this game is over; expected one that can be gone on"):
+    with pytest.raises(ValueError, match="this game is over; expected one that has not ended"):
         start_after(CATCH, 0, [0] * 40)
 
 

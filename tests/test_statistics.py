@@ -8,7 +8,6 @@ from pdlearn.statistics import (
     difference_interval,
     first_to_end,
     geometric_mean,
-    interquartile_mean,
     interval,
     percent_interval,
     share_of_the_way,
@@ -57,38 +56,6 @@ def test_geometric_means_of_table_b1_equal_the_papers(column, printed):
 def test_geometric_mean_refuses_ratios_that_are_not_positive(ratios):
     with pytest.raises(ValueError, match="expected ratios above 0"):
         geometric_mean(ratios)
-
-
-# --- interquartile mean ---
-
-
-def test_interquartile_mean_leaves_out_a_quarter_at_each_end():
-    # 0 1 | 2 3 4 5 | 6 100: (2 + 3 + 4 + 5) / 4
-    assert interquartile_mean([0, 1, 2, 3, 4, 5, 6, 100]) == 3.5
-
-
-def test_interquartile_mean_sorts_first():
-    assert interquartile_mean([100, 3, 0, 5, 2, 6, 4, 1]) == 3.5
-
-
-def test_interquartile_mean_of_five_leaves_out_one_at_each_end():
-    # 1 | 2 3 7 | 1000: 12 / 3
-    assert interquartile_mean([1, 2, 3, 7, 1000]) == 4.0
-
-
-def test_interquartile_mean_of_one_score_is_the_score():
-    assert interquartile_mean([7.0]) == 7.0
-
-
-def test_interquartile_mean_does_not_reorder_its_argument():
-    scores = np.array([3.0, 1.0, 2.0, 0.0])
-    interquartile_mean(scores)
-    assert scores.tolist() == [3.0, 1.0, 2.0, 0.0]
-
-
-def test_interquartile_mean_refuses_no_scores():
-    with pytest.raises(ValueError, match="at least one score"):
-        interquartile_mean([])
 
 
 # --- interval ---

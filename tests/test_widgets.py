@@ -16,8 +16,8 @@ from pdlearn.plots import COLOURS, LIGHT_COLOURS
 from pdlearn.rollout import Scripted, steps
 from pdlearn.web import pages
 from pdlearn.widgets import compare, temperature
-from pdlearn.widgets.comparison import _draw
-from pdlearn.widgets.face import Face, outputs_of
+from pdlearn.widgets.comparison import draw
+from pdlearn.widgets.face import Face
 
 # --- compare ---
 
@@ -62,7 +62,7 @@ def test_every_agents_choice_in_every_picture_is_shown(comparison):
     [("kl", "logits"), ("reverse_kl", "logits"), ("nll", "logits"), ("mse", "q")],
 )
 def test_what_a_student_puts_out_follows_from_its_loss(loss, outputs):
-    assert outputs_of(make_agent(by="distill", config={"loss": loss})) == outputs
+    assert make_agent(by="distill", config={"loss": loss}).outputs == outputs
 
 
 def test_values_and_logits_are_told_apart_and_so_are_teacher_and_student(comparison):
@@ -84,7 +84,7 @@ def test_two_clips_are_so_small_that_900_frames_of_both_stay_under_a_megabyte():
 
 
 def test_no_curve_runs_behind_the_names_in_the_picture(comparison):
-    figure = _draw(comparison.clips, ["teacher", "student"])
+    figure = draw(comparison.clips, ["teacher", "student"])
     figure.draw_without_rendering()
     bottom = figure.subfigs[1]
     scores = bottom.axes[0]

@@ -84,13 +84,13 @@ def measure(
         "dqn environment": _environment(DQN_CONFIG.num_envs),
         "dqn acting": _acting(dqn.acting(dqn.network), device, DQN_CONFIG.num_envs),
         "dqn learning": dqn_step,
-        "dqn loop": _loop(DQN, DQN_CONFIG, device, dqn.precision),
+        "dqn loop": looping(DQN, DQN_CONFIG, device, dqn.precision),
         "pqn environment": _environment(PQN_CONFIG.num_envs),
         "pqn acting": _acting(pqn.acting(pqn.network), device, PQN_CONFIG.num_envs),
         "pqn learning": pqn_step,
-        "pqn loop": _loop(PQN, PQN_CONFIG, device, pqn.precision),
+        "pqn loop": looping(PQN, PQN_CONFIG, device, pqn.precision),
         "student step": student_step,
-        "distillation": _distilling(device, student.precision),
+        "distillation": distilling(device, student.precision),
         "evaluation environment": _environment(HALF_BATCH),
         "evaluation acting": _acting(evaluated, device, HALF_BATCH),
         "evaluation": _evaluating(device),
@@ -98,19 +98,19 @@ def measure(
     if peer == "sb3":
         from pdlearn.bench.sb3 import sb3_steps
 
-        probes["dqn loop, 8 samples"] = _loop(DQN, PEER_CONFIG, device, dqn.precision)
+        probes["dqn loop, 8 samples"] = looping(DQN, PEER_CONFIG, device, dqn.precision)
         probes["sb3 dqn loop"] = sb3_steps(GAME, device)
     rates = {name: np.zeros(ROUNDS) for name in probes}
     slices = itertools.count(1)
     for probe in probes.values():
         next(probe)
     for round_, (name, probe) in itertools.product(range(ROUNDS), probes.items()):
-        rates[name][round_] = _rate(probe, seconds / ROUNDS, device)
+        rates[name][round_] = rate_of(probe, seconds / ROUNDS, device)
         on_slice(next(slices))
     for probe in probes.values():
         probe.close()
     precisions = (learner.precision for learner in (dqn, pqn, student))
-    return _figures(rates, *precisions)
+    return figures_of(rates, *precisions)
 
 
 def slice_count(peer: str = "none") -> int:
@@ -118,7 +118,7 @@ def slice_count(peer: str = "none") -> int:
     return ROUNDS * (15 if peer == "sb3" else 13)
 
 
-def _figures(rates: dict[str, np.ndarray], *precisions: str) -> list[Figure]:
+def figures_of(rates: dict[str, np.ndarray], *precisions: str) -> list[Figure]:
     """Return the figures from the rates `[ROUNDS]` of each probe.
 
     `precisions` are those of DQN, PQN and the student, in this order.
@@ -166,7 +166,7 @@ def _ceiling(rates: dict[str, np.ndarray], loop: str, samples: float) -> np.ndar
     return 1 / (seconds + (samples / rates[f"{loop} learning"] if samples else 0))
 
 
-def _rate(probe: Probe, seconds: float, device: str) -> float:
+def rate_of(probe: Probe, seconds: float, device: str) -> float:
     """Return the work of `probe` per second, measured over at least `seconds`."""
     next(probe)  # warm-up after the other probes
     done, start = 0, time.perf_counter()
@@ -229,7 +229,7 @@ def _learn(learner: Learner, *batch: Any) -> Probe:
         yield learner.config.minibatch
 
 
-def _loop(method: type[DQN | PQN], config: Any, device: str, precision: str) -> Probe:
+def looping(method: type[DQN | PQN], config: Any, device: str, precision: str) -> Probe:
     run = method(GAME, config, device=device, precision=precision)
     if isinstance(run, DQN):
         run.row_steps = 10 * config.num_envs
@@ -240,11 +240,11 @@ def _loop(method: type[DQN | PQN], config: Any, device: str, precision: str) -> 
 
 def _untrained(size: str, device: str) -> Agent:
     network = QNetwork(NUM_ACTIONS, size, generator=torch.Generator().manual_seed(0)).to(device)
-    facts = {"games": {GAME: list(GAMES[GAME].actions)}, "observation_shape": [4, 84, 84]}
-    return Agent(network, {**facts, "size": size, "preprocessing": envs.PREPROCESSING})
+    card = {"games": {GAME: list(GAMES[GAME].actions)}, "observation_shape": [4, 84, 84]}
+    return Agent(network, {**card, "size": size, "preprocessing": envs.PREPROCESSING})
 
 
-def _distilling(device: str, precision: str) -> Probe:
+def distilling(device: str, precision: str) -> Probe:
     run = Distillation(_untrained("teacher", device), STUDENT, device=device, precision=precision)
     rows = (row["updates"] for row in run if row["phase"] == "learn")
     for before, now in itertools.pairwise(rows):

@@ -35,8 +35,9 @@ def record(
     """
     import torch
 
-    from pdlearn.replay.recordings import begin_recording, save_recording, student_profile
-    from pdlearn.replay.recordings import record as fill
+    from pdlearn.replay.collecting import begin_recording, student_profile
+    from pdlearn.replay.collecting import record as fill
+    from pdlearn.replay.recordings import save_recording
 
     check_writable(file)
     (agent,) = teachers_of((game,), () if teacher is None else (teacher,), preprocessing)

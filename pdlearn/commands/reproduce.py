@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from pdlearn.commands.bars import evaluate, follow
+from pdlearn.commands.bars import follow
 from pdlearn.commands.options import known_game
 from pdlearn.experiments import TITLES
 from pdlearn.progress import Bar
@@ -59,7 +59,7 @@ def reproduce(
     drive = partial(_drive, f"pdlearn reproduce {experiment}")
     for row in run_missing(
         experiment, budget, games, seeds,
-        folder=folder, results=results, follow=drive, evaluate=evaluate,
+        folder=folder, results=results, follow=drive,
     ):  # fmt: skip
         print(
             f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "

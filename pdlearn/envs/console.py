@@ -12,7 +12,7 @@ import numpy as np
 from pdlearn import envs
 from pdlearn.envs import FRAMES_PER_STEP
 from pdlearn.envs.preprocessing import Preprocessing
-from pdlearn.envs.profiled import Copy, Eye
+from pdlearn.envs.profiled import Copy, View
 
 
 class Colours:
@@ -93,7 +93,7 @@ class ProfiledConsole:
     """
 
     def __init__(self, game: str, colours: Colours, profile: Preprocessing):
-        self._copy = Copy(game, profile, [Eye(profile)])
+        self._copy = Copy(game, profile, [View(profile)])
         self.action_names = tuple(action.name for action in self._copy.actions)
         self.colours = colours
 

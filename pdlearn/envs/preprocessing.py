@@ -67,12 +67,12 @@ class Preprocessing:
 
     def card(self) -> dict:
         """Return the settings as a card contains them; the later ones only where they differ."""
-        facts = asdict(self)
         usual = {field.name: field.default for field in fields(self)}
-        for key in LATER:
-            if facts[key] == usual[key]:
-                del facts[key]
-        return FIXED | facts
+        return FIXED | {
+            key: value
+            for key, value in asdict(self).items()
+            if key not in LATER or value != usual[key]
+        }
 
     def seen_as(self, other: "Preprocessing") -> "Preprocessing":
         """Return the profile of the same games, shown as `other` shows them."""
@@ -89,15 +89,19 @@ class Preprocessing:
             "emulator": "the emulator's grey", "rgb": "grey of RGB", "resized_rgb": "RGB then grey",
         }[self.grey]  # fmt: skip
         words = [grey, f"{self.resize} resize", f"padded with {self.padding}"]
-        return words + ["a new stack after a lost life"] * self.restart_after_life
+        if self.restart_after_life:
+            words.append("a new stack after a lost life")
+        return words
 
     def game_words(self) -> list[str]:
         """Return what the game does by itself, in words; nothing for a plain game."""
-        words = ["FIRE on reset"] * self.fire_on_reset
-        words += ["FIRE after a lost life"] * self.fire_after_life
-        if self.sticky_action_probability:
-            words.append(f"sticky actions {self.sticky_action_probability}")
-        return words + ["all 18 actions"] * self.full_action_set
+        told = {
+            "FIRE on reset": self.fire_on_reset,
+            "FIRE after a lost life": self.fire_after_life,
+            f"sticky actions {self.sticky_action_probability}": self.sticky_action_probability > 0,
+            "all 18 actions": self.full_action_set,
+        }
+        return [words for words, holds in told.items() if holds]
 
     @property
     def noop_words(self) -> str:
@@ -115,23 +119,22 @@ VIEW = ("resize", "padding", "grey", "restart_after_life")  # what an agent sees
 LATER = ("grey", "fire_after_life", "restart_after_life", "full_action_set", "evaluation_epsilon")
 
 
-def from_card(facts: Preprocessing | Mapping | None) -> Preprocessing:
+def from_card(card: Preprocessing | Mapping | None) -> Preprocessing:
     """Return the profile that a card describes; None is pdlearn's own.
 
     Raises ValueError for a setting that no environment here has, and for a missing one.
     """
-    if isinstance(facts, Preprocessing):
-        return facts
-    if not facts:
+    if isinstance(card, Preprocessing):
+        return card
+    if not card:
         return Preprocessing()
-    facts = dict(facts)
-    usual = Preprocessing().card()
-    missing = [key for key in usual if key not in facts]
+    settings = dict(card)
+    missing = [key for key in Preprocessing().card() if key not in settings]
     for key, value in FIXED.items():
-        got = facts.pop(key, value)
+        got = settings.pop(key, value)
         if got != value or isinstance(got, bool) != isinstance(value, bool):
             raise ValueError(f"preprocessing has {key!r} {shown(got)}; expected {value}")
-    profile = checked(facts, Preprocessing, "preprocessing")
+    profile = checked(settings, Preprocessing, "preprocessing")
     if missing:
         raise ValueError(f"expected an entry preprocessing.{missing[0]}; it is missing")
     return profile

@@ -1,6 +1,6 @@
-"""Atari games under any `Preprocessing`, and seen in several ways at once.
+"""Atari games under any `Preprocessing`, with one or two views of the same game.
 
-ale-py's own vector has one way to look at a game. Here each copy of the game is an emulator that
+ale-py's own vector has one view of a game. Here each copy of the game is an emulator that
 Python steps frame by frame, which is slower: `envs.make` uses it only for profiles that the vector
 does not have. A profile's own steps (no-ops and FIRE) are hidden from the agent: an agent step that
 loses a life ends with the observation after them, and its reward contains theirs.
@@ -13,7 +13,7 @@ import ale_py
 import numpy as np
 from ale_py import roms
 
-from pdlearn.envs import MAX_EPISODE_FRAMES, NO_OP_SEEDS, Environment, Outcome
+from pdlearn.envs.environment import MAX_EPISODE_FRAMES, NO_OP_SEEDS, Environment, Outcome
 from pdlearn.envs.preprocessing import FRAMES_PER_STEP, NOOP_COUNTS, Preprocessing
 from pdlearn.games import game_by_name
 
@@ -31,15 +31,15 @@ class Frame(NamedTuple):
     rgb: np.ndarray  # uint8 [210, 160, 3]
 
 
-class Eye:
-    """One way to see a game: the newest `[4, 84, 84]` frames, or the last picture in colour."""
+class View:
+    """An agent's view of a game: the newest `[4, 84, 84]` frames, or the last picture in colour."""
 
     def __init__(self, profile: Preprocessing | None):
         self.profile = profile  # None: the picture
         self.shape = (1, *SCREEN, 3) if profile is None else (4, SIDE, SIDE)
         self.stack = np.zeros(self.shape, np.uint8)
 
-    def look(self, frames: list[Frame], fresh: bool) -> None:
+    def add(self, frames: list[Frame], fresh: bool) -> None:
         """Add the pixelwise maximum of two frames; `fresh` begins a new stack."""
         if self.profile is None:
             self.stack = np.maximum(*(frame.rgb for frame in frames))[None]
@@ -88,10 +88,10 @@ def weights(side: int, resize: str) -> np.ndarray:
 
 
 class Copy:
-    """One emulator and the eyes that look at it. The first eye's profile also plays the game."""
+    """One emulator, played under `profile`, and the views of it that agents observe."""
 
-    def __init__(self, game: str, profile: Preprocessing, eyes: list[Eye]):
-        self.profile, self.eyes = profile, eyes
+    def __init__(self, game: str, profile: Preprocessing, views: list[View]):
+        self.profile, self.views = profile, views
         self.ale = ale_py.ALEInterface()
         self.ale.setFloat("repeat_action_probability", profile.sticky_action_probability)
         self.rom = str(roms.get_rom_path(game))
@@ -162,16 +162,16 @@ class Copy:
             self.play_frame(action, keep=frame >= FRAMES_PER_STEP - 2)
 
     def _look(self, fresh: bool, life_lost: bool = False) -> None:
-        for eye in self.eyes:
-            restart = life_lost and eye.profile is not None and eye.profile.restart_after_life
-            eye.look(self.frames, fresh or restart)
+        for view in self.views:
+            restart = life_lost and view.profile is not None and view.profile.restart_after_life
+            view.add(self.frames, fresh or restart)
 
     def _frame(self) -> Frame:
         return Frame(self.ale.getScreenGrayscale(), self.ale.getScreenRGB())
 
     def observation(self) -> np.ndarray:
-        """Return what the eyes see, one after another along the first axis."""
-        return np.concatenate([eye.stack for eye in self.eyes])
+        """Return the views' observations, concatenated along the first axis."""
+        return np.concatenate([view.stack for view in self.views])
 
 
 class ProfiledAtari(Environment):
@@ -193,9 +193,11 @@ class ProfiledAtari(Environment):
         self.name = game_by_name(name).name
         self.num_envs = num_envs
         self.preprocessing = profile.card()
-        views = [None] if screen else [profile, *([] if second is None else [second])]
+        shown: list[Preprocessing | None] = [profile] if second is None else [profile, second]
+        if screen:
+            shown = [None]
         self._copies = [
-            Copy(self.name, profile, [Eye(view) for view in views]) for _ in range(num_envs)
+            Copy(self.name, profile, [View(each) for each in shown]) for _ in range(num_envs)
         ]
         self.action_names = tuple(action.name for action in self._copies[0].actions)
         self.observation_shape = self._copies[0].observation().shape

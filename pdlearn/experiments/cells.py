@@ -18,7 +18,7 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation
 from pdlearn.dqn import DQN
-from pdlearn.evaluation import Evaluation
+from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.experiments import driver
 from pdlearn.experiments.tables import EXPERIMENTS, Experiment, Student
 from pdlearn.experiments.training import amounts, config_of, fingerprint_of, run_of
@@ -52,15 +52,14 @@ def reproduce(
     folder: Path,
     results: Path,
     follow: Callable[[Run, str], None],
-    evaluate: Callable[[Agent, EvalConfig, int, str], Evaluation],
 ) -> Iterator[dict]:
     """Run the missing cells of the experiment `name`; yield each row once it is in the CSV file.
 
     Empty `games` selects all games of the experiment that have a shipped teacher. `follow(run,
-    title)` drives a training to its end; `evaluate(agent, config, seed, title)` evaluates. Raises
-    ValueError if a network for several games has fewer than two.
+    title)` drives a training to its end. Raises ValueError if a network for several games has fewer
+    than two.
     """
-    tasks = _tasks(name, budget, games, seeds, folder, follow, evaluate)
+    tasks = _tasks(name, budget, games, seeds, folder, follow)
     yield from driver.run_missing(results / f"{name}.csv", tasks)
 
 
@@ -74,9 +73,9 @@ def finished_rows(
 
 def _tasks(
     name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
-    follow: Callable = driver.no_training, evaluate: Callable = driver.no_training,
+    follow: Callable = driver.no_training,
 ) -> Iterator[driver.Task]:  # fmt: skip
-    """Yield a task for each cell, with a part for each game; only running needs the callables."""
+    """Yield a task for each cell, with a part for each game; only running needs `follow`."""
     experiment = EXPERIMENTS[name]
     for cell in cells(experiment, playable(games or experiment.games), seeds):
         teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
@@ -84,7 +83,7 @@ def _tasks(
             partial(_is_of, game=game, cell=cell, budget=budget, teacher=fingerprint_of(teachers))
             for game in cell.games
         ]
-        run = partial(_run, experiment, cell, budget, teachers, folder, follow, evaluate)
+        run = partial(_run, experiment, cell, budget, teachers, folder, follow)
         yield driver.Task(parts, run)
 
 
@@ -162,14 +161,16 @@ def _is_of(row: dict, game: str, cell: Cell, budget: str, teacher: str) -> bool:
 
 def _run(
     experiment: Experiment, cell: Cell, budget: str, teachers: Sequence[Agent], folder: Path,
-    follow: Callable, evaluate: Callable,
+    follow: Callable,
 ) -> list[dict]:  # fmt: skip
     config = config_of(cell.student, budget, len(cell.games))
     run = run_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
     follow(run, cell.title)
     agent = run.agent()
     results = [
-        evaluate(agent.for_game(game), EVALUATIONS[budget], cell.seed, f"{game} {cell.title}")
+        evaluate(
+            agent.for_game(game), EVALUATIONS[budget], cell.seed, progress=f"{game} {cell.title}"
+        )
         for game in cell.games
     ]
     rows = [_row(cell, run, agent, teachers, *both) for both in zip(teachers, results, strict=True)]

@@ -23,7 +23,7 @@ from pdlearn.games import GAMES
 from pdlearn.losses import teacher_policy
 from pdlearn.plots import REFERENCE, STUDENT, TEACHER
 from pdlearn.presets import DistillConfig
-from pdlearn.rows import write_rows
+from pdlearn.rows import markdown_table, write_rows
 from pdlearn.web.clips import Clip, record_clip
 
 PAPER_GAMES = ("pong", "space_invaders")
@@ -96,19 +96,20 @@ def distances(points: np.ndarray) -> np.ndarray:
 
 def table(rows: Sequence[dict]) -> str:
     """Return a Markdown table with a line for each state, from the rows of the CSV file."""
-    lines = [
-        "| game | pair | agent step | best action | its value | lead over the second-best "
-        "| its probability in KL's target |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    names = (
+        "game", "pair", "agent step", "best action", "its value", "lead over the second-best",
+        "its probability in KL's target",
+    )  # fmt: skip
+    lines = []
     for (game, pair, moment), actions in _states(rows).items():
         best, second = sorted(actions, key=lambda row: -float(row["mse"]))[:2]
-        lead = float(best["mse"]) - float(second["mse"])
-        lines.append(
-            f"| {GAMES[game].title} | {pair} | {moment} | {best['action']} "
-            f"| {float(best['mse']):.3f} | {lead:.3f} | {100 * float(best['kl']):.0f} % |"
-        )
-    return "\n".join(lines)
+        value, lead = float(best["mse"]), float(best["mse"]) - float(second["mse"])
+        probability = f"{100 * float(best['kl']):.0f} %"
+        lines.append((
+            GAMES[game].title, pair, moment, best["action"], f"{value:.3f}", f"{lead:.3f}",
+            probability,
+        ))  # fmt: skip
+    return markdown_table(names, lines)
 
 
 def measured(rows: Sequence[dict]) -> str:

@@ -18,7 +18,7 @@ from pdlearn.networks import parameter_count
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import title_of
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, DistillConfig, DQNConfig
-from pdlearn.rows import read_rows
+from pdlearn.rows import markdown_table, read_rows
 from pdlearn.statistics import swing
 
 
@@ -49,16 +49,16 @@ def finished_rows(
 
 def table(rows: Sequence[dict]) -> str:
     """Return a Markdown table of the final scores and the swings, with a line for each student."""
-    lines = [
-        "| game | DQN's agent steps | student's seed | final DQN | its best network, evaluated "
-        "again | final student | DQN's swing | student's swing |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    names = (
+        "game", "DQN's agent steps", "student's seed", "final DQN",
+        "its best network, evaluated again", "final student", "DQN's swing", "student's swing",
+    )  # fmt: skip
+    lines = []
     for (game, dqn_steps, seed), curves in _curves(rows).items():
-        ends = " | ".join(f"{curves[key][-1]:.1f}" for key in ("dqn", "teacher", "student"))
-        swings = " | ".join(f"{_late_swing(curves[key]):.1f}" for key in ("dqn", "student"))
-        lines.append(f"| {title_of(game)} | {dqn_steps:,} | {seed} | {ends} | {swings} |")
-    return "\n".join(lines)
+        ends = [f"{curves[key][-1]:.1f}" for key in ("dqn", "teacher", "student")]
+        swings = [f"{_late_swing(curves[key]):.1f}" for key in ("dqn", "student")]
+        lines.append((title_of(game), f"{dqn_steps:,}", seed, *ends, *swings))
+    return markdown_table(names, lines)
 
 
 def measured(rows: Sequence[dict]) -> str:

@@ -15,6 +15,7 @@ from pdlearn import paper
 from pdlearn.experiments import TITLES
 from pdlearn.games import GAMES
 from pdlearn.plots import percent_points
+from pdlearn.rows import markdown_table
 from pdlearn.statistics import geometric_mean
 
 
@@ -155,7 +156,7 @@ def table(name: str, rows: Sequence[dict]) -> str:
     paper = EXPERIMENTS[name].paper
     labels = [student.label for student in EXPERIMENTS[name].students]
     games = games_in(name, rows)
-    lines = [["game", *labels], ["---"] * (1 + len(labels))]
+    lines = []
     ours = {label: percents(rows, label) for label in labels}
     for game in games:
         means = {k: float(np.mean(ours[k][game])) for k in labels if game in ours[k]}
@@ -171,7 +172,7 @@ def table(name: str, rows: Sequence[dict]) -> str:
     if paper:
         contain = [[_contains(row, paper[row["game"]][k]) for row in scores[k]] for k in labels]
         lines.append(["intervals that contain the paper's value", *map(_share, contain)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(["game", *labels], lines)
 
 
 def _contains(row: dict, percent: float) -> bool:

@@ -17,9 +17,10 @@ from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import DQN
 from pdlearn.experiments.tables import Student
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, DistillConfig, DQNConfig
+from pdlearn.replay.collecting import collect
 from pdlearn.replay.compressed import compress, too_large
 from pdlearn.replay.memory import Memory
-from pdlearn.replay.recordings import collect, load_recording, save_recording
+from pdlearn.replay.recordings import load_recording, save_recording
 
 
 def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | DQNConfig:
@@ -114,6 +115,6 @@ def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) ->
             teacher, agent_steps, num_envs=config.num_envs, epsilon=config.collection_epsilon,
             seed=seed,
         )  # fmt: skip
-        facts = {"game": teacher.game, "teacher": fingerprint_of([teacher]), "seed": seed}
-        save_recording(path, memory, facts)
+        card = {"game": teacher.game, "teacher": fingerprint_of([teacher]), "seed": seed}
+        save_recording(path, memory, card)
     return load_recording(path, teacher.game)[0]

@@ -46,9 +46,9 @@ def reproduce_tsne(file: Path | None, seed: int, results: Path, states_per_game:
         game: states(agent.for_game(game), states_per_game, seed) for game in agent.games
     }  # [N, 4, 84, 84] each
     played = [game for game, observations in kept.items() for _ in observations]
-    facts = {"network": agent.card["size"], "mark": fingerprint(agent.network), "seed": seed}
+    source = {"network": agent.card["size"], "mark": fingerprint(agent.network), "seed": seed}
     rows = [
-        {"layer": layer, "game": game, "x": round(float(x), 2), "y": round(float(y), 2), **facts}
+        {"layer": layer, "game": game, "x": round(float(x), 2), "y": round(float(y), 2), **source}
         for layer, points in activations(agent, torch.cat(list(kept.values()))).items()
         for game, (x, y) in zip(played, embed(points.numpy(), seed), strict=True)
     ]

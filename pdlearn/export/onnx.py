@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
 from pdlearn.envs.preprocessing import from_card
-from pdlearn.replay.recordings import collect
+from pdlearn.replay.collecting import collect
 
 STATES = 1_000  # recorded states on which graph and network are compared
 LARGEST_DIFFERENCE = 1e-4

@@ -9,7 +9,7 @@ from pathlib import Path
 from pdlearn import zoo
 from pdlearn.games import GAMES
 from pdlearn.presets import BUDGETS
-from pdlearn.rows import read_rows
+from pdlearn.rows import markdown_table, read_rows
 
 README_MARKS = ("<!-- agents: built from docs/results -->", "<!-- /agents -->")
 RECIPE_MARKS = ("<!-- recipes: built from the cards -->", "<!-- /recipes -->")
@@ -22,53 +22,41 @@ def agent_table(results: Path) -> str:
     teachers, students = (read_rows(results / f"{kind}.csv") for kind in ("teachers", "students"))
     means = {row["game"]: float(row["mean"]) for row in teachers}
     rows = sorted(teachers + students, key=lambda r: (r["game"], -int(r["parameters"])))
-    lines = [
-        "| shipped agent | score, 95 % interval | % of teacher | parameters |",
-        "| --- | --- | --- | --- |",
-    ]
+    names = ("shipped agent", "score, 95 % interval", "% of teacher", "parameters")
+    lines = []
     for row in rows:
-        percent = 100 * float(row["mean"]) / means[row["game"]]
-        lines.append(
-            f"| {_label(row)} | {_score(row)} over {row['episodes']} episodes "
-            f"| {percent:.0f} | {int(row['parameters']):,} |"
-        )
-    return "\n".join(lines)
+        percent = f"{100 * float(row['mean']) / means[row['game']]:.0f}"
+        score = f"{_score(row)} over {row['episodes']} episodes"
+        lines.append((_label(row), score, percent, f"{int(row['parameters']):,}"))
+    return markdown_table(names, lines)
 
 
 def teacher_table(results: Path) -> str:
     """Return the table of shipped teachers with published scores."""
-    lines = [
-        "| game | random | human | Nature DQN | shipped teacher, 95 % interval | agent steps "
-        "| hours | the paper's DQN (human starts) |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    names = (
+        "game", "random", "human", "Nature DQN", "shipped teacher, 95 % interval", "agent steps",
+        "hours", "the paper's DQN (human starts)",
+    )  # fmt: skip
     shipped = {row["game"]: row for row in read_rows(results / "teachers.csv")}
+    lines = []
     for game in GAMES.values():
-        row = shipped.get(game.name)
-        ours = "none yet | |" if row is None else (
-            f"**{_score(row)}** | {int(row['agent_steps']):,} | {row['hours']}"
-        )  # fmt: skip
-        lines.append(
-            f"| {game.title} | {game.random} | {game.human} | {game.dqn} | {ours} "
-            f"| {game.paper_dqn} |"
-        )
-    return "\n".join(lines)
+        ours = ("none yet", "", "")
+        if (row := shipped.get(game.name)) is not None:
+            ours = (f"**{_score(row)}**", f"{int(row['agent_steps']):,}", row["hours"])
+        lines.append((game.title, game.random, game.human, game.dqn, *ours, game.paper_dqn))
+    return markdown_table(names, lines)
 
 
 def race_table(results: Path) -> str:
     """Return the table of the training methods, with their scores after equal processor time."""
-    lines = [
-        "| game | method | processor minutes | agent steps | training score |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    names = ("game", "method", "processor minutes", "agent steps", "training score")
     rows = [row for row in read_rows(results / "teacher_recipes.csv") if row["race"]]
-    for row in sorted(rows, key=lambda row: row["game"]):
-        game, minutes = GAMES[row["game"]].title, row["processor_minutes"] or "shared"
-        lines.append(
-            f"| {game} | {row['race']} | {minutes} | {int(row['agent_steps']):,} "
-            f"| {float(row['score']):,.1f} |"
-        )
-    return "\n".join(lines)
+    lines = [
+        (GAMES[row["game"]].title, row["race"], row["processor_minutes"] or "shared",
+         f"{int(row['agent_steps']):,}", f"{float(row['score']):,.1f}")
+        for row in sorted(rows, key=lambda row: row["game"])
+    ]  # fmt: skip
+    return markdown_table(names, lines)
 
 
 # Settings that older cards lack, with the values that held then.
@@ -81,13 +69,10 @@ def recipe_list() -> str:
     for name in zoo.names():
         made = zoo.load_all_games(name).card["made"]
         if made["by"] in BUDGETS and name.endswith("/teacher"):
-            parts.append(f"**{GAMES[made['games'][0]].title}**{_changes(made)}")
+            changes = f": {made['legs']}. The last leg's settings:" if "legs" in made else ""
+            parts.append(f"**{GAMES[made['games'][0]].title}**{changes}")
             parts.append(f"```\n{_command(made)}\n```")
     return "\n\n".join(parts)
-
-
-def _changes(made: dict) -> str:
-    return f": {made['legs']}. The last leg's settings:" if "legs" in made else ""
 
 
 def _command(made: dict) -> str:
@@ -130,16 +115,12 @@ def built_pages(root: Path) -> dict[Path, str]:
     """Return the texts of README.md and docs/zoo.md, with tables built from results and cards."""
     results = root / "docs" / "results"
     readme, page = root / "README.md", root / "docs" / "zoo.md"
+    zoo_text = between(page.read_text("utf-8"), ZOO_MARKS, teacher_table(results))
+    zoo_text = between(zoo_text, RACE_MARKS, race_table(results))
     return {
         readme: between(readme.read_text("utf-8"), README_MARKS, agent_table(results)),
-        page: _zoo_page(page.read_text("utf-8"), results),
+        page: between(zoo_text, RECIPE_MARKS, recipe_list()),
     }
-
-
-def _zoo_page(text: str, results: Path) -> str:
-    text = between(text, ZOO_MARKS, teacher_table(results))
-    text = between(text, RACE_MARKS, race_table(results))
-    return between(text, RECIPE_MARKS, recipe_list())
 
 
 def build(root: Path = Path(".")) -> None:

@@ -111,10 +111,10 @@ def glossary(path: Path) -> dict[str, str]:
 def _finish(notebook: NotebookNode, path: Path, sources: list[Path], copy: bool) -> NotebookNode:
     """Add the header, the explanations of glossary links and the link to the next lesson."""
     first, last = notebook.cells[0], notebook.cells[-1]
-    first.source += "\n\n" + _facts(notebook.metadata["pdlearn"], path, copy)
-    following = [other for other in sources if other.name > path.name][:1]
-    for other in following:
-        last.source += f"\n\nNext: [{title_of(read_source(other))}]({other.stem}.ipynb)"
+    first.source += "\n\n" + _header(notebook.metadata["pdlearn"], path, copy)
+    following = next((other for other in sources if other.name > path.name), None)
+    if following is not None:
+        last.source += f"\n\nNext: [{title_of(read_source(following))}]({following.stem}.ipynb)"
     listed = "\n".join(
         f"- [{title_of(lesson)}]({other.stem}.ipynb): {lesson.metadata['pdlearn']['objectives'][0]}"
         for other, lesson in zip(sources, map(read_source, sources), strict=True)
@@ -138,7 +138,7 @@ def _finish(notebook: NotebookNode, path: Path, sources: list[Path], copy: bool)
     return notebook
 
 
-def _facts(front: dict, path: Path, copy: bool) -> str:
+def _header(front: dict, path: Path, copy: bool) -> str:
     before = ", ".join(f"lesson {number}" for number in front["prerequisites"])
     lines = [
         f"**{front['minutes']} minutes · {front['level']}"

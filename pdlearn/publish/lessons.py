@@ -15,7 +15,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from pdlearn.lessons.places import CLONE
+from pdlearn.publish.agents import between
 from pdlearn.publish.lesson_sources import solved, title_of, unsolved
+from pdlearn.rows import markdown_table
 
 CELL_SECONDS = 1_800
 MARKS = ("<!-- lessons: built from notebooks/source -->", "<!-- /lessons -->")
@@ -95,17 +97,14 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
 
 def with_list(text: str, sources: list[Path]) -> str:
     """Return the README's text with the list of lessons built from the sources."""
-    lines = ["| lesson | you will be able to | minutes |", "| --- | --- | --- |"]
+    lines = []
     for path in sources:
         lesson = solved(path, sources)
         front = lesson.metadata["pdlearn"]
-        lines.append(
-            f"| [{title_of(lesson)}]({path.stem}.ipynb) | {front['objectives'][0]} "
-            f"| {front['minutes']} |"
-        )
-    before, rest = text.split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    return "\n".join([f"{before}{MARKS[0]}", *lines, f"{MARKS[1]}{after}"])
+        link = f"[{title_of(lesson)}]({path.stem}.ipynb)"
+        lines.append((link, front["objectives"][0], front["minutes"]))
+    names = ("lesson", "you will be able to", "minutes")
+    return between(text, MARKS, markdown_table(names, lines))
 
 
 def build(

@@ -17,7 +17,7 @@ from pdlearn import paper
 from pdlearn.experiments import TITLES, figure1, online, tables, tsne
 from pdlearn.experiments.cells import comparable
 from pdlearn.publish.readings import READINGS
-from pdlearn.rows import read_rows
+from pdlearn.rows import markdown_table, read_rows
 
 PAGE = "docs/results.md"
 TOP = """# The paper's experiments and our results
@@ -192,12 +192,12 @@ def build_page(results: Path, entries: Sequence[Entry] = ENTRIES) -> str:
 
 def claims_table(entries: Sequence[Entry], results: Path) -> str:
     """Return a table of what the paper claims and what was measured here."""
-    lines = ["| experiment | the paper's claim | measured here |", "| --- | --- | --- |"]
+    lines = []
     for entry in entries:
         rows = read_rows(results / f"{entry.name}.csv")
         measured = entry.measured(rows) if rows else "–"
-        lines.append(f"| {_link(TITLES[entry.name])} | {entry.claim} | {measured} |")
-    return "\n".join(lines) + "\n"
+        lines.append((_link(TITLES[entry.name]), entry.claim, measured))
+    return markdown_table(("experiment", "the paper's claim", "measured here"), lines) + "\n"
 
 
 def _link(title: str) -> str:

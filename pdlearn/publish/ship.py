@@ -18,7 +18,7 @@ import tyro
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent, current_card, load_whole, read_file, save_agent, write_file
-from pdlearn.evaluation import PROTOCOL, Evaluation, evaluate
+from pdlearn.evaluation import PROTOCOL, Evaluation, evaluate, protocol_of
 from pdlearn.networks import MULTI_SIZES, parameter_count
 from pdlearn.presets import EvalConfig
 from pdlearn.publish import agents
@@ -132,9 +132,8 @@ def row_of(agent: Agent, name: str) -> dict:
 
 def _protocol(score: dict) -> str:
     """Return the protocol of a score; older cards describe the unversioned protocol differently."""
-    if _is_current(score):
-        return score["protocol"]
-    return f"no-op starts, epsilon {score['epsilon']}, 108000-frame cap, raw score"
+    current = _is_current(score)
+    return score["protocol"] if current else protocol_of(score["epsilon"], "no-op starts")
 
 
 def thinned(metrics: list[dict], period_steps: int = 10_000) -> list[dict]:

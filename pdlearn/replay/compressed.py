@@ -32,13 +32,12 @@ class CompressedMemory(Memory):
             raise ValueError(
                 f"a compressed memory holds pixels; got observations of {self.observation_shape}"
             )
-        self._stacks: list[bytes] = [b""] * rows
+        self.stacks: list[bytes] = [b""] * rows
         self._threads = ThreadPoolExecutor(os.cpu_count())
 
     def write(self, slot: int, observation: Tensor) -> None:
         stacks = observation.cpu().contiguous().numpy()
-        first = slot * self.num_envs
-        self._stacks[first : first + len(stacks)] = self._threads.map(_deflate, stacks)
+        self.stacks[self.rows_of(slot)] = self._threads.map(_deflate, stacks)
 
     def observation(self, slot: Tensor, env: Tensor) -> Tensor:
         rows = (slot * self.num_envs + env).tolist()
@@ -46,7 +45,7 @@ class CompressedMemory(Memory):
 
         def inflate(places: range) -> None:
             for place in places:
-                data = zlib.decompress(self._stacks[rows[place]], RAW, stacks[0].nbytes)
+                data = zlib.decompress(self.stacks[rows[place]], RAW, stacks[0].nbytes)
                 stacks[place] = np.frombuffer(data, np.uint8).reshape(self.observation_shape)
 
         shares = os.cpu_count() or 1

@@ -108,6 +108,11 @@ class Memory:
         """Return the number of agent steps held."""
         return min(self.added_slots, self.slots) * self.num_envs
 
+    def rows_of(self, added: int) -> slice:
+        """Return the rows of vector step number `added`, past or future."""
+        start = added % self.slots * self.num_envs
+        return slice(start, start + self.num_envs)
+
     def add(self, step: Step, reward: np.ndarray, discount: np.ndarray) -> None:
         """Store a vector step with the `reward` and `discount` `[E]` that the learner uses.
 
@@ -116,15 +121,12 @@ class Memory:
         frame is not the last. The teacher's value of an action that is not available is -inf.
         """
         self._refuse_wrong(step, reward, discount)
-        start = self.added_slots % self.slots * self.num_envs
-        rows = slice(start, start + self.num_envs)
-        start = (self.added_slots - 1) % self.slots * self.num_envs
-        before = slice(start, start + self.num_envs)
+        rows, before = self.rows_of(self.added_slots), self.rows_of(self.added_slots - 1)
         self.write(self.added_slots % self.slots, step.observation)
         self.action[rows] = step.action
-        facts = np.stack([reward, discount, step.last, step.first]).astype(np.float32)
-        learnt = torch.from_numpy(facts).to(self.device, non_blocking=True)
-        self.reward[rows], self.discount[rows], last, first = learnt
+        outcome = np.stack([reward, discount, step.last, step.first]).astype(np.float32)
+        moved = torch.from_numpy(outcome).to(self.device, non_blocking=True)
+        self.reward[rows], self.discount[rows], last, first = moved
         self.last[rows] = last.bool()
         # Steps since the episode began, at most the length of a stack.
         self.age[rows] = torch.where(first.bool(), 0, (self.age[before] + 1).clamp(max=self.stack))
@@ -180,9 +182,8 @@ class Memory:
 
     def write(self, slot: int, observation: Tensor) -> None:
         """Store the observations of all copies, `[E, ...]`, at ring position `slot`."""
-        start = slot * self.num_envs
         newest = observation[:, -1] if self.pixels else observation
-        self.frames[start : start + self.num_envs] = newest.reshape(self.num_envs, -1)
+        self.frames[self.rows_of(slot)] = newest.reshape(self.num_envs, -1)
 
     def observation(self, slot: Tensor, env: Tensor) -> Tensor:
         """Return the observations `[B, ...]` at ring positions `slot`, `env` `[B]`."""

@@ -49,16 +49,11 @@ class PrioritizedMemory(Memory):
         """Store a vector step; the step `n_step` before it can be sampled from now on."""
         newest = self.added_slots
         super().add(step, reward, discount)
-        self.priority[self._rows(newest)] = 0
-        self.priority[self._rows(newest + self.stack)] = 0
+        self.priority[self.rows_of(newest)] = 0
+        self.priority[self.rows_of(newest + self.stack)] = 0
         if newest >= self.n_step:
-            whole = self._rows(newest - self.n_step)
+            whole = self.rows_of(newest - self.n_step)
             self.priority[whole] = torch.where(self.last[whole], 0.0, self.highest)
-
-    def _rows(self, added: int) -> slice:
-        """Return the rows of vector step number `added`, past or future."""
-        start = added % self.slots * self.num_envs
-        return slice(start, start + self.num_envs)
 
     def _draw(
         self, minibatch: int, ahead: int, generator: torch.Generator

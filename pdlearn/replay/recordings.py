@@ -1,41 +1,36 @@
-"""Recorded teacher play: filling a memory, and keeping one in a file.
+"""Recordings: memories of teacher play in files.
 
 A file holds what the memory holds, its frames compressed in blocks of consecutive frames of one
 copy of the game, with a card that names the teacher and what it saw. One paper hour of Pong
-(54,000 agent steps, 381 MB of frames) takes a few megabytes. A file that says of itself what its
-contents are not is refused before memory is allocated for it.
+(54,000 agent steps, 381 MB of frames) takes a few megabytes. A file whose card and contents differ
+is refused before memory is allocated for it.
 """
 
 import itertools
 import math
 import zlib
-from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
 
 from pdlearn import envs
 from pdlearn.cards import typed_card
 from pdlearn.checkpoints import (
-    Agent,
     naming,
     read_file,
     refuse_other_tensors,
     write_file,
 )
-from pdlearn.envs.preprocessing import Preprocessing, from_card
+from pdlearn.envs.preprocessing import from_card
 from pdlearn.files import ram_bytes
 from pdlearn.games import GAMES
 from pdlearn.presets import Copies, MemorySteps
 from pdlearn.replay.memory import Memory
-from pdlearn.rollout import EpsilonGreedy, Mixture, Step, Values, steps
-from pdlearn.schema import Count, CountOrZero, Name, Range, Seed, Share, checked
+from pdlearn.schema import Count, CountOrZero, Name, Range, Seed, Share
 
 BLOCK_FRAMES = 64
 MOST_EXPANSION = 1_032  # the largest ratio at which deflate compresses
@@ -118,136 +113,6 @@ class RecordingCard:
             raise ValueError("expected ages that count the steps of each episode; got others")
 
 
-def student_profile(teacher: Agent, seen_as: Preprocessing = Preprocessing()) -> Preprocessing:
-    """Return the preprocessing of a student: its teacher's games, shown as `seen_as` shows them."""
-    profile = from_card(teacher.card.get("preprocessing")).seen_as(seen_as)
-    return replace(profile, evaluation_epsilon=seen_as.evaluation_epsilon)
-
-
-def begin_recording(
-    teacher: Agent,
-    num_envs: int,
-    capacity_steps: int,
-    *,
-    epsilon: float,
-    generator: torch.Generator,
-    seed: int,
-    purpose: str,
-    student: nn.Module | None = None,
-    student_share: float = 0.0,
-    kind: type[Memory] = Memory,
-    seen_as: Preprocessing = Preprocessing(),
-) -> tuple[Memory, Generator[Step, None, None]]:
-    """Return an empty memory on the generator's device, and the teacher's endless play.
-
-    With a `student_share` above 0, the `student` takes so large a share of the steps. What is
-    recorded are the teacher's values either way. An Atari game is played under the teacher's
-    preprocessing; the observations in the memory show the same emulator states as `seen_as` does.
-    """
-    played = from_card(teacher.card.get("preprocessing"))
-    seen = student_profile(teacher, seen_as)
-    two_views = envs.is_atari(teacher.game) and played != played.seen_as(seen_as)
-    env = teacher.environment(
-        num_envs, preprocessing=played, also_seen_as=seen if two_views else None
-    )
-    device = generator.device
-    shape = env.observation_shape
-    if two_views:
-        shape = (shape[0] // 2, *shape[1:])
-    memory = kind(
-        capacity_steps, num_envs, shape, device, num_actions=env.num_actions, padding=seen.padding
-    )
-    network: Values = teacher.network.to(device)
-    pupil: Values | None = student
-    if two_views:
-        network = View(network, slice(shape[0]))
-        pupil = None if student is None else View(student, slice(shape[0], None))
-    policy: EpsilonGreedy
-    if pupil is not None and student_share > 0:
-        policy = Mixture(
-            network, pupil, student_share=student_share, epsilon=epsilon, generator=generator
-        )
-    else:
-        policy = EpsilonGreedy(network, epsilon, generator)
-    play = steps(env, policy, seed, purpose)
-    if two_views or seen.restart_after_life:
-        play = as_seen(play, shape[0], seen.restart_after_life)
-    return memory, play
-
-
-class View:
-    """A network that sees its channels of an observation `[E, 8, 84, 84]` of two views."""
-
-    def __init__(self, network: Values, channels: slice):
-        self.network, self.channels = network, channels
-
-    def __call__(self, observation: torch.Tensor) -> torch.Tensor:
-        """Return the network's values `[E, A]`."""
-        return self.network(observation[:, self.channels])
-
-
-def as_seen(
-    play: Generator[Step, None, None], frames: int, restart_after_life: bool
-) -> Generator[Step, None, None]:
-    """Pass on the steps of `play` with the last `frames` frames of each observation alone.
-
-    With `restart_after_life` a step after a lost life begins a stack, so it is marked as a first.
-    """
-    with closing(play):
-        lost: np.ndarray | bool = False
-        for step in play:
-            observation = step.observation[:, -frames:]
-            yield step._replace(observation=observation, first=step.first | lost)
-            if restart_after_life:
-                lost = step.life_lost & ~(step.terminated | step.truncated)
-
-
-def record(play: Iterator[Step], memory: Memory, agent_steps: int) -> Iterator[int]:
-    """Add `agent_steps` of `play` to `memory`, yielding the steps recorded so far."""
-    nothing = np.zeros(memory.num_envs, np.float32)  # students learn from values, not rewards
-    vector_steps = -(-agent_steps // memory.num_envs)
-    for count, step in enumerate(itertools.islice(play, vector_steps), start=1):
-        memory.add(step, nothing, nothing)
-        yield count * memory.num_envs
-
-
-def collect(
-    teacher: Agent,
-    agent_steps: int,
-    *,
-    num_envs: int = 16,
-    epsilon: float = 0.05,
-    seed: int = 0,
-    purpose: str = "collect",
-    generator: torch.Generator | None = None,
-    student: nn.Module | None = None,
-    student_share: float = 0.0,
-    kind: type[Memory] = Memory,
-    seen_as: Preprocessing = Preprocessing(),
-) -> Memory:
-    """Play `teacher` ε-greedily and return a memory of `agent_steps` of its play and values.
-
-    `num_envs` copies of the game are played side by side. `seed` gives the games and the
-    exploration; a `generator` draws the exploration instead, and its device holds the memory.
-    `purpose` is one of `envs.PURPOSES`: games of two purposes are never the same.
-    `student`, `student_share` and `seen_as` are those of `begin_recording`; `kind` is the memory's
-    class.
-    """
-    checked(seed, Seed, "seed")
-    if generator is None:
-        weights = teacher.network.parameters()
-        device = next((weight.device for weight in weights), torch.device("cpu"))
-        generator = torch.Generator(device).manual_seed(seed)
-    memory, play = begin_recording(
-        teacher, num_envs, agent_steps, epsilon=epsilon, generator=generator, seed=seed,
-        purpose=purpose, student=student, student_share=student_share, kind=kind, seen_as=seen_as,
-    )  # fmt: skip
-    with closing(play):
-        for _ in record(play, memory, agent_steps):
-            pass
-    return memory
-
-
 def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
     """Write the pixels, values, actions and episode edges that `memory` holds, oldest first.
 
@@ -276,13 +141,12 @@ def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
         "last": memory.last[flat],
         "age": age.flatten().to(torch.uint8),
     }
-    facts = {
+    card = card | {
         "kind": "recording",
         "num_envs": memory.num_envs,
         "slots": held,
         "observation_shape": list(memory.observation_shape),
     }
-    card = {**card, **facts}
     with naming(path):
         typed_card(card, RecordingCard).refuse({k: v.cpu() for k, v in tensors.items()})
     write_file(path, tensors, card)

@@ -196,7 +196,7 @@ class Replay:
 def play_from(
     starts: Starts, entries: Sequence[Start], policy: Policy
 ) -> Generator[Step, None, None]:
-    """Play `policy` for ever from `entries` of the set `starts`, one copy of the game for each.
+    """Play `policy` without end from `entries` of the set `starts`, one copy of the game for each.
 
     The yielded rewards of replayed steps are 0, so points count from the start on (paper, section
     4). Raises ValueError if the game's actions are not those on the set's card.

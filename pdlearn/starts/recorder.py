@@ -90,7 +90,7 @@ def start_after(game: str, seed: int, actions: Sequence[int]) -> Start:
     try:
         for step in islice(play, len(actions)):
             if step.terminated[0] or step.truncated[0]:
-                raise ValueError("this game is over; expected one that can be gone on with")
+                raise ValueError("this game is over; expected one that has not ended")
         seen = next(play).observation[0].numpy()
     finally:
         play.close()

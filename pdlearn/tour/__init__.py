@@ -7,6 +7,7 @@ It writes to a folder: `report.html` for people, `result.json` for programs,
 import json
 import platform
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
     config = DISTILL_BUDGETS[budget]
     teacher = zoo.load(f"{game}/teacher")
 
-    curve = _learn(Distillation(teacher, config, seed=seed), folder, budget)
+    curve = _learn(Distillation(teacher, config, seed=seed), folder)
     # Evaluate and show the student as it ships: float16 on disk.
     student_path = folder / "student.safetensors"
     student = read_agent(student_path, game)
@@ -55,8 +56,8 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
         "game": game,
         "title": game_by_name(game).title,
         "seconds": 0.0,
-        "teacher": _facts("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
-        "student": _facts(config.size, student, student_path, scores["student"]),
+        "teacher": _figures("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
+        "student": _figures(config.size, student, student_path, scores["student"]),
         "epsilon": settings.epsilon,
         "hours": config.hours,
         "states": config.hours * config.steps_per_hour,
@@ -88,40 +89,34 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
     return result
 
 
-def _learn(run: Distillation, folder: Path, budget: str) -> list[dict]:
+def _learn(run: Distillation, folder: Path) -> list[dict]:
     """Run the distillation with a bar per phase; save the student, return the curve's rows."""
     config = run.config
     curve = []
     with GrowingRows(folder / "metrics.csv", keep=lambda row: False) as file:
-        phase = None
-        bar: Any = None
-        for row in run:
-            file.add(row)
-            if row["phase"] != phase:
-                if bar is not None:
-                    bar.close()
-                phase = row["phase"]
-                title = f"hour {row['hour'] + 1} of {config.hours}: "
-                if phase == "record":
-                    before = row["agent_steps"] // config.steps_per_hour * config.steps_per_hour
-                    bar = Bar(title + "teacher plays", config.steps_per_hour, "steps")
-                else:
-                    before = row["hour"] * config.updates_per_hour
-                    bar = Bar(title + "student learns", config.updates_per_hour, "updates")
+        for (hour, phase), rows in groupby(run, lambda row: (row["hour"], row["phase"])):
+            title = f"hour {hour + 1} of {config.hours}: "
             if phase == "record":
-                bar.update(row["agent_steps"] - before)
-                continue
-            bar.update(row["updates"] - before, loss=row["loss"], agreement=row["agreement"])
-            curve.append({key: row[key] for key in ("updates", "loss", "agreement")})
-            if row["updates"] % config.updates_per_hour == 0 and row["hour"] + 1 < config.hours:
-                glance = evaluate(run.agent(), GLANCE, run.seed + row["updates"])
-                curve[-1]["score"] = glance.mean
-        bar.close()
+                bar = Bar(title + "teacher plays", config.steps_per_hour, "steps")
+            else:
+                bar = Bar(title + "student learns", config.updates_per_hour, "updates")
+            for row in rows:
+                file.add(row)
+                if phase == "record":
+                    bar.update(row["agent_steps"] - hour * config.steps_per_hour)
+                    continue
+                figures = {key: row[key] for key in ("loss", "agreement")}
+                bar.update(row["updates"] - hour * config.updates_per_hour, **figures)
+                curve.append({"updates": row["updates"], **figures})
+                if row["updates"] % config.updates_per_hour == 0 and hour + 1 < config.hours:
+                    glance = evaluate(run.agent(), GLANCE, run.seed + row["updates"])
+                    curve[-1]["score"] = glance.mean
+            bar.close()
     save_agent(folder / "student.safetensors", run.agent(), torch.float16)
     return curve
 
 
-def _facts(name: str, agent: Agent, path: Path, score: Evaluation) -> dict:
+def _figures(name: str, agent: Agent, path: Path, score: Evaluation) -> dict:
     low, high = score.interval
     return {
         "name": name,

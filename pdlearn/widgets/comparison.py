@@ -14,7 +14,7 @@ from pdlearn.envs import STEPS_PER_SECOND
 from pdlearn.games import game_by_name
 from pdlearn.plots import COLOURS
 from pdlearn.web.clips import Clip, pack, pack_array, record_clip
-from pdlearn.widgets.face import Face, find_agent, kind_of, name_of, outputs_of
+from pdlearn.widgets.face import Face, find_agent, kind_of, name_of
 
 
 class Comparison(Face, script="comparison"):
@@ -59,13 +59,12 @@ def compare(
         "steps_per_second": STEPS_PER_SECOND,
         "temperature": paper.TEMPERATURE,
         "clips": [
-            pack(clip)
-            | {"kind": kind, "outputs": outputs_of(agent), "choices": pack_array(best, "u1")}
+            pack(clip) | {"kind": kind, "outputs": agent.outputs, "choices": pack_array(best, "u1")}
             for clip, kind, agent, best in zip(clips, kinds, named.values(), choices, strict=True)
         ],
     }
     call = f"compare({', '.join(named)}; {game}, seed {seed})"
-    return Comparison(call, data, _draw(clips, kinds), alt, clips=clips)
+    return Comparison(call, data, draw(clips, kinds), alt, clips=clips)
 
 
 def _name(agents: Any) -> dict[str, Agent]:
@@ -116,7 +115,7 @@ def _describe(title: str, clips: list[Clip], choices: list[np.ndarray]) -> str:
     return f"{title} from the same start: {ends}; they would act alike in {agreed:.0%} of pictures."
 
 
-def _draw(clips: list[Clip], kinds: list[str]) -> Figure:
+def draw(clips: list[Clip], kinds: list[str]) -> Figure:
     """Draw the last picture that all clips have, above the scores."""
     moment = min(len(clip.frames) for clip in clips) - 1
     figure = Figure(figsize=(max(2.4 * len(clips), 5), 4.6), dpi=110, layout="constrained")

@@ -96,10 +96,5 @@ def name_of(given: Agent | str | Path) -> str:
 def kind_of(agent: Agent) -> str:
     """Return the key of an agent's colour: "teacher" if it was trained on rewards, or "student"."""
     made = agent.card.get("made", {})
-    foreign = "recognised" in made
-    return "teacher" if foreign or made.get("by") in ("dqn", "pqn") else "student"
-
-
-def outputs_of(agent: Agent) -> str:
-    """Return `agent.outputs`, "q" or "logits"."""
-    return agent.outputs
+    rewarded = "recognised" in made or made.get("by") in ("dqn", "pqn")
+    return "teacher" if rewarded else "student"

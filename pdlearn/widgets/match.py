@@ -21,7 +21,6 @@ from pdlearn.replay.recordings import save_recording
 from pdlearn.rollout import EpsilonGreedy, Step, torch_threads
 from pdlearn.starts import Starts, save_starts
 from pdlearn.starts.recorder import card_of, start_after
-from pdlearn.widgets.face import outputs_of
 
 
 class Kept(NamedTuple):
@@ -112,7 +111,7 @@ class Match:
         another preprocessing than pdlearn's own.
         """
         self._refuse_other_preprocessing()
-        if outputs_of(self.agent) != "q":
+        if self.agent.outputs != "q":
             raise ValueError("the agent puts out logits; expected one whose outputs are Q-values")
         if len(self.kept) < 8:
             raise ValueError(f"expected at least 8 steps to save; got {len(self.kept)}")

@@ -21,7 +21,7 @@ from pdlearn.envs import FRAMES_PER_SECOND
 from pdlearn.games import game_by_name
 from pdlearn.plots import COLOURS
 from pdlearn.web.clips import pack_array
-from pdlearn.widgets.face import Face, find_agent, kind_of, name_of, outputs_of
+from pdlearn.widgets.face import Face, find_agent, kind_of, name_of
 from pdlearn.widgets.match import Match
 
 RATES = (15, 30, 60)  # decisions a second
@@ -150,7 +150,7 @@ def play(
         "kind": kind,
         "actions": list(match.own.action_names),
         "aliases": ALIASES.get(game, {}),
-        "outputs": outputs_of(agent),
+        "outputs": agent.outputs,
         "temperature": paper.TEMPERATURE,
         "rates": list(RATES),
         "rate": rate,

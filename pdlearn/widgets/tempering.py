@@ -12,12 +12,7 @@ from pdlearn.checkpoints import Agent
 from pdlearn.losses import teacher_policy
 from pdlearn.plots import COLOURS
 from pdlearn.web.clips import pack_array
-from pdlearn.widgets.face import (
-    Face,
-    find_agent,
-    outputs_of,
-    refuse_other_states,
-)
+from pdlearn.widgets.face import Face, find_agent, refuse_other_states
 
 TEMPERATURES = (0.001, 10.0)  # the slider's ends
 
@@ -37,7 +32,7 @@ def temperature(
     shape, an agent whose outputs are not Q-values, and a student of another game.
     """
     teacher = find_agent(agent)
-    if outputs_of(teacher) != "q":
+    if teacher.outputs != "q":
         raise ValueError("the agent puts out logits; expected one whose outputs are Q-values")
     state = np.asarray(state)
     q = _values(teacher, state)
@@ -55,7 +50,7 @@ def temperature(
         if student.game != teacher.game:
             raise ValueError(f"the student plays {student.game!r}; expected {teacher.game!r}")
         data["student"] = _values(student, state).tolist()
-        data["student_outputs"] = outputs_of(student)
+        data["student_outputs"] = student.outputs
         call += ", with a student"
     best = int(q.argmax())
     shares = ", ".join(

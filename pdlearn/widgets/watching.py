@@ -148,13 +148,13 @@ class Followed(Watching):
         settings = folder / "config.json"
         if not settings.exists():
             raise ValueError(f"{folder}: expected a run's folder, with a config.json")
+        data = read_bytes(settings)
         with naming(settings):
-            entries = load_json(read_bytes(settings))
-            facts = current_card(checked(entries, dict[str, Any], "the settings"))
-            _total(facts)
-        kind = "student" if "hours" in facts else "teacher"
+            config = current_card(checked(load_json(data), dict[str, Any], "the settings"))
+            total = _total(config)
+        kind = "student" if "hours" in config else "teacher"
         super().__init__(
-            str(folder), kind, _total(facts), self._read(), stops=False, poll_seconds=POLL_SECONDS
+            str(folder), kind, total, self._read(), stops=False, poll_seconds=POLL_SECONDS
         )
         self.on_msg(lambda _, message, buffers: self.refresh())
 

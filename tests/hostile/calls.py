@@ -17,9 +17,10 @@ from pdlearn.checkpoints import Agent, read_agent, save_agent
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import MultiGameNetwork, QNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS, EvalConfig
+from pdlearn.replay.collecting import collect
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.prioritized import PrioritizedMemory
-from pdlearn.replay.recordings import collect, load_recording
+from pdlearn.replay.recordings import load_recording
 from pdlearn.rollout import EpsilonGreedy
 from pdlearn.starts import load_starts
 
