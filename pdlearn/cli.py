@@ -23,8 +23,8 @@ from pdlearn.commands.distill import distill
 from pdlearn.commands.evaluate import evaluate
 from pdlearn.commands.export import export
 from pdlearn.commands.lessons import lessons
-from pdlearn.commands.options import check_options
 from pdlearn.commands.record import record
+from pdlearn.commands.refusals import check_options, refuse_repeated
 from pdlearn.commands.reproduce import reproduce
 from pdlearn.commands.starts import starts
 from pdlearn.commands.tour import tour
@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         with _terminating(), _any_console():
+            refuse_repeated(sys.argv[1:] if arguments is None else arguments)
             tyro.extras.subcommand_cli_from_dict(
                 {name: _checking(command) for name, command in commands.items()},
                 prog="pdlearn", args=arguments, sort_subcommands=False,

@@ -99,7 +99,10 @@ def test_a_second_process_in_a_runs_folder_is_refused_and_changes_nothing(tmp_pa
         deadline = time.monotonic() + 60
         while not (folder / "metrics.csv").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
-        quiet = {**os.environ, "PDLEARN_QUIET": "1"}  # without a bar, whatever it prints is a sentence
+        quiet = {
+            **os.environ,
+            "PDLEARN_QUIET": "1",
+        }  # without a bar, whatever it prints is a sentence
         second = command("train", CATCH, "--resume", str(folder), cwd=tmp_path, env=quiet)
         _, complaint = second.communicate(timeout=60)
         assert second.returncode == 2

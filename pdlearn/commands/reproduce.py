@@ -8,6 +8,7 @@ import tyro
 
 from pdlearn.commands.bars import evaluate, follow
 from pdlearn.commands.options import known_game
+from pdlearn.commands.refusals import refuse_unused
 from pdlearn.experiments import TITLES
 from pdlearn.progress import Bar
 from pdlearn.schema import Range, Seed
@@ -18,11 +19,11 @@ Experiment = Literal[*TITLES]  # type: ignore[valid-type]
 def reproduce(
     experiment: Annotated[Experiment, tyro.conf.Positional],
     *,
-    budget: Literal["smoke", "fast", "full"] = "fast",
+    budget: Literal["smoke", "fast", "full"] | None = None,
     games: tuple[str, ...] = (),
-    seeds: Annotated[tuple[Seed, ...], Range(1, 1_000)] = (0, 1),
+    seeds: Annotated[tuple[Seed, ...] | None, Range(1, 1_000)] = None,
     agent: Path | None = None,
-    folder: Path = Path("runs/reproduce"),
+    folder: Path | None = None,
     results: Path = Path("docs/results"),
 ) -> None:
     """Run an experiment of the paper. Finished parts are not run again.
@@ -36,16 +37,26 @@ def reproduce(
             values); one network for several games: multi3 (Multi-DQN, NLL and KL), multi10 (KL);
             online (figure 5: students of a DQN during its training); or a figure without training:
             figure1 (states and targets), tsne (figure D2, a network for several games)
-        budget: amount of training of each student and number of evaluation episodes
+        budget: amount of training of each student and number of evaluation episodes (default: fast)
         games: only these games (default: all with a shipped teacher; for online qbert)
-        seeds: one student for each seed (for a figure without training, the first seed of play)
+        seeds: one student for each seed (default: 0 1); of a figure without training, the one seed
+            of play (default: 0)
         agent: a file of a network for several games (tsne only; default: the shipped one)
-        folder: where students and recorded play are kept
+        folder: where students and recorded play are kept (default: runs/reproduce)
         results: where the experiment's CSV file and figure are written
     """
     if experiment in ("figure1", "tsne"):
-        _draw(experiment, budget, games, seeds[0], agent, results)
+        refuse_unused("with a figure without training", folder=folder)
+        if len(seeds or (0,)) > 1:
+            raise ValueError(f"expected one seed of play for {experiment}; got {len(seeds or ())}")
+        if experiment == "figure1":
+            refuse_unused("with figure1", budget=budget, agent=agent)
+        else:
+            refuse_unused("with tsne, which draws all games of an agent", games=games)
+        _draw(experiment, budget or "fast", games, (seeds or (0,))[0], agent, results)
         return
+    refuse_unused(f"with {experiment}", agent=agent)
+    budget, seeds, folder = budget or "fast", seeds or (0, 1), folder or Path("runs/reproduce")
 
     from pdlearn.experiments.cells import comparable, finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
