@@ -10,6 +10,7 @@ from pdlearn.commands.bars import evaluate, follow
 from pdlearn.commands.options import known_game
 from pdlearn.commands.refusals import refuse_unused
 from pdlearn.experiments import TITLES
+from pdlearn.files import check_writable
 from pdlearn.progress import Bar
 from pdlearn.schema import Range, Seed
 
@@ -45,6 +46,8 @@ def reproduce(
         folder: where students and recorded play are kept (default: runs/reproduce)
         results: where the experiment's CSV file and figure are written
     """
+    for end in ("csv", "png"):  # before the work, which would be lost
+        check_writable(results / f"{experiment}.{end}")
     if experiment in ("figure1", "tsne"):
         refuse_unused("with a figure without training", folder=folder)
         if len(seeds or (0,)) > 1:
@@ -61,6 +64,7 @@ def reproduce(
     from pdlearn.experiments.cells import comparable, finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
     from pdlearn.experiments.tables import picture, table
+    from pdlearn.plots import write_picture
     from pdlearn.rows import read_rows
 
     games = tuple(known_game(game) for game in games)
@@ -82,7 +86,7 @@ def reproduce(
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     # The figure shows all comparable rows of the CSV file, as docs/results.md does.
     shown, _ = comparable(read_rows(results / f"{experiment}.csv"))
-    picture(experiment, shown).savefig(results / f"{experiment}.png", dpi=120)
+    write_picture(results / f"{experiment}.png", picture(experiment, shown))
     print(table(experiment, rows))
 
 
@@ -121,7 +125,7 @@ def _online(
 ) -> None:
     """Run the missing curves of figure 5 and draw the figure."""
     from pdlearn.experiments.online import finished_rows, run_missing
-    from pdlearn.plots import online_curves
+    from pdlearn.plots import online_curves, write_picture
     from pdlearn.rows import read_rows
 
     drive = partial(_drive, "pdlearn reproduce online")
@@ -132,5 +136,5 @@ def _online(
             flush=True,
         )
     rows = finished_rows(budget, games, seeds, results)
-    online_curves(read_rows(results / "online.csv")).savefig(results / "online.png", dpi=120)
+    write_picture(results / "online.png", online_curves(read_rows(results / "online.csv")))
     print(f"{results / 'online.csv'}, {results / 'online.png'}: {len(rows)} points")
