@@ -1,5 +1,6 @@
 """No option is dropped without a word: each is used, or the command is refused in one sentence."""
 
+import re
 import subprocess
 from dataclasses import asdict
 
@@ -116,6 +117,43 @@ def test_an_option_that_would_not_be_used_is_refused_in_one_sentence(at, capsys,
     told = capsys.readouterr().err
     assert sentence in told and told.count("\n") == 1
     assert sorted(at.rglob("*")) == before
+
+
+OWN = """
+import torch
+from torch import nn
+class Raises(nn.Module):
+    def __init__(self, num_actions): raise RuntimeError("no")
+class Forward(nn.Module):
+    def __init__(self, num_actions):
+        super().__init__()
+        self.out = nn.Linear(1, num_actions)
+    def forward(self, x): return {}["x"]
+class NoWeights(nn.Module):
+    def __init__(self, num_actions): super().__init__()
+    def forward(self, x): return torch.zeros(len(x), 6)
+"""
+
+
+@pytest.mark.parametrize(
+    ("student", "sentence"),
+    [
+        ("raises_:A", r"RuntimeError \(boom\) at .*raises_.py, line 1; expected package.module:"),
+        ("exits_:A", "SystemExit"), ("syntax_:A", "SyntaxError"), ("nowhere_:A", "No module named"),
+        ("own_:Raises", r"RuntimeError \(no\) at .*own_.py, line 5; expected a class of num_act"),
+        ("own_:Forward", "Forward does not take uint8 observations .*KeyError: 'x'"),
+        ("own_:NoWeights", "NoWeights has no weights; expected a network that can learn"),
+    ],
+)  # fmt: skip
+def test_a_student_whose_code_fails_is_refused_in_one_sentence(at, capsys, student, sentence):
+    (at / "raises_.py").write_text("raise RuntimeError('boom')")
+    (at / "exits_.py").write_text("import sys; sys.exit(3)")
+    (at / "syntax_.py").write_text("def (")
+    (at / "own_.py").write_text(OWN)
+    line = ["distill", "pong", "--teacher", "pong/net3", "--budget", "smoke", "--device", "cpu"]
+    assert cli.main([*line, "--student", student]) == 2
+    told = capsys.readouterr().err
+    assert re.search(sentence, told) and told.count("\n") == 1
 
 
 def test_several_games_are_not_resumed_with_other_settings_than_they_began_with(at, capsys):

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import sys
+import traceback
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import tyro
@@ -82,10 +83,13 @@ def new_student(path: str, num_actions: int) -> "nn.Module":
 
     Raises ValueError as `network_by_path` does, and for a class that cannot be called so.
     """
+    kind = network_by_path(path)
     try:
-        network = network_by_path(path)(num_actions=num_actions)
-    except TypeError as error:
-        raise ValueError(f"--student {path!r}: {error}; expected a class of num_actions") from error
+        network = kind(num_actions=num_actions)
+    except Exception as error:  # the user's code may raise anything
+        raise ValueError(
+            f"--student {path!r}: {_raised(error)}; expected a class of num_actions"
+        ) from error
     if not hasattr(network, "arguments"):
         network.arguments = {"num_actions": num_actions}  # type: ignore[assignment]
     return network
@@ -104,13 +108,23 @@ def network_by_path(path: str) -> "type[nn.Module]":
     sys.path.insert(0, "")
     try:
         kind = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"--student {path!r}: {error}; expected package.module:Class") from error
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise ValueError(
+            f"--student {path!r}: {_raised(error)}; expected package.module:Class"
+        ) from error
     finally:
         sys.path.remove("")
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise ValueError(f"--student {path!r} is {kind!r}; expected a class of torch.nn.Module")
     return kind
+
+
+def _raised(error: BaseException) -> str:
+    """Return what was raised and where, in one line."""
+    if isinstance(error, ImportError | AttributeError | ValueError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} ({error}) at {last.filename}, line {last.lineno}"
 
 
 def slug(game: str) -> str:
