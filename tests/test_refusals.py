@@ -140,7 +140,9 @@ class NoWeights(nn.Module):
     [
         ("raises_:A", r"RuntimeError \(boom\) at .*raises_.py, line 1; expected package.module:"),
         ("exits_:A", "SystemExit"), ("syntax_:A", "SyntaxError"), ("nowhere_:A", "No module named"),
-        ("own_:Raises", r"RuntimeError \(no\) at .*own_.py, line 5; expected a class of num_act"),
+        ("own_:Raises", r"RuntimeError \(no\) at .*own_.py, line 5"),
+        ("torch.nn:ReLU", r"expected a class that is called with num_actions="),
+        ("own_:Nothing", "no 'Nothing' in own_; expected package.module:Class"),
         ("own_:Forward", "Forward does not take uint8 observations .*KeyError: 'x'"),
         ("own_:NoWeights", "NoWeights has no weights; expected a network that can learn"),
     ],

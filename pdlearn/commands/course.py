@@ -39,9 +39,6 @@ def course(
         notebook_seconds: time of a notebook (grade; default: 600)
         memory_gb: memory of a notebook, in gigabytes (grade; default: 4)
     """
-    from pdlearn.course import grading, reports, starting
-    from pdlearn.course.assignments import BY_NAME
-
     used = {
         "init": {"format"}, "release": {"exchange"}, "report": set(), "collect": {"from"},
         "grade": {"student", "cell-seconds", "notebook-seconds", "memory-gb"},
@@ -53,6 +50,10 @@ def course(
     refuse_unused(f"with {action}", **{k: v for k, v in given.items() if k not in used})
     if action in ("init", "report") and assignment is not None:
         raise ValueError(f"expected no assignment with {action}; got {assignment}")
+
+    from pdlearn.course import grading, reports, starting
+    from pdlearn.course.assignments import BY_NAME
+
     if action == "init":
         files = starting.begin(folder, otter=format == "otter")
         print(f"{folder}: {len(files)} files; begin with {folder / 'course.md'}")

@@ -1,6 +1,7 @@
 """The options that commands share, and what they mean: games, teachers, devices, settings."""
 
 import dataclasses
+import inspect
 import itertools
 import sys
 import traceback
@@ -85,11 +86,15 @@ def new_student(path: str, num_actions: int) -> "nn.Module":
     """
     kind = network_by_path(path)
     try:
+        inspect.signature(kind).bind(num_actions=num_actions)
+    except TypeError:
+        raise ValueError(
+            f"--student {path!r}: expected a class that is called with num_actions=, alone"
+        ) from None
+    try:
         network = kind(num_actions=num_actions)
     except Exception as error:  # the user's code may raise anything
-        raise ValueError(
-            f"--student {path!r}: {_raised(error)}; expected a class of num_actions"
-        ) from error
+        raise ValueError(f"--student {path!r}: {_raised(error)}") from error
     if not hasattr(network, "arguments"):
         network.arguments = {"num_actions": num_actions}  # type: ignore[assignment]
     return network
@@ -107,13 +112,17 @@ def network_by_path(path: str) -> "type[nn.Module]":
     module, _, name = path.partition(":")
     sys.path.insert(0, "")
     try:
-        kind = getattr(importlib.import_module(module), name)
+        kind = getattr(importlib.import_module(module), name, None)
     except (Exception, SystemExit) as error:  # the user's code may raise anything
         raise ValueError(
             f"--student {path!r}: {_raised(error)}; expected package.module:Class"
         ) from error
     finally:
         sys.path.remove("")
+    if kind is None:
+        raise ValueError(
+            f"--student {path!r}: no {name!r} in {module}; expected package.module:Class"
+        )
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise ValueError(f"--student {path!r} is {kind!r}; expected a class of torch.nn.Module")
     return kind
@@ -121,7 +130,7 @@ def network_by_path(path: str) -> "type[nn.Module]":
 
 def _raised(error: BaseException) -> str:
     """Return what was raised and where, in one line."""
-    if isinstance(error, ImportError | AttributeError | ValueError):
+    if isinstance(error, ImportError | ValueError):
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} ({error}) at {last.filename}, line {last.lineno}"

@@ -46,8 +46,6 @@ def reproduce(
         folder: where students and recorded play are kept (default: runs/reproduce)
         results: where the experiment's CSV file and figure are written
     """
-    for end in ("csv", "png"):  # before the work, which would be lost
-        check_writable(results / f"{experiment}.{end}")
     if experiment in ("figure1", "tsne"):
         refuse_unused("with a figure without training", folder=folder)
         if len(seeds or (0,)) > 1:
@@ -56,6 +54,7 @@ def reproduce(
             refuse_unused("with figure1", budget=budget, agent=agent)
         else:
             refuse_unused("with tsne, which draws all games of an agent", games=games)
+        _check_results(experiment, results)
         _draw(experiment, budget or "fast", games, (seeds or (0,))[0], agent, results)
         return
     refuse_unused(f"with {experiment}", agent=agent)
@@ -68,6 +67,7 @@ def reproduce(
     from pdlearn.rows import read_rows
 
     games = tuple(known_game(game) for game in games)
+    _check_results(experiment, results)
     if experiment == "online":
         _online(budget, games or ("qbert",), seeds, folder, results)
         return
@@ -88,6 +88,12 @@ def reproduce(
     shown, _ = comparable(read_rows(results / f"{experiment}.csv"))
     write_picture(results / f"{experiment}.png", picture(experiment, shown))
     print(table(experiment, rows))
+
+
+def _check_results(experiment: str, results: Path) -> None:
+    """Raise before the work if its results could not be written afterwards."""
+    for end in ("csv", "png"):
+        check_writable(results / f"{experiment}.{end}")
 
 
 def _drive(again: str, run: Any, title: str) -> None:
