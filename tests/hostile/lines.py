@@ -85,8 +85,8 @@ OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
     }),
     (["distill", "pong", "--budget", "smoke"], {"--folder": NO_FOLDER}),
     (["distill", "pong", "--budget", "smoke", "--folder", "new"], {
-        "--student": ["", ":", "no_such_module", "no_such_module:Y", "os:path", "os:nothing", "..:X", "torch.nn:Nothing",
-                      "torch.nn:ReLU", "torch.nn:Linear"],
+        "--student": ["", ":", "no_such_module", "no_such_module:Y", "os:path", "os:nothing",
+                      "..:X", "torch.nn:Nothing", "torch.nn:ReLU", "torch.nn:Linear"],
     }),
     (["course", "grade", "folder", "distilling"], {
         "--cell-seconds": NO_COUNT, "--notebook-seconds": NO_COUNT,
