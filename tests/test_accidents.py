@@ -140,6 +140,13 @@ def test_a_command_whose_output_is_closed_or_full_ends_without_a_traceback(tmp_p
     assert shell("$P zoo >/dev/full", tmp_path) == (2, full)
 
 
+def test_a_fifo_given_as_an_agent_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for line in ("evaluate fifo --game pong", "export fifo new", "record pong f --teacher fifo"):
+        status, complaint = shell(f"timeout 60 $P {line}", tmp_path)
+        assert (status, complaint.count("\n")) == (2, 1) and "fifo" in complaint
+
+
 def test_what_is_printed_never_goes_into_a_file_of_the_run(tmp_path):
     # With standard output and error closed, the first files of the run would take their numbers.
     train = f"$P train {CATCH} --budget smoke --device cpu --agent-steps 40 --folder r"
