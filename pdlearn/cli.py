@@ -23,8 +23,8 @@ from pdlearn.commands.distill import distill
 from pdlearn.commands.evaluate import evaluate
 from pdlearn.commands.export import export
 from pdlearn.commands.lessons import lessons
-from pdlearn.commands.options import check_options
 from pdlearn.commands.record import record
+from pdlearn.commands.refusals import check_options, refuse_repeated
 from pdlearn.commands.reproduce import reproduce
 from pdlearn.commands.starts import starts
 from pdlearn.commands.tour import tour
@@ -44,22 +44,24 @@ def main(arguments: list[str] | None = None) -> int:
         "reproduce": reproduce, "lessons": lessons, "course": course, "bench": bench,
     }  # fmt: skip
 
+    _open_standard_files()
     try:
         with _terminating(), _any_console():
+            refuse_repeated(sys.argv[1:] if arguments is None else arguments)
             tyro.extras.subcommand_cli_from_dict(
                 {name: _checking(command) for name, command in commands.items()},
                 prog="pdlearn", args=arguments, sort_subcommands=False,
                 description="Policy distillation: train DQN teachers, distil students, "
                 "evaluate both.",
             )  # fmt: skip
-            sys.stdout.flush()
+            _flush()
     except BrokenPipeError:
         # What is still buffered has no reader; the interpreter would try to write it at its end.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 141
     except (ValueError, OSError) as error:
-        print(f"pdlearn: {' '.join(str(error).split())}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # nobody can read it
+            print(f"pdlearn: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -75,6 +77,35 @@ def _checking(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*values, **options)
 
     return run
+
+
+def _open_standard_files() -> None:
+    """Open what the caller has closed of the standard files, as by `>&-`.
+
+    Otherwise the next file that is opened takes its number, and what is printed goes there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+
+
+def _flush() -> None:
+    """Write what is still to be printed; raise OSError that names the output if that fails."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard_output()
+        raise OSError(error.errno, error.strerror, "standard output") from error
+
+
+def _discard_output() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,7 +118,7 @@ def _literal(name: str) -> str:
 
 
 def _owner() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}"
+    return f"{socket.gethostname()}-{threading.get_native_id()}-{os.getpid()}"
 
 
 def _lives(number: int) -> bool:

@@ -3,9 +3,11 @@
 Convention: an agent has one colour everywhere, that of `COLOURS`.
 """
 
+import io
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from pdlearn.files import write_bytes
 from pdlearn.games import GAMES, game_by_name
 
 # Seaborn's colour-blind palette, and a grey. `web/player.css` repeats the agents' colours.
@@ -22,6 +25,13 @@ GREY = "#767676"
 TEACHER, STUDENT, REFERENCE = BLUE, ORANGE, GREY  # REFERENCE: scores that others reported
 COLOURS = {"teacher": TEACHER, "student": STUDENT, "third": GREEN, "fourth": PINK}
 LIGHT_COLOURS = {"teacher": "#3d9fdc", "student": "#e8a02c"}  # on a dark picture
+
+
+def write_picture(path: Path, figure: Figure) -> None:
+    """Write `figure` as a PNG file, atomically."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=120)
+    write_bytes(path, png.getvalue())
 
 
 def learning_curve(game: str, rows: Sequence[Mapping], axes: Axes | None = None) -> Axes:

@@ -79,13 +79,16 @@ def refuse_other_outputs(
     """Raise ValueError unless `network` maps observations `[B, ...]` to `[B, num_actions]`."""
     dtype = torch.uint8 if len(observation_shape) == 3 else torch.float32
     name = type(network).__name__
-    device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
+    device = next((weight.device for weight in network.parameters()), None)
+    if device is None:
+        raise ValueError(f"{name} has no weights; expected a network that can learn")
     try:
         output = network(torch.zeros(2, *observation_shape, dtype=dtype, device=device))
-    except (RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # the user's code may raise anything
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
         raise ValueError(
             f"{name} does not take {str(dtype).removeprefix('torch.')} observations "
-            f"{list(observation_shape)} ({' '.join(str(error).split())[:120]})"
+            f"{list(observation_shape)} ({told})"
         ) from error
     got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if got != [2, num_actions]:

@@ -89,12 +89,19 @@ class GrowingRows:
         line = _lines(self._names, [row], header=header)
         end = self._file.tell()
         try:
-            written = self._file.write(line)
-            if written != len(line):
-                self._file.write(line[written:])
+            self._write(line)
         except OSError as error:
             self._file.truncate(end)
             raise OSError(error.errno, error.strerror, str(self.path)) from error
+        except KeyboardInterrupt:  # the state that is saved next has the row's step
+            self._file.truncate(end)
+            self._write(line)
+            raise
+
+    def _write(self, line: bytes) -> None:
+        written = self._file.write(line)
+        if written != len(line):
+            self._file.write(line[written:])
 
     def close(self) -> None:
         """Close the file."""

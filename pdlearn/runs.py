@@ -59,8 +59,8 @@ class Run:
     state in the folder. The run stops after `minutes`. A run whose loss or weights are no
     longer finite stops, and the last finite state is kept.
 
-    Raises ValueError for `resume` without a folder and for settings of another kind of run; while
-    it is iterated over, for a folder that another process uses or that holds another run.
+    Raises ValueError for `resume` without a folder and for settings of another kind of run; `iter`
+    raises it for a folder that another process uses or that holds another run.
     """
 
     kind: str
@@ -164,15 +164,22 @@ class Run:
         }
 
     def __iter__(self) -> Generator[dict, None, None]:
+        rows = self._begun_rows()
+        next(rows)  # whatever refuses the run is raised here, before it trains
+        return rows
+
+    def _begun_rows(self) -> Generator[dict, None, None]:
+        """Hold the folder, yield an empty row when the run has begun, then the rows."""
         with nullcontext() if self.folder is None else locked(self.folder):
+            if self.resume:
+                self._load_state()
+            self.started = time.monotonic()
+            self.begun = self.counters()
+            self._save_first()
+            yield {}
             yield from self._saved_rows()
 
     def _saved_rows(self) -> Generator[dict, None, None]:
-        if self.resume:
-            self._load_state()
-        self.started = time.monotonic()
-        self.begun = self.counters()
-        self._save_first()
         try:
             for row in self.rows():
                 yield row
@@ -180,14 +187,14 @@ class Run:
                     self._try_to_save()
                 if time.monotonic() - self.started > 60 * self.minutes:
                     break
+            self.save()
         except NotFiniteError:
             raise
-        except BaseException:
+        except BaseException:  # also Ctrl-C during the save above
             for learner in self.learners():
                 learner.mean_loss()  # if it diverged, that is the error to report
             self.save()
             raise
-        self.save()
 
     def learners(self) -> list[Learner]:
         """Return all that learn in this run."""

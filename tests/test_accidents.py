@@ -123,6 +123,38 @@ def test_a_reader_that_goes_away_ends_a_command_quietly(tmp_path):
     assert (lister.wait(timeout=60), complaint) == (141, "")
 
 
+def shell(line, cwd):
+    """Run a line of `sh` in which $P is the command; return its status and what it complained."""
+    line = line.replace("$P", f"{sys.executable} -m pdlearn.cli")
+    ended = subprocess.run(["sh", "-c", line], cwd=cwd, capture_output=True, text=True, timeout=120)
+    return ended.returncode, ended.stderr
+
+
+def test_a_command_whose_output_is_closed_or_full_ends_without_a_traceback(tmp_path):
+    assert shell("$P zoo >&-", tmp_path) == (0, "")
+    assert shell("$P evaluate nowhere.safetensors 2>&-", tmp_path) == (2, "")
+    assert shell("$P evaluate nowhere.safetensors 2>/dev/full", tmp_path) == (2, "")
+    full = "pdlearn: [Errno 28] No space left on device: 'standard output'\n"
+    assert shell("$P zoo >/dev/full", tmp_path) == (2, full)
+
+
+def test_a_fifo_given_as_an_agent_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for line in ("evaluate fifo --game pong", "export fifo new", "record pong f --teacher fifo"):
+        status, complaint = shell(f"timeout 60 $P {line}", tmp_path)
+        assert (status, complaint.count("\n")) == (2, 1) and "fifo" in complaint
+
+
+def test_what_is_printed_never_goes_into_a_file_of_the_run(tmp_path):
+    # With standard output and error closed, the first files of the run would take their numbers.
+    train = f"$P train {CATCH} --budget smoke --device cpu --agent-steps 40 --folder r"
+    train += " --set size=net5 num_envs=2 learn_start_steps=8 evaluation_period_steps=1000"
+    assert shell(f"{train} >&- 2>&-", tmp_path) == (0, "")
+    assert shell("$P train --resume r --agent-steps 60 >&- 2>&-", tmp_path) == (0, "")
+    lines = (tmp_path / "r" / "metrics.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["agent_steps", "40", "60"]
+
+
 def test_a_console_of_ascii_shows_the_help(tmp_path):
     helping = command(
         "distill", "--help", cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"}

@@ -80,6 +80,19 @@ def test_other_observations_than_pixels_and_vectors_are_refused_in_one_sentence(
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nowhere:Env-v0", "No module named 'nowhere'"), ("a:b:c-v0", "too many values"),
+        ("pdlearn-tests/Raising-v0", "KeyError: 'x'"),
+    ],
+)  # fmt: skip
+def test_a_game_that_cannot_be_made_is_refused_in_one_sentence(name, told):
+    gymnasium.register("pdlearn-tests/Raising-v0", entry_point=lambda: {}["x"])
+    with pytest.raises(ValueError, match=f"{name}.* cannot be made .*{told}"):
+        envs.make(name, 1)
+
+
 def test_blackjack_is_refused_in_one_sentence():
     with pytest.raises(ValueError, match="Blackjack-v1 has observations Tuple.*; expected a Box"):
         envs.make("Blackjack-v1", 1)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,19 @@ def test_a_write_killed_at_any_call_leaves_the_old_file_or_the_new_one(tmp_path,
     write_bytes(path, b"next")
     assert read_bytes(path) == b"next"
     assert [found.name for found in tmp_path.iterdir()] == ["file"]  # the remains are cleared
+
+
+def test_threads_that_write_one_file_leave_one_of_the_contents_whole(tmp_path):
+    contents = [bytes([k]) * 300_000 for k in range(8)]
+
+    def write_often(data):
+        for _ in range(20):
+            write_bytes(tmp_path / "file", data)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write_often, contents))  # raises what a thread raised
+    assert read_bytes(tmp_path / "file") in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_folder_is_held_by_one_process_and_released_when_it_is_killed(tmp_path):

@@ -176,11 +176,11 @@ def test_a_class_is_named_on_the_command_line(tmp_path, monkeypatch, capsys):
     assert "pdlearn evaluate run/agent.safetensors --student mynetworks:Plain" in command
     assert main(["evaluate", "run/agent.safetensors", *student, "--episodes", "1"]) == 0
     for wrong, said in {
-        "mynetworks:None": "has no attribute 'None'",
+        "mynetworks:None": "no 'None' in mynetworks",
         "nowhere:Net": "No module named 'nowhere'",
         "json:dumps": "expected a class of torch.nn.Module",
         "mynetworks": "expected package.module:Class",
-        "torch.nn:ReLU": "expected a class of num_actions",
+        "torch.nn:ReLU": "expected a class that is called with num_actions=",
     }.items():
         assert main(["distill", "pong", *smoke[:-1], "other", "--student", wrong]) == 2
         assert said in capsys.readouterr().err

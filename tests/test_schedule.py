@@ -16,7 +16,7 @@ from pdlearn.checkpoints import write_file
 from pdlearn.commands.schedule import Standing, next_game, standing, train_in_slices
 from pdlearn.presets import DQN_BUDGETS
 
-SMOKE = ["--budget", "smoke", "--seed", "0", "--device", "cpu"]
+SMOKE = ["--budget", "smoke", "--seed", "0"]
 
 
 def test_the_standing_is_0_for_random_play_and_100_for_nature_dqn():
@@ -80,7 +80,7 @@ def test_a_run_without_a_state_has_not_begun(tmp_path):
 
 def test_two_games_are_trained_in_parallel_to_the_end(tmp_path):
     folders = {game: tmp_path / game for game in ("pong", "freeway")}
-    seen = list(train_in_slices(folders, SMOKE, jobs=2))
+    seen = list(train_in_slices(folders, SMOKE, jobs=2, device="cpu"))
     assert {now.game for now in seen} == {"pong", "freeway"}
     assert all(now.finished and now.agent_steps == 2_000 for now in seen)
     assert list(train_in_slices(folders, SMOKE)) == []  # nothing is left to do

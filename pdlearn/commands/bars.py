@@ -1,6 +1,7 @@
 """A run and an evaluation with a progress bar."""
 
 import sys
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,25 +19,19 @@ def follow(run: "Run", bar: Bar, counter: str, shown: tuple[str, ...], *, again:
     """Drive a run to its end; write its rows to metrics.csv and show them in the bar."""
     if run.folder is None:
         raise ValueError("expected a run with a folder, to keep its rows in; got none")
-    path = run.folder / "metrics.csv"
-    rows = iter(run)
-    file: GrowingRows | None = None
-    try:
-        for row in rows:
-            if file is None:  # from the first row on, no other process trains in the folder
-                file = GrowingRows(path, partial(was_saved, begun=run.begun))
-                bar.update(row[counter])
-            file.add(row)
-            bar.update(row[counter], **{key: row[key] for key in shown})
-    except KeyboardInterrupt:
-        rows.close()
-        print(f"\nstopped and saved; continue with\n  {again}", file=sys.stderr)
-        raise
-    finally:
-        rows.close()
-        if file is not None:
-            file.close()
-        bar.close()
+    # What refuses the run or its file comes before the bar. From here on no other process trains
+    # in the folder.
+    with closing(iter(run)) as rows, closing(bar):
+        with GrowingRows(run.folder / "metrics.csv", partial(was_saved, begun=run.begun)) as file:
+            bar.update(run.begun[counter])
+            try:
+                for row in rows:
+                    file.add(row)
+                    bar.update(row[counter], **{key: row[key] for key in shown})
+            except KeyboardInterrupt:
+                rows.close()
+                print(f"\nstopped and saved; continue with\n  {again}", file=sys.stderr)
+                raise
 
 
 def was_saved(row: dict, begun: dict) -> bool:

@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from pdlearn.commands.refusals import refuse_unused
+from pdlearn.schema import Range
+
 
 def course(
     action: Annotated[
@@ -15,11 +18,11 @@ def course(
     *,
     submissions: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
     student: tuple[str, ...] = (),
-    format: Literal["nbgrader", "otter"] = "nbgrader",
+    format: Literal["nbgrader", "otter"] | None = None,
     exchange: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
-    cell_seconds: int = 30,
-    notebook_seconds: int = 600,
-    memory_gb: float = 4.0,
+    cell_seconds: Annotated[int | None, Range(1, 86_400)] = None,
+    notebook_seconds: Annotated[int | None, Range(1, 604_800)] = None,
+    memory_gb: Annotated[float | None, Range(0.1, 10_000)] = None,
 ) -> None:
     """Set, collect and grade the lessons' exercises as an nbgrader course.
 
@@ -30,12 +33,24 @@ def course(
         assignment: which one (default: all; collect and grade need one)
         submissions: a folder with a folder for each student (collect; default: nbgrader's exchange)
         student: grade these alone
-        format: of the assignments' sources (init)
+        format: of the assignments' sources (init; default: nbgrader)
         exchange: put what is released in nbgrader's exchange too
-        cell_seconds: time of a cell (grade)
-        notebook_seconds: time of a notebook (grade)
-        memory_gb: memory of a notebook, in gigabytes (grade)
+        cell_seconds: time of a cell (grade; default: 30)
+        notebook_seconds: time of a notebook (grade; default: 600)
+        memory_gb: memory of a notebook, in gigabytes (grade; default: 4)
     """
+    used = {
+        "init": {"format"}, "release": {"exchange"}, "report": set(), "collect": {"from"},
+        "grade": {"student", "cell-seconds", "notebook-seconds", "memory-gb"},
+    }[action]  # fmt: skip
+    given = {
+        "from": submissions, "student": student, "format": format, "exchange": exchange,
+        "cell-seconds": cell_seconds, "notebook-seconds": notebook_seconds, "memory-gb": memory_gb,
+    }  # fmt: skip
+    refuse_unused(f"with {action}", **{k: v for k, v in given.items() if k not in used})
+    if action in ("init", "report") and assignment is not None:
+        raise ValueError(f"expected no assignment with {action}; got {assignment}")
+
     from pdlearn.course import grading, reports, starting
     from pdlearn.course.assignments import BY_NAME
 
@@ -63,7 +78,9 @@ def course(
         for name, sentence in grading.collect(folder, chosen, submissions).items():
             print(f"{name}: {sentence}")
         return
-    limits = grading.Limits(cell_seconds, notebook_seconds, int(memory_gb * 1e9))
+    limits = grading.Limits(
+        cell_seconds or 30, notebook_seconds or 600, int((memory_gb or 4.0) * 1e9)
+    )
     print(grading.promises())
     for name, note in grading.grade(folder, chosen, limits, student):
         print(f"{name}: {note.text or 'graded'}", flush=True)

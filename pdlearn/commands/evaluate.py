@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from pdlearn.commands.options import Device, device_by_name, load_any, network_by_path
+from pdlearn.commands.refusals import refuse_unused
 from pdlearn.files import check_writable, write_bytes
 from pdlearn.presets import EvalConfig
 from pdlearn.schema import Range, Seed, Share
@@ -52,9 +53,10 @@ def evaluate(
 
     if json_file is not None:
         check_writable(json_file)
-    if student is not None:
-        register_network(network_by_path(student))
+    kind = None if student is None else register_network(network_by_path(student))
     evaluated = load_any(agent, game, preprocessing, device_by_name(device))
+    if kind is not None and not isinstance(evaluated.network, kind):
+        refuse_unused(f"with {agent}, whose network is another", student=student)
     begun = None
     if starts is not None:
         begun = load_starts(evaluated.game if starts == "zoo" else starts, evaluated.game)

@@ -1,17 +1,18 @@
 """The options that commands share, and what they mean: games, teachers, devices, settings."""
 
 import dataclasses
+import inspect
+import itertools
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints
+import traceback
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import tyro
 
 from pdlearn import presets
+from pdlearn.commands.refusals import refuse_unless_one_each, refuse_unused
 from pdlearn.games import game_by_name
 from pdlearn.presets import kinds
-from pdlearn.schema import Range, checked
 
 if TYPE_CHECKING:  # torch is imported when a command runs
     from torch import nn
@@ -23,9 +24,10 @@ Budget = Literal["smoke", "fast", "full", "paper"]
 Device = Literal["auto", "cpu", "cuda"]
 Game = Annotated[str, tyro.conf.Positional]
 Games = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="GAME [GAME ...]")]
-Settings = Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE")]
+Texts = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]  # --set a=1 b=2 --set c=3
+Settings = Annotated[Texts, tyro.conf.arg(name="set", metavar="KEY=VALUE")]
+TeacherSettings = Annotated[Texts, tyro.conf.arg(name="teacher-set", metavar="KEY=VALUE")]
 Config = TypeVar("Config", bound=presets.Settings)
-TeacherSettings = Annotated[tuple[str, ...], tyro.conf.arg(name="teacher-set", metavar="KEY=VALUE")]
 
 
 def known_game(game: str) -> str:
@@ -67,6 +69,7 @@ def teachers_of(
         return [
             load_any(name, game, preprocessing) for game, name in zip(games, names, strict=True)
         ]
+    refuse_unused("with a shipped teacher", preprocessing=preprocessing)
     for game in games:
         if f"{known_game(game)}/teacher" not in zoo.names():
             raise CheckpointError(
@@ -81,10 +84,17 @@ def new_student(path: str, num_actions: int) -> "nn.Module":
 
     Raises ValueError as `network_by_path` does, and for a class that cannot be called so.
     """
+    kind = network_by_path(path)
     try:
-        network = network_by_path(path)(num_actions=num_actions)
-    except TypeError as error:
-        raise ValueError(f"--student {path!r}: {error}; expected a class of num_actions") from error
+        inspect.signature(kind).bind(num_actions=num_actions)
+    except TypeError:
+        raise ValueError(
+            f"--student {path!r}: expected a class that is called with num_actions=, alone"
+        ) from None
+    try:
+        network = kind(num_actions=num_actions)
+    except Exception as error:  # the user's code may raise anything
+        raise ValueError(f"--student {path!r}: {_raised(error)}") from error
     if not hasattr(network, "arguments"):
         network.arguments = {"num_actions": num_actions}  # type: ignore[assignment]
     return network
@@ -102,22 +112,28 @@ def network_by_path(path: str) -> "type[nn.Module]":
     module, _, name = path.partition(":")
     sys.path.insert(0, "")
     try:
-        kind = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"--student {path!r}: {error}; expected package.module:Class") from error
+        kind = getattr(importlib.import_module(module), name, None)
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise ValueError(
+            f"--student {path!r}: {_raised(error)}; expected package.module:Class"
+        ) from error
     finally:
         sys.path.remove("")
+    if kind is None:
+        raise ValueError(
+            f"--student {path!r}: no {name!r} in {module}; expected package.module:Class"
+        )
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise ValueError(f"--student {path!r} is {kind!r}; expected a class of torch.nn.Module")
     return kind
 
 
-def refuse_unless_one_each(what: str, given: tuple, games: tuple[str, ...]) -> None:
-    """Raise ValueError if --`what` was given, but not once for each of `games`."""
-    if given and len(given) != len(games):
-        raise ValueError(
-            f"expected one --{what} for each of {', '.join(games)}, or none; got {len(given)}"
-        )
+def _raised(error: BaseException) -> str:
+    """Return what was raised and where, in one line."""
+    if isinstance(error, ImportError | ValueError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} ({error}) at {last.filename}, line {last.lineno}"
 
 
 def slug(game: str) -> str:
@@ -136,13 +152,26 @@ def device_by_name(name: str) -> str:
     return name
 
 
+def settings_given(settings: Texts, **options: object) -> tuple[str, ...]:
+    """Return the settings of all --set and those that have `options` of their own, as KEY=VALUE."""
+    own = tuple(f"{key}={value}" for key, value in options.items() if value is not None)
+    return (*own, *itertools.chain.from_iterable(settings))
+
+
 def with_settings(config: Config, settings: tuple[str, ...]) -> Config:
-    """Return `config` with `KEY=VALUE` settings; raise ValueError for an unknown key or value."""
+    """Return `config` with `KEY=VALUE` settings.
+
+    Raises ValueError for an unknown key or value, and for a key that is set twice.
+    """
     known = kinds(config)
+    keys: set[str] = set()
     for setting in settings:
         key, _, text = setting.partition("=")
         if key not in known:
             raise ValueError(f"unknown setting {setting!r}; settings: {', '.join(known)}")
+        if key in keys:
+            raise ValueError(f"expected {key} once; got it twice, the second time as {setting!r}")
+        keys.add(key)
         kind = known[key]
         value: object
         try:
@@ -157,72 +186,13 @@ def with_settings(config: Config, settings: tuple[str, ...]) -> Config:
 
 
 def config_of_run(
-    folder: Path, config: Config, settings: tuple[str, ...] = (), *,
-    agent_steps: int | None = None, part: str | None = None, seed: int | None = None,
-) -> tuple[Config, int]:  # fmt: skip
-    """Return the settings and seed that the run in `folder` has, then with `settings`.
+    state: "StateCard", config: Config, settings: tuple[str, ...] = (), *, part: str | None = None,
+) -> Config:  # fmt: skip
+    """Return the settings of the run with the card `state`, changed by `settings`.
 
-    They are those of the saved state. `part` names settings within settings: the teacher's of an
-    online run. A setting that the run did not know yet has its default. Raises ValueError if there
-    is no run, and for another `seed` than the run's.
+    `part` names settings within settings: the teacher's of an online run. A setting that the run
+    did not know yet has its default, that of `config`'s type.
     """
-    state = state_of_run(folder)
     settings_then = state.config if part is None else state.config.get(part, {})
     begun = {key: settings_then[key] for key in kinds(config) if key in settings_then}
-    if agent_steps is not None:
-        begun["agent_steps"] = agent_steps
-    if seed is not None and seed != state.seed:
-        raise ValueError(f"{folder}: its seed is {state.seed}; got --seed {seed}")
-    return with_settings(type(config)(**begun), settings), state.seed
-
-
-def state_of_run(folder: Path) -> "StateCard":
-    """Return the card of the state of the run in `folder`; raise ValueError if there is none."""
-    from pdlearn.runs import read_state
-
-    return read_state(folder)[1]
-
-
-def refuse_beside_resume(folder: Path | None, resume: Path) -> None:
-    """Raise ValueError if --folder names another folder than --resume."""
-    if folder is not None and folder != resume:
-        raise ValueError(f"expected --resume {resume} alone; got --folder {folder} beside it")
-
-
-def refuse_overwriting(folder: Path, resume: Path | None) -> None:
-    """Raise ValueError if a new run would take the folder of an old one."""
-    if resume is None and (folder / "state.safetensors").exists():
-        raise ValueError(
-            f"{folder} already holds a run; go on with --resume {folder}, or name another --folder"
-        )
-
-
-def check_options(command: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Raise ValueError for an option out of its type's range, and for a path that is a mistake.
-
-    A path that reads as a number or begins with a dash is an option's value or name that was
-    mistyped, as in `--folder -inf`.
-    """
-    types = get_type_hints(command, include_extras=True)
-    for name, value in options.items():
-        option = "--" + name.removesuffix("_file").replace("_", "-")
-        if isinstance(value, Path):
-            text = str(value)
-            if text.startswith("-") or _is_number(text):
-                raise ValueError(
-                    f"expected {option} as a path; got {text}, which reads as a mistake"
-                )
-        elif _has_range(types[name]):
-            checked(value, types[name], option)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _has_range(kind: Any) -> bool:
-    return any(isinstance(each, Range) or _has_range(each) for each in get_args(kind))
+    return with_settings(type(config)(**begun), settings)

@@ -8,7 +8,9 @@ import tyro
 
 from pdlearn.commands.bars import follow
 from pdlearn.commands.options import known_game
+from pdlearn.commands.refusals import refuse_unused
 from pdlearn.experiments import TITLES
+from pdlearn.files import check_writable
 from pdlearn.progress import Bar
 from pdlearn.schema import Range, Seed
 
@@ -18,11 +20,11 @@ Experiment = Literal[*TITLES]  # type: ignore[valid-type]
 def reproduce(
     experiment: Annotated[Experiment, tyro.conf.Positional],
     *,
-    budget: Literal["smoke", "fast", "full"] = "fast",
+    budget: Literal["smoke", "fast", "full"] | None = None,
     games: tuple[str, ...] = (),
-    seeds: Annotated[tuple[Seed, ...], Range(1, 1_000)] = (0, 1),
+    seeds: Annotated[tuple[Seed, ...] | None, Range(1, 1_000)] = None,
     agent: Path | None = None,
-    folder: Path = Path("runs/reproduce"),
+    folder: Path | None = None,
     results: Path = Path("docs/results"),
 ) -> None:
     """Run an experiment of the paper. Finished parts are not run again.
@@ -36,23 +38,36 @@ def reproduce(
             values); one network for several games: multi3 (Multi-DQN, NLL and KL), multi10 (KL);
             online (figure 5: students of a DQN during its training); or a figure without training:
             figure1 (states and targets), tsne (figure D2, a network for several games)
-        budget: amount of training of each student and number of evaluation episodes
+        budget: amount of training of each student and number of evaluation episodes (default: fast)
         games: only these games (default: all with a shipped teacher; for online qbert)
-        seeds: one student for each seed (for a figure without training, the first seed of play)
+        seeds: one student for each seed (default: 0 1); of a figure without training, the one seed
+            of play (default: 0)
         agent: a file of a network for several games (tsne only; default: the shipped one)
-        folder: where students and recorded play are kept
+        folder: where students and recorded play are kept (default: runs/reproduce)
         results: where the experiment's CSV file and figure are written
     """
     if experiment in ("figure1", "tsne"):
-        _draw(experiment, budget, games, seeds[0], agent, results)
+        refuse_unused("with a figure without training", folder=folder)
+        if len(seeds or (0,)) > 1:
+            raise ValueError(f"expected one seed of play for {experiment}; got {len(seeds or ())}")
+        if experiment == "figure1":
+            refuse_unused("with figure1", budget=budget, agent=agent)
+        else:
+            refuse_unused("with tsne, which draws all games of an agent", games=games)
+        _check_results(experiment, results)
+        _draw(experiment, budget or "fast", games, (seeds or (0,))[0], agent, results)
         return
+    refuse_unused(f"with {experiment}", agent=agent)
+    budget, seeds, folder = budget or "fast", seeds or (0, 1), folder or Path("runs/reproduce")
 
     from pdlearn.experiments.cells import comparable, finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
     from pdlearn.experiments.tables import picture, table
+    from pdlearn.plots import write_picture
     from pdlearn.rows import read_rows
 
     games = tuple(known_game(game) for game in games)
+    _check_results(experiment, results)
     if experiment == "online":
         _online(budget, games or ("qbert",), seeds, folder, results)
         return
@@ -71,8 +86,14 @@ def reproduce(
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     # The figure shows all comparable rows of the CSV file, as docs/results.md does.
     shown, _ = comparable(read_rows(results / f"{experiment}.csv"))
-    picture(experiment, shown).savefig(results / f"{experiment}.png", dpi=120)
+    write_picture(results / f"{experiment}.png", picture(experiment, shown))
     print(table(experiment, rows))
+
+
+def _check_results(experiment: str, results: Path) -> None:
+    """Raise before the work if its results could not be written afterwards."""
+    for end in ("csv", "png"):
+        check_writable(results / f"{experiment}.{end}")
 
 
 def _drive(again: str, run: Any, title: str) -> None:
@@ -110,7 +131,7 @@ def _online(
 ) -> None:
     """Run the missing curves of figure 5 and draw the figure."""
     from pdlearn.experiments.online import finished_rows, run_missing
-    from pdlearn.plots import online_curves
+    from pdlearn.plots import online_curves, write_picture
     from pdlearn.rows import read_rows
 
     drive = partial(_drive, "pdlearn reproduce online")
@@ -121,5 +142,5 @@ def _online(
             flush=True,
         )
     rows = finished_rows(budget, games, seeds, results)
-    online_curves(read_rows(results / "online.csv")).savefig(results / "online.png", dpi=120)
+    write_picture(results / "online.png", online_curves(read_rows(results / "online.csv")))
     print(f"{results / 'online.csv'}, {results / 'online.png'}: {len(rows)} points")

@@ -66,10 +66,12 @@ def train_in_slices(
     jobs: int = 1,
     minutes: float = math.inf,
     slice_minutes: float = 30.0,
+    device: str = "auto",
 ) -> Generator[Standing, None, None]:
     """Train the games that `folders` names, `jobs` at a time; yield a standing after each slice.
 
-    A game without a saved state starts with `arguments` of `pdlearn train`; the others resume.
+    A game without a saved state starts with `arguments` of `pdlearn train`; the others resume. All
+    train on `device`.
     A slice's output goes to `log.txt` in its folder. Closing the iterator stops the running slices
     and waits until they have saved. Raises ValueError if a slice fails.
     """
@@ -85,7 +87,8 @@ def train_in_slices(
                     break
                 slices[game] += 1
                 last = min(slice_minutes, (ends - time.monotonic()) / 60)
-                running[game] = _start(game, folders[game], arguments, last)
+                always = ["--minutes", str(last), "--device", device]
+                running[game] = _start(game, folders[game], arguments, always)
             if not running:
                 return
             ended = _wait_for_one(running)
@@ -101,10 +104,12 @@ def train_in_slices(
             process.wait()
 
 
-def _start(game: str, folder: Path, arguments: Sequence[str], minutes: float) -> subprocess.Popen:
+def _start(
+    game: str, folder: Path, arguments: Sequence[str], always: Sequence[str]
+) -> subprocess.Popen:
     begun = (folder / "state.safetensors").exists()
     where = ["--resume", str(folder)] if begun else ["--folder", str(folder), *arguments]
-    command = [sys.executable, "-m", "pdlearn.cli", "train", game, "--minutes", str(minutes)]
+    command = [sys.executable, "-m", "pdlearn.cli", "train", game, *always]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "a") as log:
         # In a session of its own, a slice gets Ctrl-C only once: from the parent.

@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
+import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import tyro
 
@@ -16,11 +17,15 @@ from pdlearn.commands.options import (
     config_of_run,
     device_by_name,
     known_game,
-    refuse_beside_resume,
-    refuse_overwriting,
+    settings_given,
     slug,
-    state_of_run,
     with_settings,
+)
+from pdlearn.commands.refusals import (
+    refuse_other_run,
+    refuse_overwriting,
+    refuse_unused,
+    state_to_resume,
 )
 from pdlearn.games import GAMES
 from pdlearn.presets import BUDGETS, method_for
@@ -36,15 +41,15 @@ def train(
     all_games: Annotated[bool, tyro.conf.arg(name="all")] = False,
     joint: bool = False,
     method: Method | None = None,
-    budget: Budget = "fast",
+    budget: Budget | None = None,
     agent_steps: Annotated[int | None, Range(1, 10**12)] = None,
     minutes: Minutes = math.inf,
     seed: Seed | None = None,
     device: Device = "auto",
     folder: Path | None = None,
     resume: Path | None = None,
-    jobs: Annotated[int, Range(1, 1_000)] = 1,
-    slice_minutes: Annotated[float, Range(0.01)] = 30.0,
+    jobs: Annotated[int | None, Range(1, 1_000)] = None,
+    slice_minutes: Annotated[float | None, Range(0.01)] = None,
     settings: Settings = (),
 ) -> None:
     """Train a teacher; runs/train-GAME-SEED keeps it, with a CSV of its progress.
@@ -54,100 +59,104 @@ def train(
     which plays them in turn.
 
     Args:
-        games: among the ten games, or a Gymnasium id with discrete actions
+        games: among the ten games, or a Gymnasium id with discrete actions (default beside
+            --resume: the run's)
         all_games: all ten games
         joint: one network of size multi3 for several games (multi10 with --set size=multi10)
         method: dqn (replay memory) or pqn (128 copies, no memory); default: what learns the game
             fastest, dqn with the budget paper
         budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)
+            (default: fast)
         agent_steps: agent steps in all (default: the budget's)
         minutes: stop after so many minutes; --resume goes on
         seed: of the network, the exploration and the games (default: 0, or the resumed run's)
         device: where the network and its memory live
         folder: where the run is kept (default: runs/train-GAMES-SEED); the runs, of several games
-        resume: a run's folder to go on from
-        jobs: how many of several games run side by side
-        slice_minutes: how long each of several games runs before it is another's turn
+        resume: a run's folder to go on from, with its settings
+        jobs: how many of several games run side by side (default: 1)
+        slice_minutes: how long each of several games runs before it is another's turn (default: 30)
         settings: other settings of the budget, as in --set double=True quantiles=51
     """
     if games and all_games:
         raise ValueError("expected --all, or games by name; got both")
-    if (all_games or len(games) > 1) and not joint:
-        if resume is not None:
-            raise ValueError("expected no --resume with several games: it is implied")
-        arguments = ["--budget", budget, "--seed", str(seed or 0)]
-        arguments += ["--device", device_by_name(device)]
-        if method is not None:
-            arguments += ["--method", method]
-        if agent_steps is not None:
-            arguments += ["--agent-steps", str(agent_steps)]
-        names = [known_game(game) for game in games] or list(GAMES)
-        if settings:
-            for name in names:
-                with_settings(BUDGETS[method or method_for([name], budget)][budget], settings)
-            arguments += ["--set", *settings]
-        folders = {name: (folder or Path("runs")) / f"train-{name}-{seed or 0}" for name in names}
-        _train_many(folders, arguments, jobs, minutes, slice_minutes)
+    games = tuple(GAMES) if all_games else games
+    given = settings_given(settings, agent_steps=agent_steps)
+    if len(games) > 1 and not joint and resume is None:
+        _train_many(
+            games, given, method, budget or "fast", folder=folder or Path("runs"), seed=seed or 0,
+            device=device, minutes=minutes, jobs=jobs or 1, slice_minutes=slice_minutes or 30.0,
+        )  # fmt: skip
         return
-    games = games or (tuple(GAMES) if all_games else ())
-    if not games:
-        raise ValueError(f"expected a game, or --all; games: {', '.join(GAMES)}")
-    if joint and len(games) == 1:
-        raise ValueError(f"expected several games with --joint; got {games[0]}")
+    refuse_unused("where one network is trained", jobs=jobs, slice_minutes=slice_minutes)
+    if resume is not None:
+        refuse_unused("beside --resume: a run keeps its settings, and --set changes them",
+                      budget=budget)  # fmt: skip
+        wanted = BUDGETS if method is None else (method,)
+        state = state_to_resume(resume, tuple(wanted), games, folder=folder, seed=seed)
+        games, seed, method = state.games, state.seed, cast(Method, state.kind)
+        if joint and len(games) == 1:
+            raise ValueError(f"{resume}: is a run of {games[0]} alone; got --joint")
+        config = config_of_run(state, BUDGETS[method]["fast"], given)
+    else:
+        if not games:
+            raise ValueError(f"expected a game, or --all; games: {', '.join(GAMES)}")
+        if joint and len(games) == 1:
+            raise ValueError(f"expected several games with --joint; got {games[0]}")
+        budget, seed = budget or "fast", seed or 0
+        method = method or cast(Method, method_for(games, budget))
+        config = BUDGETS[method][budget]
+        config = dataclasses.replace(config, size="multi3") if joint else config
+        config = with_settings(config, given)
 
     from pdlearn.dqn import DQN
     from pdlearn.networks import size_by_name
     from pdlearn.pqn import PQN
 
-    if resume is not None:
-        refuse_beside_resume(folder, resume)
-        kind = state_of_run(resume).kind
-        if kind not in BUDGETS or method not in (None, kind):
-            raise ValueError(f"{resume}: holds a run of {kind}; expected {method or 'dqn or pqn'}")
-        method = "pqn" if kind == PQN.kind else "dqn"
-    chosen = method or method_for(games, budget)
-    loop: type[DQN | PQN] = PQN if chosen == "pqn" else DQN
-    config = BUDGETS[chosen][budget]
-    if joint:
-        config = dataclasses.replace(config, size="multi3")
-    config = with_settings(config, settings)
-    if agent_steps is not None:
-        config = dataclasses.replace(config, agent_steps=agent_steps)
-    if resume is not None:
-        config, seed = config_of_run(resume, config, settings, agent_steps=agent_steps, seed=seed)
-    seed = seed or 0
-    size_by_name(config.size, several_games=joint)
+    size_by_name(config.size, several_games=len(games) > 1)
     folder = resume or folder or Path("runs", f"train-{'-'.join(map(slug, games))}-{seed}")
     refuse_overwriting(folder, resume)
+    loop: type[DQN | PQN] = PQN if method == "pqn" else DQN
     run = loop(
         games, config, seed=seed, device=device_by_name(device), folder=folder,
         resume=resume is not None, minutes=minutes,
     )  # fmt: skip
     bar = Bar(f"train {' '.join(games)}", config.agent_steps, "steps")
-    again = ["pdlearn train", *games, *(["--joint"] if joint else []), f"--resume {folder}"]
     follow(
         run,
         bar,
         "agent_steps",
         ("score", "best_evaluation", "loss", "epsilon"),
-        again=" ".join(again),
+        again=f"pdlearn train --resume {shlex.quote(str(folder))}",
     )
     best = folder / "best.safetensors"
     made = best if best.exists() else folder / "agent.safetensors"
     print(f"{made}: score it afresh with")
     for game in games:
-        print(f"  pdlearn evaluate {made}{f' --game {game}' if joint else ''}")
+        choice = f" --game {game}" if len(games) > 1 else ""
+        print(f"  pdlearn evaluate {shlex.quote(str(made))}{choice}")
 
 
 def _train_many(
-    folders: dict[str, Path], arguments: list[str], jobs: int, minutes: float, slice_minutes: float
-) -> None:
-    """Drive `train_in_slices`, a line for every slice that ends."""
+    games: tuple[str, ...], settings: tuple[str, ...], method: Method | None, budget: str, *,
+    folder: Path, seed: int, device: str, minutes: float, jobs: int, slice_minutes: float,
+) -> None:  # fmt: skip
+    """Train a teacher of each game in slices, and print a line for every slice that ends."""
     from pdlearn.commands.schedule import train_in_slices
 
+    names = tuple(known_game(game) for game in games)
+    folders = {name: folder / f"train-{name}-{seed}" for name in names}
+    if len(folders) < len(names):
+        raise ValueError(f"expected different games; got {', '.join(names)}")
+    for name in names:
+        kind = method or method_for([name], budget)
+        refuse_other_run(folders[name], kind, with_settings(BUDGETS[kind][budget], settings))
+    arguments = ["--budget", budget, "--seed", str(seed)]
+    arguments += [] if method is None else ["--method", method]
+    arguments += ["--set", *settings] if settings else []
     slices = train_in_slices(
-        folders, arguments, jobs=jobs, minutes=minutes, slice_minutes=slice_minutes
-    )
+        folders, arguments, jobs=jobs, minutes=minutes, slice_minutes=slice_minutes,
+        device=device_by_name(device),
+    )  # fmt: skip
     try:
         for now in slices:
             print(

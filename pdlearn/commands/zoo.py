@@ -7,29 +7,31 @@ from typing import Annotated, Literal
 import tyro
 
 from pdlearn.commands.bars import evaluate
+from pdlearn.commands.refusals import refuse_unused
 from pdlearn.presets import EvalConfig, Few
 from pdlearn.schema import Seed
 
 
 def zoo(
     action: Annotated[Literal["list", "check"], tyro.conf.Positional] = "list",
-    episodes: Few = 10,
-    seed: Seed = 2,
+    episodes: Few | None = None,
+    seed: Seed | None = None,
 ) -> None:
     """List the shipped agents with size and score, or check their scores.
 
     Args:
         action: list, or check, which evaluates each agent and compares it with its card
-        episodes: full episodes of each agent (check only)
-        seed: seed of the exploration and the games (check only)
+        episodes: full episodes of each agent (check only; default: 10)
+        seed: seed of the exploration and the games (check only; default: 2)
     """
     from pdlearn import zoo
     from pdlearn.networks import parameter_count
 
     if action == "check":
         outside = []
+        config = EvalConfig(episodes=episodes or 10)
         for name, agent in _parts():
-            result = evaluate(agent, EvalConfig(episodes=episodes), seed, name)
+            result = evaluate(agent, config, 2 if seed is None else seed, name)
             (low, high), card = result.interval, agent.score
             fits = zoo.within_card(agent, result)
             print(
@@ -42,6 +44,7 @@ def zoo(
         if outside:
             raise ValueError(f"outside their card: {', '.join(outside)}")
         return
+    refuse_unused("with list", episodes=episodes, seed=seed)
     print(f"{'name':25s} {'parameters':>10s} {'kB':>6s} {'score':>9s}  95 % interval")
     for name, agent in _parts():
         score = agent.score

@@ -24,6 +24,8 @@ import nbformat
 from pdlearn.course import kernel
 from pdlearn.course.artefacts import Assessment, assess_apart, report_note
 from pdlearn.course.assignments import BY_NAME, Assignment
+from pdlearn.files import read_bytes, write_bytes
+from pdlearn.schema import load_json
 
 CONFIG = "nbgrader_config.py"
 STUDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
@@ -136,7 +138,7 @@ def _collect_one(course: Path, assignment: Assignment, place: Path) -> str:
     taken = []
     for name in assignment.files:
         if name in files and files[name].stat().st_size <= LARGEST_BYTES:
-            shutil.copyfile(files[name], target / name)
+            write_bytes(target / name, files[name].read_bytes())
             taken.append(name)
     return f"took {', '.join(taken)}" if taken else f"took nothing: there is no {notebook}"
 
@@ -271,7 +273,7 @@ def _confined_kernel(api: Any, limits: Limits) -> Iterator[None]:
                 kernel.LIMITS: json.dumps(asdict(limits)),
             },
         }
-        (specification / "kernel.json").write_text(json.dumps(settings))
+        write_bytes(specification / "kernel.json", json.dumps(settings).encode())
         api.config.KernelManager.connection_file = str(runtime / "kernel.json")
         kept = os.environ.get("JUPYTER_PATH")
         os.environ["JUPYTER_PATH"] = str(place / "share")
@@ -332,14 +334,15 @@ def read_notes(course: Path, assignment: Assignment) -> dict[str, Note]:
     path = _notes_path(course, assignment)
     if not path.exists():
         return {}
-    return {student: Note(**note) for student, note in json.loads(path.read_text("utf-8")).items()}
+    try:
+        return {student: Note(**note) for student, note in load_json(read_bytes(path)).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: expected notes as `course grade` writes ({error})") from None
 
 
 def _write_notes(course: Path, assignment: Assignment, notes: dict[str, Note]) -> None:
-    path = _notes_path(course, assignment)
-    path.parent.mkdir(exist_ok=True)
     plain = {student: asdict(note) for student, note in sorted(notes.items())}
-    path.write_text(json.dumps(plain, indent=1), "utf-8")
+    write_bytes(_notes_path(course, assignment), json.dumps(plain, indent=1).encode())
 
 
 def assessment_of(note: Note) -> Assessment | None:

@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from pdlearn.course.assignments import Artefact, Assignment, Exercise, Written
 from pdlearn.course.marking import PARTS
 from pdlearn.course.scales import printed
+from pdlearn.files import write_bytes
 from pdlearn.lessons.places import folder
 
 BLANK = "...  # your turn"
@@ -193,7 +194,6 @@ def write_sources(course: Path, assignments: tuple[Assignment, ...]) -> list[Pat
     paths = []
     for assignment in assignments:
         path = course / "source" / assignment.name / f"{assignment.name}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(source_notebook(assignment), path)
+        write_bytes(path, (nbformat.writes(source_notebook(assignment)) + "\n").encode())
         paths.append(path)
     return paths

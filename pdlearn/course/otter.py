@@ -15,6 +15,7 @@ from pdlearn.course.assignments import Assignment
 from pdlearn.course.hidden import HIDDEN
 from pdlearn.course.marking import PARTS, shares
 from pdlearn.course.notebooks import KERNEL, source_notebook
+from pdlearn.files import write_bytes
 
 CONFIG = "# ASSIGNMENT CONFIG\ninit_cell: true\nsolutions_pdf: false\ngenerate:\n    pdf: false"
 CALL = re.compile(r'marking\.hidden\("(\w+)", (\w+), points=([\d.]+)\)')
@@ -83,7 +84,6 @@ def write_otter_sources(course: Path, assignments: tuple[Assignment, ...]) -> li
     paths = []
     for assignment in assignments:
         path = course / "otter" / assignment.name / f"{assignment.name}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(otter_notebook(assignment), path)
+        write_bytes(path, (nbformat.writes(otter_notebook(assignment)) + "\n").encode())
         paths.append(path)
     return paths

@@ -6,6 +6,7 @@ They are written into a course, and into `docs/` by `python -m pdlearn.course.pa
 import re
 
 from pdlearn.course.assignments import ASSIGNMENTS, Artefact, Exercise
+from pdlearn.files import write_bytes
 from pdlearn.lessons.places import CLONE
 from pdlearn.web.pages import source
 
@@ -50,4 +51,4 @@ def pages() -> dict[str, str]:
 
 if __name__ == "__main__":
     for name, text in pages().items():
-        (CLONE / "docs" / name).write_text(text, "utf-8")
+        write_bytes(CLONE / "docs" / name, text.encode())

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pdlearn.files import write_bytes
 from pdlearn.web.pages import source
 
 SPECIAL = "~=#{}:"  # characters with a meaning in GIFT
@@ -56,7 +57,7 @@ def write_json(path: Path, asked: Sequence[Question]) -> None:
                 "why": question.why,
             }
         )
-    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_bytes(path, (json.dumps(rows, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def write_gift(path: Path, asked: Sequence[Question]) -> None:
@@ -71,7 +72,7 @@ def write_gift(path: Path, asked: Sequence[Question]) -> None:
             + "\n".join(lines)
             + f"\n\t####{_gift(question.why)}\n}}"
         )
-    path.write_text("\n\n".join(blocks) + "\n", "utf-8")
+    write_bytes(path, ("\n\n".join(blocks) + "\n").encode())
 
 
 def _gift(text: str) -> str:

@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from pdlearn.course.assignments import ASSIGNMENTS, Assignment
 from pdlearn.course.grading import Note, assessment_of, gradebook_of, read_notes
 from pdlearn.course.marking import MIME
+from pdlearn.files import write_bytes
 from pdlearn.rows import write_rows
 
 STYLE = """
@@ -107,13 +108,11 @@ def write_reports(course: Path) -> list[Path]:
     folder = course / "reports"
     paths = [folder / "grades.csv", folder / "leaderboard.html"]
     write_rows(paths[0], [row_of(one) for one in found])
-    paths[1].write_text(leaderboard(found), "utf-8")
-    students = folder / "students"
-    students.mkdir(exist_ok=True)
+    write_bytes(paths[1], leaderboard(found).encode())
     for student in sorted({one.student for one in found}):
-        path = students / f"{student}.html"
+        path = folder / "students" / f"{student}.html"
         own = [one for one in found if one.student == student]
-        path.write_text(student_page(course, student, own), "utf-8")
+        write_bytes(path, student_page(course, student, own).encode())
         paths.append(path)
     return paths
 

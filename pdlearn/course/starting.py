@@ -8,6 +8,7 @@ from pdlearn.course.notebooks import write_sources
 from pdlearn.course.otter import write_otter_sources
 from pdlearn.course.pages import pages
 from pdlearn.course.quiz import questions, write_gift, write_json
+from pdlearn.files import write_bytes
 from pdlearn.web.pages import source
 
 KIT = "course/kit"
@@ -30,9 +31,8 @@ def begin(course: Path, otter: bool = False) -> list[Path]:
         "Dockerfile": source(f"{KIT}/Dockerfile"),
     }
     for name, text in texts.items():
-        (course / name).write_text(text, "utf-8")
+        write_bytes(course / name, text.encode())
     quiz = course / "quiz"
-    quiz.mkdir()
     write_json(quiz / "questions.json", questions())
     write_gift(quiz / "questions.gift", questions())
     sources = (write_otter_sources if otter else write_sources)(course, ASSIGNMENTS)

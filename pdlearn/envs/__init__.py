@@ -114,6 +114,9 @@ class GymnasiumEnvironment(Environment):
                 f"unknown game {shown(name)} ({' '.join(str(error).split())}); did you mean "
                 f"{near!r}? games: {', '.join(GAMES)}, or any Gymnasium id"
             ) from error
+        except Exception as error:  # the game's own code may raise anything
+            told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise ValueError(f"{shown(name)} cannot be made ({told})") from error
         try:
             self._read_spaces()
         except ValueError:

@@ -21,7 +21,7 @@ from pdlearn import zoo
 from pdlearn.distill import fingerprint
 from pdlearn.games import GAMES
 from pdlearn.losses import teacher_policy
-from pdlearn.plots import REFERENCE, STUDENT, TEACHER
+from pdlearn.plots import REFERENCE, STUDENT, TEACHER, write_picture
 from pdlearn.presets import DistillConfig
 from pdlearn.rows import markdown_table, write_rows
 from pdlearn.web.clips import Clip, record_clip
@@ -60,7 +60,7 @@ def reproduce_figure1(
                 of_state = state_rows(clip, moment, temperature)
                 rows += [{"game": game, "pair": rule, **row, **source} for row in of_state]
     write_rows(results / "figure1.csv", rows)
-    picture(shown, temperature).savefig(results / "figure1.png", dpi=120)
+    write_picture(results / "figure1.png", picture(shown, temperature))
     return rows
 
 

@@ -21,7 +21,7 @@ from pdlearn import envs, zoo
 from pdlearn.checkpoints import Agent, CheckpointError, load_whole
 from pdlearn.distill import fingerprint
 from pdlearn.networks import Torso
-from pdlearn.plots import title_of
+from pdlearn.plots import title_of, write_picture
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps
 from pdlearn.rows import write_rows
@@ -53,7 +53,7 @@ def reproduce_tsne(file: Path | None, seed: int, results: Path, states_per_game:
         for game, (x, y) in zip(played, embed(points.numpy(), seed), strict=True)
     ]
     write_rows(results / "tsne.csv", rows)
-    picture(rows).savefig(results / "tsne.png", dpi=120)
+    write_picture(results / "tsne.png", picture(rows))
     return rows
 
 

@@ -5,6 +5,7 @@ card), `README.md` (a model card with the score) and, for Atari games, `replay.g
 `push_to_hub` uses the network.
 """
 
+import io
 import json
 import tempfile
 from pathlib import Path
@@ -97,11 +98,12 @@ def write_replay(agent: Agent, path: Path, seed: int) -> None:
         picture = Image.fromarray(frame).convert("P")
         picture.putpalette(palette.tobytes())
         pictures.append(picture)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    gif = io.BytesIO()
     pictures[0].save(
-        path, save_all=True, append_images=pictures[1:], duration=round(1000 / STEPS_PER_SECOND),
-        loop=0,
+        gif, format="GIF", save_all=True, append_images=pictures[1:],
+        duration=round(1000 / STEPS_PER_SECOND), loop=0,
     )  # fmt: skip
+    write_bytes(path, gif.getvalue())
 
 
 def push_to_hub(

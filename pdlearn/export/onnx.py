@@ -1,12 +1,14 @@
 """An agent's network as an ONNX graph, checked against the original."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
 
 from pdlearn.checkpoints import Agent
 from pdlearn.envs.preprocessing import from_card
+from pdlearn.files import check_writable, write_bytes
 from pdlearn.replay.collecting import collect
 
 STATES = 1_000  # recorded states on which graph and network are compared
@@ -29,7 +31,7 @@ def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) ->
     """Write the network of an agent for one game to `path`; return the largest difference.
 
     The graph's input `observation` is float32 `[B, ...]`, pixels from 0 to 255; its output
-    `values` is float32 `[B, A]`. The written graph is run by onnxruntime on `states`, by default
+    `values` is float32 `[B, A]`. The graph is run by onnxruntime on `states`, by default
     1,000 that the agent plays, and compared with the network. Raises ValueError if outputs differ
     by more than 1e-4 of the largest output (or of 1), and if the extra `onnx` is not installed.
     """
@@ -40,19 +42,21 @@ def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) ->
         raise ValueError(
             f"{error.name} is not installed; expected the extra: pip install pdlearn[onnx]"
         ) from error
-    path = Path(path)
+    check_writable(path)
     if states is None:
         states = recorded_states(agent)
     shape = tuple(agent.card["observation_shape"])
     pixels = len(shape) == 3
     network = _Plain(agent.network, pixels).cpu().eval()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        network, (states[:2].float(),), str(path), input_names=["observation"],
-        output_names=["values"], dynamic_axes={"observation": {0: "B"}, "values": {0: "B"}},
-        dynamo=False,
-    )  # fmt: skip
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    with TemporaryDirectory() as folder:
+        part = Path(folder) / "graph.onnx"
+        torch.onnx.export(
+            network, (states[:2].float(),), str(part), input_names=["observation"],
+            output_names=["values"], dynamic_axes={"observation": {0: "B"}, "values": {0: "B"}},
+            dynamo=False,
+        )  # fmt: skip
+        graph = part.read_bytes()
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     largest, scale = 0.0, 1.0
     for batch in states.split(BATCH):
         (given,) = session.run(None, {"observation": batch.float().numpy()})
@@ -61,11 +65,11 @@ def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) ->
         largest = max(largest, (torch.from_numpy(given) - wanted).abs().max().item())
         scale = max(scale, wanted.abs().max().item())
     if not largest <= LARGEST_DIFFERENCE * scale:
-        path.unlink()
         raise ValueError(
             f"the graph's outputs differ from the network's by {largest:g}; expected at most "
             f"{LARGEST_DIFFERENCE * scale:g}"
         )
+    write_bytes(path, graph)
     return largest
 
 

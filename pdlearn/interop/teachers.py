@@ -67,7 +67,9 @@ def load_teacher(
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether a file begins as pdlearn's own do."""
+    """Return whether a file begins as pdlearn's own do; a FIFO, which may never, does not."""
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             return b'"pdlearn"' in file.read(256)

@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 from nbformat.sign import NotebookNotary
 
+from pdlearn.files import write_bytes
+
 CLONE = Path(__file__).resolve().parents[2]
 COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md")
 
@@ -40,8 +42,7 @@ def copy_lessons(target: Path) -> tuple[int, int]:
         if copy.exists():
             kept += 1
             continue
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(path.read_bytes())
+        write_bytes(copy, path.read_bytes())
         if copy.suffix == ".ipynb":
             NotebookNotary().sign(nbformat.read(copy, 4))
         new += 1

@@ -11,6 +11,7 @@ from unittest import mock
 from campaign import Began, Case, Refused
 
 from pdlearn import cli
+from pdlearn.course import grading  # noqa: F401  its libraries start processes when imported
 from pdlearn.envs import Environment
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS, kinds
 
@@ -83,7 +84,37 @@ OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
         "--recording": ["file"], "--set": ["student_share=0.5"], "--resume": NO_INPUT,
     }),
     (["distill", "pong", "--budget", "smoke"], {"--folder": NO_FOLDER}),
+    (["distill", "pong", "--budget", "smoke", "--folder", "new"], {
+        "--student": ["", ":", "no_such_module", "no_such_module:Y", "os:path", "os:nothing",
+                      "..:X", "torch.nn:Nothing", "torch.nn:ReLU", "torch.nn:Linear"],
+    }),
+    (["course", "grade", "folder", "distilling"], {
+        "--cell-seconds": NO_COUNT, "--notebook-seconds": NO_COUNT,
+        "--memory-gb": [*NO_MINUTES, "0", "inf", "1e308"],
+    }),
+    (["course", "init", "new"], {"--format": NO_CHOICE}),
 ]  # fmt: skip
+# Options that the command would not use beside the others.
+UNUSED = [line.split() for line in (
+    "train pong --jobs 2", "train pong --slice-minutes 5", "train pong qbert --joint --jobs 2",
+    "train pong --agent-steps 5 --set agent_steps=6", "train pong --set n_step=1 n_step=2",
+    "train pong --budget fast --budget full", "train pong pong", "train --all --joint --resume x",
+    "distill pong --size net3 --set size=net4", "distill pong --loss nll --temperature 2",
+    "distill pong --loss mse --set temperature=2", "distill pong --size net3 --student a:B",
+    "distill pong --recording f --set num_envs=2", "distill pong --preprocessing sb3",
+    "distill pong --online --preprocessing sb3", "distill pong --online --set hours=3",
+    "record pong new.rec --preprocessing sb3", "evaluate pong/net3 --preprocessing sb3",
+    "evaluate pong/net3 --student torch.nn:ReLU", "evaluate pong/net3 --student os:path",
+    "zoo list --episodes 5", "zoo list --seed 0", "reproduce table1 --agent f",
+    "reproduce losses --agent f", "reproduce figure1 --budget full", "reproduce figure1 --agent f",
+    "reproduce figure1 --seeds 1 2", "reproduce figure1 --folder f", "reproduce tsne --games pong",
+    "reproduce tsne --folder f", "course init new distilling", "course init new --from f",
+    "course init new --student ann", "course release new --memory-gb 2",
+    "course release new --format otter", "course collect new distilling --exchange",
+    "course report new distilling", "course report new --student ann",
+    "course grade new distilling --format otter", "export pong/net3 new --game qbert",
+    "export multi3/kl new --game pong", "export pong/net3 --push a/b", "export pong/net3",
+)]  # fmt: skip
 POSITIONALS = [
     *(["record", "pong", file] for file in NO_OUTPUT),
     *(["starts", "pong", file] for file in NO_OUTPUT),
@@ -96,6 +127,15 @@ POSITIONALS = [
     *(["zoo", action] for action in NO_CHOICE if action != "--"),
     ["train"], ["distill"], ["train", "pong", "pong", "--joint"], ["train", "pong", "--joint"],
     ["train", "--all", "pong"], ["nothing"], ["--nothing"], ["record", "pong"],
+    *(["course", action, folder] for action in ("init", "release", "collect", "grade", "report")
+      for folder in ("nan", "file/below", "file", "n" * 300, os.devnull, "folder/..")),
+    *(["course", action, "folder", "nothing"] for action in ("release", "collect", "grade")),
+    *(["export", agent, "new"] for agent in NO_INPUT),
+    *(["export", "pong/net3", folder] for folder in ("nan", "file/below", "file", os.devnull)),
+    *(["tour", "--folder", folder] for folder in ("file/below", "file", os.devnull)),
+    *(["lessons", folder] for folder in ("nan", "file/below", "file", os.devnull, "n" * 300)),
+    *(["reproduce", "table1", "--results", folder]
+      for folder in ("nan", "file/below", "file", os.devnull, "n" * 300)),
     ["reproduce", "figure1", "--seeds"], ["reproduce", "table1", "--seeds"],
 ]  # fmt: skip
 BOUNDS = {
@@ -129,6 +169,7 @@ def lines() -> Iterator[list[str]]:
                 yield [*begin, option, text]
             if option not in ("--seeds", "--games", "--set", "--teacher-set"):  # none is right
                 yield [*begin, option]
+    yield from UNUSED
     yield from POSITIONALS
     yield from settings()
 

@@ -1,4 +1,8 @@
-"""A drawn part of the campaign, and the campaign's own counting of planted faults."""
+"""A drawn part of the campaign, and the campaign's own counting of planted faults.
+
+The values are lists and not drawn by hypothesis: each wrong one is tried for every argument, and a
+failure names it, so that nothing would be left to shrink.
+"""
 
 import time
 
