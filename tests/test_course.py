@@ -18,12 +18,13 @@ from pdlearn import losses, zoo
 from pdlearn.cli import main
 from pdlearn.course import artefacts, quiz, scales
 from pdlearn.course.artefacts import assess, report_note, shipped_original
-from pdlearn.course.assignments import ASSIGNMENTS, BY_NAME, SMALL, TEACHER, Exercise, Written
+from pdlearn.course.assignments import ASSIGNMENTS, BY_NAME, SMALL, TEACHER
 from pdlearn.course.hidden import HIDDEN
 from pdlearn.course.marking import Part, hidden_parts, visible_part
 from pdlearn.course.notebooks import IMPORTS, Lesson, source_notebook
 from pdlearn.course.otter import otter_notebook
 from pdlearn.course.pages import pages
+from pdlearn.course.parts import Exercise, Written
 from pdlearn.lessons.places import CLONE
 
 EXERCISES = [part for one in ASSIGNMENTS for part in one.parts if isinstance(part, Exercise)]

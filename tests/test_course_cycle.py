@@ -14,7 +14,7 @@ from course_submissions import FULL, OUTSIDE, SUBMISSIONS, hand_in
 from pdlearn import QNetwork, zoo
 from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.cli import main
-from pdlearn.course.grading import gradebook_of
+from pdlearn.course.handing import gradebook_of
 
 pytestmark = pytest.mark.course
 NAMES = sorted({one.assignment for one in SUBMISSIONS})

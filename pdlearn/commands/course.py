@@ -36,8 +36,8 @@ def course(
         notebook_seconds: time of a notebook (grade)
         memory_gb: memory of a notebook, in gigabytes (grade)
     """
-    from pdlearn.course import grading, reports, starting
-    from pdlearn.course.assignments import BY_NAME
+    from pdlearn.course import grading, handing, reports, starting
+    from pdlearn.course.assignments import BY_NAME, assignment_by_name
 
     if action == "init":
         files = starting.begin(folder, otter=format == "otter")
@@ -52,15 +52,15 @@ def course(
             raise ValueError(f"{action} needs an assignment: {', '.join(BY_NAME)}")
         names = list(BY_NAME)
     else:
-        names = [grading.assignment_by_name(assignment).name]
+        names = [assignment_by_name(assignment).name]
     if action == "release":
-        grading.release(folder, names, exchange)
+        handing.release(folder, names, exchange)
         for name in names:
             print(folder / "release" / name)
         return
     chosen = BY_NAME[names[0]]
     if action == "collect":
-        for name, sentence in grading.collect(folder, chosen, submissions).items():
+        for name, sentence in handing.collect(folder, chosen, submissions).items():
             print(f"{name}: {sentence}")
         return
     limits = grading.Limits(cell_seconds, notebook_seconds, int(memory_gb * 1e9))

@@ -22,7 +22,8 @@ import torch
 from pdlearn import envs, zoo
 from pdlearn.checkpoints import Agent, read_agent
 from pdlearn.course import confinement
-from pdlearn.course.assignments import BY_NAME, Artefact
+from pdlearn.course.assignments import BY_NAME
+from pdlearn.course.parts import Artefact
 from pdlearn.course.scales import (
     EPSILON,
     LONGEST_STEPS,

@@ -5,7 +5,8 @@ They are written into a course, and into `docs/` by `python -m pdlearn.course.pa
 
 import re
 
-from pdlearn.course.assignments import ASSIGNMENTS, Artefact, Exercise
+from pdlearn.course.assignments import ASSIGNMENTS
+from pdlearn.course.parts import Artefact, Exercise
 from pdlearn.lessons.places import CLONE
 from pdlearn.web.pages import source
 

@@ -5,7 +5,7 @@ Its episodes are cut early, so that a grading ends in time; its scores are not t
 evaluate`.
 """
 
-from pdlearn.course.assignments import Artefact
+from pdlearn.course.parts import Artefact
 
 SECONDS = 120  # of a processor; an evaluation that takes longer is stopped
 LONGEST_STEPS = 3_000  # agent steps after which an episode is cut, with the score so far
