@@ -14,7 +14,13 @@ from pdlearn.course.marking import PARTS, shares
 from pdlearn.course.notebooks import numbered, source_notebook
 from pdlearn.course.parts import Assignment
 
-CONFIG = "# ASSIGNMENT CONFIG\ninit_cell: true\nsolutions_pdf: false\ngenerate:\n    pdf: false"
+CONFIG = """# ASSIGNMENT CONFIG
+init_cell: true
+solutions_pdf: false
+requirements:
+    - pdlearn
+generate:
+    pdf: false"""
 CALL = re.compile(r'marking\.hidden\("(\w+)", (\w+), points=([\d.]+)\)')
 
 

@@ -67,7 +67,8 @@ def graded(course: Path) -> list[Graded]:
     with gradebook_of(course) as gradebook:
         for assignment in ASSIGNMENTS:
             notes = read_notes(course, assignment)
-            for submission in gradebook.assignment_submissions(assignment.name):
+            submissions = gradebook.assignment_submissions(assignment.name)
+            for submission in sorted(submissions, key=lambda one: one.student.id):
                 student = submission.student.id
                 note = notes.get(student) or Note(look_at=[ELSEWHERE])
                 marks = [

@@ -8,6 +8,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from pdlearn.course.assignments import ASSIGNMENTS
+from pdlearn.course.handouts import write_handouts
 from pdlearn.course.notebooks import source_notebook
 from pdlearn.course.otter import otter_notebook
 from pdlearn.course.pages import pages
@@ -44,7 +45,8 @@ def begin(course: Path, otter: bool = False) -> list[Path]:
         sources = write_sources(course / "otter", otter_notebook)
     else:
         sources = write_sources(course / "source", source_notebook)
-    return [*(course / name for name in texts), *sorted(quiz.iterdir()), *sources]
+    lessons = write_handouts(course / "lessons")
+    return [*(course / name for name in texts), *sorted(quiz.iterdir()), *lessons, *sources]
 
 
 def write_sources(folder: Path, build: Callable[[Assignment], NotebookNode]) -> list[Path]:
