@@ -4,7 +4,7 @@ from pdlearn.course.parts import Artefact, Assignment, Written
 
 # Games whose whole way is known by the protocol of `scales`.
 PROJECT_GAMES = (
-    "breakout", "freeway", "ms_pacman", "pong", "qbert", "riverraid", "seaquest",
+    "beam_rider", "breakout", "freeway", "ms_pacman", "pong", "qbert", "riverraid", "seaquest",
     "space_invaders",
 )  # fmt: skip
 
