@@ -6,6 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
 
 import nbformat
@@ -16,15 +17,18 @@ import torch
 import pdlearn
 from pdlearn import losses, zoo
 from pdlearn.cli import main
-from pdlearn.course import artefacts, quiz, scales
+from pdlearn.course import artefacts, marking, quiz, scales
 from pdlearn.course.artefacts import assess, report_note, shipped_original
-from pdlearn.course.assignments import ASSIGNMENTS, BY_NAME, SMALL, TEACHER, Exercise, Written
+from pdlearn.course.assignments import ASSIGNMENTS, BY_NAME, SMALL, TEACHER
+from pdlearn.course.handouts import write_handouts
 from pdlearn.course.hidden import HIDDEN
-from pdlearn.course.marking import Part, hidden_parts, visible_part
+from pdlearn.course.marking import Part, hidden_parts, require, visible_part
 from pdlearn.course.notebooks import IMPORTS, Lesson, source_notebook
 from pdlearn.course.otter import otter_notebook
 from pdlearn.course.pages import pages
-from pdlearn.lessons.places import CLONE
+from pdlearn.course.parts import Exercise, Written
+from pdlearn.lessons.places import CLONE, folder
+from pdlearn.rows import read_rows
 
 EXERCISES = [part for one in ASSIGNMENTS for part in one.parts if isinstance(part, Exercise)]
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.check)
@@ -159,6 +163,46 @@ def test_written_questions_have_a_rubric_and_a_model_answer():
             assert len(question.answer) > 80
 
 
+def test_lessons_given_out_in_a_course_show_no_solution(tmp_path):
+    written = write_handouts(tmp_path / "lessons")
+    texts = {p.name: p.read_text("utf-8") for p in written if p.suffix == ".ipynb"}
+    assert len(texts) == 11 and (tmp_path / "lessons" / "glossary.md").exists()
+    for text in texts.values():
+        assert "<summary>Solution" not in text and "folded below" not in text
+        assert "](../0" not in text and "](../1" not in text  # the lessons that show it
+    for exercise in EXERCISES:
+        _, _, code = Lesson(exercise.lesson).function(exercise.check)
+        body = textwrap.dedent(re.search(r"BEGIN SOLUTION\n(.*)\n *###", code, re.S)[1])
+        (given,) = (text for name, text in texts.items() if name.startswith(exercise.lesson))
+        assert json.dumps(body)[1:-1] not in given
+
+
+def test_what_was_measured_is_of_the_assignments_and_fits_in_2_gb():
+    rows = read_rows(folder("docs/results") / "course.csv")
+    names = [one.name for one in ASSIGNMENTS if one.name in {row["assignment"] for row in rows}]
+    assert [(row["assignment"], row["what"]) for row in rows] == [
+        (name, what) for name in names for what in ("notebook", "grading")
+    ]
+    for row in rows:
+        assert 0 < float(row["processor_seconds"]) < 240
+        assert 100 < int(row["memory_mb"]) < 2_000  # the page says that 2 GB are enough
+
+
+def test_a_test_for_otter_is_silent_when_it_passes_and_raises_a_sentence_when_not(capsys):
+    require("check_kl_loss", solution(Exercise("05", "check_kl_loss")), "values")
+    assert capsys.readouterr().out == ""
+    with pytest.raises(AssertionError, match="calls `pdlearn.losses.kl_loss`"):
+        require("check_kl_loss", losses.kl_loss, "visible")
+
+
+def test_the_sentence_of_a_mark_is_wrapped_for_formgrader(monkeypatch):
+    shown = []
+    monkeypatch.setattr(marking, "display", lambda data, raw: shown.append(data["text/plain"]))
+    marking.visible("check_kl_loss", losses.kl_loss, 2)
+    lines = shown[0].splitlines()
+    assert len(lines) > 1 and max(map(len, lines)) <= 88
+
+
 def test_a_course_is_written_to_an_empty_folder_alone(tmp_path, capsys):
     (tmp_path / "kept.txt").write_text("mine")
     assert main(["course", "init", str(tmp_path)]) == 2
@@ -224,15 +268,17 @@ def test_an_agent_of_ones_own_is_evaluated(handed_in, quick):
     assert assessed.mean == 0 and "over 2 episodes" in assessed.note
 
 
-def test_a_shipped_agent_is_recognised_under_another_card_and_with_noise(handed_in):
+def noisy(weight):
+    noise = torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    return weight + 0.02 * weight.std() * noise
+
+
+@pytest.mark.parametrize("change", [noisy, lambda weight: 1.5 * weight], ids=["noise", "scale"])
+def test_a_shipped_agent_is_recognised_under_another_card_and_changed_a_little(handed_in, change):
     shipped = zoo.load("pong/net3")
     with torch.no_grad():
         for weight in shipped.network.parameters():
-            weight += (
-                0.02
-                * weight.std()
-                * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
-            )
+            weight.copy_(change(weight))
     card = {**shipped.card, "made": {"by": "dqn", "hardware": "mine"}}
     pdlearn.save_agent(handed_in, pdlearn.Agent(shipped.network, card))
     assessed = assess(handed_in, SHORT)

@@ -51,8 +51,8 @@ def course(
     if action in ("init", "report") and assignment is not None:
         raise ValueError(f"expected no assignment with {action}; got {assignment}")
 
-    from pdlearn.course import grading, reports, starting
-    from pdlearn.course.assignments import BY_NAME
+    from pdlearn.course import grading, handing, reports, starting
+    from pdlearn.course.assignments import BY_NAME, assignment_by_name
 
     if action == "init":
         files = starting.begin(folder, otter=format == "otter")
@@ -67,15 +67,15 @@ def course(
             raise ValueError(f"{action} needs an assignment: {', '.join(BY_NAME)}")
         names = list(BY_NAME)
     else:
-        names = [grading.assignment_by_name(assignment).name]
+        names = [assignment_by_name(assignment).name]
     if action == "release":
-        grading.release(folder, names, exchange)
+        handing.release(folder, names, exchange)
         for name in names:
             print(folder / "release" / name)
         return
     chosen = BY_NAME[names[0]]
     if action == "collect":
-        for name, sentence in grading.collect(folder, chosen, submissions).items():
+        for name, sentence in handing.collect(folder, chosen, submissions).items():
             print(f"{name}: {sentence}")
         return
     limits = grading.Limits(

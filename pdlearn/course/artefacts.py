@@ -22,7 +22,8 @@ import torch
 from pdlearn import envs, zoo
 from pdlearn.checkpoints import Agent, read_agent
 from pdlearn.course import confinement
-from pdlearn.course.assignments import BY_NAME, Artefact
+from pdlearn.course.assignments import BY_NAME
+from pdlearn.course.parts import Artefact
 from pdlearn.course.scales import (
     EPSILON,
     LONGEST_STEPS,
@@ -41,7 +42,7 @@ from pdlearn.statistics import interval
 LARGEST_BYTES = 64_000_000
 MEMORY_BYTES = 4_000_000_000
 BUSY = 10  # a machine that does much else gives a process a tenth of its time
-COPY_DISTANCE = 0.1  # relative to the shipped weights; those of two trainings are farther than 1
+COPY_DISTANCE = 0.1  # a sine of an angle; 0.6 or more between any two shipped trainings
 COLUMNS = ("game", "parameters", "mean", "episodes", "seed")
 
 
@@ -76,7 +77,7 @@ def fingerprint(agent: Agent) -> str:
 def shipped_original(agent: Agent) -> str | None:
     """Return the name of the shipped agent whose weights these are, nearly; None if there is none.
 
-    A copy that was changed a little, by noise or by some updates, is recognised too.
+    A copy that was changed a little, by noise, by scaling or by some updates, is recognised too.
     """
     weights = agent.network.state_dict()
     for name in zoo.names():
@@ -89,13 +90,18 @@ def shipped_original(agent: Agent) -> str | None:
 
 
 def _distance(weights: dict, other: dict) -> float:
-    """Return how far two sets of weights are apart, in lengths of the second."""
+    """Return the mean sine of the angles between the matrices of two networks, from 0 to 1."""
     shapes = {name: tensor.shape for name, tensor in weights.items()}
     if shapes != {name: tensor.shape for name, tensor in other.items()}:
         return float("inf")
-    square = sum((weights[name].float() - other[name].float()).square().sum() for name in other)
-    length = sum(other[name].float().square().sum() for name in other)
-    return float((square / length).sqrt())
+    cosines = torch.stack(
+        [
+            torch.cosine_similarity(weights[name].flatten(), tensor.flatten(), dim=0, eps=1e-12)
+            for name, tensor in other.items()
+            if tensor.ndim > 1
+        ]
+    )
+    return float((1 - cosines.square()).clamp(min=0).sqrt().mean())
 
 
 def play(agent: Agent, episodes: int, epsilon: float = EPSILON) -> list[float]:

@@ -1,78 +1,7 @@
-"""The course as data: six assignments and a final project.
+"""The course as data: six assignments and a final project."""
 
-An `Exercise` names a lesson's exercise by its checker; its text and its solution are the lesson's.
-A `Written` question is graded by hand, an `Artefact` by assessing the file that is handed in.
-"""
-
-from dataclasses import dataclass
-from typing import ClassVar
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """A function to write, tested by visible and hidden inputs."""
-
-    lesson: str
-    check: str  # the name of the exercise's checker in `pdlearn.exercises`
-    points: float = 10
-
-
-@dataclass(frozen=True)
-class Written:
-    """A question answered in words; `rubric` holds points and what they are for."""
-
-    name: str
-    title: str
-    text: str
-    rubric: tuple[tuple[float, str], ...]
-    answer: str  # a model answer, for the grader alone
-    minutes: int = 10
-
-    @property
-    def points(self) -> float:
-        return sum(points for points, _ in self.rubric)
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """A trained agent to hand in; `bands` hold a number of parameters and their share of points."""
-
-    title: str
-    text: str
-    games: tuple[str, ...]  # the agent must play one of them
-    bands: tuple[tuple[int, float], ...]
-    points: float
-    episodes: int = 12
-    checkpoint: ClassVar[str] = "agent.safetensors"
-    table: ClassVar[str] = "results.csv"
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A notebook to hand in: its parts in order, and what it shows."""
-
-    name: str
-    title: str
-    after: str  # the lessons to read first
-    minutes: int
-    outcomes: tuple[str, ...]
-    parts: tuple[Exercise | Written | Artefact, ...]
-
-    @property
-    def points(self) -> float:
-        return sum(part.points for part in self.parts)
-
-    @property
-    def artefact(self) -> Artefact | None:
-        """The agent to hand in, if there is one."""
-        return next((part for part in self.parts if isinstance(part, Artefact)), None)
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The names of the files to hand in."""
-        extra = (Artefact.checkpoint, Artefact.table) if self.artefact else ()
-        return (f"{self.name}.ipynb", *extra)
-
+from pdlearn.course.parts import Artefact, Assignment, Exercise, Written
+from pdlearn.course.project import PROJECT
 
 SEEING = Assignment(
     "seeing",
@@ -305,87 +234,12 @@ SMALL = Assignment(
     ),
 )
 
-# Games whose whole way is known by the protocol of `scales`.
-PROJECT_GAMES = (
-    "breakout", "freeway", "ms_pacman", "pong", "qbert", "riverraid", "seaquest",
-    "space_invaders",
-)  # fmt: skip
-
-PROJECT = Assignment(
-    "project",
-    "Final project: a game of your own, within a budget",
-    "all lessons",
-    600,
-    (
-        "choose a game, a budget in parameters and in minutes of one processor, and keep both",
-        "distil, evaluate and report so that another group can repeat it",
-    ),
-    (
-        Written(
-            "plan",
-            "Plan",
-            "Before you train: the game, the budget in parameters and in processor-minutes, the "
-            "question that your experiment answers, and what result would surprise you.",
-            (
-                (3, "game, parameters and processor-minutes, chosen before any training"),
-                (4, "a question that the experiment can answer with yes or no"),
-                (3, "a prediction, and the result that would refute it"),
-            ),
-            "Freeway, 20,000 parameters, 60 minutes. Question: does a net4 keep 90 % of the way at "
-            "a third of net3's parameters? We expect so, since Freeway asks two questions only. An "
-            "interval wholly below 90 % would refute it.",
-            45,
-        ),
-        Written(
-            "method",
-            "Method",
-            "The commands, seeds, versions and machine; what is compared with what; what is the "
-            "same in all runs. Hand in the agent and its row as files.",
-            (
-                (8, "commands, seeds and versions with which another group gets the same files"),
-                (6, "a comparison in which one thing differs"),
-                (6, "the minutes used, against the budget"),
-            ),
-            "Commands as run, seeds 0 to 2, pdlearn's version, a 4-core laptop; net3 and net4 by "
-            "the same recording, updates and rates.",
-            60,
-        ),
-        Artefact(
-            "The agent",
-            "Hand in the best agent that kept your budget. It plays one of these games.",
-            PROJECT_GAMES,
-            bands=((20_000, 1.0), (65_000, 0.95), (430_000, 0.8), (1_700_000, 0.5)),
-            points=30,
-        ),
-        Written(
-            "result",
-            "Result",
-            "Scores with intervals, a figure or a table, and at least one thing that went wrong "
-            "and how it was noticed.",
-            (
-                (8, "scores with number of episodes and intervals, from a fresh evaluation"),
-                (6, "a figure or table that answers the question, readable without the text"),
-                (6, "a failure or a check: collapse, cut episodes, a seed that differs"),
-            ),
-            "A table of two sizes by three seeds with intervals over 30 episodes each; one seed of "
-            "net4 had collapsed, which its variety of 0 showed.",
-            90,
-        ),
-        Written(
-            "discussion",
-            "Discussion",
-            "The answer to your question, how sure it is, and what it does not say.",
-            (
-                (6, "an answer that follows from the interval"),
-                (6, "limits: seeds, games, starts"),
-                (8, "what you would do next, and why that"),
-            ),
-            "net4 keeps 93 % [88, 97] of the way over three seeds: the prediction stands, barely. "
-            "One game, one teacher. Next: Breakout, where lesson 07 saw the largest loss.",
-            45,
-        ),
-    ),
-)
-
 ASSIGNMENTS = (SEEING, LOOKING_AHEAD, TEACHER, EVALUATING, DISTILLING, SMALL, PROJECT)
 BY_NAME = {assignment.name: assignment for assignment in ASSIGNMENTS}
+
+
+def assignment_by_name(name: str) -> Assignment:
+    """Return the assignment called `name`; raise ValueError with all names for another."""
+    if name not in BY_NAME:
+        raise ValueError(f"no assignment {name!r}; expected one of {', '.join(BY_NAME)}")
+    return BY_NAME[name]

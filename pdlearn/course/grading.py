@@ -1,35 +1,32 @@
-"""Release, collect and grade: thin calls of nbgrader's API, with settings that make it safe.
+"""Grade submissions: thin calls of nbgrader's API, with settings that make it safe.
 
 Every submission runs in a kernel of its own (`kernel`): confined, timed, and started afresh. What
 nbgrader does not record (why a submission failed, the assessment of an agent, what an instructor
-should look at) is in `grading/ASSIGNMENT.json`.
+should look at) is in the submission's note (`notes`).
 """
 
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any  # nbgrader has no types
 
 import nbformat
 
 from pdlearn.course import kernel
-from pdlearn.course.artefacts import Assessment, assess_apart, report_note
-from pdlearn.course.assignments import BY_NAME, Assignment
-from pdlearn.files import read_bytes, write_bytes
-from pdlearn.schema import load_json
+from pdlearn.course.artefacts import assess_apart, report_note
+from pdlearn.course.handing import nbgrader_of
+from pdlearn.course.notes import Note, agent_found, flag_equal_agents, read_notes, write_notes
+from pdlearn.course.parts import Assignment
+from pdlearn.files import write_bytes
 
-CONFIG = "nbgrader_config.py"
-STUDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
-LARGEST_BYTES = 64_000_000  # of a file handed in
 # What has no place in an answer; an instructor is told to look, and nothing is taken off.
 UNUSUAL = re.compile(
     r"\b(?:marking|setprofile|settrace|_getframe|get_ipython|builtins|ctypes|gc|subprocess|socket|"
@@ -47,102 +44,6 @@ class Limits:
     file_bytes: int = 100_000_000
 
 
-@dataclass
-class Note:
-    """What is known of a submission beside nbgrader's marks."""
-
-    text: str = ""  # why it could not be graded, or what was restored
-    graded: bool = True
-    artefact: dict = field(default_factory=dict)  # an Assessment
-    report: str = ""  # a sentence on the CSV file handed in
-    look_at: list[str] = field(default_factory=list)
-
-
-def _nbgrader(course: Path) -> Any:
-    """Return nbgrader's API for a course, with the course's configuration.
-
-    Raises ValueError if there is no course or no nbgrader.
-    """
-    if not (course / CONFIG).exists():
-        raise ValueError(
-            f"{course} is no course: it has no {CONFIG}; `pdlearn course init` makes one"
-        )
-    try:
-        from nbgrader.apps.api import NbGraderAPI
-    except ImportError as error:
-        raise ValueError('nbgrader is not installed: pip install "pdlearn[grading]"') from error
-    from traitlets.config import PyFileConfigLoader
-
-    config = PyFileConfigLoader(CONFIG, path=str(course.resolve())).load_config()
-    config.CourseDirectory.root = str(course.resolve())
-    config.NbGraderAPI.log_level = "WARN"
-    return NbGraderAPI(config=config)
-
-
-def gradebook_of(course: Path) -> Any:
-    """Return nbgrader's gradebook of a course, to use in a `with` block."""
-    return _nbgrader(course).gradebook
-
-
-def _checked(result: dict, doing: str) -> str:
-    """Return the log of a call of nbgrader's; raise ValueError with its error if it failed."""
-    if not result["success"]:
-        lines = (result.get("error") or result.get("log") or "no reason given").splitlines()
-        raise ValueError(f"nbgrader could not {doing}: {lines[-1].strip()}")
-    return result.get("log", "")
-
-
-def release(course: Path, names: list[str], exchange: bool = False) -> None:
-    """Make the students' versions in `release/`; with `exchange`, also put them in nbgrader's."""
-    api = _nbgrader(course)
-    for name in names:
-        _checked(api.generate_assignment(name), f"make {name}")
-        if exchange:
-            _checked(api.release_assignment(name), f"release {name} to the exchange")
-
-
-def collect(course: Path, assignment: Assignment, folder: Path | None) -> dict[str, str]:
-    """Bring submissions to `submitted/`; return a sentence for each student of what was taken.
-
-    `folder` holds a folder for each student, named by the student, from any learning system. With
-    None they come from nbgrader's exchange.
-    """
-    if folder is None:
-        api = _nbgrader(course)
-        _checked(api.collect(assignment.name), f"collect {assignment.name}")
-        students = api.get_submitted_students(assignment.name)
-        return dict.fromkeys(sorted(students), "collected from the exchange")
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder; expected one with a folder for each student")
-    return {
-        place.name: _collect_one(course, assignment, place)
-        for place in sorted(folder.iterdir())
-        if place.is_dir()
-    }
-
-
-def _collect_one(course: Path, assignment: Assignment, place: Path) -> str:
-    if not STUDENT.fullmatch(place.name):
-        return "not taken: a student's name has letters, digits and _ . @ - alone"
-    inside = place / assignment.name if (place / assignment.name).is_dir() else place
-    files = {
-        path.name: path for path in inside.iterdir() if path.is_file() and not path.is_symlink()
-    }
-    notebook = assignment.files[0]
-    others = [name for name in files if name.endswith(".ipynb")]
-    if notebook not in files and len(others) == 1:  # systems rename what is uploaded
-        files[notebook] = files[others[0]]
-    target = course / "submitted" / place.name / assignment.name
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    taken = []
-    for name in assignment.files:
-        if name in files and files[name].stat().st_size <= LARGEST_BYTES:
-            write_bytes(target / name, files[name].read_bytes())
-            taken.append(name)
-    return f"took {', '.join(taken)}" if taken else f"took nothing: there is no {notebook}"
-
-
 def promises() -> str:
     """Return a sentence on what this machine does to a submission, found by trying it."""
     done = subprocess.run(
@@ -157,7 +58,7 @@ def grade(
     course: Path, assignment: Assignment, limits: Limits = Limits(), students: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Note]]:
     """Grade submissions of an assignment, by default all; yield each student with a note."""
-    api = _nbgrader(course)
+    api = nbgrader_of(course)
     api.config.Execute.kernel_name = kernel.NAME
     api.config.Execute.timeout = limits.cell_seconds
     api.config.KernelManager.transport = "ipc"  # the kernel has no network
@@ -172,8 +73,8 @@ def grade(
     notes = read_notes(course, assignment)
     for student in students or found:
         note = notes[student] = _grade_one(api, course, assignment, student, limits)
-        _flag_equal_agents(notes)
-        _write_notes(course, assignment, notes)
+        flag_equal_agents(notes)
+        write_notes(course, assignment, notes)
         yield student, note
 
 
@@ -308,50 +209,6 @@ def _grade_artefact(
     with api.gradebook as gradebook:
         cell = gradebook.find_grade("artefact", assignment.name, assignment.name, student)
         cell.manual_score, cell.needs_manual_grade = assessed.points + points, False
+        comment = gradebook.find_comment("artefact", assignment.name, assignment.name, student)
+        comment.auto_comment = agent_found(assessed, note.report)  # shown in Formgrader
         gradebook.db.commit()
-
-
-def _flag_equal_agents(notes: dict[str, Note]) -> None:
-    """Say of each student who handed in the same weights; an instructor decides what it means."""
-    owners: dict[str, list[str]] = {}
-    for student, note in notes.items():
-        if mark := note.artefact.get("fingerprint"):
-            owners.setdefault(mark, []).append(student)
-    for note in notes.values():
-        note.look_at = [what for what in note.look_at if not what.startswith("same weights")]
-    for students in owners.values():
-        for student in students:
-            if others := [other for other in students if other != student]:
-                notes[student].look_at.append(f"same weights as {', '.join(sorted(others))}")
-
-
-def _notes_path(course: Path, assignment: Assignment) -> Path:
-    return course / "grading" / f"{assignment.name}.json"
-
-
-def read_notes(course: Path, assignment: Assignment) -> dict[str, Note]:
-    """Return the note on each graded submission of an assignment."""
-    path = _notes_path(course, assignment)
-    if not path.exists():
-        return {}
-    try:
-        return {student: Note(**note) for student, note in load_json(read_bytes(path)).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: expected notes as `course grade` writes ({error})") from None
-
-
-def _write_notes(course: Path, assignment: Assignment, notes: dict[str, Note]) -> None:
-    plain = {student: asdict(note) for student, note in sorted(notes.items())}
-    write_bytes(_notes_path(course, assignment), json.dumps(plain, indent=1).encode())
-
-
-def assessment_of(note: Note) -> Assessment | None:
-    """Return the assessment of the agent that was handed in, if there is one."""
-    return Assessment(**note.artefact) if note.artefact else None
-
-
-def assignment_by_name(name: str) -> Assignment:
-    """Return the assignment called `name`; raise ValueError with all names for another."""
-    if name not in BY_NAME:
-        raise ValueError(f"no assignment {name!r}; expected one of {', '.join(BY_NAME)}")
-    return BY_NAME[name]

@@ -17,6 +17,7 @@ import io
 import os
 import secrets
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -30,6 +31,7 @@ from pdlearn.exercises.verdicts import Verdict, is_blank
 
 MIME = "application/vnd.pdlearn.marks+json"
 PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"  # as the code of its functions names it
+LINE_CHARACTERS = 88  # Formgrader does not wrap the output of a cell
 PARTS = {"visible": 0.2, "form": 0.2, "values": 0.4, "rigour": 0.2}
 
 
@@ -195,20 +197,30 @@ def hidden(check: str, function: object, points: float) -> float:
     return _shown(hidden_parts(HIDDEN[check], function, points, seed), seed)
 
 
-def earns(check: str, function: object, part: str) -> bool:
-    """Return whether a function gets the points of one part, and show why."""
+def require(check: str, function: object, part: str) -> None:
+    """Raise AssertionError with what was found unless a function earns one part of the points.
+
+    Nothing is printed: otter-grader takes a test that prints for one that failed.
+    """
     entry = HIDDEN[check]
     if part == "visible":
         parts = [visible_part(entry, function, 1.0)]
     else:
         parts = hidden_parts(entry, function, 1.0, secrets.randbits(32))
     (found,) = (each for each in parts if each.name == part)
-    print(f"{found.name}: {found.text}")
-    return found.points == found.of
+    if found.points != found.of:
+        raise AssertionError(found.text)
 
 
 def _shown(parts: list[Part], seed: int | None = None) -> float:
-    lines = [f"{part.name}: {part.points:g} of {part.of:g}. {part.text}" for part in parts]
+    lines = [
+        textwrap.fill(
+            f"{part.name}: {part.points:g} of {part.of:g}. {part.text}",
+            LINE_CHARACTERS,
+            subsequent_indent="    ",
+        )
+        for part in parts
+    ]
     record = {"seed": seed, "parts": [part._asdict() for part in parts]}
     display({"text/plain": "\n".join(lines), MIME: record}, raw=True)
     return round(sum(part.points for part in parts), 6)

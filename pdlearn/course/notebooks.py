@@ -7,16 +7,14 @@ nbgrader makes the students' version from it.
 
 import ast
 import re
-from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from pdlearn.course.assignments import Artefact, Assignment, Exercise, Written
 from pdlearn.course.marking import PARTS
+from pdlearn.course.parts import Artefact, Assignment, Exercise, Written
 from pdlearn.course.scales import printed
-from pdlearn.files import write_bytes
 from pdlearn.lessons.places import folder
 
 BLANK = "...  # your turn"
@@ -184,16 +182,11 @@ def source_notebook(assignment: Assignment) -> NotebookNode:
             cells += written_cells(part)
         else:
             cells += artefact_cells(part)
+    return numbered(cells, assignment.name)
+
+
+def numbered(cells: list[NotebookNode], name: str) -> NotebookNode:
+    """Return a notebook of cells, whose identities are the same in every building."""
     for number, cell in enumerate(cells):
-        cell["id"] = f"{assignment.name}-{number:02d}"
+        cell["id"] = f"{name}-{number:02d}"
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
-
-
-def write_sources(course: Path, assignments: tuple[Assignment, ...]) -> list[Path]:
-    """Write the source of each assignment to `course/source/NAME/NAME.ipynb`; return the files."""
-    paths = []
-    for assignment in assignments:
-        path = course / "source" / assignment.name / f"{assignment.name}.ipynb"
-        write_bytes(path, (nbformat.writes(source_notebook(assignment)) + "\n").encode())
-        paths.append(path)
-    return paths

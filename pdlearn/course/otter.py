@@ -5,19 +5,22 @@ its own; answers in words and agents are graded by hand.
 """
 
 import re
-from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
-from pdlearn.course.assignments import Assignment
 from pdlearn.course.hidden import HIDDEN
 from pdlearn.course.marking import PARTS, shares
-from pdlearn.course.notebooks import KERNEL, source_notebook
-from pdlearn.files import write_bytes
+from pdlearn.course.notebooks import numbered, source_notebook
+from pdlearn.course.parts import Assignment
 
-CONFIG = "# ASSIGNMENT CONFIG\ninit_cell: true\nsolutions_pdf: false\ngenerate:\n    pdf: false"
+CONFIG = """# ASSIGNMENT CONFIG
+init_cell: true
+solutions_pdf: false
+requirements:
+    - pdlearn
+generate:
+    pdf: false"""
 CALL = re.compile(r'marking\.hidden\("(\w+)", (\w+), points=([\d.]+)\)')
 
 
@@ -38,9 +41,7 @@ def otter_notebook(assignment: Assignment) -> NotebookNode:
             cells.append(new_code_cell(cell.source))
         else:
             cells.append(new_markdown_cell(cell.source))
-    for number, cell in enumerate(cells):
-        cell["id"] = f"{assignment.name}-otter-{number:02d}"
-    return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    return numbered(cells, f"{assignment.name}-otter")
 
 
 def _manual(name: str, points: float, answer: str) -> list[NotebookNode]:
@@ -73,17 +74,7 @@ def _question(grade_id: str, function: NotebookNode, test: NotebookNode) -> list
             new_code_cell(
                 f'""" # BEGIN TEST CONFIG\npoints: {points:g}\nhidden: {is_hidden}\n'
                 f'""" # END TEST CONFIG\nfrom pdlearn.course import marking\n\n'
-                f'assert marking.earns("{check}", {name}, "{part}")'
+                f'marking.require("{check}", {name}, "{part}")'
             )
         )
     return [*cells, new_raw_cell("# END TESTS"), new_raw_cell("# END QUESTION")]
-
-
-def write_otter_sources(course: Path, assignments: tuple[Assignment, ...]) -> list[Path]:
-    """Write the source of each assignment to `course/otter/NAME/NAME.ipynb`; return the files."""
-    paths = []
-    for assignment in assignments:
-        path = course / "otter" / assignment.name / f"{assignment.name}.ipynb"
-        write_bytes(path, (nbformat.writes(otter_notebook(assignment)) + "\n").encode())
-        paths.append(path)
-    return paths

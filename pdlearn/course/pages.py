@@ -5,9 +5,11 @@ They are written into a course, and into `docs/` by `python -m pdlearn.course.pa
 
 import re
 
-from pdlearn.course.assignments import ASSIGNMENTS, Artefact, Exercise
+from pdlearn.course.assignments import ASSIGNMENTS
+from pdlearn.course.parts import Artefact, Exercise
 from pdlearn.files import write_bytes
-from pdlearn.lessons.places import CLONE
+from pdlearn.lessons.places import CLONE, folder
+from pdlearn.rows import read_rows
 from pdlearn.web.pages import source
 
 
@@ -32,9 +34,28 @@ def outcomes() -> str:
     return "\n".join(f"- **{one.title}**: {'; '.join(one.outcomes)}." for one in ASSIGNMENTS)
 
 
+def costs_table() -> str:
+    """Return what each assignment was measured to cost (`measuring`) as a Markdown table."""
+    rows = {
+        (row["assignment"], row["what"]): row
+        for row in read_rows(folder("docs/results") / "course.csv")
+    }
+    lines = ["| assignment | solved notebook | grading one submission |", "| --- | --- | --- |"]
+    for one in ASSIGNMENTS:
+        if (one.name, "grading") not in rows:  # not measured since it was set
+            continue
+        cells = [
+            f"{float(row['processor_seconds']):.0f} s, {int(row['memory_mb']):,} MB"
+            for row in (rows[one.name, what] for what in ("notebook", "grading"))
+        ]
+        lines.append(f"| `{one.name}` | {' | '.join(cells)} |")
+    (machine,) = {row["machine"] for row in rows.values()}
+    return "\n".join([*lines, "", f"Machine: {machine}."])
+
+
 def course_page() -> str:
     """Return the page on the course, `course.md`."""
-    parts = {"ASSIGNMENTS": assignments_table(), "OUTCOMES": outcomes()}
+    parts = {"ASSIGNMENTS": assignments_table(), "OUTCOMES": outcomes(), "COSTS": costs_table()}
     text = source("course/kit/course.md")
     return re.sub(r"\{\{([A-Z]+)\}\}", lambda mark: parts[mark[1]], text)
 

@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from pdlearn.course.assignments import ASSIGNMENTS, Assignment
-from pdlearn.course.grading import Note, assessment_of, gradebook_of, read_notes
+from pdlearn.course.assignments import ASSIGNMENTS
+from pdlearn.course.handing import gradebook_of
 from pdlearn.course.marking import MIME
+from pdlearn.course.notes import Note, agent_found, assessment_of, read_notes
+from pdlearn.course.parts import Assignment
 from pdlearn.files import write_bytes
 from pdlearn.rows import write_rows
 
+ELSEWHERE = "graded without `pdlearn course grade`: not confined, no agent assessed"
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -64,8 +67,11 @@ def graded(course: Path) -> list[Graded]:
     found = []
     with gradebook_of(course) as gradebook:
         for assignment in ASSIGNMENTS:
-            for student, note in read_notes(course, assignment).items():
-                submission = gradebook.find_submission(assignment.name, student)
+            notes = read_notes(course, assignment)
+            submissions = gradebook.assignment_submissions(assignment.name)
+            for submission in sorted(submissions, key=lambda one: one.student.id):
+                student = submission.student.id
+                note = notes.get(student) or Note(look_at=[ELSEWHERE])
                 marks = [
                     Mark(
                         cell.name, cell.score, cell.max_score, bool(cell.needs_manual_grade),
@@ -125,7 +131,7 @@ def student_page(course: Path, student: str, own: Sequence[Graded]) -> str:
         head = f"<h2>{_text(one.assignment.title)}: {one.points:g} of {one.of:g} points</h2>"
         notes = [one.note.text, f"Answers that wait for a grader: {waiting}" if waiting else ""]
         if assessed := assessment_of(one.note):
-            notes += [f"Your agent {assessed.note}.", one.note.report]
+            notes.append(agent_found(assessed, one.note.report))
         lines = "".join(f"<p>{_text(note)}</p>" for note in notes if note)
         sections.append(head + lines + _table(_details(course, one)))
     name = f"<p>On the leaderboard you are <strong>{alias(student)}</strong>.</p>"

@@ -5,7 +5,7 @@ Its episodes are cut early, so that a grading ends in time; its scores are not t
 evaluate`.
 """
 
-from pdlearn.course.assignments import Artefact
+from pdlearn.course.parts import Artefact
 
 SECONDS = 120  # of a processor; an evaluation that takes longer is stopped
 LONGEST_STEPS = 3_000  # agent steps after which an episode is cut, with the score so far
@@ -18,6 +18,7 @@ SCALE = ((0.9, 1.0), (0.75, 0.85), (0.5, 0.6), (0.25, 0.35), (0.1, 0.15))  # way
 # `python -m pdlearn.course.artefacts` (Catch: the score of a caught ball in every episode).
 ANCHORS = {
     "pdlearn/Catch-v0": (-0.4, 1.0),
+    "beam_rider": (348.3, 2169.0),
     "pong": (-20.25, 18.92),
     "breakout": (1.5, 99.17),
     "freeway": (0.0, 26.58),

@@ -1,12 +1,18 @@
 """Write a new course: the sources of all assignments, the configuration and the pages."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
+from nbformat import NotebookNode
+
 from pdlearn.course.assignments import ASSIGNMENTS
-from pdlearn.course.notebooks import write_sources
-from pdlearn.course.otter import write_otter_sources
+from pdlearn.course.handouts import write_handouts
+from pdlearn.course.notebooks import source_notebook
+from pdlearn.course.otter import otter_notebook
 from pdlearn.course.pages import pages
+from pdlearn.course.parts import Assignment
 from pdlearn.course.quiz import questions, write_gift, write_json
 from pdlearn.files import write_bytes
 from pdlearn.web.pages import source
@@ -35,5 +41,19 @@ def begin(course: Path, otter: bool = False) -> list[Path]:
     quiz = course / "quiz"
     write_json(quiz / "questions.json", questions())
     write_gift(quiz / "questions.gift", questions())
-    sources = (write_otter_sources if otter else write_sources)(course, ASSIGNMENTS)
-    return [*(course / name for name in texts), *sorted(quiz.iterdir()), *sources]
+    if otter:
+        sources = write_sources(course / "otter", otter_notebook)
+    else:
+        sources = write_sources(course / "source", source_notebook)
+    lessons = write_handouts(course / "lessons")
+    return [*(course / name for name in texts), *sorted(quiz.iterdir()), *lessons, *sources]
+
+
+def write_sources(folder: Path, build: Callable[[Assignment], NotebookNode]) -> list[Path]:
+    """Write the source of each assignment to `folder/NAME/NAME.ipynb`; return the files."""
+    paths = []
+    for assignment in ASSIGNMENTS:
+        path = folder / assignment.name / f"{assignment.name}.ipynb"
+        write_bytes(path, (nbformat.writes(build(assignment)) + "\n").encode())
+        paths.append(path)
+    return paths
