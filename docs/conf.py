@@ -34,7 +34,8 @@ html_theme = "sphinx_book_theme"
 html_title = "pdlearn"
 html_theme_options = {
     "show_toc_level": 2, "use_download_button": False, "use_fullscreen_button": False,
-    "pygments_light_style": "a11y-high-contrast-light", "pygments_dark_style": "a11y-high-contrast-dark",
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
 }  # fmt: skip
 html_static_path = ["_static"]
 html_extra_path = ["_extra", *(page.name for page in Path(__file__).parent.glob("*.html"))]

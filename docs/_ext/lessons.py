@@ -115,12 +115,14 @@ def build(app: Sphinx) -> None:
     write_if_new(learn / "glossary.md", (notebooks / "glossary.md").read_text("utf-8"))
 
 
-def lead_to_lessons(app: Sphinx, page: str, source: list[str]) -> None:
-    """Let links to `notebooks`, which lead to its files on GitHub, lead to the site's lessons."""
-    source[0] = NOTEBOOKS.sub(r"](\1learn/", source[0])
+def lead_to_pages(app: Sphinx, page: str, source: list[str]) -> None:
+    """Let links to notebooks and folders, which are right on GitHub, lead to the site's pages."""
+    text = NOTEBOOKS.sub(r"](\1learn/", source[0])
+    text = text.replace("](results/curves)", "](tables.md#learning-curves)")
+    source[0] = text.replace("](results)", "](tables.md)")
 
 
 def setup(app: Sphinx) -> dict:
     app.connect("builder-inited", build)
-    app.connect("source-read", lead_to_lessons)
+    app.connect("source-read", lead_to_pages)
     return {"parallel_read_safe": True}

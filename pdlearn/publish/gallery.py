@@ -109,7 +109,9 @@ def record_picture(path: Path) -> None:
     )  # fmt: skip
 
 
-def build(games: Annotated[tuple[str, ...], tyro.conf.Positional] = (), root: Path = Path(".")) -> None:
+def build(
+    games: Annotated[tuple[str, ...], tyro.conf.Positional] = (), root: Path = Path(".")
+) -> None:
     """Record the pages of games, the gallery and the moving picture.
 
     Args:
