@@ -32,8 +32,11 @@ python_maximum_signature_line_length = 88
 
 html_theme = "sphinx_book_theme"
 html_title = "pdlearn"
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}  # the reader's system chooses light or dark
 html_theme_options = {
     "show_toc_level": 2, "use_download_button": False, "use_fullscreen_button": False,
+    "navbar_persistent": [],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }  # fmt: skip

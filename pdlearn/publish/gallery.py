@@ -18,12 +18,12 @@ from PIL import Image, ImageDraw, ImageFont
 from pdlearn import zoo
 from pdlearn.games import GAMES, game_by_name
 from pdlearn.networks import parameter_count
-from pdlearn.plots import STUDENT, TEACHER
 from pdlearn.web.clips import Clip, record_clip
 from pdlearn.widgets import compare
 
 PAGES, GALLERY = "docs/_extra/gallery", "docs/gallery.md"
 PICTURE = "docs/images/pong.webp"
+COLOURS = ["#6db8e8", "#eeb457"]  # teacher and student on a dark ground
 SHOWN, SHOWN_STEPS = "pong", 260
 CLIP_STEPS, SEED = 200, 1
 STEPS_PER_SECOND = 15
@@ -101,7 +101,7 @@ def record_picture(path: Path) -> None:
         for name, agent in agents.items()
     ]
     captions = [f"{parameter_count(agent.network):,} parameters" for agent in agents.values()]
-    first, *rest = side_by_side(clips, captions, [TEACHER, STUDENT])
+    first, *rest = side_by_side(clips, captions, COLOURS)
     path.parent.mkdir(parents=True, exist_ok=True)
     first.save(
         path, save_all=True, append_images=rest, duration=1000 // STEPS_PER_SECOND, loop=0,
