@@ -101,6 +101,16 @@ def test_every_picture_and_frame_has_a_text(pages):
     assert silent == []
 
 
+def test_formulas_are_converted_whole(pages):
+    formulas = [
+        formula
+        for path in pages
+        for formula in re.findall(r"<math.*?</math>", path.read_text("utf-8"), re.S)
+    ]
+    assert len(formulas) > 10
+    assert [formula for formula in formulas if "\\" in formula] == []
+
+
 @pytest.fixture(scope="module")
 def address():
     """Serve the site from this machine; return its address."""

@@ -31,7 +31,7 @@ function draw(svg, curves) {
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
     add(svg, "text", { x: x(steps * share), y: HEIGHT - 12,
                        "text-anchor": share === 1 ? "end" : "middle" },
-      `${(steps * share / 1e6).toFixed(2)} M`);
+      `${(steps * share / 1e6).toFixed(2)} M${share === 1 ? " agent steps" : ""}`);
   }
   curves.forEach((curve, index) => {
     const points = curve.steps.map((step, at) => `${x(step)},${y(percents[index][at])}`);
