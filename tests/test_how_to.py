@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,14 @@ def commands(page):
 
 @pytest.fixture
 def quick(tmp_path, monkeypatch):
-    """Work in an empty folder, and hold out few states."""
+    """Work in a folder with a teacher and a recording, and hold out few states."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PDLEARN_QUIET", "1")
     monkeypatch.setattr("pdlearn.distill.HELD_OUT_STEPS", 120)
     monkeypatch.setattr("pdlearn.export.hub.REPLAY_STEPS", 20)
-    play = tmp_path / "play.rec"
-    play.write_bytes((zoo.FOLDER / "pong" / "play.rec").read_bytes())
+    shutil.copy(zoo.FOLDER / "pong" / "play.rec", tmp_path)
+    (tmp_path / "runs" / "train-pong-0").mkdir(parents=True)
+    shutil.copy(zoo.path("pong/teacher"), tmp_path / "runs" / "train-pong-0" / "best.safetensors")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
