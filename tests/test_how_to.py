@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pdlearn import zoo
+from pdlearn import networks, zoo
 from pdlearn.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +19,7 @@ FEWER = {
     'DQN_BUDGETS["fast"]': 'DQN_BUDGETS["smoke"]',
     'loss="kl", temperature=0.03)': f'loss="kl", temperature=0.03, {LITTLE})',
     'DistillConfig(size="multi3")': f'DistillConfig(size="multi3", {LITTLE})',
+    '("freeway", "pong", "qbert")': '("pong", "qbert")',
     "episodes=30": "episodes=1",
     "episodes=5": "episodes=1",
 }
@@ -48,11 +49,12 @@ def commands(page):
 
 @pytest.fixture
 def quick(tmp_path, monkeypatch):
-    """Work in a folder with a teacher and a recording, and hold out few states."""
+    """Work in a folder with a teacher and a recording, with few held-out states and small nets."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PDLEARN_QUIET", "1")
     monkeypatch.setattr("pdlearn.distill.HELD_OUT_STEPS", 120)
     monkeypatch.setattr("pdlearn.export.hub.REPLAY_STEPS", 20)
+    monkeypatch.setitem(networks.MULTI_SIZES, "multi3", networks.SIZES["net3"])
     shutil.copy(zoo.FOLDER / "pong" / "play.rec", tmp_path)
     (tmp_path / "runs" / "train-pong-0").mkdir(parents=True)
     shutil.copy(zoo.path("pong/teacher"), tmp_path / "runs" / "train-pong-0" / "best.safetensors")
