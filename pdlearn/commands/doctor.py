@@ -12,8 +12,6 @@ from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 
-import pdlearn
-
 LEAST_DISK_GB = 2  # a run with its recording
 LEAST_RAM_GB = 3  # the lessons and the tour
 LEAST_SAMPLES_PER_SECOND = 1_000  # below, the tour takes more than a quarter of an hour
@@ -65,7 +63,7 @@ def _packages() -> str:
     shown = ("torch", "ale-py", "gymnasium", "numpy", "jupyterlab")
     listed = ", ".join(f"{name} {versions[name]}" for name in shown if name in versions)
     system = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
-    return f"pdlearn {pdlearn.__version__}, {listed}; {system}"
+    return f"pdlearn {metadata.version('pdlearn')}, {listed}; {system}"
 
 
 def _imports() -> str:
