@@ -11,7 +11,7 @@ import os
 # when it is first imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULE_OF = {
     "Agent": "checkpoints",

@@ -20,6 +20,7 @@ import tyro
 from pdlearn.commands.bench import bench
 from pdlearn.commands.course import course
 from pdlearn.commands.distill import distill
+from pdlearn.commands.doctor import doctor
 from pdlearn.commands.evaluate import evaluate
 from pdlearn.commands.export import export
 from pdlearn.commands.lessons import lessons
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     are as before when it returns.
     """
     commands: dict[str, Callable[..., Any]] = {
-        "tour": tour, "train": train, "distill": distill, "record": record,
+        "tour": tour, "doctor": doctor, "train": train, "distill": distill, "record": record,
         "starts": starts, "evaluate": evaluate, "export": export, "zoo": zoo,
         "reproduce": reproduce, "lessons": lessons, "course": course, "bench": bench,
     }  # fmt: skip

@@ -261,7 +261,7 @@ def test_shipping_writes_a_row_per_game_and_lists_the_network_on_the_page(shippe
     ]  # fmt: skip
     parameters = networks.parameter_count(zoo.load_all_games("multi3/kl").network)
     assert {row["parameters"] for row in rows} == {str(parameters)}
-    page = (shipped / "README.md").read_text("utf-8")
+    page = (shipped / "docs" / "zoo.md").read_text("utf-8")
     assert "| `multi3/kl`, pong | 6.5 [4.0, 9.0] over 2 episodes | 32 |" in page
 
 

@@ -107,7 +107,8 @@ def test_shipping_rounds_scores_and_enters_an_agent(tmp_path, monkeypatch):
     assert float(row["mean"]) == pytest.approx(shipped.score["mean"], abs=1e-3)
     assert (tmp_path / "docs" / "results" / "curves" / "pong.csv").exists()
     assert (tmp_path / "docs" / "images" / "curves.png").stat().st_size > 5_000
-    assert "`pong/teacher`" in (tmp_path / "README.md").read_text()
+    assert "| `teacher`, score | " in (tmp_path / "README.md").read_text()
+    assert "| `pong/teacher` | " in (tmp_path / "docs" / "zoo.md").read_text()
     assert "Pong | -20.7 | 9.3 | 18.9 | **" in (tmp_path / "docs" / "zoo.md").read_text()
 
 

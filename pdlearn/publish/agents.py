@@ -7,14 +7,57 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pdlearn import zoo
-from pdlearn.games import GAMES
+from pdlearn.games import GAMES, Game
 from pdlearn.presets import BUDGETS
 from pdlearn.rows import markdown_table, read_rows
 
-README_MARKS = ("<!-- agents: built from docs/results -->", "<!-- /agents -->")
+README_MARKS = ("<!-- scores: built from docs/results -->", "<!-- /scores -->")
+AGENT_MARKS = ("<!-- agents: built from docs/results -->", "<!-- /agents -->")
 RECIPE_MARKS = ("<!-- recipes: built from the cards -->", "<!-- /recipes -->")
 ZOO_MARKS = ("<!-- teachers: built from docs/results -->", "<!-- /teachers -->")
 RACE_MARKS = ("<!-- race: built from docs/results -->", "<!-- /race -->")
+
+
+# The agents of the README's table: their rows' names in the results, and what they are called.
+SHOWN = {
+    "net1": "`net1`",
+    "net2": "`net2`",
+    "net3": "`net3`",
+    "multi10/kl": "`multi10`, one network for all",
+}
+
+
+def score_table(results: Path) -> str:
+    """Return the README's table: a column per game, the teacher's score, its students' percent."""
+    teachers, students = (read_rows(results / f"{kind}.csv") for kind in ("teachers", "students"))
+    score = {row["game"]: float(row["mean"]) for row in teachers}
+    titles = " | ".join(game.title for game in GAMES.values())
+    lines = [f"| agent | parameters | {titles} |", "| --- | ---: |" + " ---: |" * len(GAMES)]
+    ways = [_way(game, score.get(game.name)) for game in GAMES.values()]
+    points = [f"{score[name]:,.0f}" if name in score else "" for name in GAMES]
+    lines.append(_line("`teacher`, score", teachers, points))
+    lines.append(f"| … of the way from random play to Nature DQN | | {' | '.join(ways)} |")
+    for network, label in SHOWN.items():
+        rows = {row["game"]: row for row in students if row["network"] == network}
+        cells = [
+            f"{100 * float(rows[name]['mean']) / score[name]:.0f} %" if name in rows else ""
+            for name in GAMES
+        ]
+        lines.append(_line(label, list(rows.values()), cells))
+    return "\n".join(lines)
+
+
+def _line(label: str, rows: list[dict], cells: list[str]) -> str:
+    """Return a line of the table; the parameters are those of the largest network of `rows`."""
+    parameters = max((int(row["parameters"]) for row in rows), default=0)
+    return f"| {label} | {parameters:,} | {' | '.join(cell or '–' for cell in cells)} |"
+
+
+def _way(game: Game, score: float | None) -> str:
+    """Return a score in percent from random play to the score of Nature DQN."""
+    if score is None:
+        return "–"
+    return f"{100 * (score - game.random) / (game.dqn - game.random):.0f} %"
 
 
 def agent_table(results: Path) -> str:
@@ -115,12 +158,17 @@ def built_pages(root: Path) -> dict[Path, str]:
     """Return the texts of README.md and docs/zoo.md, with tables built from results and cards."""
     results = root / "docs" / "results"
     readme, page = root / "README.md", root / "docs" / "zoo.md"
-    zoo_text = between(page.read_text("utf-8"), ZOO_MARKS, teacher_table(results))
-    zoo_text = between(zoo_text, RACE_MARKS, race_table(results))
     return {
-        readme: between(readme.read_text("utf-8"), README_MARKS, agent_table(results)),
-        page: between(zoo_text, RECIPE_MARKS, recipe_list()),
+        readme: between(readme.read_text("utf-8"), README_MARKS, score_table(results)),
+        page: _zoo_page(page.read_text("utf-8"), results),
     }
+
+
+def _zoo_page(text: str, results: Path) -> str:
+    text = between(text, ZOO_MARKS, teacher_table(results))
+    text = between(text, AGENT_MARKS, agent_table(results))
+    text = between(text, RACE_MARKS, race_table(results))
+    return between(text, RECIPE_MARKS, recipe_list())
 
 
 def build(root: Path = Path(".")) -> None:

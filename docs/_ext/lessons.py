@@ -1,0 +1,128 @@
+"""The lessons of the site: `docs/learn`, copied from `notebooks`, with widgets that need no kernel.
+
+A notebook holds the state of its widgets. Each becomes a page of its own, like that of
+`pdlearn.widgets.Face.save`, and is shown in a frame. Every other picture gets its caption as
+alternative text.
+"""
+
+import html
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from sphinx.application import Sphinx
+
+from pdlearn.web import pages
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+EXERCISES = re.compile(r"\[([^]]+)\]\((exercises/[^)]+)\)")
+NOTEBOOKS = re.compile(r"\]\(\.\./((?:\.\./)*)notebooks/")
+TOCTREE = """
+```{toctree}
+:hidden:
+:glob:
+
+[0-9]*
+```
+"""
+
+
+def widget_page(output: NotebookNode, model: dict) -> str:
+    """Return the page of a widget from its output and its stored state."""
+    state = model["state"]
+    for buffer in model.get("buffers", []):
+        *path, last = buffer["path"]
+        place = state
+        for key in path:
+            place = place[key]
+        place[last] = buffer["data"]  # base64, which the browser code reads as well
+    title, alt = output.data["text/plain"].split("\n", 1)
+    return pages.fill(
+        "widgets/page.html",
+        title=html.escape(title),
+        alt=html.escape(alt),
+        picture=output.data["image/png"].replace("\n", ""),
+        style=state["_css"],
+        script=state["_esm"],
+        data=pages.embed(state["data"]),
+    )
+
+
+def framed(output: NotebookNode, source: str) -> NotebookNode:
+    """Return an output that shows the page `source` in a frame."""
+    alt = html.escape(output.metadata["image/png"]["alt"], quote=True)
+    frame = f'<iframe class="widget" loading="lazy" src="{source}" title="{alt}"></iframe>'
+    return nbformat.v4.new_output("display_data", {"text/html": frame})
+
+
+def with_alternative_texts(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Return the cells with one picture each, whose alternative text is set as MyST-NB reads it."""
+    single: list[NotebookNode] = []
+    for cell in cells:
+        single.append(cell)
+        outputs, cell["outputs"] = cell.get("outputs", []), []
+        for output in outputs:
+            if "image/png" in output.get("data", {}):
+                if "mystnb" in single[-1].metadata:
+                    more = nbformat.v4.new_code_cell(metadata={"tags": ["remove-input"]})
+                    single.append(more)
+                alt = output.metadata["image/png"]["alt"]
+                single[-1].metadata["mystnb"] = {"image": {"alt": alt}}
+            single[-1].outputs.append(output)
+        if cell.cell_type != "code":
+            del cell["outputs"]
+    return single
+
+
+def site_lesson(path: Path, widgets: Path) -> NotebookNode:
+    """Return the lesson in `path` as the site shows it; write its widgets' pages to `widgets`."""
+    lesson = nbformat.read(path, 4)
+    models = lesson.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
+    count = 0
+    for cell in lesson.cells:
+        for index, output in enumerate(cell.get("outputs", [])):
+            if VIEW in output.get("data", {}):
+                count += 1
+                name = f"{path.stem}-{count}.html"
+                page = widget_page(output, models[output.data[VIEW]["model_id"]])
+                write_if_new(widgets / name, page)
+                cell.outputs[index] = framed(output, f"../widgets/{name}")
+    lesson.cells = with_alternative_texts(lesson.cells)
+    for cell in lesson.cells:
+        if cell.cell_type == "markdown":
+            cell.source = EXERCISES.sub(r"{download}`\1 <\2>`", cell.source)
+    return lesson
+
+
+def write_if_new(path: Path, text: str) -> None:
+    """Write `text` unless the file has it already, so that Sphinx reads only what changed."""
+    if not path.exists() or path.read_text("utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+def build(app: Sphinx) -> None:
+    """Write `docs/learn` and the pages of the widgets."""
+    notebooks, learn = Path(app.confdir).parent / "notebooks", Path(app.srcdir) / "learn"
+    for path in sorted(notebooks.glob("*.ipynb")):
+        lesson = site_lesson(path, Path(app.outdir) / "widgets")
+        write_if_new(learn / path.name, nbformat.writes(lesson))
+    shutil.copytree(notebooks / "exercises", learn / "exercises", dirs_exist_ok=True)
+    write_if_new(learn / "index.md", (notebooks / "README.md").read_text("utf-8") + TOCTREE)
+    write_if_new(learn / "glossary.md", (notebooks / "glossary.md").read_text("utf-8"))
+
+
+def lead_to_pages(app: Sphinx, page: str, source: list[str]) -> None:
+    """Let links to notebooks and folders, which are right on GitHub, lead to the site's pages."""
+    text = NOTEBOOKS.sub(r"](\1learn/", source[0])
+    text = text.replace("](results/curves)", "](tables.md#learning-curves)")
+    source[0] = text.replace("](results)", "](tables.md)")
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("builder-inited", build)
+    app.connect("source-read", lead_to_pages)
+    return {"parallel_read_safe": True}
