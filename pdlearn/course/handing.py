@@ -1,7 +1,9 @@
 """Give out and take in: the calls of nbgrader that release assignments and collect submissions."""
 
+import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any  # nbgrader has no types
 
@@ -28,6 +30,10 @@ def nbgrader_of(course: Path) -> Any:
         raise ValueError('nbgrader is not installed: pip install "pdlearn[grading]"') from error
     from traitlets.config import PyFileConfigLoader
 
+    # nbgrader starts alembic by its name, which only an activated environment has on its path.
+    own = str(Path(sys.executable).parent)
+    if own not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", "")])
     config = PyFileConfigLoader(CONFIG, path=str(course.resolve())).load_config()
     config.CourseDirectory.root = str(course.resolve())
     config.NbGraderAPI.log_level = "WARN"
