@@ -46,7 +46,9 @@ def agent(game="pong", seed=0, shape=(2,), **changes) -> Agent:
         "score": {game: SCORE},
     }
     generator = torch.Generator().manual_seed(seed)
-    return Agent(QNetwork(len(actions), "net3", shape, generator), card | changes)
+    made = Agent(QNetwork(len(actions), "net3", shape, generator), card)
+    made.card.update(changes)  # an `Agent` refuses a card of another size
+    return made
 
 
 def saved(folder: Path, **changes) -> Path:
@@ -593,7 +595,9 @@ def for_several(**changes) -> Agent:
     }
     generator = torch.Generator().manual_seed(0)
     counts = {game: len(actions) for game, actions in games.items()}
-    return Agent(MultiGameNetwork(counts, "multi3", (2,), generator), card | changes)
+    made = Agent(MultiGameNetwork(counts, "multi3", (2,), generator), card)
+    made.card.update(changes)
+    return made
 
 
 def saved_for_several(folder: Path, **changes) -> Path:

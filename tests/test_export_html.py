@@ -42,8 +42,9 @@ def stacks_of(data: dict) -> torch.Tensor:
 
 def an_agent(network, game="pong", profile=None, **card) -> Agent:
     facts = {
-        "games": {game: list(pdlearn.GAMES[game].actions)}, "size": "net5",
-        "observation_shape": [4, 84, 84], "made": {"by": "dqn"},
+        "games": {game: list(pdlearn.GAMES[game].actions)},
+        "size": getattr(network, "size", "net5"), "observation_shape": [4, 84, 84],
+        "made": {"by": "dqn"},
         "preprocessing": (profile or pdlearn.Preprocessing()).card(),
     }  # fmt: skip
     return Agent(network.requires_grad_(False), facts | card)

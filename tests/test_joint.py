@@ -225,7 +225,7 @@ def test_train_jointly_leaves_a_run_that_goes_on_and_is_evaluated_on_each_game(
         (["pong", "--joint"], "expected several games with --joint; got pong"),
         (["pong", "qbert", "--joint", "--set", "size=net1"], "size 'net1' is for one game"),
         (["pong", "--all"], "expected --all, or games by name; got both"),
-        (["pong", "qbert", "--resume", "r"], "expected no --resume with several games"),
+        (["pong", "qbert", "--resume", "r"], "r: no run to resume here"),
     ],
 )
 def test_a_bad_input_gets_one_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):

@@ -70,7 +70,7 @@ def test_the_protocol_names_what_the_game_does_by_itself():
 
 def test_an_evaluation_is_played_under_the_preprocessing():
     # This agent always waits: only an environment that presses FIRE loses its lives.
-    card, network = foreign(OURS).card, QNetwork(4, "net5")
+    card, network = foreign(OURS).card | {"size": "net5"}, QNetwork(4, "net5")
     network.requires_grad_(False).out.bias[0] += 1e6
     config = EvalConfig(episodes=2, num_envs=2, epsilon=0.0)
     fires = Agent(network, card | {"preprocessing": SB3.card()})

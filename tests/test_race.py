@@ -44,7 +44,7 @@ def test_the_row_of_a_run_has_its_score_and_settings(tmp_path):
     path = tmp_path / "recipes.csv"
     columns = list(read_rows(race.Path("docs/results/teacher_recipes.csv"))[0])
     write_rows(path, [dict.fromkeys(columns, "")])
-    race.add_row(path, race.entry(CATCH, "DQN, double targets", run, last, 12.34))
+    race.add_row(path, race.entry(CATCH, "DQN, double targets", run, last=last, minutes=12.34))
     _, row = read_rows(path)
     assert list(row) == columns
     assert row["race"] == "DQN, double targets" and row["processor_minutes"] == "12.3"

@@ -66,7 +66,10 @@ def test_q_values_are_shown_as_they_are_or_sharpened_and_say_which(comparison, s
     page = show(comparison)
     teacher = page.locator(".agent.teacher")
     q = comparison.clips[0].values[0].astype(float)
-    assert teacher.locator(".formula").inner_text() == "the outputs"
+    formula = teacher.locator(".formula").inner_text()
+    assert formula == "bars: from the lowest to the highest"
+    widths = np.array(teacher.locator(".fill").evaluate_all(WIDTHS))
+    np.testing.assert_allclose(widths, 100 * (q - q.min()) / (q.max() - q.min()), atol=0.01)
     shown = [float(v.replace("−", "-")) for v in teacher.locator(".value").all_inner_texts()]
     np.testing.assert_allclose(shown, q, atol=6e-3)
     page.get_by_role("radio", name="softmax(Q / 0.01)").press("Space")

@@ -253,7 +253,7 @@ show(
 
 # %%
 ### BEGIN SOLUTION
-my_guess = 9  # measured: half of its teacher's points, with a hundredth of its weights
+my_guess = 9  # measured: well below its teacher, with a hundredth of its weights
 ### END SOLUTION
 result = pdlearn.evaluate(net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30)))
 check_prediction(my_guess, result.mean, near=4)

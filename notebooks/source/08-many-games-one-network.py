@@ -236,7 +236,7 @@ alone = learn(broken, ["pong"] * by_budget(smoke=20, fast=600))
 before, after = (100 * row["agreement, freeway"] for row in (rows[-1], alone[-1]))
 print(f"before: {before:.0f} %")
 ### BEGIN SOLUTION
-my_guess = 75
+my_guess = 83  # measured: a clear best action stays the best for a while
 ### END SOLUTION
 check_prediction(my_guess, after, near=5, unit=" %")
 

@@ -61,7 +61,7 @@ def race(run: Iterable[dict], minutes: float, metrics: Path) -> tuple[dict, floa
     return row, spent
 
 
-def entry(game: str, recipe: str, run: DQN | PQN, last: dict, minutes: float) -> dict:
+def entry(game: str, recipe: str, run: DQN | PQN, *, last: dict, minutes: float) -> dict:
     """Return the row of teacher_recipes.csv for a run that ended with the row `last`."""
     config = run.config
     row = {
@@ -117,7 +117,8 @@ def main(
     run = run_of(game, recipe, folder, seed)
     last, spent = race(run, minutes, folder / "metrics.csv")
     add_row(
-        root / "docs" / "results" / "teacher_recipes.csv", entry(game, recipe, run, last, spent)
+        root / "docs" / "results" / "teacher_recipes.csv",
+        entry(game, recipe, run, last=last, minutes=spent),
     )
     agents.build(root)
     print(f"{game}, {recipe}: {last['score']:.1f} after {spent:.1f} processor minutes")
