@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import pickle
 import re
 import subprocess
@@ -18,12 +19,13 @@ import pdlearn
 from pdlearn import losses, zoo
 from pdlearn.cli import main
 from pdlearn.course import artefacts, marking, quiz, scales
-from pdlearn.course.artefacts import assess, report_note, shipped_original
+from pdlearn.course.artefacts import Assessment, assess, report_note, shipped_original
 from pdlearn.course.assignments import ASSIGNMENTS, BY_NAME, SMALL, TEACHER
 from pdlearn.course.handouts import write_handouts
 from pdlearn.course.hidden import HIDDEN
 from pdlearn.course.marking import Part, hidden_parts, require, visible_part
 from pdlearn.course.notebooks import IMPORTS, Lesson, source_notebook
+from pdlearn.course.notes import Note, assessment_of, known_of, read_notes, write_notes
 from pdlearn.course.otter import otter_notebook
 from pdlearn.course.pages import pages
 from pdlearn.course.parts import Exercise, Written
@@ -470,3 +472,12 @@ def test_an_otter_source_has_the_same_points_and_hides_the_same_tests(one):
 
 def yaml_number(source: str) -> float:
     return float(re.search(r"points: ([\d.]+)", source)[1])
+
+
+def test_a_note_on_an_agent_that_was_not_played_comes_back(tmp_path):
+    assessed = Assessment("damaged")
+    note = Note(artefact=known_of(assessed), look_at=["its file"])
+    write_notes(tmp_path, TEACHER, {"ada": note})
+    assert read_notes(tmp_path, TEACHER) == {"ada": note}
+    again = assessment_of(note)
+    assert again.note == "damaged" and math.isnan(again.mean)

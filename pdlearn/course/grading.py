@@ -23,7 +23,14 @@ import nbformat
 from pdlearn.course import kernel
 from pdlearn.course.artefacts import assess_apart, report_note
 from pdlearn.course.handing import nbgrader_of
-from pdlearn.course.notes import Note, agent_found, flag_equal_agents, read_notes, write_notes
+from pdlearn.course.notes import (
+    Note,
+    agent_found,
+    flag_equal_agents,
+    known_of,
+    read_notes,
+    write_notes,
+)
 from pdlearn.course.parts import Assignment
 from pdlearn.files import write_bytes
 
@@ -205,7 +212,7 @@ def _grade_artefact(
     assert artefact is not None
     assessed = assess_apart(place / artefact.checkpoint, assignment.name)
     points, note.report = report_note(place / artefact.table, artefact, assessed)
-    note.artefact = asdict(assessed)
+    note.artefact = known_of(assessed)
     with api.gradebook as gradebook:
         cell = gradebook.find_grade("artefact", assignment.name, assignment.name, student)
         cell.manual_score, cell.needs_manual_grade = assessed.points + points, False

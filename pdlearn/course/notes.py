@@ -61,6 +61,11 @@ def agent_found(assessed: Assessment, report: str) -> str:
     return f"Agent: {assessed.note}." + (f" {report}." if report else "")
 
 
+def known_of(assessed: Assessment) -> dict:
+    """Return the entries of an assessment without those that are NaN, which JSON does not have."""
+    return {name: value for name, value in asdict(assessed).items() if value == value}
+
+
 def assessment_of(note: Note) -> Assessment | None:
     """Return the assessment of the agent that was handed in, if there is one."""
     return Assessment(**note.artefact) if note.artefact else None
