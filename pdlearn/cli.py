@@ -5,6 +5,7 @@ show a progress bar on standard error and print the path of their result on stan
 """
 
 import contextlib
+import errno
 import functools
 import inspect
 import io
@@ -55,12 +56,16 @@ def main(arguments: list[str] | None = None) -> int:
                 description="Policy distillation: train DQN teachers, distil students, "
                 "evaluate both.",
             )  # fmt: skip
-            _flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered has no reader; the interpreter would try to write it at its end.
         _discard_output()
         return 141
     except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            error.filename = "standard output"  # of files, the writer gives the name
+            _discard_output()
         with contextlib.suppress(OSError):  # nobody can read it
             print(f"pdlearn: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -90,18 +95,6 @@ def _open_standard_files() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
-
-
-def _flush() -> None:
-    """Write what is still to be printed; raise OSError that names the output if that fails."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _discard_output()
-        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def _discard_output() -> None:

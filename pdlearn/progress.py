@@ -1,13 +1,15 @@
 """Progress bars, in a terminal and in a notebook."""
 
 import os
+import sys
 from typing import Any
 
 
 class Bar:
     """A progress bar on standard error, drawn at its first update.
 
-    So none precedes the sentence that refuses a command. Quiet where PDLEARN_QUIET is set.
+    So none precedes the sentence that refuses a command. Quiet where PDLEARN_QUIET is set, and
+    where standard error is closed.
     """
 
     def __init__(self, title: str, total: int, unit: str):
@@ -19,7 +21,7 @@ class Bar:
         if self._bar is None:
             from tqdm.auto import tqdm
 
-            quiet = bool(os.environ.get("PDLEARN_QUIET"))
+            quiet = bool(os.environ.get("PDLEARN_QUIET")) or sys.stderr is None
             # miniters=0 draws figures that change while the bar itself stands.
             self._bar = tqdm(
                 total=self._total, desc=self._title, unit=f" {self._unit}", disable=quiet,

@@ -73,6 +73,8 @@ def shortened(command):
     more = SHORTER[command[0]]
     if more is None:
         return None
+    if "--resume" in command:  # the run keeps its budget
+        more = more[2:]
     short = [*command, *more]
     for option, value in (("--episodes", "1"), ("--agent-steps", "320"), ("--minutes", "0.05")):
         if option in short:
