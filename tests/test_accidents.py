@@ -92,7 +92,7 @@ def test_the_card_names_the_number_of_threads(tmp_path):
 
 
 def interrupt(process):
-    """Press Ctrl-C as a user does: again if nothing happens, as Python loses one in a destructor."""
+    """Press Ctrl-C, and again if nothing happens: Python loses one that falls in a destructor."""
     for _ in range(3):
         process.send_signal(signal.SIGINT)
         try:
