@@ -91,18 +91,6 @@ def test_the_card_names_the_number_of_threads(tmp_path):
     assert made["threads"] == torch.get_num_threads()
 
 
-def interrupt(process):
-    """Press Ctrl-C, and again if nothing happens: Python loses one that falls in a destructor."""
-    for _ in range(3):
-        process.send_signal(signal.SIGINT)
-        try:
-            return process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            pass
-    process.kill()
-    return process.communicate()
-
-
 def test_a_second_process_in_a_runs_folder_is_refused_and_changes_nothing(tmp_path):
     folder = tmp_path / "run"
     train = ["train", CATCH, "--budget", "smoke", "--agent-steps", "1000000", "--set", "size=net5"]
@@ -119,7 +107,8 @@ def test_a_second_process_in_a_runs_folder_is_refused_and_changes_nothing(tmp_pa
         assert f"is in use by process {first.pid} on" in complaint
         assert complaint.count("\n") == 1
     finally:
-        interrupt(first)
+        first.send_signal(signal.SIGTERM)  # SIGINT is ignored by what a shell starts with &
+        first.communicate(timeout=60)
     assert first.returncode == 130
     steps = [line.split(",")[0] for line in (folder / "metrics.csv").read_text().splitlines()[1:]]
     assert steps == sorted(set(steps), key=int) and steps
