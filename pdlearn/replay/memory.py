@@ -235,21 +235,22 @@ class Memory:
 
     def transitions(self, slot: Tensor, env: Tensor, n_step: int) -> Transitions:
         """Return the n-step transitions from ring positions `slot`, `env` `[B]`."""
-        first_row = slot * self.num_envs + env
-        reward = torch.zeros(len(slot), device=self.device)
-        discount = torch.ones(len(slot), device=self.device)
-        to_slot = slot
-        going = torch.ones(len(slot), dtype=torch.bool, device=self.device)
-        for _ in range(n_step):
-            row = to_slot * self.num_envs + env
-            reward = torch.where(going, reward + discount * self.reward[row], reward)
-            discount = torch.where(going, discount * self.discount[row], discount)
-            to_slot = torch.where(going, to_slot + 1, to_slot) % self.slots
-            going = going & ~self.last[to_slot * self.num_envs + env]
+        ahead = slot.unsqueeze(1) + torch.arange(n_step + 1, device=self.device)
+        rows = ahead % self.slots * self.num_envs + env.unsqueeze(1)  # [B, n + 1]
+        taken, reached = rows[:, :-1], rows[:, 1:]  # [B, n]
+        # A reward counts if no earlier step reached its episode's last observation.
+        counts = self.last[reached].cumsum(1).roll(1, 1) == 0
+        counts[:, 0] = True
+        discount = torch.where(counts, self.discount[taken], 1.0).cumprod(1)
+        before = discount.roll(1, 1)
+        before[:, 0] = 1.0
+        reward = torch.where(counts, before * self.reward[taken], 0.0).sum(1)
+        to_slot = (slot + counts.sum(1)) % self.slots
+        both = self.observation(torch.cat([slot, to_slot]), torch.cat([env, env]))
+        observation_tm1, observation_t = both.split(len(slot))
         return Transitions(
-            self.observation(slot, env), self.action[first_row], reward, discount,
-            self.observation(to_slot, env),
-        )  # fmt: skip
+            observation_tm1, self.action[rows[:, 0]], reward, discount[:, -1], observation_t
+        )
 
     def sample_states(self, minibatch: int, generator: torch.Generator) -> States:
         """Draw `minibatch` states with the teacher's values; ValueError if it holds too few."""
