@@ -22,7 +22,8 @@ from pdlearn import envs
 from pdlearn.cards import AgentCard, current_card, typed_card
 from pdlearn.envs.preprocessing import Preprocessing
 from pdlearn.files import read_bytes, write_bytes
-from pdlearn.networks import OneGame, device_of, network_for, part_for
+from pdlearn.hardware import device_of
+from pdlearn.networks import OneGame, network_for, part_for
 from pdlearn.registry import build_network
 from pdlearn.schema import shown
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.games import nearest
-from pdlearn.networks import Size, Torso, in_float32, parameter_count
+from pdlearn.networks import parameter_count
+from pdlearn.torso import Size, Torso, in_float32
 
 Class = TypeVar("Class", bound=type[nn.Module])
 CLASSES: dict[str, type[nn.Module]] = {}

@@ -31,9 +31,8 @@ from pdlearn.checkpoints import (
     write_file,
 )
 from pdlearn.files import as_path, locked, read_bytes, write_bytes
+from pdlearn.hardware import device_of, keep_freed_memory
 from pdlearn.learner import Learner, NotFiniteError
-from pdlearn.networks import device_of
-from pdlearn.optimizers import keep_freed_memory
 from pdlearn.presets import Settings, settings_class
 from pdlearn.schema import Minutes, Seed, checked, load_json, shown
 

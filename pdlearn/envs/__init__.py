@@ -27,9 +27,10 @@ from pdlearn.envs.environment import (
 from pdlearn.envs.preprocessing import FRAMES_PER_STEP, NOOP_COUNTS, Preprocessing, from_card
 from pdlearn.envs.profiled import ProfiledAtari
 from pdlearn.games import FULL_ACTIONS, GAMES, game_by_name, nearest
-from pdlearn.networks import MOST_ACTIONS, PIXELS
+from pdlearn.networks import MOST_ACTIONS
 from pdlearn.presets import MOST_ENVS, Copies
 from pdlearn.schema import Range, checked, shown
+from pdlearn.torso import PIXELS
 
 __all__ = [
     "FRAMES_PER_SECOND", "FRAMES_PER_STEP", "MAX_EPISODE_FRAMES", "NOOP_COUNTS", "NO_OP_SEEDS",

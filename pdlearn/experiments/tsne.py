@@ -20,11 +20,11 @@ from torch import Tensor
 from pdlearn import envs, zoo
 from pdlearn.checkpoints import Agent, CheckpointError, load_whole
 from pdlearn.distill import fingerprint
-from pdlearn.networks import Torso
 from pdlearn.plots import title_of, write_picture
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps
 from pdlearn.rows import write_rows
+from pdlearn.torso import Torso
 
 LAYERS = {"first": "first layer", "shared": "shared hidden layer"}
 STATES_PER_GAME = {"smoke": 24, "fast": 200, "full": 200}

@@ -14,7 +14,8 @@ from pdlearn import paper
 from pdlearn.checkpoints import Agent, write_bytes
 from pdlearn.envs import STEPS_PER_SECOND
 from pdlearn.games import game_by_name
-from pdlearn.networks import Torso, parameter_count
+from pdlearn.networks import parameter_count
+from pdlearn.torso import Torso
 from pdlearn.web import pages
 from pdlearn.web.clips import Clip, pack, pack_array, record_clip
 

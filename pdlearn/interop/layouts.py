@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from pdlearn.checkpoints import CheckpointError
 from pdlearn.games import FULL_ACTIONS, GAMES
-from pdlearn.networks import SIZES, QNetwork, Size, mean_over_quantiles
+from pdlearn.networks import SIZES, QNetwork
+from pdlearn.quantile_network import mean_over_quantiles
 from pdlearn.registry import NatureNetwork
+from pdlearn.torso import Size
 
 OURS = ("conv1", "conv2", "conv3", "fc1", "out")
 PREFIXES = ("_orig_mod.", "module.")  # of torch.compile and of DataParallel

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdlearn.networks import MOST_ACTIONS, device_of
+from pdlearn.hardware import device_of
+from pdlearn.networks import MOST_ACTIONS
 from pdlearn.presets import MemorySteps, Minibatch
 from pdlearn.rollout import Step
 from pdlearn.schema import Count, Range, checked, shown
