@@ -1,4 +1,4 @@
-"""The machine: its devices, its allocator, and the faster of float32 and bfloat16.
+"""The machine: its devices, threads and allocator, and the faster of float32 and bfloat16.
 
 Some processors compute bfloat16 faster than float32 and some slower, with the same instruction set.
 Therefore `learning_dtype` measures both. Tests and comparisons set the precision explicitly.
@@ -7,7 +7,8 @@ Therefore `learning_dtype` measures both. Tests and comparisons set the precisio
 import ctypes
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -22,6 +23,13 @@ def device_of(name: torch.device | str) -> torch.device:
     except (RuntimeError, AssertionError):  # what torch raises depends on how it was built
         pass
     raise ValueError(f"expected a device of this machine, as cpu; got {shown(name)}")
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of the device that a run trains on."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
 
 
 def keep_freed_memory() -> None:
@@ -49,3 +57,14 @@ def learning_dtype(device: torch.device, learn: Callable[[], None]) -> torch.dty
             learn()
             seconds[dtype] = min(time.perf_counter() - start, seconds.get(dtype, float("inf")))
     return min(seconds, key=seconds.__getitem__)
+
+
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Set torch's number of threads inside a `with` block; restore it at the end."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from pdlearn import envs
 from pdlearn.actor import Scores, learnt_outcome
-from pdlearn.evaluation import HALF_BATCHES
+from pdlearn.half_batches import HALF_BATCHES
 from pdlearn.learner import Learner
 from pdlearn.losses import lambda_returns, td_error
 from pdlearn.networks import MultiGameNetwork, QNetwork

@@ -7,45 +7,33 @@ minutes. One process at a time trains in a folder. docs/reliability.md says what
 """
 
 import dataclasses
-import json
 import math
-import platform
 import time
 import warnings
 from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from pdlearn.cards import StateCard, current_card, typed_card
-from pdlearn.checkpoints import (
-    Agent,
-    CheckpointError,
-    naming,
-    read_file,
-    refuse_other_tensors,
-    save_agent,
-    write_file,
-)
+from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.files import as_path, locked, read_bytes, write_bytes
-from pdlearn.hardware import device_of, keep_freed_memory
+from pdlearn.hardware import device_name, device_of, keep_freed_memory
 from pdlearn.learner import Learner, NotFiniteError
 from pdlearn.presets import Settings, settings_class
-from pdlearn.schema import Minutes, Seed, checked, load_json, shown
+from pdlearn.run_files import (
+    CONFIG,
+    STATE,
+    read_state,
+    refuse_other_run,
+    refuse_other_state,
+    settings_text,
+)
+from pdlearn.schema import Minutes, Seed, checked, shown
+from pdlearn.tensor_files import naming, write_file
 
 SAVE_SECONDS = 120.0
-STATE, CONFIG = "state.safetensors", "config.json"
-MAY_BE_NONE = {"samples", "best_evaluation", "dqn"}  # counters that a resumed run can do without
-
-
-def hardware(device: torch.device) -> str:
-    """Return the name of the device that a run trains on."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
 
 
 class Run:
@@ -157,7 +145,7 @@ class Run:
             **self.identity(),
             **self.counters(),
             "precision": self.learner.precision,
-            "hardware": hardware(self.device),
+            "hardware": device_name(self.device),
             "threads": torch.get_num_threads(),
             "config": self.settings(),
         }
@@ -244,7 +232,7 @@ class Run:
                 f"{self.folder}: holds a run already; resume it, or use another folder"
             )
         path = self.folder / CONFIG
-        text = json.dumps(_described(self._card()), indent=1).encode() + b"\n"
+        text = settings_text(self._card())
         if not path.exists() or read_bytes(path) != text:
             path.unlink(missing_ok=True)
             self.save()
@@ -266,80 +254,10 @@ class Run:
 
     def _load_state(self) -> None:
         assert self.folder is not None  # checked in __init__
-        path = self.folder / STATE
         tensors, card = read_state(self.folder)
-        with naming(path):
-            if card.kind != self.kind:
-                raise ValueError(f"holds {card.kind!r}; expected {self.kind!r}")
-            for name, wanted in self.identity().items():
-                found = getattr(card, name)
-                found = list(found) if isinstance(found, tuple) else found
-                if found != wanted:
-                    raise ValueError(f"its {name} is {found!r}; expected {wanted!r}")
-            self._refuse_other_networks(card.config, self.settings())
-            counts = dataclasses.asdict(card.counts)
-            for name in self.counters():
-                if counts[name] is None and name not in MAY_BE_NONE:
-                    raise ValueError(f"expected an entry counts.{name}; it is missing")
-            self._refuse_other_state(tensors)
+        with naming(self.folder / STATE):
+            refuse_other_run(card, self._card())
+            refuse_other_state(tensors, self.state_dict(), self.moments())
             self.load_state_dict(tensors)
         self.learner.precision = card.precision
-        self.load_counters(counts)
-
-    def _refuse_other_networks(self, begun: dict, now: dict, where: str = "") -> None:
-        for name in ("size", "normalization", "quantiles", "optimizer"):
-            if name in begun and begun[name] != now[name]:
-                raise ValueError(
-                    f"was begun with {where}{name} {begun[name]}, which a resumed run keeps; got "
-                    f"{now[name]}"
-                )
-        if isinstance(begun.get("teacher"), dict):
-            self._refuse_other_networks(begun["teacher"], now["teacher"], "the teacher's ")
-
-    def _refuse_other_state(self, tensors: dict[str, Tensor]) -> None:
-        # `state_dict` has no moments of weights that were never moved, and all of the others.
-        moved = {name.rpartition(".")[0] for name in tensors.keys() & self.moments().keys()}
-        moments = {n: t for n, t in self.moments().items() if n.rpartition(".")[0] in moved}
-        whole = {**self.state_dict(), **moments}
-        refuse_other_tensors(tensors, {k: (t.dtype, tuple(t.shape)) for k, t in whole.items()})
-        for name, tensor in tensors.items():
-            if name.endswith(("_sq", ".square", ".step")) and tensor.min() < 0:
-                raise ValueError(f"expected {name} of at least 0; got {tensor.min().item():g}")
-
-
-def _described(card: dict) -> dict:
-    """Return what `config.json` says of the run with this state's card."""
-    names = ("kind", "games", "seed", "teachers", "student_seeds")
-    return {k: card[k] for k in names if card.get(k) is not None} | card["config"]
-
-
-def read_state(folder: Path) -> tuple[dict[str, Tensor], StateCard]:
-    """Return the tensors and the card of the state of the run in `folder`.
-
-    Raises ValueError if there is none, if the file is damaged or its card is not a run's, and if
-    `config.json` differs from the card, which holds the settings.
-    """
-    path = folder / STATE
-    if not path.exists():
-        raise CheckpointError(f"{folder}: no run to resume here (it has no {STATE})")
-    tensors, entries = read_file(path)
-    entries = current_card(entries)
-    with naming(path):
-        card = typed_card(entries, StateCard)
-    copy = folder / CONFIG
-    if copy.exists():
-        try:
-            found = load_json(read_bytes(copy))
-            found = current_card(checked(found, dict[str, Any], "the settings"))
-        except ValueError as error:
-            raise ValueError(
-                f"{copy}: is damaged ({error}); remove it, {STATE} holds the settings too"
-            ) from error
-        wanted = _described(entries)
-        for name in sorted(found.keys() | wanted.keys()):
-            if name not in found or name not in wanted or found[name] != wanted[name]:
-                raise ValueError(
-                    f"{copy}: {shown(name)} is {shown(found.get(name))}, and "
-                    f"{shown(wanted.get(name))} in {STATE}; remove {CONFIG} to use the latter"
-                )
-    return tensors, card
+        self.load_counters(dataclasses.asdict(card.counts))

@@ -18,12 +18,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from pdlearn import envs, zoo
-from pdlearn.checkpoints import Agent, CheckpointError, load_whole
+from pdlearn.checkpoints import Agent, load_whole
 from pdlearn.distill import fingerprint
 from pdlearn.plots import title_of, write_picture
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps
 from pdlearn.rows import write_rows
+from pdlearn.tensor_files import CheckpointError
 from pdlearn.torso import Torso
 
 LAYERS = {"first": "first layer", "shared": "shared hidden layer"}

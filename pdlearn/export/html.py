@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from pdlearn import paper
-from pdlearn.checkpoints import Agent, write_bytes
+from pdlearn.checkpoints import Agent
 from pdlearn.envs import STEPS_PER_SECOND
+from pdlearn.files import write_bytes
 from pdlearn.games import game_by_name
 from pdlearn.networks import parameter_count
 from pdlearn.torso import Torso

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from pdlearn.checkpoints import Agent, save_agent, write_bytes
+from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.envs import STEPS_PER_SECOND, is_atari
+from pdlearn.files import write_bytes
 from pdlearn.interop.download import WEIGHTS, huggingface_hub
 from pdlearn.networks import parameter_count
 from pdlearn.web.clips import record_clip

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pdlearn.checkpoints import CheckpointError
+from pdlearn.tensor_files import CheckpointError
 
 ADDRESS = "hf://"
 WEIGHTS = "model.safetensors"

@@ -20,7 +20,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pdlearn.checkpoints import CheckpointError
+from pdlearn.tensor_files import CheckpointError
 
 MAX_BYTES = 512 * 2**20  # of a file, and of each part unpacked; an SB3 QR-DQN has 44 MB
 MAX_JSON_BYTES = 16 * 2**20

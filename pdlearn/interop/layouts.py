@@ -11,11 +11,11 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from pdlearn.checkpoints import CheckpointError
 from pdlearn.games import FULL_ACTIONS, GAMES
 from pdlearn.networks import SIZES, QNetwork
 from pdlearn.quantile_network import mean_over_quantiles
 from pdlearn.registry import NatureNetwork
+from pdlearn.tensor_files import CheckpointError
 from pdlearn.torso import Size
 
 OURS = ("conv1", "conv2", "conv3", "fc1", "out")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, CheckpointError
+from pdlearn.checkpoints import Agent
 from pdlearn.envs.preprocessing import Preprocessing
 from pdlearn.games import FULL_ACTIONS, GAMES, game_by_name
 from pdlearn.interop.download import ADDRESS, WEIGHTS, download
@@ -17,6 +17,7 @@ from pdlearn.interop.layouts import Recognised, recognise
 from pdlearn.interop.profiles import profile_by_name
 from pdlearn.networks import QNetwork
 from pdlearn.registry import describe_network
+from pdlearn.tensor_files import CheckpointError
 
 CONTAINERS = {"sb3": "an SB3 zip", "pfrl": "a PFRL zip", "gzip": "a gzip file"}
 

@@ -19,18 +19,13 @@ import torch
 
 from pdlearn import envs
 from pdlearn.cards import typed_card
-from pdlearn.checkpoints import (
-    naming,
-    read_file,
-    refuse_other_tensors,
-    write_file,
-)
 from pdlearn.envs.preprocessing import from_card
 from pdlearn.files import ram_bytes
 from pdlearn.games import GAMES
 from pdlearn.presets import Copies, MemorySteps
 from pdlearn.replay.memory import Memory
 from pdlearn.schema import Count, CountOrZero, Name, Range, Seed, Share
+from pdlearn.tensor_files import naming, read_file, refuse_other_tensors, write_file
 
 BLOCK_FRAMES = 64
 MOST_EXPANSION = 1_032  # the largest ratio at which deflate compresses

@@ -17,18 +17,18 @@ from torch import Tensor
 
 from pdlearn import envs
 from pdlearn.cards import typed_card
-from pdlearn.checkpoints import (
+from pdlearn.envs.preprocessing import from_card
+from pdlearn.files import as_path
+from pdlearn.games import nearest
+from pdlearn.rollout import Policy, Step, steps_from
+from pdlearn.schema import Name, Range, checked
+from pdlearn.tensor_files import (
     CheckpointError,
     naming,
     read_file,
     refuse_other_tensors,
     write_file,
 )
-from pdlearn.envs.preprocessing import from_card
-from pdlearn.files import as_path
-from pdlearn.games import nearest
-from pdlearn.rollout import Policy, Step, steps_from
-from pdlearn.schema import Name, Range, checked
 
 FOLDER = Path(__file__).parent
 DIGEST_BYTES = 8
@@ -101,7 +101,7 @@ def digest(observation: np.ndarray) -> bytes:
 
 
 def save_starts(path: str | Path, starts: Starts) -> None:
-    """Write a set of starts to `path`, with a checksum and atomically; see `checkpoints`.
+    """Write a set of starts to `path`, with a checksum and atomically; see `tensor_files`.
 
     Raises ValueError for no starts, and for actions, seeds or a card out of range.
     """

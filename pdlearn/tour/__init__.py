@@ -15,15 +15,16 @@ import numpy as np
 import torch
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, read_agent, save_agent, write_bytes
+from pdlearn.checkpoints import Agent, read_agent, save_agent
 from pdlearn.distill import Distillation
 from pdlearn.evaluation import Evaluation, evaluate
+from pdlearn.files import write_bytes
 from pdlearn.games import game_by_name
+from pdlearn.hardware import device_name
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.progress import Bar
 from pdlearn.rows import GrowingRows
-from pdlearn.runs import hardware
 from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import record_clip
 
@@ -67,7 +68,7 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
         "temperature": config.temperature,
         "seed": seed,
         "budget": budget,
-        "hardware": hardware(torch.device("cpu")),
+        "hardware": device_name(torch.device("cpu")),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
     result |= {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pdlearn import envs, paper
-from pdlearn.checkpoints import write_bytes
+from pdlearn.files import write_bytes
 from pdlearn.web import pages
 from pdlearn.web.clips import Clip, pack, pack_array
 

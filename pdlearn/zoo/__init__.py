@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pdlearn.checkpoints import Agent, CheckpointError, load_whole, read_agent
+from pdlearn.checkpoints import Agent, load_whole, read_agent
 from pdlearn.evaluation import Evaluation
 from pdlearn.files import as_path
 from pdlearn.games import nearest
 from pdlearn.networks import MULTI_SIZES
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.recordings import load_recording
+from pdlearn.tensor_files import CheckpointError
 
 FOLDER = Path(__file__).parent
 
