@@ -38,6 +38,14 @@ class Agent:
     one) and chosen_by (the evaluation that chose it during training). A network of a registered
     class has network (see `registry`); a policy of another library has outputs, "logits".
     `cards.AgentCard` has their types.
+
+    Args:
+        network: from observations `[B, ...]` to float32 `[B, A]`; for several games, a
+            `MultiGameNetwork`
+        card: what the network is, as above
+
+    Raises:
+        ValueError: for the card of a network of another size
     """
 
     network: nn.Module
@@ -91,7 +99,17 @@ class Agent:
         return next((weight.device for weight in weights), torch.device("cpu"))
 
     def for_game(self, game: str) -> "Agent":
-        """Return the agent of `game` alone; raise CheckpointError if it does not play that game."""
+        """Return the agent of one game alone.
+
+        Args:
+            game: one of the games that it plays
+
+        Returns:
+            an agent that shares the weights; itself, if it plays only this game
+
+        Raises:
+            CheckpointError: for another game
+        """
         if game not in self.games:
             plays = ", ".join(map(repr, self.games))
             raise CheckpointError(f"plays {plays}; expected {game!r}")
@@ -107,9 +125,18 @@ class Agent:
     def with_network(self, network: nn.Module, outputs: str) -> "Agent":
         """Return an agent of the same games and preprocessing with another network.
 
-        `outputs` says what `network` puts out, "q" or "logits". The new card has no score and no
-        entry `made`: those of this agent say nothing of `network`. So the new agent plays, but it
-        is not saved.
+        The new card has no score and no entry `made`: those of this agent say nothing of `network`.
+        So the new agent plays, but it is not saved.
+
+        Args:
+            network: from observations of the same shape to float32 `[B, A]`
+            outputs: what `network` puts out, "q" or "logits"
+
+        Returns:
+            the new agent
+
+        Raises:
+            ValueError: for other `outputs`
         """
         if outputs not in ("q", "logits"):
             raise ValueError(f"expected outputs 'q' or 'logits'; got {shown(outputs)}")
@@ -126,9 +153,19 @@ class Agent:
         also_seen_as: Preprocessing | None = None,
         screen: bool = False,
     ) -> envs.Environment:
-        """Return copies of its game, under its card's preprocessing or another; see `envs.make`.
+        """Make copies of its game; see `envs.make`.
 
-        Raises ValueError unless they have its actions.
+        Args:
+            num_envs: number of copies
+            preprocessing: the profile under which the game is played; None is that of the card
+            also_seen_as: a second profile that shows the same emulator states
+            screen: whether observations are the game's own pictures
+
+        Returns:
+            an environment with the agent's actions
+
+        Raises:
+            ValueError: as `envs.make` does, and for a game with other actions than the agent's
         """
         profile = self.card.get("preprocessing") if preprocessing is None else preprocessing
         env = envs.make(
@@ -143,10 +180,16 @@ class Agent:
 
 
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
-    """Write an agent to `path`; its weights as `dtype` (float16 halves the file).
+    """Write an agent to a file, atomically.
 
-    Raises ValueError if a weight is not finite or too large for `dtype`, for a card that could not
-    be read again, and for one game's part of an agent for several: a file holds whole networks.
+    Args:
+        path: of the file; its folder is made if there is none
+        agent: with a whole network
+        dtype: of the weights in the file; float16 halves it
+
+    Raises:
+        ValueError: if a weight is not finite or too large for `dtype`, for a card that could not be
+            read again, and for one game's part of an agent for several
     """
     if isinstance(agent.network, OneGame):
         raise ValueError(
@@ -172,13 +215,21 @@ def read_agent(
     path: str | Path, game: str | None = None, device: torch.device | str = "cpu", *,
     network: nn.Module | None = None,
 ) -> Agent:  # fmt: skip
-    """Read an agent, as float32, on `device`; of a file for several games, the one of `game`.
+    """Read an agent of one game from a file, as float32.
 
-    The weights are loaded into `network`; by default, into a new network of the card's size, or of
-    the registered class that it names.
+    Args:
+        path: of the file
+        game: the game to play; None: the only one of the file
+        device: of the network
+        network: gets the weights; None: a new network of the card's size, or of the registered
+            class that it names
 
-    Raises CheckpointError if the file is damaged, holds no agent, does not play `game`, plays
-    several games where none is named, or its weights do not fit the network its card names.
+    Returns:
+        the agent
+
+    Raises:
+        CheckpointError: if the file is damaged, holds no agent, does not play `game`, plays several
+            games where none is named, or its weights do not fit the network its card names
     """
     agent = load_whole(path, device, network=network)
     with naming(path):
@@ -188,7 +239,20 @@ def read_agent(
 def load_whole(
     path: str | Path, device: torch.device | str = "cpu", *, network: nn.Module | None = None
 ) -> Agent:
-    """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
+    """Read an agent with all the games that it plays, one or several.
+
+    Args:
+        path: of the file
+        device: of the network
+        network: as in `load_agent`
+
+    Returns:
+        the agent, as float32
+
+    Raises:
+        CheckpointError: if the file is damaged, holds no agent, or its weights do not fit the
+            network its card names
+    """
     device = device_of(device)
     weights, entries = read_file(path)
     entries = current_card(entries)

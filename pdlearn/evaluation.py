@@ -39,17 +39,28 @@ class Evaluation:
 
     The lists have one entry per episode, in the order of the starts. Episode n of two agents that
     are evaluated with the same seed has the same start.
+
+    Args:
+        game: that was played
+        scores: raw scores
+        lengths: in agent steps
+        truncated: number of episodes cut by the frame cap
+        epsilon: probability of a random action
+        seed: of the starts and the exploration
+        starts: as in `start_list`, or the numbers of recorded starts
+        emulator_seeds: of the episodes
+        begun: description of the starts
     """
 
     game: str
     scores: list[float]
-    lengths: list[int]  # agent steps
-    truncated: int  # episodes cut by the frame cap
+    lengths: list[int]
+    truncated: int
     epsilon: float
     seed: int
-    starts: list[int] = field(default_factory=list)  # of `start_list`, or recorded starts' numbers
+    starts: list[int] = field(default_factory=list)
     emulator_seeds: list[int] = field(default_factory=list)
-    begun: str = NO_OP_STARTS  # description of the starts
+    begun: str = NO_OP_STARTS
 
     @property
     def episodes(self) -> int:
@@ -69,7 +80,12 @@ class Evaluation:
         return protocol_of(self.epsilon, self.begun)
 
     def card(self) -> dict:
-        """Return the summary that a checkpoint's card contains."""
+        """Summarise the evaluation for an agent's card.
+
+        Returns:
+            mean, low and high (the 95 % interval), episodes, epsilon, seed, mean_steps, truncated
+            and protocol
+        """
         low, high = self.interval
         return {
             "mean": self.mean, "low": low, "high": high, "episodes": self.episodes,
@@ -173,6 +189,7 @@ def play_starts(
 
 
 def policy_of(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
+    """Return the ε-greedy policy of an evaluation, on the agent's device."""
     device = agent.device
     stream = int(streams(seed)[1].generate_state(1)[0])
     generator = torch.Generator(device).manual_seed(stream)
@@ -187,15 +204,26 @@ def evaluate(
     *,
     progress: bool | str = False,
 ) -> Evaluation:
-    """Play full episodes of the agent's game and return their scores.
+    """Play full episodes of the agent's game and return their scores (paper, section 4).
 
-    Without `starts`, `config.episodes` episodes begin with the no-op starts of `start_list`; their
-    emulator seeds are never used in training or recording. With `starts`, one episode begins at
-    each of them, in order (`starts.first(30)` selects fewer), and `seed` seeds the exploration
-    only. Scores are raw. An Atari game is played under the agent's own preprocessing, except for
-    what `config` sets; the protocol names what differs from pdlearn's. With `progress`, True or a
-    title, a bar counts finished episodes and steps; PDLEARN_QUIET turns it off. Raises ValueError
-    as `play_starts` does.
+    Scores are raw. An Atari game is played under the agent's own preprocessing, except for what
+    `config` sets; the protocol names what differs from pdlearn's.
+
+    Args:
+        agent: for one game
+        config: the protocol's settings
+        seed: of the starts and the exploration; emulator seeds are never those of training or
+            recording
+        starts: one episode begins at each of them, in order (`starts.first(30)` selects fewer);
+            None: `config.episodes` episodes begin with no-op starts
+        progress: True or a title draws a bar of finished episodes; PDLEARN_QUIET turns it off
+
+    Returns:
+        the scores, their mean and its 95 % interval
+
+    Raises:
+        ValueError: for starts of another game, if a replay does not reach the recorded state, and
+            for starts under other preprocessing than pdlearn's own
     """
     if starts is None:
         profile = profile_of(agent, config)

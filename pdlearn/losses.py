@@ -47,10 +47,18 @@ def _zero_with_best_action(values: Tensor) -> Tensor:
 
 
 def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
-    """Return `softmax(Q / temperature)` `[B, A]`, the target of `kl_loss`.
+    """Return `softmax(Q / temperature)`, the target of `kl_loss` (paper, section 3).
 
-    A lower temperature gives a sharper policy. Raises ValueError unless it is in 1e-6..1e6: further
-    away, float32 can tell no action from another, or gives NaN.
+    Args:
+        teacher_q: values, floating point `[B, A]`; -inf marks an action that is not available
+        temperature: in 1e-6..1e6; a lower one gives a sharper policy; further away, float32 can
+            tell no action from another, or gives NaN
+
+    Returns:
+        probabilities, float32 `[B, A]`
+
+    Raises:
+        ValueError: for values of another shape or type, and for a temperature out of range
     """
     return log_teacher_policy(teacher_q, temperature).exp()
 
@@ -64,11 +72,21 @@ def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
 
 
 def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
-    """Return KL(softmax(teacher_q / temperature) || softmax(student_logits)).
+    """Return KL(softmax(teacher_q / temperature) || softmax(student_logits)) (paper, section 3).
 
-    The temperature divides the teacher's values only; the paper uses 0.01 (section 3). The target
-    of an action that is not available is 0. Raises ValueError for different shapes, integer or
-    empty tensors, or a temperature out of range.
+    The temperature divides the teacher's values only. The target of an action that is not available
+    is 0.
+
+    Args:
+        student_logits: floating point `[B, A]`
+        teacher_q: floating point `[B, A]`; no gradient reaches it
+        temperature: in 1e-6..1e6; the paper uses 0.01
+
+    Returns:
+        a scalar, the sum over actions and the mean over the batch
+
+    Raises:
+        ValueError: for different shapes, integer or empty tensors, or a temperature out of range
     """
     _check_pair(student_logits, teacher_q)
     log_target = log_teacher_policy(teacher_q, temperature)  # [B, A]
@@ -82,8 +100,20 @@ def reverse_kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: floa
     `kl_loss` is large where the student gives little probability to an action that the teacher
     takes. This loss is large where the student gives probability to an action that the teacher does
     not take; the student may choose one of several good actions. Where actions are not available,
-    the student's softmax is over the available ones: this divergence is infinite otherwise. Source:
-    Spigler 2024, which offers both. Raises ValueError as `kl_loss` does.
+    the student's softmax is over the available ones: this divergence is infinite otherwise.
+
+    Source: Spigler 2024, which offers both.
+
+    Args:
+        student_logits: floating point `[B, A]`
+        teacher_q: floating point `[B, A]`; no gradient reaches it
+        temperature: in 1e-6..1e6
+
+    Returns:
+        a scalar, the sum over actions and the mean over the batch
+
+    Raises:
+        ValueError: as `kl_loss` does
     """
     _check_pair(student_logits, teacher_q)
     log_target = log_teacher_policy(teacher_q, temperature)
@@ -100,16 +130,35 @@ def _expected_gap(log_policy: Tensor, gap: Tensor, log_target: Tensor) -> Tensor
 
 
 def nll_loss(student_logits: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return -log P(the teacher's best action) under softmax(student_logits) (section 3)."""
+    """Return -log P(the teacher's best action) under softmax(student_logits) (paper, section 3).
+
+    Args:
+        student_logits: floating point `[B, A]`
+        teacher_q: floating point `[B, A]`; only its best actions are used
+
+    Returns:
+        a scalar, the mean over the batch
+
+    Raises:
+        ValueError: for different shapes, and for integer or empty tensors
+    """
     _check_pair(student_logits, teacher_q)
     loss = F.cross_entropy(student_logits, teacher_q.argmax(1))
     return loss + _zero_with_best_action(teacher_q).sum()
 
 
 def mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return the squared distance between the value vectors, summed over actions (section 3).
+    """Return the squared distance between the vectors of values (paper, section 3).
 
-    Actions that are not available are left out.
+    Args:
+        student_q: floating point `[B, A]`
+        teacher_q: floating point `[B, A]`; actions of value -inf are left out
+
+    Returns:
+        a scalar, the sum over actions and the mean over the batch
+
+    Raises:
+        ValueError: for different shapes, and for integer or empty tensors
     """
     _check_pair(student_q, teacher_q)
     teacher_q = teacher_q.detach()
@@ -121,12 +170,22 @@ def mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
 def td_target(
     reward_t: Tensor, discount_t: Tensor, target_q_t: Tensor, online_q_t: Tensor | None = None
 ) -> Tensor:
-    """Return `reward + discount * value` `[B]` of the (n-step) transitions.
+    """Return the targets `reward + discount * value` of n-step transitions.
 
-    `reward_t` is the discounted sum of n rewards. `discount_t` is gamma^n, or 0 after an end.
     The value is the maximum of the target network's values. With `online_q_t` it is the target
     network's value of the online network's best action (double DQN, van Hasselt et al. 2016).
-    Raises ValueError unless rewards and discounts are `[B]` and the values `[B, A]`.
+
+    Args:
+        reward_t: `[B]`, the discounted sum of n rewards
+        discount_t: `[B]`, gamma^n, or 0 after an end
+        target_q_t: `[B, A]`, the target network's values of the state after n steps
+        online_q_t: `[B, A]`, the online network's values of the same state; None: not double
+
+    Returns:
+        targets `[B]`, without gradient
+
+    Raises:
+        ValueError: for other shapes, and for integer or empty tensors
     """
     values = (target_q_t,) if online_q_t is None else (target_q_t, online_q_t)
     fits = _floats(reward_t, discount_t, *values) and target_q_t.ndim == 2
@@ -145,17 +204,27 @@ def td_target(
 def lambda_returns(
     reward_t: Tensor, discount_t: Tensor, value: Tensor, last: Tensor, *, lambda_: float
 ) -> Tensor:
-    """Return the λ-returns `[T, E]` of a roll-out of T steps of E copies (Peng's Q(λ)).
+    """Return the λ-returns of a roll-out of T steps of E copies (Peng's Q(λ)).
 
         G_t = r_t + d_t (λ G_t+1 + (1 - λ) V_t+1),   G_T = V_T,   V_t = max Q(s_t)
 
-    `reward_t` and `discount_t` `[T, E]` follow the action of step t; the discount is 0 after an
-    end or a lost life. `value` `[T + 1, E]` holds V_0 to V_T. `last` `[T, E]` marks observations
-    that ended their episode and whose action is void. There G_t = V_t: a time limit bootstraps
-    from its last observation, and no return crosses from one episode into the next.
+    Where `last` is true, G_t = V_t: a time limit bootstraps from its last observation, and no
+    return crosses from one episode into the next.
 
     Source: Gallici et al. 2024, "Simplifying deep temporal difference learning", section 4.
-    Raises ValueError for other shapes and for `lambda_` outside 0..1.
+
+    Args:
+        reward_t: `[T, E]`, after the action of step t
+        discount_t: `[T, E]`, 0 after an end or a lost life
+        value: `[T + 1, E]`, V_0 to V_T
+        last: bool `[T, E]`, observations that ended their episode and whose action is void
+        lambda_: in 0..1; 0 is a 1-step target, 1 sums rewards to the roll-out's end
+
+    Returns:
+        G_0 to G_T-1, `[T, E]`, without gradient
+
+    Raises:
+        ValueError: for other shapes and types, and for `lambda_` out of range
     """
     fits = _floats(reward_t, discount_t, value) and isinstance(last, Tensor)
     fits = fits and last.dtype == torch.bool and reward_t.ndim == 2
@@ -175,9 +244,18 @@ def lambda_returns(
 
 
 def td_error(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
-    """Return Q(s, a) - target `[B]` for values `[B, A]`, int64 actions `[B]` and targets `[B]`.
+    """Return the errors Q(s, a) - target.
 
-    Raises ValueError for other shapes and types.
+    Args:
+        q_tm1: values `[B, A]`
+        action_tm1: int64 `[B]`
+        target: `[B]`; no gradient reaches it
+
+    Returns:
+        errors `[B]`
+
+    Raises:
+        ValueError: for other shapes and types, and, on a CPU, for an action out of range
     """
     fits = _floats(q_tm1, target) and q_tm1.ndim == 2 and isinstance(action_tm1, Tensor)
     fits = fits and action_tm1.dtype == torch.int64
@@ -194,10 +272,21 @@ def td_error(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
 def td_loss(
     q_tm1: Tensor, action_tm1: Tensor, target: Tensor, weight: Tensor | None = None
 ) -> Tensor:
-    """Return the Huber loss of Q(s, a) against `target` `[B]`; errors beyond 1 count linearly.
+    """Return the Huber loss of Q(s, a) against the target; errors beyond 1 count linearly.
 
-    This is Nature DQN's clipping of the error to [-1, 1] (Mnih et al. 2015, methods). `weight`
-    `[B]` multiplies each transition's loss before the mean (prioritised replay).
+    This is Nature DQN's clipping of the error to [-1, 1] (Mnih et al. 2015, methods).
+
+    Args:
+        q_tm1: values `[B, A]`
+        action_tm1: int64 `[B]`
+        target: `[B]`; no gradient reaches it
+        weight: `[B]`, multiplies each transition's loss (prioritised replay); None: all are 1
+
+    Returns:
+        a scalar, the mean over the batch
+
+    Raises:
+        ValueError: as `td_error` does, and for weights of another shape
     """
     error = td_error(q_tm1, action_tm1, target)
     if weight is not None:
@@ -210,12 +299,22 @@ def td_loss(
 def quantile_target(
     reward_t: Tensor, discount_t: Tensor, target_z_t: Tensor, online_q_t: Tensor | None = None
 ) -> Tensor:
-    """Return `reward + discount * quantile` `[B, N]` for each quantile of the best next action.
+    """Return `reward + discount * quantile` for each quantile of the best next action.
 
-    Rewards and discounts are as in `td_target`. `target_z_t` `[B, N, A]` holds the target network's
-    N quantiles of the return of each action. The best action has the highest mean of them. With
-    `online_q_t` `[B, A]` it has the online network's highest value (double DQN).
-    Raises ValueError for other shapes.
+    The best action has the highest mean of the target network's quantiles. With `online_q_t` it has
+    the online network's highest value (double DQN).
+
+    Args:
+        reward_t: `[B]`, as in `td_target`
+        discount_t: `[B]`, as in `td_target`
+        target_z_t: `[B, N, A]`, the target network's N quantiles of the return of each action
+        online_q_t: `[B, A]`, the online network's values; None: not double
+
+    Returns:
+        targets `[B, N]`, without gradient
+
+    Raises:
+        ValueError: for other shapes, and for integer or empty tensors
     """
     values = () if online_q_t is None else (online_q_t,)
     fits = _floats(reward_t, discount_t, target_z_t, *values) and target_z_t.ndim == 3
@@ -237,12 +336,22 @@ def quantile_loss(
         u_ij = target_j - z_i,   loss = sum over i, mean over j of |tau_i - 1(u_ij < 0)| H(u_ij)
 
     H is the Huber loss, linear beyond 1, and tau_i = (i + 1/2) / N the middle of the i-th of N
-    equal parts of 0..1. `z_tm1` `[B, N, A]` holds the quantiles of each action, `action_tm1` is
-    int64 `[B]`, `target` `[B, M]`. `weight` `[B]` multiplies each transition's loss before the mean
-    over the batch. No gradient reaches the target. Raises ValueError for other shapes and types.
+    equal parts of 0..1.
 
     Source: Dabney et al. 2018, "Distributional reinforcement learning with quantile regression",
     section 4 and algorithm 1.
+
+    Args:
+        z_tm1: `[B, N, A]`, the quantiles of each action
+        action_tm1: int64 `[B]`
+        target: `[B, M]`; no gradient reaches it
+        weight: `[B]`, multiplies each transition's loss; None: all are 1
+
+    Returns:
+        a scalar, the mean over the batch
+
+    Raises:
+        ValueError: for other shapes and types
     """
     fits = _floats(z_tm1, target) and z_tm1.ndim == 3 and target.ndim == 2
     fits = fits and len(z_tm1) == len(target) and isinstance(action_tm1, Tensor)

@@ -33,10 +33,15 @@ CONTROLLER_UNITS = 128  # hidden units of each game's controller, in both multi-
 
 
 def size_by_name(name: str, several_games: bool = False) -> Size:
-    """Return the widths called `name` of a network for one game or for several.
+    """Return the widths of the network called `name`.
 
-    Raises ValueError for an unknown name, with the most similar one, and for a size of a network
-    for one game if there are several, or the reverse.
+    Args:
+        name: a key of `SIZES`, or of `MULTI_SIZES` for several games
+        several_games: whether the network is for several games
+
+    Raises:
+        ValueError: for an unknown name, with the most similar one, and for a size of a network for
+            one game if there are several, or the reverse
     """
     checked(name, str, "size")
     one, several = ("one game", SIZES), ("several games", MULTI_SIZES)
@@ -54,8 +59,16 @@ def size_by_name(name: str, several_games: bool = False) -> Size:
 class QNetwork(Torso):
     """Map observations to one value per action (Mnih et al. 2015; widths from table A1).
 
-    `observation_shape` `(4, 84, 84)` builds the convolutional network, `(D,)` a multilayer
-    perceptron with two hidden layers of `fc1` units. Raises ValueError for anything else.
+    Args:
+        num_actions: A, in 1..256
+        size: a key of `SIZES`
+        observation_shape: `(4, 84, 84)` builds the convolutional network, `(D,)` a multilayer
+            perceptron with two hidden layers of `fc1` units
+        generator: draws the first weights; None: torch's own first weights
+        normalization: "none", or "layer" as in `torso.Torso`
+
+    Raises:
+        ValueError: for a size, a shape, a normalisation or a number of actions out of these
     """
 
     def __init__(
@@ -76,7 +89,17 @@ class QNetwork(Torso):
             self.reset_parameters(generator)
 
     def forward(self, observation: Tensor) -> Tensor:
-        """Return float32 values `[B, A]`."""
+        """Return the values of all actions.
+
+        Args:
+            observation: uint8 `[B, 4, 84, 84]`, or floating point `[B, D]`
+
+        Returns:
+            float32 `[B, A]`
+
+        Raises:
+            ValueError: for observations of another shape or type
+        """
         return in_float32(self.out, self.features(observation))
 
 
@@ -84,9 +107,16 @@ class MultiGameNetwork(Torso):
     """Map observations of one of several games to one value per action (widths from table A2).
 
     All games share the torso. Each game has its own controller, selected by the game's name.
-    `num_actions` is the number of actions by game, as in `{"freeway": 3, "pong": 6}`. The games
-    must have observations of one shape. `for_game` returns one game's part, which is called like a
-    `QNetwork`.
+
+    Args:
+        num_actions: the number of actions by game, as in `{"freeway": 3, "pong": 6}`
+        size: a key of `MULTI_SIZES`
+        observation_shape: one shape for all games, as in `QNetwork`
+        generator: draws the first weights; None: torch's own first weights
+        normalization: "none", or "layer" as in `torso.Torso`
+
+    Raises:
+        ValueError: as `QNetwork` does, for no game, and for a game whose name has a dot
     """
 
     def __init__(
@@ -115,11 +145,33 @@ class MultiGameNetwork(Torso):
             self.reset_parameters(generator)
 
     def forward(self, observation: Tensor, game: str) -> Tensor:
-        """Return float32 values `[B, A]` for observations of `game`, which has A actions."""
+        """Return the values of all actions of one game.
+
+        Args:
+            observation: uint8 `[B, 4, 84, 84]`, or floating point `[B, D]`
+            game: the game that they show, with A actions
+
+        Returns:
+            float32 `[B, A]`
+
+        Raises:
+            ValueError: for a game without a controller, and for observations of another shape or
+                type
+        """
         return self._controller(game)(self.features(observation))
 
     def for_game(self, game: str) -> "OneGame":
-        """Return the network for `game` alone; raise ValueError if it has no controller."""
+        """Return the part for one game, which is called like a `QNetwork` and shares the weights.
+
+        Args:
+            game: its name
+
+        Returns:
+            a module from observations to float32 `[B, A]`
+
+        Raises:
+            ValueError: for a game without a controller
+        """
         self._controller(game)
         return OneGame(self, game)
 
@@ -188,5 +240,12 @@ def network_for(
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Return the number of trainable parameters, the paper's measure of a network's size."""
+    """Return the number of trainable parameters, the paper's measure of a network's size.
+
+    Args:
+        network: any module
+
+    Returns:
+        the number of weights and biases
+    """
     return sum(parameter.numel() for parameter in network.parameters())

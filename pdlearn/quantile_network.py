@@ -15,6 +15,17 @@ class QuantileNetwork(QNetwork):
 
     An action's value is the mean of its quantiles. This mean is linear in the hidden layer, so that
     `collapsed` returns a `QNetwork` with the same values.
+
+    Args:
+        num_actions: as in `QNetwork`
+        size: as in `QNetwork`
+        observation_shape: as in `QNetwork`
+        generator: as in `QNetwork`
+        normalization: as in `QNetwork`
+        quantiles: N, at least 1
+
+    Raises:
+        ValueError: as `QNetwork` does, and for a number of quantiles out of range
     """
 
     def __init__(

@@ -22,8 +22,16 @@ def register_network(kind: Class) -> Class:
     """Let files name this class of networks; a decorator.
 
     A network is built again as `kind(**network.arguments)`; without the attribute `arguments`, a
-    dictionary of JSON values, as `kind()`. It maps observations to float32 `[B, A]`. Raises
-    ValueError if another class has that name.
+    dictionary of JSON values, as `kind()`.
+
+    Args:
+        kind: a class of modules from observations to float32 `[B, A]`
+
+    Returns:
+        the same class
+
+    Raises:
+        ValueError: if another class has that name
     """
     known = CLASSES.setdefault(kind.__name__, kind)
     if known.__qualname__ != kind.__qualname__ or known.__module__ != kind.__module__:

@@ -39,15 +39,22 @@ SAVE_SECONDS = 120.0
 class Run:
     """Iterate over it to train: each item is a row of metrics, a dictionary.
 
-    `DQN`, `PQN`, `Distillation` and `OnlineDistillation` are runs and take these options. `seed`
-    determines the initial weights, the generator and the games. On a CPU, with a fixed `precision`
-    (float32, bfloat16, or auto: the faster one) and the same number of threads, the same seed gives
-    the same numbers. The run is saved in `folder`; None saves nothing. `resume` continues from the
-    state in the folder. The run stops after `minutes`. A run whose loss or weights are no
-    longer finite stops, and the last finite state is kept.
+    `DQN`, `PQN`, `Distillation` and `OnlineDistillation` are runs and take these options. On a CPU,
+    with a fixed `precision` and the same number of threads, the same seed gives the same numbers. A
+    run whose loss or weights are no longer finite stops, and the last finite state is kept.
 
-    Raises ValueError for `resume` without a folder and for settings of another kind of run; `iter`
-    raises it for a folder that another process uses or that holds another run.
+    Args:
+        config: the settings
+        seed: of the initial weights, the generator and the games
+        device: where the network learns
+        precision: float32, bfloat16 (autocast), or auto, which is the faster one
+        folder: where the run is saved; None saves nothing
+        resume: whether to continue from the state in the folder
+        minutes: after which the run stops
+
+    Raises:
+        ValueError: for `resume` without a folder and for settings of another kind of run; `iter`
+            raises it for a folder that another process uses or that holds another run
     """
 
     kind: str
@@ -88,11 +95,19 @@ class Run:
     # What a subclass defines.
 
     def identity(self) -> dict:
-        """Return what must be the same when the run is resumed."""
+        """Tell what must be the same when the run is resumed.
+
+        Returns:
+            entries of `cards.Identity`
+        """
         raise NotImplementedError
 
     def counters(self) -> dict:
-        """Return the counters that a resumed run continues."""
+        """Count what a resumed run continues to count.
+
+        Returns:
+            entries of `cards.Counts`
+        """
         return {
             "agent_steps": self.agent_steps,
             "updates": self.learner.updates,
@@ -100,30 +115,54 @@ class Run:
         }
 
     def load_counters(self, counters: dict) -> None:
-        """Load what `counters` returned."""
+        """Continue with other counters.
+
+        Args:
+            counters: as `counters` returned them
+        """
         self.agent_steps = counters["agent_steps"]
         self.learner.updates = counters["updates"]
         self.seconds_before = counters["seconds"]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the tensors that a resumed run needs."""
+        """Collect what a resumed run needs, beside the counters.
+
+        Returns:
+            tensors by name: weights, the optimiser's moments, the generator's state
+        """
         return self.learner.state_dict() | {"generator": self.generator.get_state()}
 
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
-        """Load what `state_dict` returned."""
+        """Continue from another state.
+
+        Args:
+            tensors: as `state_dict` returned them
+        """
         self.generator.set_state(tensors["generator"])
         self.learner.load_state_dict(tensors)
 
     def settings(self) -> dict:
-        """Return all settings, for `config.json` and the card."""
+        """Collect all settings, for `config.json` and the card.
+
+        Returns:
+            settings by name
+        """
         return dataclasses.asdict(self.config)
 
     def agent(self) -> Agent:
-        """Return the current network with its card."""
+        """Return the current network with its card.
+
+        Returns:
+            an agent that shares the weights with the run
+        """
         raise NotImplementedError
 
     def rows(self) -> Generator[dict, None, None]:
-        """Train, and yield rows of metrics."""
+        """Train; `iter` also saves the run.
+
+        Yields:
+            rows of metrics
+        """
         raise NotImplementedError
 
     # What every run does.
@@ -139,7 +178,11 @@ class Run:
         return self.seed + 1_000 * self.agent_steps
 
     def made(self) -> dict:
-        """Return how the agent was made, for its card."""
+        """Tell how the agent was made.
+
+        Returns:
+            entries of `cards.Made`
+        """
         return {
             "by": self.kind,
             **self.identity(),
@@ -184,17 +227,26 @@ class Run:
             raise
 
     def learners(self) -> list[Learner]:
-        """Return all that learn in this run."""
+        """List all that learn in this run.
+
+        Returns:
+            at least one learner
+        """
         return [self.learner]
 
     def moments(self) -> dict[str, Tensor]:
-        """Return what `state_dict` may also have once weights were moved, as zeros."""
+        """Tell what `state_dict` may also have once weights were moved.
+
+        Returns:
+            zeros by name
+        """
         return self.learner.moments()
 
     def save(self) -> None:
         """Write the state and the agent to the run's folder, if it has one.
 
-        Raises NotFiniteError for weights that are not finite, and leaves the files as they are.
+        Raises:
+            NotFiniteError: for weights that are not finite; the files stay as they are
         """
         if self.folder is None:
             return

@@ -33,11 +33,16 @@ class Size:
 class Torso(nn.Module):
     """The layers from an observation to the hidden layer `fc1`, shared by all networks here.
 
-    `observation_shape` `(4, 84, 84)` builds three convolutions; `(D,)` builds a first hidden layer
-    with as many units as `fc1`. `normalization` "layer" normalises every hidden layer before its
-    ReLU to zero mean and unit variance over all channels and pixels of an example (Ba et al. 2016).
-    It has no parameters, so the parameter count equals the paper's. Raises ValueError for another
-    shape or normalisation.
+    Args:
+        widths: channels of the convolutions and units of the hidden layer
+        observation_shape: `(4, 84, 84)` builds three convolutions; `(D,)` builds a first hidden
+            layer with as many units as `fc1`
+        normalization: "layer" normalises every hidden layer before its ReLU to zero mean and unit
+            variance over all channels and pixels of an example (Ba et al. 2016); it has no
+            parameters, so the parameter count equals the paper's
+
+    Raises:
+        ValueError: for another shape or normalisation
     """
 
     def __init__(

@@ -30,13 +30,24 @@ def load_teacher(
 ) -> Agent:
     """Return the agent in a file of pdlearn or of another library, or a shipped agent by its name.
 
-    `path` may be a folder of `export_agent`, or `hf://USER/REPOSITORY[@REVISION][/FILE]`.
     The file is recognised by the names and shapes of its tensors, and nothing but tensors is
-    unpickled. `game` is one of the ten; most foreign files do not name theirs. `preprocessing` is a
-    profile or the name of one (`interop.profiles.PROFILES`); without it the library's usual one
-    is assumed. `card["made"]["recognised"]` says in one line what was recognised and assumed, and
-    `card["outputs"]` whether the network puts out values or the logits of a policy. Raises
-    CheckpointError with one sentence for everything else.
+    unpickled. `card["made"]["recognised"]` says in one line what was recognised and assumed, and
+    `card["outputs"]` whether the network puts out values or the logits of a policy.
+
+    Args:
+        path: a file, a folder of `export_agent`, a name of `zoo.names`, or
+            `hf://USER/REPOSITORY[@REVISION][/FILE]`
+        game: one of the ten; most files of other libraries do not name theirs
+        preprocessing: a profile, or the name of one in `interop.profiles.PROFILES`; None is the
+            library's usual one
+        device: of the network
+
+    Returns:
+        an agent for one game
+
+    Raises:
+        CheckpointError: for a file that is not recognised or does not play `game`
+        ValueError: for `preprocessing` of a file whose card names its own, and for an unknown one
     """
     if str(path).startswith(ADDRESS):
         path = download(str(path))
