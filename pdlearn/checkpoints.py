@@ -3,12 +3,11 @@
 Nothing in a file is executed; `tensor_files` describes the format.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pdlearn import envs
 from pdlearn.cards import AgentCard, current_card, typed_card
@@ -22,10 +21,10 @@ from pdlearn.tensor_files import (
     naming,
     read_file,
     refuse_other_tensors,
+    unwrapped,
     write_file,
 )
 
-WRAPPERS = ("_orig_mod.", "module.")  # what torch.compile and DataParallel put before a name
 WEIGHTS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
@@ -197,7 +196,7 @@ def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float3
             f"{agent.game!r}"
         )
     weights = {}
-    for name, tensor in _unwrapped(agent.network.state_dict()).items():
+    for name, tensor in unwrapped(agent.network.state_dict()).items():
         weights[name] = tensor.to(dtype)
         if not weights[name].isfinite().all():
             largest = tensor.abs().max().item()
@@ -258,8 +257,8 @@ def load_whole(
     entries = current_card(entries)
     with naming(path):
         card = typed_card(entries, AgentCard)
-        weights = _unwrapped(weights)
         try:
+            weights = unwrapped(weights)
             if network is None:
                 network = _empty_network(card)
             kind = next((each.dtype for each in weights.values()), torch.float32)
@@ -287,15 +286,3 @@ def _empty_network(card: AgentCard) -> nn.Module:
             {game: len(actions) for game, actions in card.games.items()},
             card.size, card.observation_shape, normalization=card.normalization,
         )  # fmt: skip
-
-
-def _unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights by the names that they have without torch's wrappers."""
-    found: dict[str, Tensor] = {}
-    for name, tensor in weights.items():
-        while name.startswith(WRAPPERS):
-            name = name.split(".", 1)[1]
-        if name in found:
-            raise ValueError(f"card and weights differ (got {name} twice)")
-        found[name] = tensor
-    return found

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from pdlearn.actor import ReplayActor
 from pdlearn.checkpoints import Agent
 from pdlearn.learner import Learner, load_part
-from pdlearn.losses import quantile_loss, quantile_target, td_error, td_loss, td_target
+from pdlearn.losses import td_error, td_loss, td_target
 from pdlearn.networks import MultiGameNetwork, QNetwork, same_part
 from pdlearn.presets import DQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
-from pdlearn.quantile_network import QuantileNetwork
+from pdlearn.quantiles import QuantileNetwork, quantile_loss, quantile_target
 from pdlearn.replay.memory import Memory, Transitions
 from pdlearn.replay.prioritized import PrioritizedMemory
 

@@ -24,21 +24,21 @@ def _describe(value: object) -> str:
     return f"{value.dtype} {list(value.shape)}".removeprefix("torch.")
 
 
-def _expect(wanted: str, fits: bool, *got: object) -> None:
+def expect(wanted: str, fits: bool, *got: object) -> None:
     """Raise ValueError unless the arguments `got` are as `wanted` says."""
     if not fits:
         raise ValueError(f"expected {wanted}; got {', '.join(map(_describe, got))}")
 
 
-def _floats(*values: object) -> bool:
+def are_floats(*values: object) -> bool:
     """Return whether all are tensors of floating point numbers and none is empty."""
     return all(isinstance(v, Tensor) and v.is_floating_point() and v.numel() > 0 for v in values)
 
 
 def _check_pair(student: Tensor, teacher: Tensor) -> None:
-    fits = _floats(student, teacher) and student.ndim == 2 and student.shape == teacher.shape
+    fits = are_floats(student, teacher) and student.ndim == 2 and student.shape == teacher.shape
     wanted = "student and teacher values as floating point [B, A], of one shape and not empty"
-    _expect(wanted, fits, student, teacher)
+    expect(wanted, fits, student, teacher)
 
 
 def _zero_with_best_action(values: Tensor) -> Tensor:
@@ -66,8 +66,8 @@ def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
 def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
     """Return the logarithm of `teacher_policy`, accurate also where the policy underflows to 0."""
     checked(temperature, Temperature, "a temperature")
-    fits = _floats(teacher_q) and teacher_q.ndim == 2
-    _expect("teacher values as floating point [B, A], not empty", fits, teacher_q)
+    fits = are_floats(teacher_q) and teacher_q.ndim == 2
+    expect("teacher values as floating point [B, A], not empty", fits, teacher_q)
     return torch.log_softmax(teacher_q.detach().float() / temperature, dim=1)
 
 
@@ -188,11 +188,11 @@ def td_target(
         ValueError: for other shapes, and for integer or empty tensors
     """
     values = (target_q_t,) if online_q_t is None else (target_q_t, online_q_t)
-    fits = _floats(reward_t, discount_t, *values) and target_q_t.ndim == 2
+    fits = are_floats(reward_t, discount_t, *values) and target_q_t.ndim == 2
     fits = fits and all(each.shape == target_q_t.shape for each in values)
     fits = fits and reward_t.shape == discount_t.shape == target_q_t.shape[:1]
     wanted = "rewards [B], discounts [B] and values [B, A], floating point and not empty"
-    _expect(wanted, fits, reward_t, discount_t, *values)
+    expect(wanted, fits, reward_t, discount_t, *values)
     if online_q_t is None:
         value = target_q_t.max(1).values  # [B]
     else:
@@ -226,12 +226,12 @@ def lambda_returns(
     Raises:
         ValueError: for other shapes and types, and for `lambda_` out of range
     """
-    fits = _floats(reward_t, discount_t, value) and isinstance(last, Tensor)
+    fits = are_floats(reward_t, discount_t, value) and isinstance(last, Tensor)
     fits = fits and last.dtype == torch.bool and reward_t.ndim == 2
     fits = fits and reward_t.shape == discount_t.shape == last.shape
     fits = fits and value.shape == (len(reward_t) + 1, reward_t.shape[1])
     wanted = "rewards and discounts [T, E], values [T + 1, E] and last [T, E], a bool"
-    _expect(wanted, fits, reward_t, discount_t, value, last)
+    expect(wanted, fits, reward_t, discount_t, value, last)
     checked(lambda_, Share, "lambda_")
     steps = len(reward_t)
     returns = torch.empty_like(reward_t)
@@ -257,14 +257,14 @@ def td_error(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: for other shapes and types, and, on a CPU, for an action out of range
     """
-    fits = _floats(q_tm1, target) and q_tm1.ndim == 2 and isinstance(action_tm1, Tensor)
+    fits = are_floats(q_tm1, target) and q_tm1.ndim == 2 and isinstance(action_tm1, Tensor)
     fits = fits and action_tm1.dtype == torch.int64
     fits = fits and action_tm1.shape == q_tm1.shape[:1] == target.shape
     wanted = "values [B, A] and targets [B], floating point and not empty, and int64 actions [B]"
-    _expect(wanted, fits, q_tm1, action_tm1, target)
+    expect(wanted, fits, q_tm1, action_tm1, target)
     if action_tm1.device.type == "cpu":  # to look at a GPU's actions would wait for them
         within = bool((action_tm1 >= 0).all() and (action_tm1 < q_tm1.shape[1]).all())
-        _expect(f"actions in 0..{q_tm1.shape[1] - 1}", within, action_tm1.unique().tolist())
+        expect(f"actions in 0..{q_tm1.shape[1] - 1}", within, action_tm1.unique().tolist())
     chosen = q_tm1.gather(1, action_tm1.unsqueeze(1)).squeeze(1)  # [B]
     return chosen - target.detach()
 
@@ -290,82 +290,7 @@ def td_loss(
     """
     error = td_error(q_tm1, action_tm1, target)
     if weight is not None:
-        fits = _floats(weight) and weight.shape == error.shape
-        _expect(f"weights {list(error.shape)}, floating point", fits, weight)
+        fits = are_floats(weight) and weight.shape == error.shape
+        expect(f"weights {list(error.shape)}, floating point", fits, weight)
     loss = F.huber_loss(error, torch.zeros_like(error), reduction="none")
-    return (loss if weight is None else weight * loss).mean()
-
-
-def quantile_target(
-    reward_t: Tensor, discount_t: Tensor, target_z_t: Tensor, online_q_t: Tensor | None = None
-) -> Tensor:
-    """Return `reward + discount * quantile` for each quantile of the best next action.
-
-    The best action has the highest mean of the target network's quantiles. With `online_q_t` it has
-    the online network's highest value (double DQN).
-
-    Args:
-        reward_t: `[B]`, as in `td_target`
-        discount_t: `[B]`, as in `td_target`
-        target_z_t: `[B, N, A]`, the target network's N quantiles of the return of each action
-        online_q_t: `[B, A]`, the online network's values; None: not double
-
-    Returns:
-        targets `[B, N]`, without gradient
-
-    Raises:
-        ValueError: for other shapes, and for integer or empty tensors
-    """
-    values = () if online_q_t is None else (online_q_t,)
-    fits = _floats(reward_t, discount_t, target_z_t, *values) and target_z_t.ndim == 3
-    fits = fits and all(each.shape == target_z_t.shape[::2] for each in values)
-    fits = fits and reward_t.shape == discount_t.shape == target_z_t.shape[:1]
-    wanted = "rewards [B], discounts [B], quantiles [B, N, A] and online values [B, A], floating"
-    _expect(f"{wanted} point and not empty", fits, reward_t, discount_t, target_z_t, *values)
-    value = target_z_t.mean(1) if online_q_t is None else online_q_t
-    best = value.argmax(1)  # [B]
-    quantiles = target_z_t[torch.arange(len(best), device=best.device), :, best]  # [B, N]
-    return (reward_t.unsqueeze(1) + discount_t.unsqueeze(1) * quantiles).detach()
-
-
-def quantile_loss(
-    z_tm1: Tensor, action_tm1: Tensor, target: Tensor, weight: Tensor | None = None
-) -> Tensor:
-    """Return the quantile Huber loss of the chosen actions' quantiles (QR-DQN).
-
-        u_ij = target_j - z_i,   loss = sum over i, mean over j of |tau_i - 1(u_ij < 0)| H(u_ij)
-
-    H is the Huber loss, linear beyond 1, and tau_i = (i + 1/2) / N the middle of the i-th of N
-    equal parts of 0..1.
-
-    Source: Dabney et al. 2018, "Distributional reinforcement learning with quantile regression",
-    section 4 and algorithm 1.
-
-    Args:
-        z_tm1: `[B, N, A]`, the quantiles of each action
-        action_tm1: int64 `[B]`
-        target: `[B, M]`; no gradient reaches it
-        weight: `[B]`, multiplies each transition's loss; None: all are 1
-
-    Returns:
-        a scalar, the mean over the batch
-
-    Raises:
-        ValueError: for other shapes and types
-    """
-    fits = _floats(z_tm1, target) and z_tm1.ndim == 3 and target.ndim == 2
-    fits = fits and len(z_tm1) == len(target) and isinstance(action_tm1, Tensor)
-    fits = fits and action_tm1.dtype == torch.int64 and action_tm1.shape == z_tm1.shape[:1]
-    wanted = "quantiles [B, N, A] and targets [B, M], floating point and not empty, and int64 "
-    _expect(f"{wanted}actions [B]", fits, z_tm1, action_tm1, target)
-    if weight is not None:
-        fits = _floats(weight) and weight.shape == action_tm1.shape
-        _expect(f"weights {list(action_tm1.shape)}, floating point", fits, weight)
-    chosen = z_tm1[torch.arange(len(z_tm1), device=z_tm1.device), :, action_tm1]  # [B, N]
-    error = target.detach().unsqueeze(1) - chosen.unsqueeze(2)  # [B, N, M]
-    count = chosen.shape[1]
-    tau = (torch.arange(count, device=error.device, dtype=error.dtype) + 0.5) / count
-    slope = (tau.view(1, -1, 1) - (error < 0).to(error.dtype)).abs()
-    huber = F.huber_loss(error, torch.zeros_like(error), reduction="none")
-    loss = (slope * huber).mean(2).sum(1)  # [B]
     return (loss if weight is None else weight * loss).mean()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pdlearn.games import nearest
 from pdlearn.networks import parameter_count
+from pdlearn.schema import told
 from pdlearn.torso import Size, Torso, in_float32
 
 Class = TypeVar("Class", bound=type[nn.Module])
@@ -94,10 +95,9 @@ def refuse_other_outputs(
     try:
         output = network(torch.zeros(2, *observation_shape, dtype=dtype, device=device))
     except Exception as error:  # the user's code may raise anything
-        told = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
         raise ValueError(
             f"{name} does not take {str(dtype).removeprefix('torch.')} observations "
-            f"{list(observation_shape)} ({told})"
+            f"{list(observation_shape)} ({type(error).__name__}: {told(error)})"
         ) from error
     got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if got != [2, num_actions]:

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from pdlearn.files import read_bytes, write_bytes
-from pdlearn.schema import shown
+from pdlearn.schema import shown, told
 
 FORMAT = "pdlearn/1"
+WRAPPERS = ("_orig_mod.", "module.")  # what torch.compile and DataParallel put before a name
 
 Wanted = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 
@@ -72,9 +73,7 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         header = data[8 : 8 + int.from_bytes(data[:8], "little")]
         metadata = json.loads(header).get("__metadata__") or {}
     except Exception as error:  # safetensors, json and torch each have their own
-        raise CheckpointError(
-            f"{path}: not a whole safetensors file ({_one_line(error)})"
-        ) from error
+        raise CheckpointError(f"{path}: not a whole safetensors file ({told(error)})") from error
     if "pdlearn" not in metadata:
         raise CheckpointError(f"{path}: a safetensors file, but without a pdlearn card")
     try:
@@ -84,16 +83,12 @@ def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         # 1E-5. A header is padded with spaces; other white space is damage that JSON would accept.
         whole = metadata["pdlearn"] == _metadata(tensors, card) and not set(header) & set(b"\t\n\r")
     except Exception as error:
-        raise CheckpointError(f"{path}: its card is damaged ({_one_line(error)})") from error
+        raise CheckpointError(f"{path}: its card is damaged ({told(error)})") from error
     if kind != FORMAT:
         raise CheckpointError(f"{path}: written in format {shown(kind)}; expected {FORMAT!r}")
     if not whole:
         raise CheckpointError(f"{path}: damaged, its checksum does not match its contents")
     return tensors, card
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def refuse_other_tensors(tensors: Mapping[str, Tensor], wanted: Wanted) -> None:
@@ -115,3 +110,20 @@ def refuse_other_tensors(tensors: Mapping[str, Tensor], wanted: Wanted) -> None:
             raise ValueError(f"expected finite numbers in {name}; got others")
         if dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
             raise ValueError(f"expected 0 and 1 in {name}; got other bytes")
+
+
+def unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights by the names that they have without torch's wrappers.
+
+    DataParallel wraps a whole network, torch.compile also a part of one. Raises CheckpointError for
+    two weights of one name.
+    """
+    found: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        while name.startswith(WRAPPERS):
+            name = name.split(".", 1)[1]
+        name = name.replace("._orig_mod.", ".")
+        if name in found:
+            raise CheckpointError(f"got {name} twice")
+        found[name] = tensor
+    return found

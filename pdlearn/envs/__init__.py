@@ -29,7 +29,7 @@ from pdlearn.envs.profiled import ProfiledAtari
 from pdlearn.games import FULL_ACTIONS, GAMES, game_by_name, nearest
 from pdlearn.networks import MOST_ACTIONS
 from pdlearn.presets import MOST_ENVS, Copies
-from pdlearn.schema import Range, checked, shown
+from pdlearn.schema import Range, checked, shown, told
 from pdlearn.torso import PIXELS
 
 __all__ = [
@@ -112,12 +112,12 @@ class GymnasiumEnvironment(Environment):
         except gymnasium.error.Error as error:
             near = nearest(name, [*GAMES, *gymnasium.registry])
             raise ValueError(
-                f"unknown game {shown(name)} ({' '.join(str(error).split())}); did you mean "
+                f"unknown game {shown(name)} ({told(error)}); did you mean "
                 f"{near!r}? games: {', '.join(GAMES)}, or any Gymnasium id"
             ) from error
         except Exception as error:  # the game's own code may raise anything
-            told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            raise ValueError(f"{shown(name)} cannot be made ({told})") from error
+            what = f"{type(error).__name__}: {told(error)}"
+            raise ValueError(f"{shown(name)} cannot be made ({what})") from error
         try:
             self._read_spaces()
         except ValueError:

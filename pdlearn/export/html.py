@@ -62,13 +62,7 @@ def export_html(
         "steps_per_second": STEPS_PER_SECOND,
         "temperature": paper.TEMPERATURE,
     }
-    page = pages.fill(
-        "export/page.html",
-        style=pages.source("web/player.css"),
-        player=pages.source("web/player.js"),
-        data=pages.embed(data),
-    )
-    write_bytes(path, page.encode())
+    write_bytes(path, pages.with_player("export/page.html", data).encode())
     return Path(path)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pdlearn import zoo
-from pdlearn.games import GAMES, Game
+from pdlearn.games import GAMES, Game, percent_of_range
 from pdlearn.presets import BUDGETS
 from pdlearn.rows import markdown_table, read_rows
 
@@ -57,7 +57,7 @@ def _way(game: Game, score: float | None) -> str:
     """Return a score in percent from random play to the score of Nature DQN."""
     if score is None:
         return "–"
-    return f"{100 * (score - game.random) / (game.dqn - game.random):.0f} %"
+    return f"{percent_of_range(score, game.random, game.dqn):.0f} %"
 
 
 def agent_table(results: Path) -> str:
