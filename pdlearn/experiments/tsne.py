@@ -99,7 +99,7 @@ def states(agent: Agent, count: int, seed: int) -> Tensor:
 @torch.no_grad()
 def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
     """Return by layer the activations `[N, D]` for observations `[N, ...]`."""
-    assert isinstance(agent.network, Torso)  # a whole network, as `load_several` returns it
+    assert isinstance(agent.network, Torso)  # a whole network, as `load_whole` returns it
     found: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
     for part in observations.split(64):
         found["first"].append(agent.network.first_features(part).flatten(1))

@@ -25,14 +25,10 @@ from pdlearn.tensor_files import CheckpointError
 
 MAX_BYTES = 512 * 2**20  # of a file, and of each part unpacked; an SB3 QR-DQN has 44 MB
 MAX_JSON_BYTES = 16 * 2**20
+# Keys under which libraries keep the weights in a dictionary of more.
 NESTED = (
-    "estimator_state",
-    "model_weights",
-    "model_state_dict",
-    "state_dict",
-    "model",
-    "q_network",
-)
+    "estimator_state", "model_weights", "model_state_dict", "state_dict", "model", "q_network"
+)  # fmt: skip
 
 # What a file begins with, and what it then is.
 FORMATS = {
