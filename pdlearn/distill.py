@@ -116,7 +116,7 @@ class Distillation(Run):
         recording: a memory of each teacher's play, from `load_recording`; then no teacher plays
         student: a module of your own from observations to float32 `[B, A]`; None: a new network of
             `config.size`
-        seed, device, precision, folder, resume, minutes: the options of `Run`
+        seed, device, precision, folder, resume, minutes: as in `Run`
 
     Raises:
         ValueError: for two teachers of one game, for teachers with different observations, for a

@@ -107,8 +107,8 @@ class DQN(QLearning):
 
     Args:
         game: a name, or several that one network learns (paper, section 3.3: Multi-DQN)
-        config: the settings
-        seed, device, precision, folder, resume, minutes: the options of `Run`
+        config: a `DQNConfig`
+        seed, device, precision, folder, resume, minutes: as in `Run`
 
     Raises:
         ValueError: as `QLearning` does, and for quantiles with several games

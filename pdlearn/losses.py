@@ -64,7 +64,18 @@ def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
 
 
 def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
-    """Return the logarithm of `teacher_policy`, accurate also where the policy underflows to 0."""
+    """Return the logarithm of `teacher_policy`, accurate also where the policy underflows to 0.
+
+    Args:
+        teacher_q: as in `teacher_policy`
+        temperature: as in `teacher_policy`
+
+    Returns:
+        float32 `[B, A]`, without gradient
+
+    Raises:
+        ValueError: as `teacher_policy` does
+    """
     checked(temperature, Temperature, "a temperature")
     fits = are_floats(teacher_q) and teacher_q.ndim == 2
     expect("teacher values as floating point [B, A], not empty", fits, teacher_q)

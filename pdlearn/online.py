@@ -59,7 +59,7 @@ class OnlineDistillation(Run):
         teacher_config: the settings of the DQN
         config: the settings of the students
         student_seeds: of the students' first weights; without any, one student has the run's seed
-        seed, device, precision, folder, resume, minutes: the options of `Run`
+        seed, device, precision, folder, resume, minutes: as in `Run`
 
     Raises:
         ValueError: for a DQN that trains less than a round, for equal student seeds, for a

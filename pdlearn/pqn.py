@@ -159,8 +159,8 @@ class PQN(QLearning):
 
     Args:
         game: a name, or several that one network learns
-        config: the settings
-        seed, device, precision, folder, resume, minutes: the options of `Run`
+        config: a `PQNConfig`
+        seed, device, precision, folder, resume, minutes: as in `Run`
 
     Raises:
         ValueError: as `QLearning` does, and for a minibatch larger than a roll-out

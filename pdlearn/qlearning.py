@@ -38,7 +38,7 @@ class QLearning(Run):
     Args:
         game: a name, or several that one network learns
         config: the settings
-        seed, device, precision, folder, resume, minutes: the options of `Run`
+        seed, device, precision, folder, resume, minutes: as in `Run`
 
     Raises:
         ValueError: for no game, for a game named twice, for games with observations of different

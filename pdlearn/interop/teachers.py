@@ -47,7 +47,8 @@ def load_teacher(
 
     Raises:
         CheckpointError: for a file that is not recognised or does not play `game`
-        ValueError: for `preprocessing` of a file whose card names its own, and for an unknown one
+        ValueError: for an unknown game or profile, and for `preprocessing` of a file whose card
+            names its own
     """
     if str(path).startswith(ADDRESS):
         path = download(str(path))
