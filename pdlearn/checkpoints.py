@@ -264,15 +264,17 @@ def load_whole(
             kind = next((each.dtype for each in weights.values()), torch.float32)
             if kind not in WEIGHTS:
                 raise ValueError(f"expected floating point weights; got {kind}")
+            wanted = unwrapped(network.state_dict())
             refuse_other_tensors(
-                weights, {name: (kind, tuple(t.shape)) for name, t in network.state_dict().items()}
+                weights, {name: (kind, tuple(t.shape)) for name, t in wanted.items()}
             )
             weights = {name: tensor.to(torch.float32) for name, tensor in weights.items()}
             if not all(tensor.isfinite().all() for tensor in weights.values()):
                 raise ValueError("expected weights that float32 holds; got others")
         except ValueError as error:
             raise ValueError(f"card and weights differ ({error})") from error
-    network.load_state_dict(weights, assign=True)
+    names = zip(network.state_dict(), wanted, strict=True)  # as the network has them, and the file
+    network.load_state_dict({own: weights[name] for own, name in names}, assign=True)
     network.requires_grad_(False)
     return Agent(network.to(device), {k: v for k, v in entries.items() if k != "kind"})
 
