@@ -1,5 +1,6 @@
 """An agent's network as an ONNX graph, checked against the original."""
 
+import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,11 +55,10 @@ def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) ->
             f"{error.name} is not installed; expected the extra: pip install pdlearn[onnx]"
         ) from error
     check_writable(path)
-    if states is None:
-        states = recorded_states(agent)
+    states = (recorded_states(agent) if states is None else states).cpu()
     shape = tuple(agent.card["observation_shape"])
     pixels = len(shape) == 3
-    network = _Plain(agent.network, pixels).cpu().eval()
+    network = _Plain(copy.deepcopy(agent.network), pixels).cpu().eval()  # the agent's stays
     with TemporaryDirectory() as folder:
         part = Path(folder) / "graph.onnx"
         torch.onnx.export(
@@ -72,7 +72,7 @@ def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) ->
     for batch in states.split(BATCH):
         (given,) = session.run(None, {"observation": batch.float().numpy()})
         with torch.no_grad():
-            wanted = agent.network(batch)
+            wanted = network.network(batch)
         largest = max(largest, (torch.from_numpy(given) - wanted).abs().max().item())
         scale = max(scale, wanted.abs().max().item())
     if not largest <= LARGEST_DIFFERENCE * scale:
