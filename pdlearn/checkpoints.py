@@ -170,12 +170,7 @@ class Agent:
         env = envs.make(
             self.game, num_envs, preprocessing=profile, also_seen_as=also_seen_as, screen=screen
         )
-        try:
-            envs.refuse_mismatch(self.game, actions=self.actions or None, env=env)
-        except ValueError:
-            env.close()
-            raise
-        return env
+        return env.with_actions(self.actions)
 
 
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:

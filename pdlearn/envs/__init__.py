@@ -23,6 +23,7 @@ from pdlearn.envs.environment import (
     Environment,
     Outcome,
     env_seeds,
+    refuse_other_actions,
 )
 from pdlearn.envs.preprocessing import FRAMES_PER_STEP, NOOP_COUNTS, Preprocessing, from_card
 from pdlearn.envs.profiled import ProfiledAtari
@@ -186,28 +187,23 @@ def refuse_mismatch(
     *,
     actions: Sequence[str] | None = None,
     preprocessing: Mapping | None = None,
-    env: Environment | None = None,
 ) -> None:
     """Raise ValueError unless `actions` are those of the game, in order, under `preprocessing`.
 
-    Without `env`, copies of the game, only Atari games are known. Raises ValueError too for
-    preprocessing that no environment here has.
+    Only the actions of Atari games are known. Raises ValueError too for preprocessing that no
+    environment here has.
     """
-    if env is not None:
-        names = env.action_names
-    elif is_atari(game):
-        if preprocessing is not None and not preprocessing:
-            raise ValueError(f"expected preprocessing of {game}; got none")
-        own = game_by_name(game).actions
-        names = FULL_ACTIONS if from_card(preprocessing).full_action_set else own
-    elif preprocessing:
-        raise ValueError(f"expected no preprocessing of {game}; got {shown(preprocessing)}")
-    else:
+    if not is_atari(game):
+        if preprocessing:
+            raise ValueError(f"expected no preprocessing of {game}; got {shown(preprocessing)}")
         return
-    if actions is not None and tuple(actions) != tuple(names):
-        raise ValueError(
-            f"made for the actions {', '.join(actions)[:300]}; {game} has {', '.join(names)[:300]}"
-        )
+    if preprocessing is not None and not preprocessing:
+        raise ValueError(f"expected preprocessing of {game}; got none")
+    names = game_by_name(game).actions
+    if from_card(preprocessing).full_action_set:
+        names = FULL_ACTIONS
+    if actions is not None:
+        refuse_other_actions(game, actions, names)
 
 
 def is_atari(name: str) -> bool:

@@ -214,15 +214,7 @@ def play_from(
     The yielded rewards of replayed steps are 0, so points count from the start on (paper, section
     4). Raises ValueError if the game's actions are not those on the set's card.
     """
-    env = envs.make(starts.game, len(entries))
-    try:
-        envs.refuse_mismatch(
-            starts.game, actions=starts.card["actions"], env=env,
-            preprocessing=starts.card.get("preprocessing"),
-        )  # fmt: skip
-    except ValueError:
-        env.close()
-        raise
+    env = envs.make(starts.game, len(entries)).with_actions(starts.card["actions"])
     replay = Replay(policy, entries)
     play = steps_from(env, replay, np.array([start.seed for start in entries]))
     try:
