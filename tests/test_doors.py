@@ -295,4 +295,4 @@ def test_an_agents_actions_and_preprocessing_are_compared_with_the_games():
     with pytest.raises(ValueError, match="'frame_skip' 1; expected 4"):
         envs.refuse_mismatch("pong", preprocessing=envs.PREPROCESSING | {"frame_skip": 1})
     with pytest.raises(ValueError, match="made for the actions 0, 1; .*Catch-v0 has 0, 1, 2"):
-        envs.refuse_mismatch(CATCH, actions=["0", "1"], env=envs.make(CATCH, 1))
+        envs.make(CATCH, 1).with_actions(["0", "1"])

@@ -171,7 +171,9 @@ def test_a_graph_computes_what_the_network_does(name, tmp_path):
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
     agent = pdlearn.load_agent(name)
+    agent.network.train()
     largest = pdlearn.export_onnx(agent, tmp_path / "agent.onnx", STATES)
+    assert agent.network.training, "the agent's own network was changed"
     session = runtime.InferenceSession(tmp_path / "agent.onnx")
     (values,) = session.run(["values"], {"observation": STATES[:3].float().numpy()})
     difference = (torch.from_numpy(values) - agent.network(STATES[:3])).abs().max()

@@ -87,6 +87,25 @@ def test_a_student_that_is_not_registered_is_given_at_load(trained, tmp_path):
         load_agent(path, network=Flat(units=9))
 
 
+class Wrapping(nn.Module):
+    """A network with a part whose name DataParallel gives to its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.module = Flat()
+
+
+@pytest.mark.parametrize("make", [Wrapping, lambda: torch.compile(Flat())])
+def test_weights_come_back_into_a_network_whose_names_are_those_of_a_wrapper(
+    trained, make, tmp_path
+):
+    network, path = make(), tmp_path / "agent.safetensors"
+    pdlearn.save_agent(path, Agent(network, trained.card))
+    again = load_agent(path, network=make()).network.state_dict()
+    assert again.keys() == network.state_dict().keys()
+    assert all(torch.equal(again[name], weight) for name, weight in network.state_dict().items())
+
+
 def test_two_classes_of_one_name_are_refused():
     register_network(Flat)
     register_network(Flat)

@@ -4,6 +4,7 @@ Autoreset follows Gymnasium's NEXT_STEP rule: the step after an episode's end ig
 returns the first observation of the next episode. `rollout.steps` marks these steps.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,14 @@ def env_seeds(seed: int, purpose: str, num_envs: int) -> np.ndarray:
     return (words.astype(np.int64) % (2**29)) * len(PURPOSES) + index
 
 
+def refuse_other_actions(game: str, actions: Sequence[str], names: Sequence[str]) -> None:
+    """Raise ValueError unless `actions` are the `names` of the game's actions, in order."""
+    if tuple(actions) != tuple(names):
+        raise ValueError(
+            f"made for the actions {', '.join(actions)[:300]}; {game} has {', '.join(names)[:300]}"
+        )
+
+
 class Environment:
     """A vector of `num_envs` copies of one game; see `make`.
 
@@ -71,6 +80,15 @@ class Environment:
     @property
     def num_actions(self) -> int:
         return len(self.action_names)
+
+    def with_actions(self, actions: Sequence[str]) -> "Environment":
+        """Return itself; close it and raise ValueError unless these are its actions, in order."""
+        try:
+            refuse_other_actions(self.name, actions, self.action_names)
+        except ValueError:
+            self.close()
+            raise
+        return self
 
     def reset(self, seed: int, purpose: str) -> np.ndarray:
         """Start every copy afresh and return the first observations."""

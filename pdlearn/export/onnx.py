@@ -1,5 +1,6 @@
 """An agent's network as an ONNX graph, checked against the original."""
 
+import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,12 +29,23 @@ class _Plain(nn.Module):
 
 
 def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) -> float:
-    """Write the network of an agent for one game to `path`; return the largest difference.
+    """Write the network of an agent as an ONNX graph, and compare the graph with the network.
 
-    The graph's input `observation` is float32 `[B, ...]`, pixels from 0 to 255; its output
-    `values` is float32 `[B, A]`. The graph is run by onnxruntime on `states`, by default
-    1,000 that the agent plays, and compared with the network. Raises ValueError if outputs differ
-    by more than 1e-4 of the largest output (or of 1), and if the extra `onnx` is not installed.
+    The graph's input `observation` is float32 `[B, ...]`, pixels from 0 to 255; its output `values`
+    is float32 `[B, A]`. onnxruntime runs the graph.
+
+    Args:
+        agent: for one game
+        path: of the file
+        states: observations `[N, ...]` on which the two are compared; None: 1,000 that the agent
+            plays
+
+    Returns:
+        the largest difference of an output
+
+    Raises:
+        ValueError: if outputs differ by more than 1e-4 of the largest output (or of 1), and if the
+            extra `onnx` is not installed
     """
     try:
         import onnx  # noqa: F401  torch.onnx needs it
@@ -43,11 +55,10 @@ def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) ->
             f"{error.name} is not installed; expected the extra: pip install pdlearn[onnx]"
         ) from error
     check_writable(path)
-    if states is None:
-        states = recorded_states(agent)
+    states = (recorded_states(agent) if states is None else states).cpu()
     shape = tuple(agent.card["observation_shape"])
     pixels = len(shape) == 3
-    network = _Plain(agent.network, pixels).cpu().eval()
+    network = _Plain(copy.deepcopy(agent.network), pixels).cpu().eval()  # the agent's stays
     with TemporaryDirectory() as folder:
         part = Path(folder) / "graph.onnx"
         torch.onnx.export(
@@ -61,7 +72,7 @@ def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) ->
     for batch in states.split(BATCH):
         (given,) = session.run(None, {"observation": batch.float().numpy()})
         with torch.no_grad():
-            wanted = agent.network(batch)
+            wanted = network.network(batch)
         largest = max(largest, (torch.from_numpy(given) - wanted).abs().max().item())
         scale = max(scale, wanted.abs().max().item())
     if not largest <= LARGEST_DIFFERENCE * scale:
