@@ -16,7 +16,7 @@ __version__ = "0.2.0"
 _MODULE_OF = {
     "Agent": "checkpoints",
     "Catch": "envs.catch",
-    "CheckpointError": "checkpoints",
+    "CheckpointError": "tensor_files",
     "DQN": "dqn",
     "DQNConfig": "presets",
     "DQN_BUDGETS": "presets",

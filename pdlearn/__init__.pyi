@@ -4,7 +4,6 @@ from pdlearn import exercises as exercises
 from pdlearn import widgets as widgets
 from pdlearn import zoo as zoo
 from pdlearn.checkpoints import Agent as Agent
-from pdlearn.checkpoints import CheckpointError as CheckpointError
 from pdlearn.checkpoints import load_whole as load_whole
 from pdlearn.checkpoints import save_agent as save_agent
 from pdlearn.distill import Distillation as Distillation
@@ -49,6 +48,7 @@ from pdlearn.replay.recordings import load_recording as load_recording
 from pdlearn.replay.recordings import save_recording as save_recording
 from pdlearn.starts import load_starts as load_starts
 from pdlearn.starts import save_starts as save_starts
+from pdlearn.tensor_files import CheckpointError as CheckpointError
 from pdlearn.web.clips import record_clip as record_clip
 from pdlearn.zoo import load_agent as load_agent
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pdlearn import envs
-from pdlearn.networks import LONGEST_VECTOR, MOST_ACTIONS, MULTI_SIZES, SIZES, size_by_name
+from pdlearn.networks import MOST_ACTIONS, MULTI_SIZES, SIZES, size_by_name
 from pdlearn.presets import settings_class
 from pdlearn.schema import (
     Amount,
@@ -24,6 +24,7 @@ from pdlearn.schema import (
     shown,
     types_of,
 )
+from pdlearn.torso import LONGEST_VECTOR
 
 Card = TypeVar("Card")
 Kind = Literal["dqn", "pqn", "distill", "online"]

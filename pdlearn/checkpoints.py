@@ -1,129 +1,31 @@
-"""One safetensors file = tensors + a card that says what they are. Nothing is ever unpickled.
+"""Agents, and their files: the weights of a network and a card that says what it plays.
 
-A file is checksummed: its metadata contains the SHA-256 of the card and of each tensor's name,
-dtype, shape and bytes. The layout of the file, such as the order of the tensors, may differ.
-Writing is atomic: a file of that name is always whole, either the old one or the new one.
-A checksum finds damage, not mistakes: what a file holds is also compared with its card.
+Nothing in a file is executed; `tensor_files` describes the format.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pdlearn import envs
 from pdlearn.cards import AgentCard, current_card, typed_card
 from pdlearn.envs.preprocessing import Preprocessing
-from pdlearn.files import read_bytes, write_bytes
-from pdlearn.networks import OneGame, device_of, network_for, part_for
+from pdlearn.hardware import device_of
+from pdlearn.networks import OneGame, network_for, part_for
 from pdlearn.registry import build_network
 from pdlearn.schema import shown
+from pdlearn.tensor_files import (
+    CheckpointError,
+    naming,
+    read_file,
+    refuse_other_tensors,
+    unwrapped,
+    write_file,
+)
 
-FORMAT = "pdlearn/1"
-WRAPPERS = ("_orig_mod.", "module.")  # what torch.compile and DataParallel put before a name
 WEIGHTS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-
-Wanted = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
-
-
-class CheckpointError(ValueError):
-    """A file is damaged, foreign, or not what was asked for; the message is one sentence."""
-
-
-def _checksum(tensors: dict[str, Tensor], card: dict) -> str:
-    digest = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def _metadata(tensors: dict[str, Tensor], card: dict) -> str:
-    return json.dumps({"format": FORMAT, "sha256": _checksum(tensors, card), "card": card})
-
-
-def write_file(path: str | Path, tensors: dict[str, Tensor], card: dict) -> None:
-    """Write `tensors` and `card` to `path`, atomically: a crash leaves the old file whole."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # A single metadata entry: safetensors keeps no order among several.
-    metadata = {"pdlearn": _metadata(tensors, card)}
-    write_bytes(path, safetensors.torch.save(tensors, metadata))
-
-
-@contextmanager
-def naming(path: str | Path) -> Iterator[None]:
-    """Turn a ValueError inside a `with` block into a CheckpointError that names the file."""
-    try:
-        yield
-    except ValueError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-
-
-def read_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """Return the tensors and the card of a file written by `write_file`.
-
-    Raises CheckpointError if the file is missing, truncated, altered or of another program.
-    """
-    try:
-        data = read_bytes(path)
-    except ValueError as error:
-        raise CheckpointError(str(error)) from error
-    try:
-        tensors = safetensors.torch.load(data)
-        header = data[8 : 8 + int.from_bytes(data[:8], "little")]
-        metadata = json.loads(header).get("__metadata__") or {}
-    except Exception as error:  # safetensors, json and torch each have their own
-        raise CheckpointError(
-            f"{path}: not a whole safetensors file ({_one_line(error)})"
-        ) from error
-    if "pdlearn" not in metadata:
-        raise CheckpointError(f"{path}: a safetensors file, but without a pdlearn card")
-    try:
-        entry = json.loads(metadata["pdlearn"])
-        kind, card = entry["format"], dict(entry["card"])
-        # Comparing the text also finds a change that JSON reads as the same number, as 1e-5 and
-        # 1E-5. A header is padded with spaces; other white space is damage that JSON would accept.
-        whole = metadata["pdlearn"] == _metadata(tensors, card) and not set(header) & set(b"\t\n\r")
-    except Exception as error:
-        raise CheckpointError(f"{path}: its card is damaged ({_one_line(error)})") from error
-    if kind != FORMAT:
-        raise CheckpointError(f"{path}: written in format {shown(kind)}; expected {FORMAT!r}")
-    if not whole:
-        raise CheckpointError(f"{path}: damaged, its checksum does not match its contents")
-    return tensors, card
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-def refuse_other_tensors(tensors: Mapping[str, Tensor], wanted: Wanted) -> None:
-    """Raise ValueError unless the tensors have the `wanted` names, types and shapes.
-
-    Floating point numbers must be finite, and the bytes of a bool 0 or 1.
-    """
-    if tensors.keys() != wanted.keys():
-        extra, missing = (sorted(tensors.keys() - wanted), sorted(wanted.keys() - tensors))
-        which = f"without {missing[0]}" if missing else f"with {shown(extra[0])}"
-        raise ValueError(f"expected other tensors; got them {which}")
-    for name, (dtype, shape) in wanted.items():
-        tensor = tensors[name]
-        if tensor.dtype != dtype or tensor.shape != shape:
-            raise ValueError(
-                f"expected {name} as {dtype} {list(shape)}; got {tensor.dtype} {list(tensor.shape)}"
-            )
-        if dtype.is_floating_point and not tensor.isfinite().all():
-            raise ValueError(f"expected finite numbers in {name}; got others")
-        if dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
-            raise ValueError(f"expected 0 and 1 in {name}; got other bytes")
 
 
 @dataclass(frozen=True)
@@ -135,6 +37,14 @@ class Agent:
     one) and chosen_by (the evaluation that chose it during training). A network of a registered
     class has network (see `registry`); a policy of another library has outputs, "logits".
     `cards.AgentCard` has their types.
+
+    Args:
+        network: from observations `[B, ...]` to float32 `[B, A]`; for several games, a
+            `MultiGameNetwork`
+        card: what the network is, as above
+
+    Raises:
+        ValueError: for the card of a network of another size
     """
 
     network: nn.Module
@@ -188,7 +98,17 @@ class Agent:
         return next((weight.device for weight in weights), torch.device("cpu"))
 
     def for_game(self, game: str) -> "Agent":
-        """Return the agent of `game` alone; raise CheckpointError if it does not play that game."""
+        """Return the agent of one game alone.
+
+        Args:
+            game: one of the games that it plays
+
+        Returns:
+            an agent that shares the weights; itself, if it plays only this game
+
+        Raises:
+            CheckpointError: for another game
+        """
         if game not in self.games:
             plays = ", ".join(map(repr, self.games))
             raise CheckpointError(f"plays {plays}; expected {game!r}")
@@ -204,9 +124,18 @@ class Agent:
     def with_network(self, network: nn.Module, outputs: str) -> "Agent":
         """Return an agent of the same games and preprocessing with another network.
 
-        `outputs` says what `network` puts out, "q" or "logits". The new card has no score and no
-        entry `made`: those of this agent say nothing of `network`. So the new agent plays, but it
-        is not saved.
+        The new card has no score and no entry `made`: those of this agent say nothing of `network`.
+        So the new agent plays, but it is not saved.
+
+        Args:
+            network: from observations of the same shape to float32 `[B, A]`
+            outputs: what `network` puts out, "q" or "logits"
+
+        Returns:
+            the new agent
+
+        Raises:
+            ValueError: for other `outputs`
         """
         if outputs not in ("q", "logits"):
             raise ValueError(f"expected outputs 'q' or 'logits'; got {shown(outputs)}")
@@ -223,9 +152,19 @@ class Agent:
         also_seen_as: Preprocessing | None = None,
         screen: bool = False,
     ) -> envs.Environment:
-        """Return copies of its game, under its card's preprocessing or another; see `envs.make`.
+        """Make copies of its game; see `envs.make`.
 
-        Raises ValueError unless they have its actions.
+        Args:
+            num_envs: number of copies
+            preprocessing: the profile under which the game is played; None is that of the card
+            also_seen_as: a second profile that shows the same emulator states
+            screen: whether observations are the game's own pictures
+
+        Returns:
+            an environment with the agent's actions
+
+        Raises:
+            ValueError: as `envs.make` does, and for a game with other actions than the agent's
         """
         profile = self.card.get("preprocessing") if preprocessing is None else preprocessing
         env = envs.make(
@@ -240,10 +179,16 @@ class Agent:
 
 
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:
-    """Write an agent to `path`; its weights as `dtype` (float16 halves the file).
+    """Write an agent to a file, atomically.
 
-    Raises ValueError if a weight is not finite or too large for `dtype`, for a card that could not
-    be read again, and for one game's part of an agent for several: a file holds whole networks.
+    Args:
+        path: of the file; its folder is made if there is none
+        agent: with a whole network
+        dtype: of the weights in the file; float16 halves it
+
+    Raises:
+        ValueError: if a weight is not finite or too large for `dtype`, for a card that could not be
+            read again, and for one game's part of an agent for several
     """
     if isinstance(agent.network, OneGame):
         raise ValueError(
@@ -251,7 +196,7 @@ def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float3
             f"{agent.game!r}"
         )
     weights = {}
-    for name, tensor in _unwrapped(agent.network.state_dict()).items():
+    for name, tensor in unwrapped(agent.network.state_dict()).items():
         weights[name] = tensor.to(dtype)
         if not weights[name].isfinite().all():
             largest = tensor.abs().max().item()
@@ -269,13 +214,21 @@ def read_agent(
     path: str | Path, game: str | None = None, device: torch.device | str = "cpu", *,
     network: nn.Module | None = None,
 ) -> Agent:  # fmt: skip
-    """Read an agent, as float32, on `device`; of a file for several games, the one of `game`.
+    """Read an agent of one game from a file, as float32.
 
-    The weights are loaded into `network`; by default, into a new network of the card's size, or of
-    the registered class that it names.
+    Args:
+        path: of the file
+        game: the game to play; None: the only one of the file
+        device: of the network
+        network: gets the weights; None: a new network of the card's size, or of the registered
+            class that it names
 
-    Raises CheckpointError if the file is damaged, holds no agent, does not play `game`, plays
-    several games where none is named, or its weights do not fit the network its card names.
+    Returns:
+        the agent
+
+    Raises:
+        CheckpointError: if the file is damaged, holds no agent, does not play `game`, plays several
+            games where none is named, or its weights do not fit the network its card names
     """
     agent = load_whole(path, device, network=network)
     with naming(path):
@@ -285,14 +238,27 @@ def read_agent(
 def load_whole(
     path: str | Path, device: torch.device | str = "cpu", *, network: nn.Module | None = None
 ) -> Agent:
-    """Read an agent as `read_agent` does, but with all the games that it plays, one or several."""
+    """Read an agent with all the games that it plays, one or several.
+
+    Args:
+        path: of the file
+        device: of the network
+        network: as in `load_agent`
+
+    Returns:
+        the agent, as float32
+
+    Raises:
+        CheckpointError: if the file is damaged, holds no agent, or its weights do not fit the
+            network its card names
+    """
     device = device_of(device)
     weights, entries = read_file(path)
     entries = current_card(entries)
     with naming(path):
         card = typed_card(entries, AgentCard)
-        weights = _unwrapped(weights)
         try:
+            weights = unwrapped(weights)
             if network is None:
                 network = _empty_network(card)
             kind = next((each.dtype for each in weights.values()), torch.float32)
@@ -320,15 +286,3 @@ def _empty_network(card: AgentCard) -> nn.Module:
             {game: len(actions) for game, actions in card.games.items()},
             card.size, card.observation_shape, normalization=card.normalization,
         )  # fmt: skip
-
-
-def _unwrapped(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights by the names that they have without torch's wrappers."""
-    found: dict[str, Tensor] = {}
-    for name, tensor in weights.items():
-        while name.startswith(WRAPPERS):
-            name = name.split(".", 1)[1]
-        if name in found:
-            raise ValueError(f"card and weights differ (got {name} twice)")
-        found[name] = tensor
-    return found

@@ -97,28 +97,33 @@ def fingerprint(network: nn.Module) -> str:
 
 
 class Distillation(Run):
-    """Distil one teacher, or one per game, into a student of `config.size`.
+    """Distil one teacher, or one per game, into a student (paper, section 3 and appendix A).
 
-    See `Run` for the options. There are rows while a teacher plays (`phase` "record", every 2,000
-    agent steps) and while the student learns ("learn", every 250 updates): phase, hour, agent_steps
-    (of all teachers together), updates, loss, agreement (share of held-out states in which student
-    and teacher choose the same action), samples_per_second, seconds. With several teachers,
-    agreement is the mean over games, and more columns follow: game (that is being recorded) and
-    agreement_GAME.
+    There are rows while a teacher plays (`phase` "record", every 2,000 agent steps) and while the
+    student learns ("learn", every 250 updates): phase, hour, agent_steps (of all teachers
+    together), updates, loss, agreement (share of held-out states in which student and teacher
+    choose the same action), samples_per_second, seconds. With several teachers, agreement is the
+    mean over games, and more columns follow: game (that is being recorded) and agreement_GAME.
 
-    Memories whose frames would take more than half of the RAM are compressed.
+    Memories whose frames would take more than half of the RAM are compressed. A resumed run without
+    recordings records an hour first, because the memories are not saved.
 
-    With a `recording` of each teacher, from `load_recording`, no teacher plays. Without, a resumed
-    run records an hour first, because the memories are not saved.
+    Args:
+        teacher: an agent for one game, or several; one with other preprocessing than pdlearn's
+            plays under its own, and the student sees the same states as
+            `config.student_preprocessing` says
+        config: the settings
+        recording: a memory of each teacher's play, from `load_recording`; then no teacher plays
+        student: a module of your own from observations to float32 `[B, A]`; None: a new network of
+            `config.size`
+        seed, device, precision, folder, resume, minutes: as in `Run`
 
-    A `student` of your own is a module from observations to `[B, A]`; then `config.size` is unused.
-    A teacher with other preprocessing than pdlearn's plays under its own; what the student sees of
-    the same states is `config.student_preprocessing`.
-
-    Raises ValueError for two teachers of one game, for teachers with different observations, for a
-    size that does not suit the number of games, for a number of recordings that is not the
-    teachers', for a `student_share` above 0 with recordings, for a policy's logits at another
-    temperature than 1 or with mse, and for a `student` with other outputs than its game's actions.
+    Raises:
+        ValueError: for two teachers of one game, for teachers with different observations, for a
+            size that does not suit the number of games, for a number of recordings that is not the
+            teachers', for a `student_share` above 0 with recordings, for a policy's logits at
+            another temperature than 1 or with mse, for a `student` with other outputs than its
+            game's actions, and as `Run` does
     """
 
     kind = "distill"
@@ -192,7 +197,14 @@ class Distillation(Run):
         return identity
 
     def seen_as(self, teacher: Agent) -> Preprocessing:
-        """Return the preprocessing that shows the student the games of `teacher`."""
+        """Return the preprocessing that shows the student a teacher's games.
+
+        Args:
+            teacher: one of the run's teachers
+
+        Returns:
+            pdlearn's own preprocessing or the teacher's, as the settings say
+        """
         if self.config.student_preprocessing == "teacher":
             return from_card(teacher.card["preprocessing"])
         return Preprocessing()

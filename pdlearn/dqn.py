@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from pdlearn.actor import ReplayActor
 from pdlearn.checkpoints import Agent
 from pdlearn.learner import Learner, load_part
-from pdlearn.losses import quantile_loss, quantile_target, td_error, td_loss, td_target
-from pdlearn.networks import MultiGameNetwork, QNetwork, QuantileNetwork, same_part
+from pdlearn.losses import td_error, td_loss, td_target
+from pdlearn.networks import MultiGameNetwork, QNetwork, same_part
 from pdlearn.presets import DQNConfig
 from pdlearn.qlearning import QLearning, epsilon_at
+from pdlearn.quantiles import QuantileNetwork, quantile_loss, quantile_target
 from pdlearn.replay.memory import Memory, Transitions
 from pdlearn.replay.prioritized import PrioritizedMemory
 
@@ -96,14 +97,21 @@ class QuantileLearner(DQNLearner):
 
 
 class DQN(QLearning):
-    """Train a DQN teacher; see `QLearning` for rows and `Run` for the options.
+    """Train a DQN teacher (Mnih et al. 2015); see `QLearning` for rows.
 
     There is a row every `row_steps` agent steps. Several games take turns: one vector step each,
     and one minibatch each. `memory_steps` and `num_envs` are per game; all other settings count
     the games together.
 
     A resumed run fills its replay memories again with the current network before it learns.
-    Raises ValueError as `QLearning` does, and for quantiles with several games.
+
+    Args:
+        game: a name, or several that one network learns (paper, section 3.3: Multi-DQN)
+        config: a `DQNConfig`
+        seed, device, precision, folder, resume, minutes: as in `Run`
+
+    Raises:
+        ValueError: as `QLearning` does, and for quantiles with several games
     """
 
     kind = "dqn"
@@ -112,12 +120,34 @@ class DQN(QLearning):
     row_steps = 2_000
 
     def make_learner(self, network: QNetwork | MultiGameNetwork) -> DQNLearner:
+        """Make the learner of a network, or of one of quantiles.
+
+        Args:
+            network: as `make_network` returned it
+
+        Returns:
+            a learner with the run's settings
+        """
         kind = QuantileLearner if isinstance(network, QuantileNetwork) else DQNLearner
         return kind(self.config, network, self.precision)
 
     def make_network(
         self, num_actions: dict[str, int], shape: tuple[int, ...], generator: torch.Generator
     ) -> QNetwork | MultiGameNetwork:
+        """Make the network to train, with its first weights.
+
+        Args:
+            num_actions: the number of actions by game
+            shape: of an observation
+            generator: draws the weights
+
+        Returns:
+            a network for these games
+
+        Raises:
+            ValueError: for a size that does not suit the number of games, and for quantiles with
+                several
+        """
         config = self.config
         if config.quantiles <= 1:
             return super().make_network(num_actions, shape, generator)
@@ -130,7 +160,11 @@ class DQN(QLearning):
         )  # fmt: skip
 
     def agent(self) -> Agent:
-        """Return the current network with its card; quantiles are collapsed to their means."""
+        """Return the current network with its card; quantiles are collapsed to their means.
+
+        Returns:
+            an agent; it shares the weights with the run unless quantiles were collapsed
+        """
         agent = super().agent()
         if isinstance(agent.network, QuantileNetwork):
             return Agent(agent.network.collapsed(), agent.card)

@@ -6,8 +6,7 @@ function `evaluate`, because a module and a function of one name would hide each
 """
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,13 +15,12 @@ import torch
 from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.envs.preprocessing import Preprocessing, from_card
+from pdlearn.half_batches import play_each
 from pdlearn.presets import EvalConfig
 from pdlearn.progress import Bar
-from pdlearn.rollout import Episode, EpisodeTracker, EpsilonGreedy, Step, steps_from, torch_threads
+from pdlearn.rollout import Episode, EpsilonGreedy, Step, steps_from
 from pdlearn.starts import Starts, play_from
 from pdlearn.statistics import interval
-
-HALF_BATCHES = 2  # of copies; inference on one overlaps emulation of the other
 
 # The protocol without recorded starts: how episodes begin and how they are scored. A change that
 # affects scores needs a new version.
@@ -41,17 +39,28 @@ class Evaluation:
 
     The lists have one entry per episode, in the order of the starts. Episode n of two agents that
     are evaluated with the same seed has the same start.
+
+    Args:
+        game: that was played
+        scores: raw scores
+        lengths: in agent steps
+        truncated: number of episodes cut by the frame cap
+        epsilon: probability of a random action
+        seed: of the starts and the exploration
+        starts: as in `start_list`, or the numbers of recorded starts
+        emulator_seeds: of the episodes
+        begun: description of the starts
     """
 
     game: str
     scores: list[float]
-    lengths: list[int]  # agent steps
-    truncated: int  # episodes cut by the frame cap
+    lengths: list[int]
+    truncated: int
     epsilon: float
     seed: int
-    starts: list[int] = field(default_factory=list)  # of `start_list`, or recorded starts' numbers
+    starts: list[int] = field(default_factory=list)
     emulator_seeds: list[int] = field(default_factory=list)
-    begun: str = NO_OP_STARTS  # description of the starts
+    begun: str = NO_OP_STARTS
 
     @property
     def episodes(self) -> int:
@@ -71,7 +80,12 @@ class Evaluation:
         return protocol_of(self.epsilon, self.begun)
 
     def card(self) -> dict:
-        """Return the summary that a checkpoint's card contains."""
+        """Summarise the evaluation for an agent's card.
+
+        Returns:
+            mean, low and high (the 95 % interval), episodes, epsilon, seed, mean_steps, truncated
+            and protocol
+        """
         low, high = self.interval
         return {
             "mean": self.mean, "low": low, "high": high, "episodes": self.episodes,
@@ -139,7 +153,7 @@ def play_episodes(
         env = agent.environment(len(numbers), preprocessing=profile)
         return steps_from(env, policy, seeds[numbers])
 
-    yield from _play_each(play, config.episodes, config.num_envs)
+    yield from play_each(play, config.episodes, config.num_envs)
 
 
 def play_starts(
@@ -162,7 +176,7 @@ def play_starts(
         raise ValueError(f"starts of {starts.game!r}; expected {agent.game!r}, the agent's game")
     policy = policy_of(agent, config, seed)
     entries = starts.entries
-    play = _play_each(
+    play = play_each(
         lambda numbers: play_from(starts, [entries[number] for number in numbers], policy),
         len(entries),
         config.num_envs,
@@ -174,74 +188,8 @@ def play_starts(
         ]
 
 
-# Plays the episodes of these numbers, one per copy.
-Play = Callable[[np.ndarray], Generator[Step, None, None]]
-
-
-def _play_each(play: Play, episodes: int, num_envs: int) -> Generator[list[Episode], None, None]:
-    """Play episodes 0 to `episodes` - 1 once each, `num_envs` in parallel.
-
-    Each half-batch plays its half of the first `num_envs` to the end, then of the next, and so on.
-    """
-    numbers = np.arange(episodes)
-    rounds = [numbers[begin : begin + num_envs] for begin in range(0, episodes, num_envs)]
-    halves = zip(*(np.array_split(each, HALF_BATCHES) for each in rounds), strict=True)
-    return _alternate([_play_rounds(play, half) for half in halves if len(half[0])])
-
-
-def _play_rounds(play: Play, rounds: Iterable[np.ndarray]) -> Generator[list[Episode], None, None]:
-    for numbers in rounds:
-        if len(numbers):
-            yield from _play_once(play(numbers), numbers)
-
-
-def _alternate(
-    halves: Iterable[Generator[list[Episode], None, None]],
-) -> Generator[list[Episode], None, None]:
-    """Advance each half-batch one step in turn, until all are finished.
-
-        half 0   inference ── emulation ── inference ── emulation
-        half 1   emulation ── inference ── emulation ── inference
-
-    Inference uses only its share of the threads; the emulators that run at the same time need the
-    others.
-    """
-    waiting = deque(halves)
-    try:
-        while waiting:
-            with torch_threads(max(1, torch.get_num_threads() // len(waiting))):
-                ended = next(waiting[0], None)
-            if ended is None:
-                waiting.popleft()
-            else:
-                yield ended
-                waiting.rotate(-1)
-    finally:
-        for half in waiting:
-            half.close()
-
-
-def _play_once(
-    play: Generator[Step, None, None], numbers: np.ndarray
-) -> Generator[list[Episode], None, None]:
-    """Play until every copy has finished an episode; yield after every step those that ended.
-
-    An episode's `env` is its copy's entry of `numbers`. Only the first episode of each copy counts.
-    """
-    tracker = EpisodeTracker(len(numbers))
-    playing = np.ones(len(numbers), bool)
-    try:
-        for step in play:
-            ended = [episode for episode in tracker.add(step) if playing[episode.env]]
-            playing[[episode.env for episode in ended]] = False
-            yield [episode._replace(env=int(numbers[episode.env])) for episode in ended]
-            if not playing.any():
-                return
-    finally:
-        play.close()
-
-
 def policy_of(agent: Agent, config: EvalConfig, seed: int) -> EpsilonGreedy:
+    """Return the ε-greedy policy of an evaluation, on the agent's device."""
     device = agent.device
     stream = int(streams(seed)[1].generate_state(1)[0])
     generator = torch.Generator(device).manual_seed(stream)
@@ -256,15 +204,26 @@ def evaluate(
     *,
     progress: bool | str = False,
 ) -> Evaluation:
-    """Play full episodes of the agent's game and return their scores.
+    """Play full episodes of the agent's game and return their scores (paper, section 4).
 
-    Without `starts`, `config.episodes` episodes begin with the no-op starts of `start_list`; their
-    emulator seeds are never used in training or recording. With `starts`, one episode begins at
-    each of them, in order (`starts.first(30)` selects fewer), and `seed` seeds the exploration
-    only. Scores are raw. An Atari game is played under the agent's own preprocessing, except for
-    what `config` sets; the protocol names what differs from pdlearn's. With `progress`, True or a
-    title, a bar counts finished episodes and steps; PDLEARN_QUIET turns it off. Raises ValueError
-    as `play_starts` does.
+    Scores are raw. An Atari game is played under the agent's own preprocessing, except for what
+    `config` sets; the protocol names what differs from pdlearn's.
+
+    Args:
+        agent: for one game
+        config: the protocol's settings
+        seed: of the starts and the exploration; emulator seeds are never those of training or
+            recording
+        starts: one episode begins at each of them, in order (`starts.first(30)` selects fewer);
+            None: `config.episodes` episodes begin with no-op starts
+        progress: True or a title draws a bar of finished episodes; PDLEARN_QUIET turns it off
+
+    Returns:
+        the scores, their mean and its 95 % interval
+
+    Raises:
+        ValueError: for starts of another game, if a replay does not reach the recorded state, and
+            for starts under other preprocessing than pdlearn's own
     """
     if starts is None:
         profile = profile_of(agent, config)

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pdlearn.hardware import learning_dtype
 from pdlearn.optimizers import (
-    learning_dtype,
     load_optimizer_tensors,
     make_optimizer,
     moment_template,

@@ -24,21 +24,21 @@ def _describe(value: object) -> str:
     return f"{value.dtype} {list(value.shape)}".removeprefix("torch.")
 
 
-def _expect(wanted: str, fits: bool, *got: object) -> None:
+def expect(wanted: str, fits: bool, *got: object) -> None:
     """Raise ValueError unless the arguments `got` are as `wanted` says."""
     if not fits:
         raise ValueError(f"expected {wanted}; got {', '.join(map(_describe, got))}")
 
 
-def _floats(*values: object) -> bool:
+def are_floats(*values: object) -> bool:
     """Return whether all are tensors of floating point numbers and none is empty."""
     return all(isinstance(v, Tensor) and v.is_floating_point() and v.numel() > 0 for v in values)
 
 
 def _check_pair(student: Tensor, teacher: Tensor) -> None:
-    fits = _floats(student, teacher) and student.ndim == 2 and student.shape == teacher.shape
+    fits = are_floats(student, teacher) and student.ndim == 2 and student.shape == teacher.shape
     wanted = "student and teacher values as floating point [B, A], of one shape and not empty"
-    _expect(wanted, fits, student, teacher)
+    expect(wanted, fits, student, teacher)
 
 
 def _zero_with_best_action(values: Tensor) -> Tensor:
@@ -47,28 +47,57 @@ def _zero_with_best_action(values: Tensor) -> Tensor:
 
 
 def teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
-    """Return `softmax(Q / temperature)` `[B, A]`, the target of `kl_loss`.
+    """Return `softmax(Q / temperature)`, the target of `kl_loss` (paper, section 3).
 
-    A lower temperature gives a sharper policy. Raises ValueError unless it is in 1e-6..1e6: further
-    away, float32 can tell no action from another, or gives NaN.
+    Args:
+        teacher_q: values, floating point `[B, A]`; -inf marks an action that is not available
+        temperature: in 1e-6..1e6; a lower one gives a sharper policy; further away, float32 can
+            tell no action from another, or gives NaN
+
+    Returns:
+        probabilities, float32 `[B, A]`
+
+    Raises:
+        ValueError: for values of another shape or type, and for a temperature out of range
     """
     return log_teacher_policy(teacher_q, temperature).exp()
 
 
 def log_teacher_policy(teacher_q: Tensor, temperature: float) -> Tensor:
-    """Return the logarithm of `teacher_policy`, accurate also where the policy underflows to 0."""
+    """Return the logarithm of `teacher_policy`, accurate also where the policy underflows to 0.
+
+    Args:
+        teacher_q: as in `teacher_policy`
+        temperature: as in `teacher_policy`
+
+    Returns:
+        float32 `[B, A]`, without gradient
+
+    Raises:
+        ValueError: as `teacher_policy` does
+    """
     checked(temperature, Temperature, "a temperature")
-    fits = _floats(teacher_q) and teacher_q.ndim == 2
-    _expect("teacher values as floating point [B, A], not empty", fits, teacher_q)
+    fits = are_floats(teacher_q) and teacher_q.ndim == 2
+    expect("teacher values as floating point [B, A], not empty", fits, teacher_q)
     return torch.log_softmax(teacher_q.detach().float() / temperature, dim=1)
 
 
 def kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: float = 0.01) -> Tensor:
-    """Return KL(softmax(teacher_q / temperature) || softmax(student_logits)).
+    """Return KL(softmax(teacher_q / temperature) || softmax(student_logits)) (paper, section 3).
 
-    The temperature divides the teacher's values only; the paper uses 0.01 (section 3). The target
-    of an action that is not available is 0. Raises ValueError for different shapes, integer or
-    empty tensors, or a temperature out of range.
+    The temperature divides the teacher's values only. The target of an action that is not available
+    is 0.
+
+    Args:
+        student_logits: floating point `[B, A]`
+        teacher_q: floating point `[B, A]`; no gradient reaches it
+        temperature: in 1e-6..1e6; the paper uses 0.01
+
+    Returns:
+        a scalar, the sum over actions and the mean over the batch
+
+    Raises:
+        ValueError: for different shapes, integer or empty tensors, or a temperature out of range
     """
     _check_pair(student_logits, teacher_q)
     log_target = log_teacher_policy(teacher_q, temperature)  # [B, A]
@@ -82,8 +111,20 @@ def reverse_kl_loss(student_logits: Tensor, teacher_q: Tensor, temperature: floa
     `kl_loss` is large where the student gives little probability to an action that the teacher
     takes. This loss is large where the student gives probability to an action that the teacher does
     not take; the student may choose one of several good actions. Where actions are not available,
-    the student's softmax is over the available ones: this divergence is infinite otherwise. Source:
-    Spigler 2024, which offers both. Raises ValueError as `kl_loss` does.
+    the student's softmax is over the available ones: this divergence is infinite otherwise.
+
+    Source: Spigler 2024, which offers both.
+
+    Args:
+        student_logits: floating point `[B, A]`
+        teacher_q: floating point `[B, A]`; no gradient reaches it
+        temperature: in 1e-6..1e6
+
+    Returns:
+        a scalar, the sum over actions and the mean over the batch
+
+    Raises:
+        ValueError: as `kl_loss` does
     """
     _check_pair(student_logits, teacher_q)
     log_target = log_teacher_policy(teacher_q, temperature)
@@ -100,16 +141,35 @@ def _expected_gap(log_policy: Tensor, gap: Tensor, log_target: Tensor) -> Tensor
 
 
 def nll_loss(student_logits: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return -log P(the teacher's best action) under softmax(student_logits) (section 3)."""
+    """Return -log P(the teacher's best action) under softmax(student_logits) (paper, section 3).
+
+    Args:
+        student_logits: floating point `[B, A]`
+        teacher_q: floating point `[B, A]`; only its best actions are used
+
+    Returns:
+        a scalar, the mean over the batch
+
+    Raises:
+        ValueError: for different shapes, and for integer or empty tensors
+    """
     _check_pair(student_logits, teacher_q)
     loss = F.cross_entropy(student_logits, teacher_q.argmax(1))
     return loss + _zero_with_best_action(teacher_q).sum()
 
 
 def mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return the squared distance between the value vectors, summed over actions (section 3).
+    """Return the squared distance between the vectors of values (paper, section 3).
 
-    Actions that are not available are left out.
+    Args:
+        student_q: floating point `[B, A]`
+        teacher_q: floating point `[B, A]`; actions of value -inf are left out
+
+    Returns:
+        a scalar, the sum over actions and the mean over the batch
+
+    Raises:
+        ValueError: for different shapes, and for integer or empty tensors
     """
     _check_pair(student_q, teacher_q)
     teacher_q = teacher_q.detach()
@@ -121,19 +181,29 @@ def mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
 def td_target(
     reward_t: Tensor, discount_t: Tensor, target_q_t: Tensor, online_q_t: Tensor | None = None
 ) -> Tensor:
-    """Return `reward + discount * value` `[B]` of the (n-step) transitions.
+    """Return the targets `reward + discount * value` of n-step transitions.
 
-    `reward_t` is the discounted sum of n rewards. `discount_t` is gamma^n, or 0 after an end.
     The value is the maximum of the target network's values. With `online_q_t` it is the target
     network's value of the online network's best action (double DQN, van Hasselt et al. 2016).
-    Raises ValueError unless rewards and discounts are `[B]` and the values `[B, A]`.
+
+    Args:
+        reward_t: `[B]`, the discounted sum of n rewards
+        discount_t: `[B]`, gamma^n, or 0 after an end
+        target_q_t: `[B, A]`, the target network's values of the state after n steps
+        online_q_t: `[B, A]`, the online network's values of the same state; None: not double
+
+    Returns:
+        targets `[B]`, without gradient
+
+    Raises:
+        ValueError: for other shapes, and for integer or empty tensors
     """
     values = (target_q_t,) if online_q_t is None else (target_q_t, online_q_t)
-    fits = _floats(reward_t, discount_t, *values) and target_q_t.ndim == 2
+    fits = are_floats(reward_t, discount_t, *values) and target_q_t.ndim == 2
     fits = fits and all(each.shape == target_q_t.shape for each in values)
     fits = fits and reward_t.shape == discount_t.shape == target_q_t.shape[:1]
     wanted = "rewards [B], discounts [B] and values [B, A], floating point and not empty"
-    _expect(wanted, fits, reward_t, discount_t, *values)
+    expect(wanted, fits, reward_t, discount_t, *values)
     if online_q_t is None:
         value = target_q_t.max(1).values  # [B]
     else:
@@ -145,24 +215,34 @@ def td_target(
 def lambda_returns(
     reward_t: Tensor, discount_t: Tensor, value: Tensor, last: Tensor, *, lambda_: float
 ) -> Tensor:
-    """Return the λ-returns `[T, E]` of a roll-out of T steps of E copies (Peng's Q(λ)).
+    """Return the λ-returns of a roll-out of T steps of E copies (Peng's Q(λ)).
 
         G_t = r_t + d_t (λ G_t+1 + (1 - λ) V_t+1),   G_T = V_T,   V_t = max Q(s_t)
 
-    `reward_t` and `discount_t` `[T, E]` follow the action of step t; the discount is 0 after an
-    end or a lost life. `value` `[T + 1, E]` holds V_0 to V_T. `last` `[T, E]` marks observations
-    that ended their episode and whose action is void. There G_t = V_t: a time limit bootstraps
-    from its last observation, and no return crosses from one episode into the next.
+    Where `last` is true, G_t = V_t: a time limit bootstraps from its last observation, and no
+    return crosses from one episode into the next.
 
     Source: Gallici et al. 2024, "Simplifying deep temporal difference learning", section 4.
-    Raises ValueError for other shapes and for `lambda_` outside 0..1.
+
+    Args:
+        reward_t: `[T, E]`, after the action of step t
+        discount_t: `[T, E]`, 0 after an end or a lost life
+        value: `[T + 1, E]`, V_0 to V_T
+        last: bool `[T, E]`, observations that ended their episode and whose action is void
+        lambda_: in 0..1; 0 is a 1-step target, 1 sums rewards to the roll-out's end
+
+    Returns:
+        G_0 to G_T-1, `[T, E]`, without gradient
+
+    Raises:
+        ValueError: for other shapes and types, and for `lambda_` out of range
     """
-    fits = _floats(reward_t, discount_t, value) and isinstance(last, Tensor)
+    fits = are_floats(reward_t, discount_t, value) and isinstance(last, Tensor)
     fits = fits and last.dtype == torch.bool and reward_t.ndim == 2
     fits = fits and reward_t.shape == discount_t.shape == last.shape
     fits = fits and value.shape == (len(reward_t) + 1, reward_t.shape[1])
     wanted = "rewards and discounts [T, E], values [T + 1, E] and last [T, E], a bool"
-    _expect(wanted, fits, reward_t, discount_t, value, last)
+    expect(wanted, fits, reward_t, discount_t, value, last)
     checked(lambda_, Share, "lambda_")
     steps = len(reward_t)
     returns = torch.empty_like(reward_t)
@@ -175,18 +255,27 @@ def lambda_returns(
 
 
 def td_error(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
-    """Return Q(s, a) - target `[B]` for values `[B, A]`, int64 actions `[B]` and targets `[B]`.
+    """Return the errors Q(s, a) - target.
 
-    Raises ValueError for other shapes and types.
+    Args:
+        q_tm1: values `[B, A]`
+        action_tm1: int64 `[B]`
+        target: `[B]`; no gradient reaches it
+
+    Returns:
+        errors `[B]`
+
+    Raises:
+        ValueError: for other shapes and types, and, on a CPU, for an action out of range
     """
-    fits = _floats(q_tm1, target) and q_tm1.ndim == 2 and isinstance(action_tm1, Tensor)
+    fits = are_floats(q_tm1, target) and q_tm1.ndim == 2 and isinstance(action_tm1, Tensor)
     fits = fits and action_tm1.dtype == torch.int64
     fits = fits and action_tm1.shape == q_tm1.shape[:1] == target.shape
     wanted = "values [B, A] and targets [B], floating point and not empty, and int64 actions [B]"
-    _expect(wanted, fits, q_tm1, action_tm1, target)
+    expect(wanted, fits, q_tm1, action_tm1, target)
     if action_tm1.device.type == "cpu":  # to look at a GPU's actions would wait for them
         within = bool((action_tm1 >= 0).all() and (action_tm1 < q_tm1.shape[1]).all())
-        _expect(f"actions in 0..{q_tm1.shape[1] - 1}", within, action_tm1.unique().tolist())
+        expect(f"actions in 0..{q_tm1.shape[1] - 1}", within, action_tm1.unique().tolist())
     chosen = q_tm1.gather(1, action_tm1.unsqueeze(1)).squeeze(1)  # [B]
     return chosen - target.detach()
 
@@ -194,69 +283,25 @@ def td_error(q_tm1: Tensor, action_tm1: Tensor, target: Tensor) -> Tensor:
 def td_loss(
     q_tm1: Tensor, action_tm1: Tensor, target: Tensor, weight: Tensor | None = None
 ) -> Tensor:
-    """Return the Huber loss of Q(s, a) against `target` `[B]`; errors beyond 1 count linearly.
+    """Return the Huber loss of Q(s, a) against the target; errors beyond 1 count linearly.
 
-    This is Nature DQN's clipping of the error to [-1, 1] (Mnih et al. 2015, methods). `weight`
-    `[B]` multiplies each transition's loss before the mean (prioritised replay).
+    This is Nature DQN's clipping of the error to [-1, 1] (Mnih et al. 2015, methods).
+
+    Args:
+        q_tm1: values `[B, A]`
+        action_tm1: int64 `[B]`
+        target: `[B]`; no gradient reaches it
+        weight: `[B]`, multiplies each transition's loss (prioritised replay); None: all are 1
+
+    Returns:
+        a scalar, the mean over the batch
+
+    Raises:
+        ValueError: as `td_error` does, and for weights of another shape
     """
     error = td_error(q_tm1, action_tm1, target)
     if weight is not None:
-        fits = _floats(weight) and weight.shape == error.shape
-        _expect(f"weights {list(error.shape)}, floating point", fits, weight)
+        fits = are_floats(weight) and weight.shape == error.shape
+        expect(f"weights {list(error.shape)}, floating point", fits, weight)
     loss = F.huber_loss(error, torch.zeros_like(error), reduction="none")
-    return (loss if weight is None else weight * loss).mean()
-
-
-def quantile_target(
-    reward_t: Tensor, discount_t: Tensor, target_z_t: Tensor, online_q_t: Tensor | None = None
-) -> Tensor:
-    """Return `reward + discount * quantile` `[B, N]` for each quantile of the best next action.
-
-    Rewards and discounts are as in `td_target`. `target_z_t` `[B, N, A]` holds the target network's
-    N quantiles of the return of each action. The best action has the highest mean of them. With
-    `online_q_t` `[B, A]` it has the online network's highest value (double DQN).
-    Raises ValueError for other shapes.
-    """
-    values = () if online_q_t is None else (online_q_t,)
-    fits = _floats(reward_t, discount_t, target_z_t, *values) and target_z_t.ndim == 3
-    fits = fits and all(each.shape == target_z_t.shape[::2] for each in values)
-    fits = fits and reward_t.shape == discount_t.shape == target_z_t.shape[:1]
-    wanted = "rewards [B], discounts [B], quantiles [B, N, A] and online values [B, A], floating"
-    _expect(f"{wanted} point and not empty", fits, reward_t, discount_t, target_z_t, *values)
-    value = target_z_t.mean(1) if online_q_t is None else online_q_t
-    best = value.argmax(1)  # [B]
-    quantiles = target_z_t[torch.arange(len(best), device=best.device), :, best]  # [B, N]
-    return (reward_t.unsqueeze(1) + discount_t.unsqueeze(1) * quantiles).detach()
-
-
-def quantile_loss(
-    z_tm1: Tensor, action_tm1: Tensor, target: Tensor, weight: Tensor | None = None
-) -> Tensor:
-    """Return the quantile Huber loss of the chosen actions' quantiles (QR-DQN).
-
-        u_ij = target_j - z_i,   loss = sum over i, mean over j of |tau_i - 1(u_ij < 0)| H(u_ij)
-
-    H is the Huber loss, linear beyond 1, and tau_i = (i + 1/2) / N the middle of the i-th of N
-    equal parts of 0..1. `z_tm1` `[B, N, A]` holds the quantiles of each action, `action_tm1` is
-    int64 `[B]`, `target` `[B, M]`. `weight` `[B]` multiplies each transition's loss before the mean
-    over the batch. No gradient reaches the target. Raises ValueError for other shapes and types.
-
-    Source: Dabney et al. 2018, "Distributional reinforcement learning with quantile regression",
-    section 4 and algorithm 1.
-    """
-    fits = _floats(z_tm1, target) and z_tm1.ndim == 3 and target.ndim == 2
-    fits = fits and len(z_tm1) == len(target) and isinstance(action_tm1, Tensor)
-    fits = fits and action_tm1.dtype == torch.int64 and action_tm1.shape == z_tm1.shape[:1]
-    wanted = "quantiles [B, N, A] and targets [B, M], floating point and not empty, and int64 "
-    _expect(f"{wanted}actions [B]", fits, z_tm1, action_tm1, target)
-    if weight is not None:
-        fits = _floats(weight) and weight.shape == action_tm1.shape
-        _expect(f"weights {list(action_tm1.shape)}, floating point", fits, weight)
-    chosen = z_tm1[torch.arange(len(z_tm1), device=z_tm1.device), :, action_tm1]  # [B, N]
-    error = target.detach().unsqueeze(1) - chosen.unsqueeze(2)  # [B, N, M]
-    count = chosen.shape[1]
-    tau = (torch.arange(count, device=error.device, dtype=error.dtype) + 0.5) / count
-    slope = (tau.view(1, -1, 1) - (error < 0).to(error.dtype)).abs()
-    huber = F.huber_loss(error, torch.zeros_like(error), reduction="none")
-    loss = (slope * huber).mean(2).sum(1)  # [B]
     return (loss if weight is None else weight * loss).mean()

@@ -38,11 +38,11 @@ from pdlearn.runs import Run
 
 
 class OnlineDistillation(Run):
-    """Train a DQN on `game` and distil its best network so far; see `Run` for the options.
+    """Train a DQN and distil its best network so far (paper, section 4 and figure 5).
 
-    There is one student per seed of `student_seeds`; without any, one student with the run's seed.
-    All students have the same teachers. Each evaluation of the DQN also evaluates the teacher and
-    the students, with the same starts. The DQN's agent steps determine `hours`, one per round.
+    There is one student per seed of `student_seeds`. All students have the same teachers. Each
+    evaluation of the DQN also evaluates the teacher and the students, with the same starts. The
+    DQN's agent steps determine `hours`, one per round.
 
     There are rows while the DQN learns (`phase` "train"), while the teacher plays ("record"), while
     the students learn ("learn") and after an evaluation ("evaluate"): phase, agent_steps (the
@@ -52,8 +52,18 @@ class OnlineDistillation(Run):
     are means over them, and a column student_SEED follows for each.
 
     The folder contains the best DQN as `best.safetensors`, the first student as
-    `agent.safetensors`, and several students as `student_SEED.safetensors`. Raises ValueError for a
-    DQN that trains less than a round, for equal student seeds, and for a `student_share` above 0.
+    `agent.safetensors`, and several students as `student_SEED.safetensors`.
+
+    Args:
+        game: a name
+        teacher_config: the settings of the DQN
+        config: the settings of the students
+        student_seeds: of the students' first weights; without any, one student has the run's seed
+        seed, device, precision, folder, resume, minutes: as in `Run`
+
+    Raises:
+        ValueError: for a DQN that trains less than a round, for equal student seeds, for a
+            `student_share` above 0, and as `Run` does
     """
 
     kind = "online"
@@ -167,7 +177,14 @@ class OnlineDistillation(Run):
             )
 
     def agent(self, student: str | None = None) -> Agent:
-        """Return the current student of this name, as in `student_1`; None means the first."""
+        """Return a current student with its card.
+
+        Args:
+            student: its name, as in `student_1`; None means the first
+
+        Returns:
+            an agent that shares the weights with the run
+        """
         learner = self.learner if student is None else self.students[student]
         card = self.teacher_run.agent().card | {
             "size": self.config.size,

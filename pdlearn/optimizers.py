@@ -1,13 +1,6 @@
-"""The optimisers of the presets, and the choice between float32 and bfloat16.
+"""The optimisers of the presets, and their state as named tensors."""
 
-Some processors compute bfloat16 faster than float32 and some slower, with the same instruction set.
-Therefore `learning_dtype` measures both. Tests and comparisons set the precision explicitly.
-"""
-
-import ctypes
-import platform
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -93,30 +86,3 @@ def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, 
             state.setdefault(int(index), {})[name] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def keep_freed_memory() -> None:
-    """Stop glibc from returning freed memory to the kernel (Linux only; else no effect).
-
-    Otherwise the page faults of a learning step take longer than its arithmetic.
-    """
-    if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        m_trim_threshold, m_mmap_threshold = -1, -3
-        libc.mallopt(m_trim_threshold, 2**31 - 1)
-        libc.mallopt(m_mmap_threshold, 2**30)
-
-
-def learning_dtype(device: torch.device, learn: Callable[[], None]) -> torch.dtype:
-    """Return the dtype with which `learn()` is fastest: bfloat16 under autocast, or float32.
-
-    Both are timed alternately, several times; the shortest time of each counts.
-    """
-    seconds: dict[torch.dtype, float] = {}
-    for dtype in (torch.float32, torch.bfloat16) * 6:
-        with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
-            learn()
-            start = time.perf_counter()
-            learn()
-            seconds[dtype] = min(time.perf_counter() - start, seconds.get(dtype, float("inf")))
-    return min(seconds, key=seconds.__getitem__)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from pdlearn import envs
 from pdlearn.actor import Scores, learnt_outcome
-from pdlearn.evaluation import HALF_BATCHES
+from pdlearn.half_batches import HALF_BATCHES
 from pdlearn.learner import Learner
 from pdlearn.losses import lambda_returns, td_error
 from pdlearn.networks import MultiGameNetwork, QNetwork
@@ -150,19 +150,37 @@ class Rollout:
 
 
 class PQN(QLearning):
-    """Train a teacher by parallel Q-learning; see `QLearning` for rows and `Run` for the options.
+    """Train a teacher by parallel Q-learning (Gallici et al. 2024); see `QLearning` for rows.
 
     There is a row per roll-out. Several games take turns, in playing roll-outs and in minibatches.
     `num_envs` and `rollout_steps` are per game; all other settings count the games together.
 
     A resumed run begins new games and loses at most one roll-out.
-    Raises ValueError as `QLearning` does, and for a minibatch larger than a roll-out.
+
+    Args:
+        game: a name, or several that one network learns
+        config: a `PQNConfig`
+        seed, device, precision, folder, resume, minutes: as in `Run`
+
+    Raises:
+        ValueError: as `QLearning` does, and for a minibatch larger than a roll-out
     """
 
     kind = "pqn"
     config: PQNConfig
 
     def make_learner(self, network: QNetwork | MultiGameNetwork) -> PQNLearner:
+        """Make the learner of a network.
+
+        Args:
+            network: as `make_network` returned it
+
+        Returns:
+            a learner with the run's settings
+
+        Raises:
+            ValueError: for a minibatch larger than a roll-out
+        """
         config = self.config
         if config.minibatch > config.num_envs * config.rollout_steps:
             raise ValueError(

@@ -94,7 +94,14 @@ class QLearningConfig(TrainingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DQNConfig(QLearningConfig):
-    """Settings of a DQN teacher (Mnih et al. 2015, with later improvements)."""
+    """Settings of a DQN teacher (Mnih et al. 2015, with later improvements).
+
+    Args:
+        **settings: the fields below and of the base classes, each described under its name
+
+    Raises:
+        ValueError: for a value of another type or out of range
+    """
 
     agent_steps: Steps = 1_000_000
     epsilon_decay_steps: Steps = 80_000
@@ -124,7 +131,14 @@ class DQNConfig(QLearningConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class PQNConfig(QLearningConfig):
-    """Settings of a teacher trained by parallel Q-learning (Gallici et al. 2024)."""
+    """Settings of a teacher trained by parallel Q-learning (Gallici et al. 2024).
+
+    Args:
+        **settings: the fields below and of the base classes, each described under its name
+
+    Raises:
+        ValueError: for a value of another type or out of range
+    """
 
     agent_steps: Steps = 5_000_000
     epsilon_decay_steps: Steps = 250_000
@@ -147,7 +161,14 @@ class PQNConfig(QLearningConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DistillConfig(TrainingConfig):
-    """Settings of a student (paper, section 3 and appendix A)."""
+    """Settings of a student (paper, section 3 and appendix A).
+
+    Args:
+        **settings: the fields below and of the base class, each described under its name
+
+    Raises:
+        ValueError: for a value of another type or out of range
+    """
 
     size: str = "net3"
     minibatch: Minibatch = 64
@@ -179,10 +200,13 @@ class DistillConfig(TrainingConfig):
     """share of recorded steps in which the student acts (0 in the paper); the teacher labels all"""
 
     def settled(self) -> "DistillConfig":
-        """Return the same settings with a learning rate; None is replaced by the size's default.
+        """Replace a learning rate of None by the default of the size.
 
-        The rate for small networks is too high for large ones: their ReLUs die within a few
-        hundred updates.
+        The rate for small networks is too high for large ones: their ReLUs die within a few hundred
+        updates.
+
+        Returns:
+            the same settings with a learning rate
         """
         # Files written before None was allowed hold 0.0 in its place.
         if self.learning_rate not in (None, 0.0):
@@ -196,6 +220,12 @@ class EvalConfig(Settings):
     """Settings of an evaluation: the paper's protocol (section 4) with no-op starts.
 
     With a multiple of thirty episodes, each number of no-ops from 0 to 29 is used equally often.
+
+    Args:
+        **settings: the fields below, each described under its name
+
+    Raises:
+        ValueError: for a value of another type or out of range
     """
 
     episodes: Few = 30

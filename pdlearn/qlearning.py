@@ -35,8 +35,14 @@ class QLearning(Run):
     `best` is the agent of the best evaluation so far, `best.safetensors` in the folder. Evaluate it
     again for an unbiased score, because that evaluation selected it.
 
-    Raises ValueError for no game, for a game named twice, for games with observations of different
-    shapes, and for a size that does not suit the number of games.
+    Args:
+        game: a name, or several that one network learns
+        config: the settings
+        seed, device, precision, folder, resume, minutes: as in `Run`
+
+    Raises:
+        ValueError: for no game, for a game named twice, for games with observations of different
+            shapes, for a size that does not suit the number of games, and as `Run` does
     """
 
     config: QLearningConfig
@@ -76,14 +82,33 @@ class QLearning(Run):
     def make_network(
         self, num_actions: dict[str, int], shape: tuple[int, ...], generator: torch.Generator
     ) -> QNetwork | MultiGameNetwork:
-        """Return the network to train, with its first weights."""
+        """Make the network to train, with its first weights.
+
+        Args:
+            num_actions: the number of actions by game
+            shape: of an observation
+            generator: draws the weights
+
+        Returns:
+            a network for these games
+
+        Raises:
+            ValueError: for a size that does not suit the number of games
+        """
         config = self.config
         return network_for(
             num_actions, config.size, shape, generator, normalization=config.normalization
         )
 
     def make_learner(self, network: QNetwork | MultiGameNetwork) -> Learner:
-        """Return the learner of `network`."""
+        """Make the learner of a network.
+
+        Args:
+            network: as `make_network` returned it
+
+        Returns:
+            a learner with the run's settings
+        """
         raise NotImplementedError
 
     def identity(self) -> dict:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from pdlearn.games import nearest
-from pdlearn.networks import Size, Torso, in_float32, parameter_count
+from pdlearn.networks import parameter_count
+from pdlearn.schema import told
+from pdlearn.torso import Size, Torso, in_float32
 
 Class = TypeVar("Class", bound=type[nn.Module])
 CLASSES: dict[str, type[nn.Module]] = {}
@@ -21,8 +23,16 @@ def register_network(kind: Class) -> Class:
     """Let files name this class of networks; a decorator.
 
     A network is built again as `kind(**network.arguments)`; without the attribute `arguments`, a
-    dictionary of JSON values, as `kind()`. It maps observations to float32 `[B, A]`. Raises
-    ValueError if another class has that name.
+    dictionary of JSON values, as `kind()`.
+
+    Args:
+        kind: a class of modules from observations to float32 `[B, A]`
+
+    Returns:
+        the same class
+
+    Raises:
+        ValueError: if another class has that name
     """
     known = CLASSES.setdefault(kind.__name__, kind)
     if known.__qualname__ != kind.__qualname__ or known.__module__ != kind.__module__:
@@ -85,10 +95,9 @@ def refuse_other_outputs(
     try:
         output = network(torch.zeros(2, *observation_shape, dtype=dtype, device=device))
     except Exception as error:  # the user's code may raise anything
-        told = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
         raise ValueError(
             f"{name} does not take {str(dtype).removeprefix('torch.')} observations "
-            f"{list(observation_shape)} ({told})"
+            f"{list(observation_shape)} ({type(error).__name__}: {told(error)})"
         ) from error
     got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if got != [2, num_actions]:

@@ -6,8 +6,7 @@ On a GPU this hides the time of emulation; on a CPU it costs nothing.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -141,17 +140,6 @@ class Scripted:
         """Return actions `[E]` and values `[E, A]` for observations `[E, ...]`."""
         action = torch.full((len(observation),), int(next(self._actions, 0)))
         return action, torch.zeros(len(observation), self.num_actions)
-
-
-@contextmanager
-def torch_threads(number: int) -> Iterator[None]:
-    """Set torch's number of threads inside a `with` block; restore it at the end."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Policy(Protocol):

@@ -48,6 +48,13 @@ def markdown_table(names: Sequence[str], lines: Iterable[Sequence[object]]) -> s
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in table)
 
 
+def between(text: str, marks: tuple[str, str], content: str) -> str:
+    """Return `text` with the part between the two `marks` replaced by `content`."""
+    before, rest = text.split(marks[0])
+    _, after = rest.split(marks[1])
+    return f"{before}{marks[0]}\n{content}\n{marks[1]}{after}"
+
+
 def _lines(names: list[str], rows: list[dict], *, header: bool) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, names, lineterminator="\n")

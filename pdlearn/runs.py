@@ -7,60 +7,54 @@ minutes. One process at a time trains in a folder. docs/reliability.md says what
 """
 
 import dataclasses
-import json
 import math
-import platform
 import time
 import warnings
 from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from pdlearn.cards import StateCard, current_card, typed_card
-from pdlearn.checkpoints import (
-    Agent,
-    CheckpointError,
-    naming,
-    read_file,
-    refuse_other_tensors,
-    save_agent,
-    write_file,
-)
+from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.files import as_path, locked, read_bytes, write_bytes
+from pdlearn.hardware import device_name, device_of, keep_freed_memory
 from pdlearn.learner import Learner, NotFiniteError
-from pdlearn.networks import device_of
-from pdlearn.optimizers import keep_freed_memory
 from pdlearn.presets import Settings, settings_class
-from pdlearn.schema import Minutes, Seed, checked, load_json, shown
+from pdlearn.run_files import (
+    CONFIG,
+    STATE,
+    read_state,
+    refuse_other_run,
+    refuse_other_state,
+    settings_text,
+)
+from pdlearn.schema import Minutes, Seed, checked, shown
+from pdlearn.tensor_files import naming, write_file
 
 SAVE_SECONDS = 120.0
-STATE, CONFIG = "state.safetensors", "config.json"
-MAY_BE_NONE = {"samples", "best_evaluation", "dqn"}  # counters that a resumed run can do without
-
-
-def hardware(device: torch.device) -> str:
-    """Return the name of the device that a run trains on."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} processor, {torch.get_num_threads()} threads"
 
 
 class Run:
     """Iterate over it to train: each item is a row of metrics, a dictionary.
 
-    `DQN`, `PQN`, `Distillation` and `OnlineDistillation` are runs and take these options. `seed`
-    determines the initial weights, the generator and the games. On a CPU, with a fixed `precision`
-    (float32, bfloat16, or auto: the faster one) and the same number of threads, the same seed gives
-    the same numbers. The run is saved in `folder`; None saves nothing. `resume` continues from the
-    state in the folder. The run stops after `minutes`. A run whose loss or weights are no
-    longer finite stops, and the last finite state is kept.
+    `DQN`, `PQN`, `Distillation` and `OnlineDistillation` are runs and take these options. On a CPU,
+    with a fixed `precision` and the same number of threads, the same seed gives the same numbers. A
+    run whose loss or weights are no longer finite stops, and the last finite state is kept.
 
-    Raises ValueError for `resume` without a folder and for settings of another kind of run; `iter`
-    raises it for a folder that another process uses or that holds another run.
+    Args:
+        config: the settings
+        seed: of the initial weights, the generator and the games
+        device: where the network learns
+        precision: float32, bfloat16 (autocast), or auto, which is the faster one
+        folder: where the run is saved; None saves nothing
+        resume: whether to continue from the state in the folder
+        minutes: after which the run stops
+
+    Raises:
+        ValueError: for `resume` without a folder and for settings of another kind of run; `iter`
+            raises it for a folder that another process uses or that holds another run
     """
 
     kind: str
@@ -101,11 +95,19 @@ class Run:
     # What a subclass defines.
 
     def identity(self) -> dict:
-        """Return what must be the same when the run is resumed."""
+        """Tell what must be the same when the run is resumed.
+
+        Returns:
+            entries of `cards.Identity`
+        """
         raise NotImplementedError
 
     def counters(self) -> dict:
-        """Return the counters that a resumed run continues."""
+        """Count what a resumed run continues to count.
+
+        Returns:
+            entries of `cards.Counts`
+        """
         return {
             "agent_steps": self.agent_steps,
             "updates": self.learner.updates,
@@ -113,30 +115,54 @@ class Run:
         }
 
     def load_counters(self, counters: dict) -> None:
-        """Load what `counters` returned."""
+        """Continue with other counters.
+
+        Args:
+            counters: as `counters` returned them
+        """
         self.agent_steps = counters["agent_steps"]
         self.learner.updates = counters["updates"]
         self.seconds_before = counters["seconds"]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the tensors that a resumed run needs."""
+        """Collect what a resumed run needs, beside the counters.
+
+        Returns:
+            tensors by name: weights, the optimiser's moments, the generator's state
+        """
         return self.learner.state_dict() | {"generator": self.generator.get_state()}
 
     def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
-        """Load what `state_dict` returned."""
+        """Continue from another state.
+
+        Args:
+            tensors: as `state_dict` returned them
+        """
         self.generator.set_state(tensors["generator"])
         self.learner.load_state_dict(tensors)
 
     def settings(self) -> dict:
-        """Return all settings, for `config.json` and the card."""
+        """Collect all settings, for `config.json` and the card.
+
+        Returns:
+            settings by name
+        """
         return dataclasses.asdict(self.config)
 
     def agent(self) -> Agent:
-        """Return the current network with its card."""
+        """Return the current network with its card.
+
+        Returns:
+            an agent that shares the weights with the run
+        """
         raise NotImplementedError
 
     def rows(self) -> Generator[dict, None, None]:
-        """Train, and yield rows of metrics."""
+        """Train; `iter` also saves the run.
+
+        Yields:
+            rows of metrics
+        """
         raise NotImplementedError
 
     # What every run does.
@@ -152,13 +178,17 @@ class Run:
         return self.seed + 1_000 * self.agent_steps
 
     def made(self) -> dict:
-        """Return how the agent was made, for its card."""
+        """Tell how the agent was made.
+
+        Returns:
+            entries of `cards.Made`
+        """
         return {
             "by": self.kind,
             **self.identity(),
             **self.counters(),
             "precision": self.learner.precision,
-            "hardware": hardware(self.device),
+            "hardware": device_name(self.device),
             "threads": torch.get_num_threads(),
             "config": self.settings(),
         }
@@ -197,17 +227,26 @@ class Run:
             raise
 
     def learners(self) -> list[Learner]:
-        """Return all that learn in this run."""
+        """List all that learn in this run.
+
+        Returns:
+            at least one learner
+        """
         return [self.learner]
 
     def moments(self) -> dict[str, Tensor]:
-        """Return what `state_dict` may also have once weights were moved, as zeros."""
+        """Tell what `state_dict` may also have once weights were moved.
+
+        Returns:
+            zeros by name
+        """
         return self.learner.moments()
 
     def save(self) -> None:
         """Write the state and the agent to the run's folder, if it has one.
 
-        Raises NotFiniteError for weights that are not finite, and leaves the files as they are.
+        Raises:
+            NotFiniteError: for weights that are not finite; the files stay as they are
         """
         if self.folder is None:
             return
@@ -245,7 +284,7 @@ class Run:
                 f"{self.folder}: holds a run already; resume it, or use another folder"
             )
         path = self.folder / CONFIG
-        text = json.dumps(_described(self._card()), indent=1).encode() + b"\n"
+        text = settings_text(self._card())
         if not path.exists() or read_bytes(path) != text:
             path.unlink(missing_ok=True)
             self.save()
@@ -267,80 +306,10 @@ class Run:
 
     def _load_state(self) -> None:
         assert self.folder is not None  # checked in __init__
-        path = self.folder / STATE
         tensors, card = read_state(self.folder)
-        with naming(path):
-            if card.kind != self.kind:
-                raise ValueError(f"holds {card.kind!r}; expected {self.kind!r}")
-            for name, wanted in self.identity().items():
-                found = getattr(card, name)
-                found = list(found) if isinstance(found, tuple) else found
-                if found != wanted:
-                    raise ValueError(f"its {name} is {found!r}; expected {wanted!r}")
-            self._refuse_other_networks(card.config, self.settings())
-            counts = dataclasses.asdict(card.counts)
-            for name in self.counters():
-                if counts[name] is None and name not in MAY_BE_NONE:
-                    raise ValueError(f"expected an entry counts.{name}; it is missing")
-            self._refuse_other_state(tensors)
+        with naming(self.folder / STATE):
+            refuse_other_run(card, self._card())
+            refuse_other_state(tensors, self.state_dict(), self.moments())
             self.load_state_dict(tensors)
         self.learner.precision = card.precision
-        self.load_counters(counts)
-
-    def _refuse_other_networks(self, begun: dict, now: dict, where: str = "") -> None:
-        for name in ("size", "normalization", "quantiles", "optimizer"):
-            if name in begun and begun[name] != now[name]:
-                raise ValueError(
-                    f"was begun with {where}{name} {begun[name]}, which a resumed run keeps; got "
-                    f"{now[name]}"
-                )
-        if isinstance(begun.get("teacher"), dict):
-            self._refuse_other_networks(begun["teacher"], now["teacher"], "the teacher's ")
-
-    def _refuse_other_state(self, tensors: dict[str, Tensor]) -> None:
-        # `state_dict` has no moments of weights that were never moved, and all of the others.
-        moved = {name.rpartition(".")[0] for name in tensors.keys() & self.moments().keys()}
-        moments = {n: t for n, t in self.moments().items() if n.rpartition(".")[0] in moved}
-        whole = {**self.state_dict(), **moments}
-        refuse_other_tensors(tensors, {k: (t.dtype, tuple(t.shape)) for k, t in whole.items()})
-        for name, tensor in tensors.items():
-            if name.endswith(("_sq", ".square", ".step")) and tensor.min() < 0:
-                raise ValueError(f"expected {name} of at least 0; got {tensor.min().item():g}")
-
-
-def _described(card: dict) -> dict:
-    """Return what `config.json` says of the run with this state's card."""
-    names = ("kind", "games", "seed", "teachers", "student_seeds")
-    return {k: card[k] for k in names if card.get(k) is not None} | card["config"]
-
-
-def read_state(folder: Path) -> tuple[dict[str, Tensor], StateCard]:
-    """Return the tensors and the card of the state of the run in `folder`.
-
-    Raises ValueError if there is none, if the file is damaged or its card is not a run's, and if
-    `config.json` differs from the card, which holds the settings.
-    """
-    path = folder / STATE
-    if not path.exists():
-        raise CheckpointError(f"{folder}: no run to resume here (it has no {STATE})")
-    tensors, entries = read_file(path)
-    entries = current_card(entries)
-    with naming(path):
-        card = typed_card(entries, StateCard)
-    copy = folder / CONFIG
-    if copy.exists():
-        try:
-            found = load_json(read_bytes(copy))
-            found = current_card(checked(found, dict[str, Any], "the settings"))
-        except ValueError as error:
-            raise ValueError(
-                f"{copy}: is damaged ({error}); remove it, {STATE} holds the settings too"
-            ) from error
-        wanted = _described(entries)
-        for name in sorted(found.keys() | wanted.keys()):
-            if name not in found or name not in wanted or found[name] != wanted[name]:
-                raise ValueError(
-                    f"{copy}: {shown(name)} is {shown(found.get(name))}, and "
-                    f"{shown(wanted.get(name))} in {STATE}; remove {CONFIG} to use the latter"
-                )
-    return tensors, card
+        self.load_counters(dataclasses.asdict(card.counts))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pdlearn.networks import blends
+from pdlearn.torso import blends
 
 # The paper's values, for pictures of 80 x 80.
 SPACING = 5  # pixels between spots

@@ -50,6 +50,11 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def told(error: BaseException) -> str:
+    """Return what an error says as one short line, for a message."""
+    return " ".join(str(error).split())[:200]
+
+
 def checked(value: Any, kind: Any, name: str) -> Any:
     """Return `value` as an instance of the type `kind`; `name` is what messages call it.
 

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from pdlearn import cli
-from pdlearn.checkpoints import load_whole, read_file
+from pdlearn.checkpoints import load_whole
 from pdlearn.distill import Distillation
 from pdlearn.dqn import DQN
 from pdlearn.learner import Learner, NotFiniteError
 from pdlearn.networks import QNetwork
 from pdlearn.pqn import PQN
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS
+from pdlearn.tensor_files import read_file
 
 CATCH = "pdlearn/Catch-v0"
 SMALL = {"size": "net5", "evaluation_period_steps": 10**9}

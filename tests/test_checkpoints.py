@@ -15,18 +15,12 @@ import pytest
 import safetensors.torch
 import torch
 
-from pdlearn.checkpoints import (
-    Agent,
-    CheckpointError,
-    current_card,
-    read_agent,
-    read_file,
-    save_agent,
-    write_file,
-)
+from pdlearn.cards import current_card
+from pdlearn.checkpoints import Agent, read_agent, save_agent
 from pdlearn.envs import PREPROCESSING
 from pdlearn.games import GAMES
 from pdlearn.networks import MultiGameNetwork, QNetwork
+from pdlearn.tensor_files import CheckpointError, read_file, write_file
 
 SCORE = {
     "mean": 20.5, "low": 20.1, "high": 20.9, "episodes": 30, "epsilon": 0.05, "seed": 1,

@@ -15,9 +15,10 @@ from fakes import CATCH, MIRRORED
 from matplotlib.figure import Figure
 
 from pdlearn import cli, networks, zoo
-from pdlearn.checkpoints import read_agent, read_file
+from pdlearn.checkpoints import read_agent
 from pdlearn.experiments import cells, online, tables, training
 from pdlearn.presets import EvalConfig
+from pdlearn.tensor_files import read_file
 
 SHORT = "--budget smoke --device cpu --set size=net3 evaluation_period_steps=1000000".split()
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from fakes import CATCH, LEARNING, catch_experts, without_clocks
 
-from pdlearn.checkpoints import Agent, read_agent, read_file
+from pdlearn.checkpoints import Agent, read_agent
 from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import DQN
 from pdlearn.evaluation import evaluate
@@ -16,6 +16,7 @@ from pdlearn.networks import QNetwork
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.replay.collecting import begin_recording, collect
 from pdlearn.replay.memory import Memory
+from pdlearn.tensor_files import read_file
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], hours=2, steps_per_hour=400, updates_per_hour=30, minibatch=16

@@ -10,13 +10,14 @@ import pytest
 import torch
 from fakes import CATCH, LEARNING, TINY, without_clocks
 
-from pdlearn.checkpoints import read_agent, read_file, write_file
+from pdlearn.checkpoints import read_agent
 from pdlearn.dqn import DQN, DQNLearner, epsilon_at
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
 from pdlearn.presets import DQNConfig, EvalConfig
 from pdlearn.replay.memory import Transitions
 from pdlearn.replay.prioritized import PrioritizedMemory
+from pdlearn.tensor_files import read_file, write_file
 
 
 def test_it_learns_catch_from_pixels():

@@ -11,7 +11,7 @@ from fakes import TINY as TINY_TEACHER
 
 from pdlearn import cli, networks
 from pdlearn.actor import ReplayActor
-from pdlearn.checkpoints import CheckpointError, load_whole, read_agent
+from pdlearn.checkpoints import load_whole, read_agent
 from pdlearn.dqn import DQN, DQNLearner
 from pdlearn.envs.catch import CELL
 from pdlearn.evaluation import evaluate
@@ -19,6 +19,7 @@ from pdlearn.games import joint_score
 from pdlearn.networks import MultiGameNetwork, parameter_count, part_for
 from pdlearn.presets import EvalConfig
 from pdlearn.replay.memory import Transitions
+from pdlearn.tensor_files import CheckpointError
 
 GAMES = [CATCH, MIRRORED]
 TINY = replace(TINY_TEACHER, size="multi3", agent_steps=1_200)

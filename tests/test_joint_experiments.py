@@ -9,14 +9,7 @@ import torch
 from fakes import make_agent
 
 from pdlearn import cli, networks, zoo
-from pdlearn.checkpoints import (
-    Agent,
-    CheckpointError,
-    load_whole,
-    read_file,
-    save_agent,
-    write_file,
-)
+from pdlearn.checkpoints import Agent, load_whole, save_agent
 from pdlearn.envs import PREPROCESSING
 from pdlearn.evaluation import PROTOCOL, Evaluation
 from pdlearn.experiments.cells import cells, finished_rows, reproduce
@@ -27,6 +20,7 @@ from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS
 from pdlearn.publish import ship
 from pdlearn.rows import read_rows, write_rows
+from pdlearn.tensor_files import CheckpointError, read_file, write_file
 
 ROOT = Path(__file__).resolve().parent.parent
 MULTI3 = EXPERIMENTS["multi3"]

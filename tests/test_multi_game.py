@@ -9,13 +9,14 @@ import torch
 from fakes import CATCH, MIRRORED, catch_experts, without_clocks
 
 from pdlearn import networks
-from pdlearn.checkpoints import CheckpointError, read_agent
+from pdlearn.checkpoints import read_agent
 from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DistillConfig, EvalConfig
 from pdlearn.replay.collecting import collect
 from pdlearn.replay.memory import States
+from pdlearn.tensor_files import CheckpointError
 
 TINY = replace(
     DISTILL_BUDGETS["smoke"], size="multi3", hours=2, steps_per_hour=400, updates_per_hour=30,

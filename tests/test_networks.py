@@ -10,11 +10,10 @@ from pdlearn.networks import (
     SIZES,
     MultiGameNetwork,
     QNetwork,
-    activation,
-    blends,
     parameter_count,
     size_by_name,
 )
+from pdlearn.torso import activation, blends
 
 
 def network(num_actions=6, size="net3", shape=(4, 84, 84), seed=0) -> QNetwork:
@@ -386,9 +385,11 @@ def test_a_normalized_layer_has_zero_mean_and_unit_variance_before_its_relu():
 
 def test_every_hidden_layer_is_normalized(monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        "pdlearn.networks.activation", lambda x, how: seen.append((x.shape[1], how)) or x.relu()
-    )
+    for module in ("torso", "networks"):
+        monkeypatch.setattr(
+            f"pdlearn.{module}.activation",
+            lambda x, how: seen.append((x.shape[1], how)) or x.relu(),
+        )
     QNetwork(6, normalization="layer")(frames())
     assert seen == [(width, "layer") for width in (32, 64, 64, 512)]
     seen.clear()

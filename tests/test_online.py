@@ -17,7 +17,7 @@ from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, EvalConfig
 from pdlearn.rows import read_rows
-from pdlearn.runs import read_state
+from pdlearn.run_files import read_state
 
 TAUGHT = replace(
     DQN_BUDGETS["smoke"], size="net5", minibatch=16, learn_start_steps=100, memory_steps=800,

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from pdlearn import optimizers
+from pdlearn import hardware
+from pdlearn.hardware import learning_dtype
 from pdlearn.optimizers import (
     CentredRMSprop,
-    learning_dtype,
     load_optimizer_tensors,
     make_optimizer,
     optimizer_tensors,
@@ -178,7 +178,7 @@ def test_a_restored_optimizer_continues_exactly_like_one_that_was_not_stopped(na
 def test_the_faster_dtype_is_chosen_by_timing(monkeypatch, fastest):
     clock = {"now": 0.0}
     monkeypatch.setattr(
-        optimizers, "time", SimpleNamespace(perf_counter=lambda: clock["now"]), raising=True
+        hardware, "time", SimpleNamespace(perf_counter=lambda: clock["now"]), raising=True
     )
 
     def learn():
@@ -191,7 +191,7 @@ def test_the_faster_dtype_is_chosen_by_timing(monkeypatch, fastest):
 def test_one_slow_measurement_does_not_change_the_chosen_dtype(monkeypatch):
     # Every other float32 step is held up; its best time still counts.
     clock = {"now": 0.0, "calls": 0}
-    monkeypatch.setattr(optimizers, "time", SimpleNamespace(perf_counter=lambda: clock["now"]))
+    monkeypatch.setattr(hardware, "time", SimpleNamespace(perf_counter=lambda: clock["now"]))
 
     def learn():
         low = torch.is_autocast_enabled("cpu")

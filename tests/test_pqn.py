@@ -7,11 +7,12 @@ import pytest
 import torch
 from fakes import CATCH, MIRRORED, deal, without_clocks
 
-from pdlearn.checkpoints import read_agent, read_file
+from pdlearn.checkpoints import read_agent
 from pdlearn.evaluation import evaluate
 from pdlearn.networks import QNetwork
 from pdlearn.pqn import PQN, PQNLearner, Rollout, Targets
 from pdlearn.presets import PQN_BUDGETS, EvalConfig, PQNConfig
+from pdlearn.tensor_files import read_file
 
 TINY = replace(
     PQN_BUDGETS["smoke"], size="net3", num_envs=4, rollout_steps=16, minibatch=32,

@@ -7,9 +7,10 @@ import torch
 
 from pdlearn.checkpoints import read_agent
 from pdlearn.dqn import DQN, QuantileLearner
-from pdlearn.losses import quantile_loss, quantile_target, td_loss, td_target
-from pdlearn.networks import QNetwork, QuantileNetwork, parameter_count
+from pdlearn.losses import td_loss, td_target
+from pdlearn.networks import QNetwork, parameter_count
 from pdlearn.presets import DQN_BUDGETS, DQNConfig
+from pdlearn.quantiles import QuantileNetwork, quantile_loss, quantile_target
 from pdlearn.replay.memory import Transitions
 
 CATCH = "pdlearn/Catch-v0"

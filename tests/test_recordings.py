@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from pdlearn import envs
-from pdlearn.checkpoints import Agent, CheckpointError, read_file, write_file
+from pdlearn.checkpoints import Agent
 from pdlearn.networks import QNetwork
 from pdlearn.replay.collecting import begin_recording, collect, record
 from pdlearn.replay.recordings import load_recording, save_recording
+from pdlearn.tensor_files import CheckpointError, read_file, write_file
 
 CATCH = "pdlearn/Catch-v0"
 

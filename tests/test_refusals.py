@@ -9,10 +9,10 @@ import torch
 from fakes import CATCH
 
 from pdlearn import cli
-from pdlearn.checkpoints import write_file
 from pdlearn.commands.schedule import train_in_slices
 from pdlearn.envs import Environment
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS
+from pdlearn.tensor_files import write_file
 
 CONFIGS = {
     "dqn": asdict(DQN_BUDGETS["smoke"]),

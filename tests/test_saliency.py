@@ -9,8 +9,8 @@ from fakes import make_agent
 from shown import BLOCKS, STATE, STUDENT, TEACHER, decode
 from torch import nn
 
-from pdlearn.networks import blends
 from pdlearn.saliency import perturbation_saliency
+from pdlearn.torso import blends
 from pdlearn.widgets import saliency
 
 

@@ -12,9 +12,9 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from pdlearn.checkpoints import write_file
 from pdlearn.commands.schedule import Standing, next_game, standing, train_in_slices
 from pdlearn.presets import DQN_BUDGETS
+from pdlearn.tensor_files import write_file
 
 SMOKE = ["--budget", "smoke", "--seed", "0"]
 

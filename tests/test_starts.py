@@ -8,7 +8,7 @@ import torch
 from fakes import CATCH, catch_experts, deal, untrained
 
 from pdlearn import cli, envs
-from pdlearn.checkpoints import CheckpointError, read_file, save_agent, write_file
+from pdlearn.checkpoints import save_agent
 from pdlearn.evaluation import evaluate
 from pdlearn.games import GAMES
 from pdlearn.presets import EvalConfig
@@ -21,6 +21,7 @@ from pdlearn.starts.recorder import (
     start_after,
     verify,
 )
+from pdlearn.tensor_files import CheckpointError, read_file, write_file
 
 # --- playing on from them, on a tape whose reward at time t is t ---
 

@@ -6,10 +6,11 @@ import torch
 from fakes import CATCH, MIRRORED
 
 from pdlearn import cli, networks, zoo
-from pdlearn.checkpoints import Agent, CheckpointError, save_agent
+from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.experiments import tsne
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.rows import read_rows
+from pdlearn.tensor_files import CheckpointError
 
 PADDLE_ROW = {CATCH: 77, MIRRORED: 0}  # the paddle's first row of pixels
 GAMES = {CATCH: ["0", "1", "2"], MIRRORED: ["0", "1", "2", "3"]}

@@ -9,11 +9,12 @@ import torch
 from fakes import make_agent
 from shown import STATE, STUDENT, TEACHER, decode
 
-from pdlearn.checkpoints import Agent, CheckpointError
+from pdlearn.checkpoints import Agent
 from pdlearn.interop.profiles import PROFILES
 from pdlearn.losses import teacher_policy
 from pdlearn.plots import COLOURS, LIGHT_COLOURS
 from pdlearn.rollout import Scripted, steps
+from pdlearn.tensor_files import CheckpointError
 from pdlearn.web import pages
 from pdlearn.widgets import compare, temperature
 from pdlearn.widgets.comparison import draw

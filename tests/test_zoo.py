@@ -9,10 +9,11 @@ import torch
 
 import pdlearn
 from pdlearn import cli, zoo
-from pdlearn.checkpoints import Agent, CheckpointError, read_agent, save_agent
+from pdlearn.checkpoints import Agent, read_agent, save_agent
 from pdlearn.evaluation import Evaluation
 from pdlearn.publish import ship
 from pdlearn.rows import read_rows, write_rows
+from pdlearn.tensor_files import CheckpointError
 
 ROOT = Path(__file__).resolve().parent.parent
 

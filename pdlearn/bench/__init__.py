@@ -21,11 +21,12 @@ from pdlearn import envs
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, StudentLearner
 from pdlearn.dqn import DQN, DQNLearner
-from pdlearn.evaluation import HALF_BATCHES, play_episodes
+from pdlearn.evaluation import play_episodes
 from pdlearn.games import GAMES
+from pdlearn.half_batches import HALF_BATCHES
+from pdlearn.hardware import keep_freed_memory
 from pdlearn.learner import Learner
 from pdlearn.networks import QNetwork
-from pdlearn.optimizers import keep_freed_memory
 from pdlearn.pqn import PQN, PQNLearner, Targets
 from pdlearn.presets import (
     DISTILL_BUDGETS,

@@ -60,7 +60,7 @@ def teachers_of(
     CheckpointError for a teacher that is not there or plays another game.
     """
     from pdlearn import zoo
-    from pdlearn.checkpoints import CheckpointError
+    from pdlearn.tensor_files import CheckpointError
 
     if not games:
         raise ValueError("expected a game, as in `pdlearn distill pong`; got none")

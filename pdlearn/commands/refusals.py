@@ -88,7 +88,7 @@ def state_to_resume(
     Raises ValueError if there is no run, if it is none of these kinds, and if `games`, `folder` or
     `seed` are given and not the run's.
     """
-    from pdlearn.runs import read_state
+    from pdlearn.run_files import read_state
 
     if folder is not None and folder != resume:
         raise ValueError(f"expected --resume {resume} alone; got --folder {folder} beside it")
@@ -114,7 +114,7 @@ def refuse_overwriting(folder: Path, resume: Path | None) -> None:
 
 def refuse_other_run(folder: Path, kind: str, config: Settings) -> None:
     """Raise ValueError if `folder` holds a run of another kind or with other settings."""
-    from pdlearn.runs import STATE, read_state
+    from pdlearn.run_files import STATE, read_state
 
     if not (folder / STATE).exists():
         return

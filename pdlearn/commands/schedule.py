@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pdlearn.games import game_by_name, percent_of_range
 from pdlearn.rows import read_rows
-from pdlearn.runs import read_state
+from pdlearn.run_files import read_state
 
 LEAST_SECONDS = 30.0  # a shorter slice would only fill the replay memory
 

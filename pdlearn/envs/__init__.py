@@ -27,9 +27,10 @@ from pdlearn.envs.environment import (
 from pdlearn.envs.preprocessing import FRAMES_PER_STEP, NOOP_COUNTS, Preprocessing, from_card
 from pdlearn.envs.profiled import ProfiledAtari
 from pdlearn.games import FULL_ACTIONS, GAMES, game_by_name, nearest
-from pdlearn.networks import MOST_ACTIONS, PIXELS
+from pdlearn.networks import MOST_ACTIONS
 from pdlearn.presets import MOST_ENVS, Copies
-from pdlearn.schema import Range, checked, shown
+from pdlearn.schema import Range, checked, shown, told
+from pdlearn.torso import PIXELS
 
 __all__ = [
     "FRAMES_PER_SECOND", "FRAMES_PER_STEP", "MAX_EPISODE_FRAMES", "NOOP_COUNTS", "NO_OP_SEEDS",
@@ -111,12 +112,12 @@ class GymnasiumEnvironment(Environment):
         except gymnasium.error.Error as error:
             near = nearest(name, [*GAMES, *gymnasium.registry])
             raise ValueError(
-                f"unknown game {shown(name)} ({' '.join(str(error).split())}); did you mean "
+                f"unknown game {shown(name)} ({told(error)}); did you mean "
                 f"{near!r}? games: {', '.join(GAMES)}, or any Gymnasium id"
             ) from error
         except Exception as error:  # the game's own code may raise anything
-            told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            raise ValueError(f"{shown(name)} cannot be made ({told})") from error
+            what = f"{type(error).__name__}: {told(error)}"
+            raise ValueError(f"{shown(name)} cannot be made ({what})") from error
         try:
             self._read_spaces()
         except ValueError:
@@ -224,16 +225,27 @@ def make(
     screen: bool = False,
     frames_per_step: int = FRAMES_PER_STEP,
 ) -> Environment:
-    """Return `num_envs` copies of a game: one of the ten by plain name, or a Gymnasium id.
+    """Make copies of a game, which are stepped together.
 
-    `preprocessing` is the profile under which an Atari game is played, or that of a card; None is
-    pdlearn's own. With `also_seen_as`, observations are `[E, 8, 84, 84]`: four frames as the first
-    profile shows them, then four of the same emulator state as the second one does.
-    `num_threads` 0 lets the emulator choose. With `screen=True` observations are the game's own
-    pictures, uint8 `[E, 1, 210, 160, 3]`; the same seed and actions lead to the same game either
-    way. `frames_per_step` 1 steps an Atari game frame by frame; see `console`. Raises ValueError
-    for an unknown name, with the nearest known one, for numbers out of range, for an environment
-    whose actions or observations fit no network here, and for a profile without frame steps.
+    Args:
+        name: one of the ten games by plain name, or a Gymnasium id
+        num_envs: number of copies E
+        preprocessing: the profile under which an Atari game is played, or that of a card; None is
+            pdlearn's own
+        also_seen_as: a second profile; observations are then `[E, 8, 84, 84]`, four frames as the
+            first profile shows them, then four of the same emulator state as the second one does
+        num_threads: of the emulators; 0 lets ale-py choose
+        screen: observations are the game's own pictures, uint8 `[E, 1, 210, 160, 3]`; the same seed
+            and actions lead to the same game either way
+        frames_per_step: 1 steps an Atari game frame by frame; see `console`
+
+    Returns:
+        an environment with observations uint8 `[E, 4, 84, 84]` or float32 `[E, D]`, and raw rewards
+
+    Raises:
+        ValueError: for an unknown name, with the most similar one, for numbers out of range, for an
+            environment whose actions or observations fit no network here, and for a profile that
+            has no single frames
     """
     checked(name, str, "a game's name")
     checked(num_envs, Copies, "num_envs")

@@ -14,7 +14,10 @@ CELL = 84 // ROWS  # pixels
 class Catch(gymnasium.Env):
     """Move the paddle left (1) or right (2), or stay (0); +1 for a caught ball, -1 for a miss.
 
-    The ball falls one row per step; an episode has `balls` balls.
+    The ball falls one row per step.
+
+    Args:
+        balls: number of balls in an episode
     """
 
     observation_space = gymnasium.spaces.Box(0, 255, (4, 84, 84), np.uint8)
@@ -26,6 +29,15 @@ class Catch(gymnasium.Env):
     def reset(
         self, *, seed: int | None = None, options: dict | None = None
     ) -> tuple[np.ndarray, dict]:
+        """Begin an episode; see `gymnasium.Env.reset`.
+
+        Args:
+            seed: of the columns from which the balls fall; None keeps the generator
+            options: not used
+
+        Returns:
+            the observation, uint8 `[4, 84, 84]`, and an empty dictionary
+        """
         super().reset(seed=seed)
         self._caught_or_missed = 0
         self._paddle = COLUMNS // 2
@@ -34,6 +46,14 @@ class Catch(gymnasium.Env):
         return self._look(), {}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
+        """Move the paddle, and let the ball fall by a row; see `gymnasium.Env.step`.
+
+        Args:
+            action: 0 (stay), 1 (left) or 2 (right)
+
+        Returns:
+            observation, reward, whether the last ball has fallen, False, and an empty dictionary
+        """
         self._paddle = int(np.clip(self._paddle + (0, -1, 1)[action], 0, COLUMNS - 1))
         self._row += 1
         reward = 0.0

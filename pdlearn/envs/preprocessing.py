@@ -27,7 +27,11 @@ FIXED = {
 class Preprocessing:
     """How an Atari game is shown to an agent and begun for it.
 
-    Raises ValueError for a value that is not offered.
+    Args:
+        **settings: the fields below, each described under its name
+
+    Raises:
+        ValueError: for a value that is not offered
     """
 
     resize: Literal["area", "bilinear"] = "area"
@@ -66,7 +70,11 @@ class Preprocessing:
         return self == self.seen_as(Preprocessing()) and not fires
 
     def card(self) -> dict:
-        """Return the settings as a card contains them; the later ones only where they differ."""
+        """Describe the profile in an agent's card.
+
+        Returns:
+            the settings by name; those that older cards lack only where they are not the default
+        """
         usual = {field.name: field.default for field in fields(self)}
         return FIXED | {
             key: value
@@ -75,7 +83,14 @@ class Preprocessing:
         }
 
     def seen_as(self, other: "Preprocessing") -> "Preprocessing":
-        """Return the profile of the same games, shown as `other` shows them."""
+        """Combine how the game is played here with how another profile shows it.
+
+        Args:
+            other: the profile whose view is used
+
+        Returns:
+            this profile with the resizing, padding, grey and stacks of `other`
+        """
         return replace(self, **{key: getattr(other, key) for key in VIEW})
 
     @property
@@ -84,7 +99,11 @@ class Preprocessing:
         return self.sticky_action_probability > 0 or self.noop_max != NOOP_COUNTS
 
     def view_words(self) -> list[str]:
-        """Return how the game is shown, in words."""
+        """Say how the game is shown.
+
+        Returns:
+            a phrase for each setting of the view
+        """
         grey = {
             "emulator": "the emulator's grey", "rgb": "grey of RGB", "resized_rgb": "RGB then grey",
         }[self.grey]  # fmt: skip
@@ -94,7 +113,11 @@ class Preprocessing:
         return words
 
     def game_words(self) -> list[str]:
-        """Return what the game does by itself, in words; nothing for a plain game."""
+        """Say what the game does by itself.
+
+        Returns:
+            a phrase for each such setting; none for a plain game
+        """
         told = {
             "FIRE on reset": self.fire_on_reset,
             "FIRE after a lost life": self.fire_after_life,
@@ -109,7 +132,11 @@ class Preprocessing:
         return f"0 to {self.noop_max - 1} no-ops" if self.noop_max > 1 else "no no-ops"
 
     def describe(self) -> str:
-        """Return all settings in words."""
+        """Say all settings in words.
+
+        Returns:
+            phrases, separated by commas
+        """
         return ", ".join([*self.view_words(), self.noop_words, *self.game_words()])
 
 

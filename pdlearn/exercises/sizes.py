@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
-from pdlearn.networks import SIZES, QNetwork, Size, parameter_count
+from pdlearn.networks import SIZES, QNetwork, parameter_count
+from pdlearn.torso import Size
 
 
 class Layer(NamedTuple):

@@ -18,13 +18,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from pdlearn import envs, zoo
-from pdlearn.checkpoints import Agent, CheckpointError, load_whole
+from pdlearn.checkpoints import Agent, load_whole
 from pdlearn.distill import fingerprint
-from pdlearn.networks import Torso
 from pdlearn.plots import title_of, write_picture
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps
 from pdlearn.rows import write_rows
+from pdlearn.tensor_files import CheckpointError
+from pdlearn.torso import Torso
 
 LAYERS = {"first": "first layer", "shared": "shared hidden layer"}
 STATES_PER_GAME = {"smoke": 24, "fast": 200, "full": 200}
@@ -98,7 +99,7 @@ def states(agent: Agent, count: int, seed: int) -> Tensor:
 @torch.no_grad()
 def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
     """Return by layer the activations `[N, D]` for observations `[N, ...]`."""
-    assert isinstance(agent.network, Torso)  # a whole network, as `load_several` returns it
+    assert isinstance(agent.network, Torso)  # a whole network, as `load_whole` returns it
     found: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
     for part in observations.split(64):
         found["first"].append(agent.network.first_features(part).flatten(1))

@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from pdlearn import paper
-from pdlearn.checkpoints import Agent, write_bytes
+from pdlearn.checkpoints import Agent
 from pdlearn.envs import STEPS_PER_SECOND
+from pdlearn.files import write_bytes
 from pdlearn.games import game_by_name
-from pdlearn.networks import Torso, parameter_count
+from pdlearn.networks import parameter_count
+from pdlearn.torso import Torso
 from pdlearn.web import pages
 from pdlearn.web.clips import Clip, pack, pack_array, record_clip
 
@@ -25,12 +27,23 @@ CLIP_STEPS = 900  # a minute
 def export_html(
     agent: Agent, path: str | Path, *, seed: int = 0, agent_steps: int = CLIP_STEPS
 ) -> Path:
-    """Write a page that plays an agent's game and computes its network there; return the path.
+    """Write a page that plays an agent's game and computes its network in the browser.
 
-    The agent plays its Atari game greedily with `seed`, for at most `agent_steps`. The page shows
-    the game, and computes from the same observations the outputs and the actions, which equal the
-    recorded ones. Raises ValueError for an agent of several games, and for a network other than
-    those of one game with three convolutions, without a distribution.
+    The agent plays its Atari game greedily. The page shows the game, and computes from the same
+    observations the outputs and the actions, which equal the recorded ones.
+
+    Args:
+        agent: for one of the ten games
+        path: of the page
+        seed: of the game
+        agent_steps: after which the clip ends, if the episode does not end before
+
+    Returns:
+        the path
+
+    Raises:
+        ValueError: for an agent of several games, and for a network other than those of one game
+            with three convolutions, without a distribution
     """
     network = _plain(agent.network)
     clip = record_clip(agent.card["size"], agent, epsilon=0.0, seed=seed, agent_steps=agent_steps)
@@ -49,13 +62,7 @@ def export_html(
         "steps_per_second": STEPS_PER_SECOND,
         "temperature": paper.TEMPERATURE,
     }
-    page = pages.fill(
-        "export/page.html",
-        style=pages.source("web/player.css"),
-        player=pages.source("web/player.js"),
-        data=pages.embed(data),
-    )
-    write_bytes(path, page.encode())
+    write_bytes(path, pages.with_player("export/page.html", data).encode())
     return Path(path)
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from pdlearn.checkpoints import Agent, save_agent, write_bytes
+from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.envs import STEPS_PER_SECOND, is_atari
+from pdlearn.files import write_bytes
 from pdlearn.interop.download import WEIGHTS, huggingface_hub
 from pdlearn.networks import parameter_count
 from pdlearn.web.clips import record_clip
@@ -24,10 +25,19 @@ REPLAY_STEPS = 300  # 20 seconds
 
 
 def export_agent(agent: Agent, folder: str | Path, *, replay: bool = True, seed: int = 0) -> Path:
-    """Write an agent as a folder in the Hub's form; return the folder.
+    """Write an agent as a folder in the Hub's form; `load_teacher(folder)` reads it again.
 
-    `load_teacher(folder)` reads it again. With `replay`, an agent for one Atari game plays 20
-    seconds with `seed` for the clip. Raises ValueError as `save_agent` does.
+    Args:
+        agent: for one game or several
+        folder: is made if there is none
+        replay: whether an agent for one Atari game plays 20 seconds for a clip
+        seed: of the clip
+
+    Returns:
+        the folder
+
+    Raises:
+        ValueError: as `save_agent` does
     """
     folder = Path(folder)
     save_agent(folder / WEIGHTS, agent)
@@ -109,10 +119,19 @@ def write_replay(agent: Agent, path: Path, seed: int) -> None:
 def push_to_hub(
     agent: Agent, repo: str, folder: str | Path | None = None, *, private: bool = False
 ) -> str:
-    """Export an agent and upload it to the Hub's repository `repo`; return its address.
+    """Export an agent and upload it to the Hub; the token is that of `huggingface-hub`.
 
-    `folder` keeps what was uploaded. Needs the extra `hub`; the token is that of `huggingface-hub`.
-    Raises ValueError without the extra.
+    Args:
+        agent: for one game or several
+        repo: USER/REPOSITORY; it is made if there is none
+        folder: keeps what was uploaded; None keeps nothing
+        private: whether a new repository is private
+
+    Returns:
+        the address of the upload
+
+    Raises:
+        ValueError: without the extra `hub`, and as `save_agent` does
     """
     hub = huggingface_hub()
     with tempfile.TemporaryDirectory() as temporary:

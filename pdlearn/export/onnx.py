@@ -28,12 +28,23 @@ class _Plain(nn.Module):
 
 
 def export_onnx(agent: Agent, path: str | Path, states: Tensor | None = None) -> float:
-    """Write the network of an agent for one game to `path`; return the largest difference.
+    """Write the network of an agent as an ONNX graph, and compare the graph with the network.
 
-    The graph's input `observation` is float32 `[B, ...]`, pixels from 0 to 255; its output
-    `values` is float32 `[B, A]`. The graph is run by onnxruntime on `states`, by default
-    1,000 that the agent plays, and compared with the network. Raises ValueError if outputs differ
-    by more than 1e-4 of the largest output (or of 1), and if the extra `onnx` is not installed.
+    The graph's input `observation` is float32 `[B, ...]`, pixels from 0 to 255; its output `values`
+    is float32 `[B, A]`. onnxruntime runs the graph.
+
+    Args:
+        agent: for one game
+        path: of the file
+        states: observations `[N, ...]` on which the two are compared; None: 1,000 that the agent
+            plays
+
+    Returns:
+        the largest difference of an output
+
+    Raises:
+        ValueError: if outputs differ by more than 1e-4 of the largest output (or of 1), and if the
+            extra `onnx` is not installed
     """
     try:
         import onnx  # noqa: F401  torch.onnx needs it

@@ -38,7 +38,17 @@ def check_teacher(
 ) -> Check:
     """Play a few episodes under the agent's preprocessing, with the ε of its maker's evaluation.
 
-    `reported` is the mean raw score that the maker gives.
+    Args:
+        agent: for one game
+        reported: the mean raw score that the agent's maker gives
+        episodes: to play, all in parallel
+        seed: of the starts and the exploration
+
+    Returns:
+        the evaluation beside the reported score; printed, it is one line
+
+    Raises:
+        ValueError: for a number of episodes out of range
     """
     epsilon = profile_of(agent).evaluation_epsilon
     config = EvalConfig(episodes=episodes, num_envs=episodes, epsilon=epsilon)

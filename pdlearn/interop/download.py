@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from pdlearn.checkpoints import CheckpointError
+from pdlearn.schema import told
+from pdlearn.tensor_files import CheckpointError
 
 ADDRESS = "hf://"
 WEIGHTS = "model.safetensors"
@@ -24,8 +25,7 @@ def download(address: str) -> Path:
     try:
         path = hub.hf_hub_download(f"{parts[0]}/{repository}", name, revision=revision or None)
     except Exception as error:  # the library's, and those of the connection
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{address}: cannot be downloaded ({reason})") from error
+        raise CheckpointError(f"{address}: cannot be downloaded ({told(error)})") from error
     return Path(path)
 
 

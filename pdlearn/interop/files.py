@@ -20,18 +20,15 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pdlearn.checkpoints import CheckpointError
+from pdlearn.schema import told
+from pdlearn.tensor_files import CheckpointError
 
 MAX_BYTES = 512 * 2**20  # of a file, and of each part unpacked; an SB3 QR-DQN has 44 MB
 MAX_JSON_BYTES = 16 * 2**20
+# Keys under which libraries keep the weights in a dictionary of more.
 NESTED = (
-    "estimator_state",
-    "model_weights",
-    "model_state_dict",
-    "state_dict",
-    "model",
-    "q_network",
-)
+    "estimator_state", "model_weights", "model_state_dict", "state_dict", "model", "q_network"
+)  # fmt: skip
 
 # What a file begins with, and what it then is.
 FORMATS = {
@@ -122,9 +119,9 @@ def _from_zip(data: bytes) -> Contents:
             inside = ", ".join(sorted(archive.namelist())[:4]) or "nothing"
             raise _Refused(f"a zip archive of {inside}; {EXPECTED}")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise _Refused(f"a damaged zip archive ({_one_line(error)})") from error
+        raise _Refused(f"a damaged zip archive ({told(error)})") from error
     except RuntimeError as error:  # zipfile's own for a password
-        raise _Refused(f"a zip archive that cannot be opened ({_one_line(error)})") from error
+        raise _Refused(f"a zip archive that cannot be opened ({told(error)})") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
@@ -151,7 +148,7 @@ def _gunzipped(data: bytes) -> bytes:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             unpacked = stream.read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise _Refused(f"a damaged gzip file ({_one_line(error)})") from error
+        raise _Refused(f"a damaged gzip file ({told(error)})") from error
     if len(unpacked) > MAX_BYTES:
         raise _Refused(f"unpacks to more than {MAX_BYTES:,} bytes; expected at most that")
     return unpacked
@@ -183,7 +180,7 @@ def _from_torch(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"a pickle of more than tensors, which is a program and is not run; {EXPECTED}"
         ) from error
     except Exception as error:  # damaged files raise many kinds
-        raise _Refused(f"a damaged file of torch ({_one_line(error)})") from error
+        raise _Refused(f"a damaged file of torch ({told(error)})") from error
     if not isinstance(held, dict):
         raise _Refused(f"holds a {type(held).__name__}; expected a dictionary of tensors")
     facts: dict[str, Any] = {}
@@ -198,10 +195,6 @@ def _from_torch(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         inside = ", ".join(map(str, list(held)[:4])) or "nothing"
         raise _Refused(f"a dictionary of {inside}, without tensors; {EXPECTED}")
     return tensors, facts
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
 
 
 EXPECTED = "expected an SB3 zip, or weights of Nature DQN's network by torch.save or safetensors"

@@ -11,13 +11,14 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from pdlearn.checkpoints import CheckpointError
 from pdlearn.games import FULL_ACTIONS, GAMES
-from pdlearn.networks import SIZES, QNetwork, Size, mean_over_quantiles
+from pdlearn.networks import SIZES, QNetwork
+from pdlearn.quantiles import mean_over_quantiles
 from pdlearn.registry import NatureNetwork
+from pdlearn.tensor_files import CheckpointError, unwrapped
+from pdlearn.torso import Size
 
 OURS = ("conv1", "conv2", "conv3", "fc1", "out")
-PREFIXES = ("_orig_mod.", "module.")  # of torch.compile and of DataParallel
 EXPECTED = (
     "Nature DQN's network with the names of SB3 (DQN, QR-DQN, PPO, A2C), CleanRL (DQN, C51), "
     "PFRL, atari-agents or pdlearn"
@@ -119,21 +120,13 @@ class Recognised:
     num_actions: int
 
 
-def without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors without what torch.compile and DataParallel put before their names."""
-    for prefix in PREFIXES * 2:
-        if all(name.startswith(prefix) for name in tensors):
-            tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    return {name.replace("._orig_mod.", "."): tensor for name, tensor in tensors.items()}
-
-
 def recognise(tensors: dict[str, Tensor], actions: int | None, game: str | None) -> Recognised:
     """Return the network that `tensors` are, with its weights.
 
     `actions` is the number of actions that the file states, None if it states none; `game` helps
     to tell quantiles from actions. Raises CheckpointError without the file's path.
     """
-    tensors = without_prefixes(tensors)
+    tensors = unwrapped(tensors)
     layout = _layout_of(tensors)
     layers = []
     for stem in layout.layers:

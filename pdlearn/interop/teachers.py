@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, CheckpointError
+from pdlearn.checkpoints import Agent
 from pdlearn.envs.preprocessing import Preprocessing
 from pdlearn.games import FULL_ACTIONS, GAMES, game_by_name
 from pdlearn.interop.download import ADDRESS, WEIGHTS, download
@@ -17,6 +17,7 @@ from pdlearn.interop.layouts import Recognised, recognise
 from pdlearn.interop.profiles import profile_by_name
 from pdlearn.networks import QNetwork
 from pdlearn.registry import describe_network
+from pdlearn.tensor_files import CheckpointError
 
 CONTAINERS = {"sb3": "an SB3 zip", "pfrl": "a PFRL zip", "gzip": "a gzip file"}
 
@@ -29,13 +30,25 @@ def load_teacher(
 ) -> Agent:
     """Return the agent in a file of pdlearn or of another library, or a shipped agent by its name.
 
-    `path` may be a folder of `export_agent`, or `hf://USER/REPOSITORY[@REVISION][/FILE]`.
     The file is recognised by the names and shapes of its tensors, and nothing but tensors is
-    unpickled. `game` is one of the ten; most foreign files do not name theirs. `preprocessing` is a
-    profile or the name of one (`interop.profiles.PROFILES`); without it the library's usual one
-    is assumed. `card["made"]["recognised"]` says in one line what was recognised and assumed, and
-    `card["outputs"]` whether the network puts out values or the logits of a policy. Raises
-    CheckpointError with one sentence for everything else.
+    unpickled. `card["made"]["recognised"]` says in one line what was recognised and assumed, and
+    `card["outputs"]` whether the network puts out values or the logits of a policy.
+
+    Args:
+        path: a file, a folder of `export_agent`, a name of `zoo.names`, or
+            `hf://USER/REPOSITORY[@REVISION][/FILE]`
+        game: one of the ten; most files of other libraries do not name theirs
+        preprocessing: a profile, or the name of one in `interop.profiles.PROFILES`; None is the
+            library's usual one
+        device: of the network
+
+    Returns:
+        an agent for one game
+
+    Raises:
+        CheckpointError: for a file that is not recognised or does not play `game`
+        ValueError: for an unknown game or profile, and for `preprocessing` of a file whose card
+            names its own
     """
     if str(path).startswith(ADDRESS):
         path = download(str(path))

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pdlearn import zoo
-from pdlearn.games import GAMES, Game
+from pdlearn.games import GAMES, Game, percent_of_range
 from pdlearn.presets import BUDGETS
-from pdlearn.rows import markdown_table, read_rows
+from pdlearn.rows import between, markdown_table, read_rows
 
 README_MARKS = ("<!-- scores: built from docs/results -->", "<!-- /scores -->")
 AGENT_MARKS = ("<!-- agents: built from docs/results -->", "<!-- /agents -->")
@@ -57,7 +57,7 @@ def _way(game: Game, score: float | None) -> str:
     """Return a score in percent from random play to the score of Nature DQN."""
     if score is None:
         return "–"
-    return f"{100 * (score - game.random) / (game.dqn - game.random):.0f} %"
+    return f"{percent_of_range(score, game.random, game.dqn):.0f} %"
 
 
 def agent_table(results: Path) -> str:
@@ -145,13 +145,6 @@ def _label(row: dict) -> str:
 
 def _score(row: dict) -> str:
     return f"{float(row['mean']):.1f} [{float(row['low']):.1f}, {float(row['high']):.1f}]"
-
-
-def between(text: str, marks: tuple[str, str], content: str) -> str:
-    """Return `text` with the part between the two `marks` replaced by `content`."""
-    before, rest = text.split(marks[0])
-    _, after = rest.split(marks[1])
-    return f"{before}{marks[0]}\n{content}\n{marks[1]}{after}"
 
 
 def built_pages(root: Path) -> dict[Path, str]:

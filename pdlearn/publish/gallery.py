@@ -16,6 +16,7 @@ import tyro
 from PIL import Image, ImageDraw, ImageFont
 
 from pdlearn import zoo
+from pdlearn.envs import STEPS_PER_SECOND
 from pdlearn.games import GAMES, game_by_name
 from pdlearn.networks import parameter_count
 from pdlearn.web.clips import Clip, record_clip
@@ -26,7 +27,6 @@ PICTURE = "docs/images/pong.webp"
 COLOURS = ["#6db8e8", "#eeb457"]  # teacher and student on a dark ground
 SHOWN, SHOWN_STEPS = "pong", 260
 CLIP_STEPS, SEED = 200, 1
-STEPS_PER_SECOND = 15
 TOP = f"""# Gallery
 
 Each game's teacher beside its students, {CLIP_STEPS / STEPS_PER_SECOND:.0f} seconds from the same
@@ -104,7 +104,7 @@ def record_picture(path: Path) -> None:
     first, *rest = side_by_side(clips, captions, COLOURS)
     path.parent.mkdir(parents=True, exist_ok=True)
     first.save(
-        path, save_all=True, append_images=rest, duration=1000 // STEPS_PER_SECOND, loop=0,
+        path, save_all=True, append_images=rest, duration=int(1000 / STEPS_PER_SECOND), loop=0,
         lossless=True, quality=90, method=6,
     )  # fmt: skip
 

@@ -15,9 +15,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from pdlearn.lessons.places import CLONE
-from pdlearn.publish.agents import between
 from pdlearn.publish.lesson_sources import solved, title_of, unsolved
-from pdlearn.rows import markdown_table
+from pdlearn.rows import between, markdown_table
 
 CELL_SECONDS = 1_800
 MARKS = ("<!-- lessons: built from notebooks/source -->", "<!-- /lessons -->")

@@ -17,12 +17,14 @@ import torch
 import tyro
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, current_card, load_whole, read_file, save_agent, write_file
+from pdlearn.cards import current_card
+from pdlearn.checkpoints import Agent, load_whole, save_agent
 from pdlearn.evaluation import PROTOCOL, Evaluation, evaluate, protocol_of
 from pdlearn.networks import MULTI_SIZES, parameter_count
 from pdlearn.presets import EvalConfig
 from pdlearn.publish import agents
 from pdlearn.rows import read_rows, write_rows
+from pdlearn.tensor_files import read_file, write_file
 
 CURVE = ("agent_steps", "updates", "score", "evaluation", "seconds")
 

@@ -37,11 +37,26 @@ def begin_recording(
     kind: type[Memory] = Memory,
     seen_as: Preprocessing = Preprocessing(),
 ) -> tuple[Memory, Generator[Step, None, None]]:
-    """Return an empty memory on the generator's device, and the teacher's endless play.
+    """Begin to record a teacher; `record` and `collect` do it.
 
-    With a `student_share` above 0, the `student` acts in that share of the steps. The recorded
-    values are always the teacher's. An Atari game is played under the teacher's
-    preprocessing; the observations in the memory show the same emulator states as `seen_as` does.
+    An Atari game is played under the teacher's preprocessing; the observations in the memory show
+    the same emulator states as `seen_as` does. The recorded values are always the teacher's.
+
+    Args:
+        teacher: an agent for one game
+        num_envs: copies of the game
+        capacity_steps: agent steps that the memory holds
+        epsilon: probability of a random action
+        generator: draws the exploration; the memory is on its device
+        seed: of the games
+        purpose: one of `envs.PURPOSES`; two purposes share no games
+        student: acts in `student_share` of the steps, as in DAgger (see `rollout.Mixture`)
+        student_share: in 0..1
+        kind: the memory's class
+        seen_as: the preprocessing of the observations in the memory
+
+    Returns:
+        an empty memory, and the teacher's endless play
     """
     played = from_card(teacher.card.get("preprocessing"))
     seen = student_profile(teacher, seen_as)
@@ -118,13 +133,27 @@ def collect(
     kind: type[Memory] = Memory,
     seen_as: Preprocessing = Preprocessing(),
 ) -> Memory:
-    """Play `teacher` ε-greedily and return a memory of `agent_steps` of its play and values.
+    """Play a teacher ε-greedily and record its play and its values.
 
-    `num_envs` copies of the game are played in parallel. `seed` determines the games and the
-    exploration; with a `generator`, the exploration is drawn from it and the memory is on its
-    device. `purpose` is one of `envs.PURPOSES`; two purposes share no games.
-    `student`, `student_share` and `seen_as` are those of `begin_recording`; `kind` is the memory's
-    class.
+    Args:
+        teacher: an agent for one game
+        agent_steps: to record, over all copies
+        num_envs: copies of the game that are played in parallel
+        epsilon: probability of a random action
+        seed: of the games, and of the exploration if there is no `generator`
+        purpose: one of `envs.PURPOSES`; two purposes share no games
+        generator: draws the exploration; the memory is on its device
+        student: acts in `student_share` of the steps, as in DAgger (see `rollout.Mixture`)
+        student_share: in 0..1; the recorded values are always the teacher's
+        kind: the memory's class
+        seen_as: the preprocessing of the observations in the memory; the game is played under the
+            teacher's
+
+    Returns:
+        a memory of `agent_steps`, from which students learn
+
+    Raises:
+        ValueError: for a number out of range, and for a teacher that does not fit its game
     """
     checked(seed, Seed, "seed")
     if generator is None:

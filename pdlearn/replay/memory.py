@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdlearn.networks import MOST_ACTIONS, device_of
+from pdlearn.hardware import device_of
+from pdlearn.networks import MOST_ACTIONS
 from pdlearn.presets import MemorySteps, Minibatch
 from pdlearn.rollout import Step
 from pdlearn.schema import Count, Range, checked, shown
@@ -39,14 +40,21 @@ class States(NamedTuple):
 
 
 class Memory:
-    """Hold the newest `capacity_steps` agent steps of `num_envs` copies of one game.
+    """Hold the newest agent steps of copies of one game.
 
-    `observation_shape` `(S, H, W)` stores one uint8 frame a step and rebuilds stacks of S;
-    `(D,)` stores the float32 vector. With `num_actions` above 0 it also stores the teacher's
-    values. Pixels take `capacity_steps` x 7,056 bytes, which a CPU allocates as the memory fills.
-    `padding` fills the stacks of first observations: zeros, or copies of the first frame.
-    Raises ValueError for a memory of no more slots than a stack has frames, and for one whose
-    pixels no machine's memory holds.
+    Args:
+        capacity_steps: agent steps over all copies; pixels take 7,056 bytes each, which a CPU
+            allocates as the memory fills
+        num_envs: number of copies E
+        observation_shape: `(S, H, W)` stores one uint8 frame a step and rebuilds stacks of S;
+            `(D,)` stores the float32 vector
+        device: where the memory lies
+        num_actions: A, to store the teacher's values too; 0 stores none
+        padding: what fills the stacks of first observations, "zeros" or copies of the "first" frame
+
+    Raises:
+        ValueError: for a memory of no more slots than a stack has frames, for numbers out of range,
+            and for one that the device has no room for
     """
 
     def __init__(
@@ -109,16 +117,30 @@ class Memory:
         return min(self.added_slots, self.slots) * self.num_envs
 
     def rows_of(self, added: int) -> slice:
-        """Return the rows of vector step number `added`, past or future."""
+        """Return the rows of a vector step.
+
+        Args:
+            added: its number, past or future
+
+        Returns:
+            a slice of E rows
+        """
         start = added % self.slots * self.num_envs
         return slice(start, start + self.num_envs)
 
     def add(self, step: Step, reward: np.ndarray, discount: np.ndarray) -> None:
-        """Store a vector step with the `reward` and `discount` `[E]` that the learner uses.
+        """Store a vector step.
 
-        Raises ValueError for a step that would not come back as it is: other shapes or types,
-        numbers that are not finite, and stacks that are padded by other than zeros or whose newest
-        frame is not the last. The teacher's value of an action that is not available is -inf.
+        Args:
+            step: observations, actions, ends and, with `num_actions`, the teacher's values; that of
+                an action that is not available is -inf
+            reward: float32 `[E]`, what the learner uses
+            discount: float32 `[E]`, what the learner uses
+
+        Raises:
+            ValueError: for a step that would not come back as it is: other shapes or types, numbers
+                that are not finite, and stacks that are padded by other than zeros or whose newest
+                frame is not the last
         """
         self._refuse_wrong(step, reward, discount)
         rows, before = self.rows_of(self.added_slots), self.rows_of(self.added_slots - 1)
@@ -181,12 +203,25 @@ class Memory:
             )
 
     def write(self, slot: int, observation: Tensor) -> None:
-        """Store the observations of all copies, `[E, ...]`, at ring position `slot`."""
+        """Store the observations of all copies.
+
+        Args:
+            slot: ring position
+            observation: `[E, ...]`
+        """
         newest = observation[:, -1] if self.pixels else observation
         self.frames[self.rows_of(slot)] = newest.reshape(self.num_envs, -1)
 
     def observation(self, slot: Tensor, env: Tensor) -> Tensor:
-        """Return the observations `[B, ...]` at ring positions `slot`, `env` `[B]`."""
+        """Return observations as they were added.
+
+        Args:
+            slot: ring positions, int64 `[B]`
+            env: copies, int64 `[B]`
+
+        Returns:
+            uint8 `[B, S, H, W]` or float32 `[B, D]`
+        """
         if not self.pixels:
             return self.frames.index_select(0, slot * self.num_envs + env)
         back = torch.arange(self.stack - 1, -1, -1, device=self.device)  # oldest first
@@ -225,16 +260,34 @@ class Memory:
     def sample_transitions(
         self, minibatch: int, n_step: int, generator: torch.Generator
     ) -> Transitions:
-        """Draw `minibatch` n-step transitions; none crosses the end of an episode.
+        """Draw n-step transitions uniformly; none crosses the end of an episode.
 
-        Raises ValueError if the memory holds too few slots.
+        Args:
+            minibatch: number of transitions B
+            n_step: number of rewards that are summed
+            generator: on the memory's device
+
+        Returns:
+            a minibatch
+
+        Raises:
+            ValueError: if the memory holds too few slots, and for numbers out of range
         """
         checked(n_step, Count, "n_step")
         slot, env = self._draw(minibatch, n_step, generator)
         return self.transitions(slot, env, n_step)
 
     def transitions(self, slot: Tensor, env: Tensor, n_step: int) -> Transitions:
-        """Return the n-step transitions from ring positions `slot`, `env` `[B]`."""
+        """Return n-step transitions from given positions.
+
+        Args:
+            slot: ring positions, int64 `[B]`
+            env: copies, int64 `[B]`
+            n_step: number of rewards that are summed
+
+        Returns:
+            a minibatch
+        """
         first_row = slot * self.num_envs + env
         reward = torch.zeros(len(slot), device=self.device)
         discount = torch.ones(len(slot), device=self.device)
@@ -252,6 +305,17 @@ class Memory:
         )  # fmt: skip
 
     def sample_states(self, minibatch: int, generator: torch.Generator) -> States:
-        """Draw `minibatch` states with the teacher's values; ValueError if it holds too few."""
+        """Draw states with the teacher's values, uniformly.
+
+        Args:
+            minibatch: number of states B
+            generator: on the memory's device
+
+        Returns:
+            a minibatch
+
+        Raises:
+            ValueError: if the memory holds too few slots, and for a number out of range
+        """
         slot, env = self._draw(minibatch, 0, generator)
         return States(self.observation(slot, env), self.teacher_q[slot * self.num_envs + env])

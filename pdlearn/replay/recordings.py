@@ -19,18 +19,13 @@ import torch
 
 from pdlearn import envs
 from pdlearn.cards import typed_card
-from pdlearn.checkpoints import (
-    naming,
-    read_file,
-    refuse_other_tensors,
-    write_file,
-)
 from pdlearn.envs.preprocessing import from_card
 from pdlearn.files import ram_bytes
 from pdlearn.games import GAMES
 from pdlearn.presets import Copies, MemorySteps
 from pdlearn.replay.memory import Memory
 from pdlearn.schema import Count, CountOrZero, Name, Range, Seed, Share
+from pdlearn.tensor_files import naming, read_file, refuse_other_tensors, write_file
 
 BLOCK_FRAMES = 64
 MOST_EXPANSION = 1_032  # the largest ratio at which deflate compresses
@@ -114,11 +109,16 @@ class RecordingCard:
 
 
 def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
-    """Write the pixels, values, actions and episode edges that `memory` holds, oldest first.
+    """Write the pixels, values, actions and episode edges that a memory holds, oldest first.
 
-    `card` holds entries of `RecordingCard`, at least the game. Raises ValueError for an empty
-    memory, for entries that are not of a recording's card and for values that are not finite; -inf
-    is the value of an action that is not available.
+    Args:
+        path: of the file
+        memory: of a teacher's play, with its values
+        card: entries of `RecordingCard`, at least the game
+
+    Raises:
+        ValueError: for an empty memory, for entries that are not of a recording's card and for
+            values that are not finite; -inf is the value of an action that is not available
     """
     held = min(memory.added_slots, memory.slots)
     oldest = memory.added_slots - held
@@ -155,10 +155,19 @@ def save_recording(path: str | Path, memory: Memory, card: dict) -> None:
 def load_recording(
     path: str | Path, game: str | None = None, device: torch.device | str = "cpu"
 ) -> tuple[Memory, dict]:
-    """Read a memory and its card from a file that `save_recording` wrote.
+    """Read a file that `save_recording` wrote.
 
-    Raises CheckpointError if the file is damaged, is no recording, is of another game, or holds
-    other than what a recording of its game can hold.
+    Args:
+        path: of the file
+        game: that it must be of; None allows any
+        device: of the memory
+
+    Returns:
+        the memory and the file's card
+
+    Raises:
+        CheckpointError: if the file is damaged, is no recording, is of another game, or holds other
+            than what a recording of its game can hold
     """
     tensors, entries = read_file(path)
     with naming(path):

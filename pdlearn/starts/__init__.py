@@ -17,18 +17,18 @@ from torch import Tensor
 
 from pdlearn import envs
 from pdlearn.cards import typed_card
-from pdlearn.checkpoints import (
+from pdlearn.envs.preprocessing import from_card
+from pdlearn.files import as_path
+from pdlearn.games import nearest
+from pdlearn.rollout import Policy, Step, steps_from
+from pdlearn.schema import Name, Range, checked
+from pdlearn.tensor_files import (
     CheckpointError,
     naming,
     read_file,
     refuse_other_tensors,
     write_file,
 )
-from pdlearn.envs.preprocessing import from_card
-from pdlearn.files import as_path
-from pdlearn.games import nearest
-from pdlearn.rollout import Policy, Step, steps_from
-from pdlearn.schema import Name, Range, checked
 
 FOLDER = Path(__file__).parent
 DIGEST_BYTES = 8
@@ -101,9 +101,14 @@ def digest(observation: np.ndarray) -> bytes:
 
 
 def save_starts(path: str | Path, starts: Starts) -> None:
-    """Write a set of starts to `path`, with a checksum and atomically; see `checkpoints`.
+    """Write a set of starts to a file, with a checksum and atomically.
 
-    Raises ValueError for no starts, and for actions, seeds or a card out of range.
+    Args:
+        path: of the file
+        starts: at least one
+
+    Raises:
+        ValueError: for no starts, and for actions, seeds or a card out of range
     """
     if not starts.entries:
         raise ValueError("expected at least one start; got none")
@@ -122,8 +127,16 @@ def save_starts(path: str | Path, starts: Starts) -> None:
 def load_starts(name: str | Path, game: str | None = None) -> Starts:
     """Return the shipped starts of a game by its name, or those in a file by its path.
 
-    Raises CheckpointError for an unknown name, for a file that is damaged or holds no starts, for
-    starts of another game than `game`, and for actions that the game does not have.
+    Args:
+        name: a game, or a path
+        game: that they must be of; None allows any
+
+    Returns:
+        the starts and their card
+
+    Raises:
+        CheckpointError: for an unknown name, for a file that is damaged or holds no starts, for
+            starts of another game than `game`, and for actions that the game does not have
     """
     path = as_path(name)
     path = FOLDER / f"{name}.safetensors" if str(name) in shipped() else path

@@ -15,15 +15,16 @@ import numpy as np
 import torch
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, read_agent, save_agent, write_bytes
+from pdlearn.checkpoints import Agent, read_agent, save_agent
 from pdlearn.distill import Distillation
 from pdlearn.evaluation import Evaluation, evaluate
+from pdlearn.files import write_bytes
 from pdlearn.games import game_by_name
+from pdlearn.hardware import device_name
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.progress import Bar
 from pdlearn.rows import GrowingRows
-from pdlearn.runs import hardware
 from pdlearn.tour.page import write_tour_page
 from pdlearn.web.clips import record_clip
 
@@ -52,12 +53,16 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
         record_clip(name, agent, seed=seed, agent_steps=CLIP_STEPS[budget])
         for name, agent in (("teacher", teacher), (config.size, student))
     ]
+    teacher_path = zoo.path(f"{game}/teacher")
+    figures = {
+        "teacher": _figures("teacher", teacher, teacher_path, scores["teacher"]),
+        "student": _figures(config.size, student, student_path, scores["student"]),
+    }
     result: dict[str, Any] = {
         "game": game,
         "title": game_by_name(game).title,
-        "seconds": 0.0,
-        "teacher": _figures("teacher", teacher, zoo.path(f"{game}/teacher"), scores["teacher"]),
-        "student": _figures(config.size, student, student_path, scores["student"]),
+        "seconds": time.monotonic() - started,
+        **figures,
         "epsilon": settings.epsilon,
         "hours": config.hours,
         "states": config.hours * config.steps_per_hour,
@@ -67,16 +72,13 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
         "temperature": config.temperature,
         "seed": seed,
         "budget": budget,
-        "hardware": hardware(torch.device("cpu")),
+        "hardware": device_name(torch.device("cpu")),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
-    }
-    result |= {
         "teacher_score": scores["teacher"].mean,
         "student_score": scores["student"].mean,
         "student_percent": 100 * scores["student"].mean / scores["teacher"].mean,
-        "teacher_parameters": result["teacher"]["parameters"],
-        "student_parameters": result["student"]["parameters"],
-        "seconds": time.monotonic() - started,
+        "teacher_parameters": figures["teacher"]["parameters"],
+        "student_parameters": figures["student"]["parameters"],
     }
     moment = _largest_gap(clips[0].values)
     with torch.no_grad():

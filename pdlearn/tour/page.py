@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pdlearn import envs, paper
-from pdlearn.checkpoints import write_bytes
+from pdlearn.files import write_bytes
 from pdlearn.web import pages
 from pdlearn.web.clips import Clip, pack, pack_array
 
@@ -61,13 +61,7 @@ def write_tour_page(
         "summary": _read_summary(result),
         "reading": _read_table(result),
     }
-    page = pages.fill(
-        "tour/page_template.html",
-        style=pages.source("web/player.css"),
-        player=pages.source("web/player.js"),
-        data=pages.embed(data),
-    )
-    write_bytes(path, page.encode())
+    write_bytes(path, pages.with_player("tour/page_template.html", data).encode())
 
 
 def _number(value: float, digits: int = 1) -> str:

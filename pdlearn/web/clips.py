@@ -34,7 +34,18 @@ class Clip:
 def record_clip(
     name: str, agent: Agent, *, epsilon: float = 0.05, seed: int = 0, agent_steps: int = 900
 ) -> Clip:
-    """Play one of the ten games until the episode ends, or for `agent_steps`."""
+    """Play one of the ten games until the episode ends, or for a number of steps.
+
+    Args:
+        name: the clip's, for its reader
+        agent: for one Atari game
+        epsilon: probability of a random action
+        seed: of the game and the exploration
+        agent_steps: after which the clip ends, if the episode does not end before
+
+    Returns:
+        pictures, actions, values, scores and observations of each step
+    """
     policy = EpsilonGreedy(agent.network, epsilon, torch.Generator(agent.device).manual_seed(seed))
     env = agent.environment(1)
     rows = []

@@ -27,6 +27,13 @@ def fill(template: str, **parts: str) -> str:
     return re.sub(r"/\*([A-Z]+)\*/", lambda mark: parts[mark[1].lower()], source(template))
 
 
+def with_player(template: str, data: object) -> str:
+    """Return the page `template` with the player's style and script, and with `data`."""
+    return fill(
+        template, style=source("web/player.css"), player=source("web/player.js"), data=embed(data)
+    )
+
+
 def embed(data: object) -> str:
     """Return `data` as JSON that is safe in a script element; bytes become base64."""
     # Without "<" the JSON can neither close the script element nor open a comment in it.

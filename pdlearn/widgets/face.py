@@ -19,7 +19,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pdlearn import zoo
-from pdlearn.checkpoints import Agent, write_bytes
+from pdlearn.checkpoints import Agent
+from pdlearn.files import write_bytes
 from pdlearn.web import pages
 
 

@@ -16,9 +16,10 @@ from pdlearn.checkpoints import Agent
 from pdlearn.envs import FRAMES_PER_STEP
 from pdlearn.envs.console import Colours, Console, ProfiledConsole
 from pdlearn.envs.preprocessing import from_card
+from pdlearn.hardware import torch_threads
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.recordings import save_recording
-from pdlearn.rollout import EpsilonGreedy, Step, torch_threads
+from pdlearn.rollout import EpsilonGreedy, Step
 from pdlearn.starts import Starts, save_starts
 from pdlearn.starts.recorder import card_of, start_after
 

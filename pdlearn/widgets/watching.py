@@ -14,11 +14,11 @@ from IPython import get_ipython
 from IPython.display import display
 
 from pdlearn.cards import current_card
-from pdlearn.checkpoints import naming
 from pdlearn.files import read_bytes
 from pdlearn.rows import read_rows
 from pdlearn.runs import Run
 from pdlearn.schema import CountOrZero, checked, load_json
+from pdlearn.tensor_files import naming
 from pdlearn.widgets.curves import draw_panels, panels_of
 from pdlearn.widgets.face import Face
 

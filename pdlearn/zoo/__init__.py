@@ -9,31 +9,50 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pdlearn.checkpoints import Agent, CheckpointError, load_whole, read_agent
+from pdlearn.checkpoints import Agent, load_whole, read_agent
 from pdlearn.evaluation import Evaluation
 from pdlearn.files import as_path
 from pdlearn.games import nearest
 from pdlearn.networks import MULTI_SIZES
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.recordings import load_recording
+from pdlearn.tensor_files import CheckpointError
 
 FOLDER = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """Return the names of all shipped agents."""
+    """List all shipped agents.
+
+    Returns:
+        names, as `load_agent` takes them
+    """
     paths = sorted(FOLDER.glob("*/*.safetensors"))
     return [f"{path.parent.name}/{path.stem}" for path in paths]
 
 
 def path(name: str) -> Path:
-    """Return the file of a shipped agent."""
+    """Return the file of a shipped agent.
+
+    Args:
+        name: one of `names`
+
+    Returns:
+        its path in the package
+    """
     game, size = name.split("/")
     return FOLDER / game / f"{size}.safetensors"
 
 
 def score_of(name: str) -> float | None:
-    """Return the mean score on a shipped agent's card; None if there is no such agent."""
+    """Return the mean score on a shipped agent's card.
+
+    Args:
+        name: as in `names`
+
+    Returns:
+        the raw score; None if there is no such agent
+    """
     return load(name).score["mean"] if name in names() else None
 
 
@@ -49,11 +68,22 @@ def load_agent(
     name: str | Path, game: str | None = None, device: torch.device | str = "cpu", *,
     network: nn.Module | None = None,
 ) -> Agent:  # fmt: skip
-    """Return a shipped agent by its name, or the agent in a file by its path, on `device`.
+    """Return a shipped agent by its name, or the agent in a file by its path.
 
-    `game` chooses one game of a network for several. `network` is that of `read_agent`. Raises
-    CheckpointError for a name that is neither, with the nearest right one, and for a file as
-    `checkpoints.read_agent` does.
+    Args:
+        name: as in `names`, or a path
+        game: one game of an agent for several; None: the only one
+        device: of the network
+        network: gets the weights; None: a new network of the card's size, or of the registered
+            class that it names
+
+    Returns:
+        an agent for one game, as float32
+
+    Raises:
+        CheckpointError: for a name that is neither, with the most similar one; if the file is
+            damaged, holds no agent, does not play `game`, plays several games where none is named,
+            or its weights do not fit the network its card names
     """
     return read_agent(_file(name), game, device, network=network)
 
@@ -62,7 +92,18 @@ load = load_agent  # as in `zoo.load("pong/teacher")`
 
 
 def load_all_games(name: str | Path, device: torch.device | str = "cpu") -> Agent:
-    """Return an agent as `load` does, but with all the games that it plays, one or several."""
+    """Return an agent as `load_agent` does, but with all the games that it plays, one or several.
+
+    Args:
+        name: as in `names`, or a path
+        device: of the network
+
+    Returns:
+        an agent, as float32
+
+    Raises:
+        CheckpointError: as `load_agent` does, for any number of games
+    """
     return load_whole(_file(name), device)
 
 
@@ -80,9 +121,17 @@ def _file(name: str | Path) -> Path:
 
 
 def recording(game: str, device: torch.device | str = "cpu") -> Memory:
-    """Return the shipped play of a game's teacher, a memory to sample states from.
+    """Return the shipped play of a game's teacher.
 
-    Raises CheckpointError for a game of which none is shipped.
+    Args:
+        game: one of those with a recording
+        device: of the memory
+
+    Returns:
+        a memory to sample states from
+
+    Raises:
+        CheckpointError: for a game without a shipped recording
     """
     shipped = {path.parent.name: path for path in FOLDER.glob("*/play.rec")}
     if game not in shipped:
@@ -94,6 +143,14 @@ def recording(game: str, device: torch.device | str = "cpu") -> Memory:
 
 
 def within_card(agent: Agent, result: Evaluation) -> bool:
-    """Return whether the 95 % interval of `result` meets the one on the agent's card."""
+    """Compare an evaluation with the one on the agent's card.
+
+    Args:
+        agent: for one game, with a score
+        result: a new evaluation
+
+    Returns:
+        whether the two 95 % intervals meet
+    """
     low, high = result.interval
     return low <= agent.score["high"] and agent.score["low"] <= high

@@ -20,7 +20,7 @@ from pdlearn import cli, files
 from pdlearn.checkpoints import load_whole, save_agent
 from pdlearn.replay.recordings import load_recording, save_recording
 from pdlearn.rows import GrowingRows, read_rows, write_rows
-from pdlearn.runs import read_state
+from pdlearn.run_files import read_state
 from pdlearn.starts import load_starts, save_starts
 
 PATIENCE = 400  # seconds for two processes, which take ten where nothing else runs

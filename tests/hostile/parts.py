@@ -16,11 +16,12 @@ from checksummed import damaged, write_checksummed
 from values import JSON, at, paths_of, put, same, without, wrong_tensors
 
 from pdlearn import DQN, zoo
-from pdlearn.checkpoints import load_whole, read_agent, read_file
+from pdlearn.checkpoints import load_whole, read_agent
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DQN_BUDGETS
 from pdlearn.replay.recordings import load_recording
 from pdlearn.starts import FOLDER, load_starts
+from pdlearn.tensor_files import read_file
 
 GAME = "pdlearn/Catch-v0"
 CONFIG = dict(agent_steps=24, num_envs=2, memory_steps=400, learn_start_steps=8, minibatch=4,

@@ -19,7 +19,7 @@ from pdlearn.checkpoints import load_whole, save_agent
 from pdlearn.commands.bars import follow
 from pdlearn.progress import Bar
 from pdlearn.rows import read_rows, write_rows
-from pdlearn.runs import read_state
+from pdlearn.run_files import read_state
 from pdlearn.starts import load_starts, save_starts
 
 
