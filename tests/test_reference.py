@@ -4,6 +4,7 @@ A docstring's sections are Google's: `Args:`, `Returns:` or `Yields:`, `Raises:`
 """
 
 import ast
+import builtins
 import inspect
 import re
 import subprocess
@@ -95,6 +96,18 @@ def field_texts(cls):
     }
 
 
+def error(thing, name):
+    """Return the class of an error by the name that the source of `thing` has for it."""
+    places = (builtins, sys.modules[thing.__module__], pdlearn)
+    return next((getattr(place, name) for place in places if hasattr(place, name)), Exception)
+
+
+def tells(thing, name):
+    """Return whether the section of errors has the error `name`, or a more special one."""
+    told = [error(thing, each) for each in sections(thing).get("Raises", [])]
+    return any(issubclass(each, error(thing, name)) for each in told)
+
+
 def lacking(thing):
     """Return what the docstring of a function or class lacks for its signature."""
     told, lacks = sections(thing), []
@@ -113,7 +126,7 @@ def lacking(thing):
         if returned not in (None, "None", inspect.Signature.empty):
             lacks += [] if {"Returns", "Yields"} & set(told) else ["Returns:"]
     lacks += [f"Args: {name}" for name in wanted if name not in described]
-    lacks += [f"Raises: {name}" for name in sorted(errors - set(told.get("Raises", [])))]
+    lacks += [f"Raises: {name}" for name in sorted(errors) if not tells(thing, name)]
     if re.search(r"\bRaises \w+Error", inspect.getdoc(thing) or ""):
         lacks.append("errors under Raises:")
     return lacks

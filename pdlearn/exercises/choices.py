@@ -127,14 +127,14 @@ def check_choice(question: str, choice: object) -> Verdict:
     """Check the answer chosen in a multiple-choice exercise.
 
     Args:
-        question: The heading of the exercise, a key of `QUESTIONS`.
-        choice: One of the answers that the exercise offers.
+        question: the heading of the exercise, a key of `QUESTIONS`
+        choice: one of the answers that the exercise offers
 
     Returns:
-        The verdict, with a hint for each answer, right or wrong.
+        the verdict, with a hint for each answer, right or wrong
 
     Raises:
-        KeyError: For a heading that is not in `QUESTIONS`.
+        KeyError: for a heading that is not in `QUESTIONS`
     """
     right, hints = QUESTIONS[question]
     names = ", ".join(f"`{name!r}`" for name in hints)

@@ -56,12 +56,11 @@ def check_given_away(function: Callable) -> Verdict:
     """Check a function that measures the teacher's value lost by the student's choices.
 
     Args:
-        function: Takes the student's outputs and the teacher's Q-values, both float `[B, A]`.
-            Returns `[B]`: the value of the teacher's best action minus that of the student's
-            choice.
+        function: takes the student's outputs and the teacher's Q-values, both float `[B, A]`;
+            returns `[B]`: the value of the teacher's best action minus that of the student's choice
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     near = values(1, batch=9)
     cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near)]
@@ -97,11 +96,11 @@ def check_share(function: Callable) -> Verdict:
     """Check a function that computes a share of the way from random play to the teacher.
 
     Args:
-        function: Takes the mean scores `score`, `random` and `teacher`, in points. Returns a share,
-            1 for the teacher, as `statistics.share_of_the_way`.
+        function: takes the mean scores `score`, `random` and `teacher`, in points; returns a share,
+            1 for the teacher, as `statistics.share_of_the_way`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(0.0, -20.7, 18.0), (302.0, 148.0, 1450.0), (-21.0, -20.7, 18.0), (26.0, 0.5, 25.8)]
     return compare(
@@ -156,11 +155,11 @@ def check_difference(function: Callable) -> Verdict:
     """Check a function that returns the interval of a difference of two means.
 
     Args:
-        function: Takes `a` and `b`, each a tuple (mean, low, high) in points. Returns the ends
-            (low, high) of `a` minus `b`, as `statistics.difference_interval`.
+        function: takes `a` and `b`, each a tuple (mean, low, high) in points; returns the ends
+            (low, high) of `a` minus `b`, as `statistics.difference_interval`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [
         ((18.0, 17.2, 18.5), (15.0, 11.0, 17.5)),

@@ -55,11 +55,11 @@ def check_update(function: Callable) -> Verdict:
     It updates a small network twice. The weights must then equal those after two right updates.
 
     Args:
-        function: Takes the student (a network), its optimizer, observations and the teacher's
-            Q-values `[B, A]`. Changes the student's weights and returns nothing.
+        function: takes the student (a network), its optimizer, observations and the teacher's
+            Q-values `[B, A]`; changes the student's weights and returns nothing
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     verdict = compare(
         function,
@@ -134,11 +134,11 @@ def check_agreement(function: Callable) -> Verdict:
     """Check a function that computes the agreement of a student with its teacher.
 
     Args:
-        function: Takes the student's outputs and the teacher's Q-values, both float `[B, A]`.
-            Returns the share of states, 0 to 1, in which both have the same best action.
+        function: takes the student's outputs and the teacher's Q-values, both float `[B, A]`;
+            returns the share of states, 0 to 1, in which both have the same best action
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
 
     def right(s, q):
@@ -175,11 +175,11 @@ def check_variety(function: Callable) -> Verdict:
     """Check a function that computes the variety of a student's policies.
 
     Args:
-        function: Takes probabilities `[B, A]`. Returns a number: the standard deviation over the B
-            states, averaged over the A actions.
+        function: takes probabilities `[B, A]`; returns a number: the standard deviation over the B
+            states, averaged over the A actions
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
 
     def right(p):

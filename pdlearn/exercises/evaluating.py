@@ -45,11 +45,11 @@ def check_interval(function: Callable) -> Verdict:
     """Check a function that returns the 95 % interval of a mean score by resampling.
 
     Args:
-        function: Takes the scores, an array `[N]`, and a `numpy.random.Generator`. Returns the ends
-            (low, high), in points, as `statistics.interval`.
+        function: takes the scores, an array `[N]`, and a `numpy.random.Generator`; returns the ends
+            (low, high), in points, as `statistics.interval`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(values(0, 3.0, 1, 20).flatten().exp(),), (values(1, 2.0, 1, 40).flatten(),)]
     praise = "It agrees with `statistics.interval`, as closely as chance allows."
@@ -87,11 +87,11 @@ def check_first_to_end(function: Callable) -> Verdict:
     """Check a function that computes the biased mean over the games that end first.
 
     Args:
-        function: Takes scores and lengths, arrays `[E, G]` of G games in each of E copies, and the
-            number of episodes. Returns a mean score, as `statistics.first_to_end`.
+        function: takes scores and lengths, arrays `[E, G]` of G games in each of E copies, and the
+            number of episodes; returns a mean score, as `statistics.first_to_end`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = []
     for seed in range(3):
@@ -123,11 +123,11 @@ def check_geometric_mean(function: Callable) -> Verdict:
     """Check a function that computes a geometric mean.
 
     Args:
-        function: Takes positive ratios, an array `[N]`. Returns a number, as
-            `statistics.geometric_mean`.
+        function: takes positive ratios, an array `[N]`; returns a number, as
+            `statistics.geometric_mean`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(torch.tensor([2.0, 0.5, 1.5]),), (values(3, 0.3, 1, 7).flatten().exp(),)]
     return compare(

@@ -41,11 +41,11 @@ def check_epsilon(function: Callable) -> Verdict:
     """Check a function that computes the exploration at a step of the training.
 
     Args:
-        function: Takes a `DQNConfig` and the number of agent steps so far. Returns the probability
-            of a random action, which falls linearly and then stays (Mnih et al. 2015, methods).
+        function: takes a `DQNConfig` and the number of agent steps so far; returns the probability
+            of a random action, which falls linearly and then stays (Mnih et al. 2015, methods)
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     config = replace(
         DQNConfig(), agent_steps=4_000, epsilon_start=0.9, epsilon_final=0.1,

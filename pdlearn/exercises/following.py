@@ -54,11 +54,11 @@ def check_teacher_at(function: Callable) -> Verdict:
     """Check a function that chooses the teacher to follow at each evaluation.
 
     Args:
-        function: Takes the scores of T evaluations in order, an array `[T]`. Returns indices `[T]`:
-            the best evaluation so far, the newer of two equal ones.
+        function: takes the scores of T evaluations in order, an array `[T]`; returns indices `[T]`:
+            the best evaluation so far, the newer of two equal ones
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [
         (torch.tensor([1.0, 3.0, 2.0, 3.0, 5.0, 4.0, 4.5, 1.0]),),
@@ -109,11 +109,11 @@ def check_swing(function: Callable) -> Verdict:
     """Check a function that measures how much a curve swings.
 
     Args:
-        function: Takes scores, an array `[T]`. Returns the mean absolute change from one score to
-            the next, in points.
+        function: takes scores, an array `[T]`; returns the mean absolute change from one score to
+            the next, in points
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(values(seed, 3.0, 1, 9).flatten(),) for seed in range(3)]
     return compare(

@@ -48,11 +48,11 @@ def check_td_target(function: Callable) -> Verdict:
     """Check a function that computes the target of Q-learning.
 
     Args:
-        function: Takes rewards `[B]`, discounts `[B]` and the target network's Q-values `[B, A]` of
-            the next state. Returns targets `[B]` without a gradient, as `losses.td_target`.
+        function: takes rewards `[B]`, discounts `[B]` and the target network's Q-values `[B, A]` of
+            the next state; returns targets `[B]` without a gradient, as `losses.td_target`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(REWARD, DISCOUNT, values(seed)) for seed in (0, 1)]
     praise = "It agrees with `losses.td_target`."
@@ -100,11 +100,11 @@ def check_n_step(function: Callable) -> Verdict:
     """Check a function that adds up the rewards of several steps.
 
     Args:
-        function: Takes rewards and discounts, both `[n]`. Returns `[2]`: the discounted sum of the
-            rewards and the product of the discounts.
+        function: takes rewards and discounts, both `[n]`; returns `[2]`: the discounted sum of the
+            rewards and the product of the discounts
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [
         (torch.tensor(reward), torch.tensor(discount))
@@ -150,11 +150,11 @@ def check_double_target(function: Callable) -> Verdict:
     """Check a function that computes the target of double DQN (van Hasselt et al. 2016).
 
     Args:
-        function: Takes rewards `[B]`, discounts `[B]` and the Q-values of the target network and of
-            the online network, both `[B, A]`. Returns targets `[B]`.
+        function: takes rewards `[B]`, discounts `[B]` and the Q-values of the target network and of
+            the online network, both `[B, A]`; returns targets `[B]`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(REWARD, DISCOUNT, values(seed), values(seed + 10)) for seed in (0, 1)]
     praise = "It agrees with `losses.td_target` given both networks' values."
@@ -203,11 +203,11 @@ def check_td_loss(function: Callable) -> Verdict:
     The gradient is checked too: it must not reach the targets.
 
     Args:
-        function: Takes Q-values `[B, A]`, the actions taken, int64 `[B]`, and targets `[B]`.
-            Returns the mean loss, a scalar, as `losses.td_loss`.
+        function: takes Q-values `[B, A]`, the actions taken, int64 `[B]`, and targets `[B]`;
+            returns the mean loss, a scalar, as `losses.td_loss`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     action = torch.tensor([0, 3, 1, 1, 2])
     cases = [(values(seed, 2.0), action, 2 * REWARD + seed) for seed in (0, 1)]

@@ -52,11 +52,11 @@ def check_teacher_policy(function: Callable) -> Verdict:
     """Check a function that computes the target of the KL loss (paper, section 3).
 
     Args:
-        function: Takes the teacher's Q-values `[B, A]` and a temperature. Returns probabilities
-            `[B, A]`, as `losses.teacher_policy`.
+        function: takes the teacher's Q-values `[B, A]` and a temperature; returns probabilities
+            `[B, A]`, as `losses.teacher_policy`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(q, t) for q, _ in PAIRS for t in (TEMPERATURE, 2.0)] + [(EXTREME[0], TEMPERATURE)]
     praise = "Every row is a policy, and it agrees with `losses.teacher_policy`."
@@ -132,11 +132,11 @@ def check_kl_loss(function: Callable) -> Verdict:
     The gradient is checked too: it must reach the logits and not the teacher's values.
 
     Args:
-        function: Takes the student's logits and the teacher's Q-values, both `[B, A]`, and a
-            temperature. Returns a scalar, the mean over states, as `losses.kl_loss`.
+        function: takes the student's logits and the teacher's Q-values, both `[B, A]`, and a
+            temperature; returns a scalar, the mean over states, as `losses.kl_loss`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(student, q, t) for student, q in PAIRS for t in (TEMPERATURE, 0.5)]
     cases.append((*EXTREME, TEMPERATURE))
@@ -183,11 +183,11 @@ def check_nll_loss(function: Callable) -> Verdict:
     The gradient is checked as `check_kl_loss` does.
 
     Args:
-        function: Takes the student's logits and the teacher's Q-values, both `[B, A]`. Returns a
-            scalar, the mean over states, as `losses.nll_loss`.
+        function: takes the student's logits and the teacher's Q-values, both `[B, A]`; returns a
+            scalar, the mean over states, as `losses.nll_loss`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [*PAIRS, EXTREME]
     praise = "It agrees with `losses.nll_loss`, for values of a thousand too."
@@ -229,11 +229,11 @@ def check_mse_loss(function: Callable) -> Verdict:
     The gradient is checked as `check_kl_loss` does.
 
     Args:
-        function: Takes the student's and the teacher's Q-values, both `[B, A]`. Returns a scalar:
-            the sum over actions, the mean over states, as `losses.mse_loss`.
+        function: takes the student's and the teacher's Q-values, both `[B, A]`; returns a scalar:
+            the sum over actions, the mean over states, as `losses.mse_loss`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     praise = "It agrees with `losses.mse_loss`."
     verdict = compare(function, losses.mse_loss, PAIRS, MSE_MISTAKES, praise=praise)

@@ -9,13 +9,13 @@ def check_prediction(guess: float, measured: float, near: float, unit: str = "")
     A guess is never "not yet": a large difference shows where to look closer.
 
     Args:
-        guess: The learner's number.
-        measured: The measured number, in the same unit.
-        near: The largest distance from the measured number of a right guess.
-        unit: Text that follows the numbers, with its own space, as in `" %"`.
+        guess: the learner's number
+        measured: the measured number, in the same unit
+        near: the largest distance from the measured number of a right guess
+        unit: text that follows the numbers, with its own space, as in `" %"`
 
     Returns:
-        The verdict: "right" within `near` of the measured number, otherwise "apart".
+        the verdict: "right" within `near` of the measured number, otherwise "apart"
     """
     if is_blank(guess):
         return Verdict("missing", "Guess first, then look: put a number in place of the `...`.")

@@ -42,11 +42,11 @@ def check_normalised(function: Callable) -> Verdict:
     """Check a function that normalises a score by random play and a human's.
 
     Args:
-        function: Takes a game's name and a score in points. Returns percent of the way from random
-            play to the human's score, as `games.normalise`.
+        function: takes a game's name and a score in points; returns percent of the way from random
+            play to the human's score, as `games.normalise`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [("pong", -20.7), ("pong", 18.0), ("breakout", 120.0), ("ms_pacman", 2_000.0)]
     praise = "It agrees with `games.normalise`."
@@ -90,11 +90,11 @@ def check_recipe_interval(function: Callable) -> Verdict:
     Seeds are resampled, because N games of one student do not tell how another seed's plays.
 
     Args:
-        function: Takes scores, an array `[S, N]` of N games of each of S seeds' students, and a
-            `numpy.random.Generator`. Returns the ends (low, high), in points.
+        function: takes scores, an array `[S, N]` of N games of each of S seeds' students, and a
+            `numpy.random.Generator`; returns the ends (low, high), in points
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [
         (values(seed, 2.0, 5, 30) + values(seed + 9, spread, 5, 1) + 12,)
@@ -156,12 +156,12 @@ def check_percent_interval(function: Callable) -> Verdict:
     """Check a function that returns the 95 % interval of a student's percentage of its teacher.
 
     Args:
-        function: Takes the student's and the teacher's scores, both arrays `[N]`, and a
-            `numpy.random.Generator`. Returns the ends (low, high) in percent, as
-            `statistics.percent_interval`.
+        function: takes the student's and the teacher's scores, both arrays `[N]`, and a
+            `numpy.random.Generator`; returns the ends (low, high) in percent, as
+            `statistics.percent_interval`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [
         (
@@ -190,12 +190,12 @@ def check_sentence(sentence: str, facts: Mapping) -> Verdict:
     """Check a sentence on a result: it states all that a reader needs, and claims no more.
 
     Args:
-        sentence: The sentence. A number in it may be rounded to an integer.
-        facts: What was measured: `game`, `student`, `percent` of the teacher's score, `low` and
-            `high` in percent, `episodes` and `seed`.
+        sentence: on one result; a number in it may be rounded to an integer
+        facts: what was measured: `game`, `student`, `percent` of the teacher's score, `low` and
+            `high` in percent, `episodes` and `seed`
 
     Returns:
-        The verdict, with a hint if the sentence lacks a fact or claims too much.
+        the verdict, with a hint if the sentence lacks a fact or claims too much
     """
     if is_blank(sentence):
         return Verdict("missing", "Write one sentence, between quotation marks.")

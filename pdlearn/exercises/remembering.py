@@ -61,12 +61,12 @@ def check_rebuild(function: Callable) -> Verdict:
     """Check a function that rebuilds an observation from stored frames.
 
     Args:
-        function: Takes frames `[T, H, W]`, the number `age` `[T]` of frames back that belong to the
-            episode, and a step `t`. Returns the stack `[4, H, W]` that ends with frame `t`, with
-            zeros before the episode's first frame.
+        function: takes frames `[T, H, W]`, the number `age` `[T]` of frames back that belong to the
+            episode, and a step `t`; returns the stack `[4, H, W]` that ends with frame `t`, with
+            zeros before the episode's first frame
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     frames = values(0, 50.0, 12, 6).view(12, 2, 3).abs()
     age = torch.tensor([4, 4, 4, 4, 4, 0, 1, 2, 3, 4, 4, 0])
@@ -115,11 +115,11 @@ def check_discounts(function: Callable) -> Verdict:
     """Check a function that returns the discounts to store.
 
     Args:
-        function: Takes `terminated`, `truncated` and `life_lost`, all bool `[E]`, and `gamma`.
-            Returns the discounts `[E]`: 0 after a game over or a lost life, otherwise `gamma`.
+        function: takes `terminated`, `truncated` and `life_lost`, all bool `[E]`, and `gamma`;
+            returns the discounts `[E]`: 0 after a game over or a lost life, otherwise `gamma`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     facts = [
         torch.tensor(column, dtype=torch.bool)

@@ -58,11 +58,11 @@ def check_shrink(function: Callable) -> Verdict:
     """Check a function that shrinks the picture of a game.
 
     Args:
-        function: Takes a grey picture, uint8 `[210, 160]`. Returns the rounded means of areas,
-            uint8 `[84, 84]`, as `lessons.emulator.shrink`.
+        function: takes a grey picture, uint8 `[210, 160]`; returns the rounded means of areas,
+            uint8 `[84, 84]`, as `lessons.emulator.shrink`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(frame_of(seed, 210, 160),) for seed in range(2)]
     praise = "Every pixel is the mean of its area, as in `emulator.shrink`."
@@ -143,11 +143,11 @@ def check_agent_step(function: Callable) -> Verdict:
     It is called with a `Tape` instead of an emulator.
 
     Args:
-        function: Takes an emulator and an action. Returns the pixelwise maximum of the last two
-            frames, uint8 `[H, W]`, and the sum of the rewards, as `lessons.emulator.agent_step`.
+        function: takes an emulator and an action; returns the pixelwise maximum of the last two
+            frames, uint8 `[H, W]`, and the sum of the rewards, as `lessons.emulator.agent_step`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [
         (frame_of(seed, 6, 3, 2), np.array(rewards), action)
@@ -205,11 +205,11 @@ def check_push(function: Callable) -> Verdict:
     """Check a function that adds a frame to an observation.
 
     Args:
-        function: Takes a stack, uint8 `[4, 84, 84]`, and a frame, uint8 `[84, 84]`. Returns the
-            next stack, with the newest frame last, as `lessons.emulator.push`.
+        function: takes a stack, uint8 `[4, 84, 84]`, and a frame, uint8 `[84, 84]`; returns the
+            next stack, with the newest frame last, as `lessons.emulator.push`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(frame_of(seed, 4, 84, 84), frame_of(seed + 9, 84, 84)) for seed in range(2)]
     praise = "The oldest frame is dropped and the newest is last, as in `emulator.push`."
@@ -262,11 +262,11 @@ def check_episode_lengths(function: Callable) -> Verdict:
     """Check a function that counts the agent steps of episodes.
 
     Args:
-        function: Takes `ended`, bool `[T]`: the steps of one game in order. Returns a list of the
-            length of each finished episode. The step after an end does not count.
+        function: takes `ended`, bool `[T]`: the steps of one game in order; returns a list of the
+            length of each finished episode, without the step after an end
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [
         (np.isin(np.arange(length), ends),) for length, ends in [(12, [3, 8]), (20, [0, 5, 15])]

@@ -63,11 +63,11 @@ def check_turns(function: Callable) -> Verdict:
     Any fair random draw is right, so facts about the list are compared, not the list.
 
     Args:
-        function: Takes the games' names, the number of updates and a `torch.Generator`. Returns a
-            list of as many names as updates, drawn uniformly.
+        function: takes the games' names, the number of updates and a `torch.Generator`; returns a
+            list of as many names as updates, drawn uniformly
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     return compare(
         function,
@@ -131,11 +131,11 @@ def check_outputs(function: Callable) -> Verdict:
     """Check a function that computes a multi-game network's outputs (paper, section 3).
 
     Args:
-        function: Takes the shared torso (a module), the controllers (a dict of modules by game),
-            observations and a game's name. Returns logits `[B, A]` of that game.
+        function: takes the shared torso (a module), the controllers (a dict of modules by game),
+            observations and a game's name; returns logits `[B, A]` of that game
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(values(0), game) for game in ("freeway", "pong")]
     return compare(

@@ -101,11 +101,11 @@ def check_parameter_count(function: Callable) -> Verdict:
     """Check a function that counts the parameters of a network.
 
     Args:
-        function: Takes the layers' widths, a `networks.Size`, and the number of actions. Returns
-            the number of weights and biases, as `parameter_count`.
+        function: takes the layers' widths, a `networks.Size`, and the number of actions; returns
+            the number of weights and biases, as `parameter_count`
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(SIZES["net3"], 6), (SIZES["teacher"], 18), (SIZES["net4"], 3)]
     return compare(
@@ -161,11 +161,11 @@ def check_multiplications(function: Callable) -> Verdict:
     """Check a function that counts the multiplications of a decision.
 
     Args:
-        function: Takes the layers' widths, a `networks.Size`, and the number of actions. Returns
-            the number of multiplications with a weight in one forward pass of one state.
+        function: takes the layers' widths, a `networks.Size`, and the number of actions; returns
+            the number of multiplications with a weight in one forward pass of one state
 
     Returns:
-        The verdict, with a hint if the answer is wrong.
+        the verdict, with a hint if the answer is wrong
     """
     cases = [(SIZES["net3"], 6), (SIZES["teacher"], 18), (SIZES["net4"], 3)]
     return compare(

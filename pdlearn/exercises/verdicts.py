@@ -29,9 +29,9 @@ class Verdict:
     """The result of a check, which a notebook shows as a coloured line.
 
     Args:
-        state: A key of LOOKS. A guess is "right" or "apart" from the measured value. Any other
-            answer is "right", "not yet" or "missing".
-        text: The praise or the hint, with code between backticks.
+        state: a key of LOOKS. A guess is "right" or "apart" from the measured value. Any other
+            answer is "right", "not yet" or "missing"
+        text: the praise or the hint, with code between backticks
     """
 
     state: str
@@ -52,8 +52,8 @@ class Mistake(NamedTuple):
     """A common mistake of learners.
 
     Args:
-        function: A wrong function, called with the arguments of the right one.
-        hint: The text for a learner who wrote it.
+        function: a wrong function, called with the arguments of the right one
+        hint: the text for a learner who wrote it
     """
 
     function: Callable
@@ -81,19 +81,19 @@ def compare(
     Both are called with each of `cases`. A function must not change its arguments.
 
     Args:
-        function: The learner's function.
-        right: The right function. Both return numbers, arrays or tensors.
-        cases: Tuples of arguments.
-        mistakes: Common mistakes. A function that returns what one of them returns in all cases
-            gets its hint.
-        praise: The text for a right function.
-        adapt: Is applied to every function first. It returns a function that takes the arguments in
-            `cases` and returns numbers.
-        shape_hint: Replaces the text for a wrong shape, where that text would not help a learner.
-        value_hint: Replaces the text for wrong numbers, where that text would not help a learner.
+        function: the learner's function
+        right: the right function. Both return numbers, arrays or tensors
+        cases: tuples of arguments
+        mistakes: common mistakes. A function that returns what one of them returns in all cases
+            gets its hint
+        praise: the text for a right function
+        adapt: is applied to every function first. It returns a function that takes the arguments in
+            `cases` and returns numbers
+        shape_hint: replaces the text for a wrong shape, where that text would not help a learner
+        value_hint: replaces the text for wrong numbers, where that text would not help a learner
 
     Returns:
-        The verdict; an exception of the learner's function becomes its text.
+        the verdict; an exception of the learner's function becomes its text
     """
     if not callable(function):
         return _not_a_function(function)

@@ -27,17 +27,17 @@ def saliency(
     forward passes per agent. Source: Greydanus et al. 2018; see `pdlearn.saliency`.
 
     Args:
-        agent: An `Agent`, a shipped agent's name or a path.
-        state: One observation, uint8 `[4, 84, 84]`, as in `clip.observations[t]`, or several,
-            `[T, 4, 84, 84]`, which get a slider.
-        student: A second agent for the same game, given as `agent` is.
+        agent: an `Agent`, a shipped agent's name or a path
+        state: one observation, uint8 `[4, 84, 84]`, as in `clip.observations[t]`, or several,
+            `[T, 4, 84, 84]`, which get a slider
+        student: a second agent for the same game, given as `agent` is
 
     Returns:
-        The widget; `save(path)` writes it as a page.
+        the widget; `save(path)` writes it as a page
 
     Raises:
-        ValueError: For states of another shape, for agents whose observations are not pixels, and
-            for a student of another game.
+        ValueError: for states of another shape, for agents whose observations are not pixels, and
+            for a student of another game
     """
     agents = {"teacher": find_agent(agent)}
     game = agents["teacher"].game

@@ -65,10 +65,10 @@ class Face(anywidget.AnyWidget):
         """Write the widget as a page that needs no kernel and no network.
 
         Args:
-            path: The HTML file to write; its folder is made if there is none.
+            path: the HTML file to write; its folder is made if there is none
 
         Raises:
-            OSError: If the file cannot be written.
+            OSError: if the file cannot be written
         """
         page = pages.fill(
             "widgets/page.html",

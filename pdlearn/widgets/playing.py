@@ -126,22 +126,21 @@ def play(
     game runs at 60 frames a second. A notebook's cell that runs again closes what it made before.
 
     Args:
-        game: The game's name.
-        against: An `Agent`, a shipped agent's name or a path; by default the game's shipped
-            teacher.
-        seed: The seed of the start and of the agent's random actions.
-        name: What the widget calls the agent; by default its size or the last part of its name or
-            path.
-        epsilon: The agent's share of random actions, 0 to 1.
-        rate: How many times a second you decide and see a picture: 15 (every four frames, as the
-            agent does), 30 or 60, which needs a fast machine.
-        folder: Where games are saved, as recorded starts or as demonstrations (see `Match`).
+        game: the game's name
+        against: an `Agent`, a shipped agent's name or a path; by default the game's shipped teacher
+        seed: the seed of the start and of the agent's random actions
+        name: what the widget calls the agent; by default its size or the last part of its name or
+            path
+        epsilon: the agent's share of random actions, 0 to 1
+        rate: how many times a second you decide and see a picture: 15 (every four frames, as the
+            agent does), 30 or 60, which needs a fast machine
+        folder: where games are saved, as recorded starts or as demonstrations (see `Match`)
 
     Returns:
-        The widget; its `match` can be saved from Python.
+        the widget; its `match` can be saved from Python
 
     Raises:
-        ValueError: For an unknown game or rate, and for an agent of another game.
+        ValueError: for an unknown game or rate, and for an agent of another game
     """
     title = game_by_name(game).title
     if rate not in RATES:

@@ -29,16 +29,16 @@ def temperature(
     A student's outputs are shown beside the targets, with its losses (paper, section 3).
 
     Args:
-        agent: An `Agent`, a shipped agent's name or a path; its outputs are Q-values.
-        state: One observation, uint8 `[4, 84, 84]` in an Atari game, as in `clip.observations[t]`.
-        student: A second agent for the same game, given as `agent` is.
+        agent: an `Agent`, a shipped agent's name or a path; its outputs are Q-values
+        state: one observation, uint8 `[4, 84, 84]` in an Atari game, as in `clip.observations[t]`
+        student: a second agent for the same game, given as `agent` is
 
     Returns:
-        The widget; `save(path)` writes it as a page.
+        the widget; `save(path)` writes it as a page
 
     Raises:
-        ValueError: For a state of another shape, an agent whose outputs are not Q-values, and a
-            student of another game.
+        ValueError: for a state of another shape, an agent whose outputs are not Q-values, and a
+            student of another game
     """
     teacher = find_agent(agent)
     if teacher.outputs != "q":

@@ -177,13 +177,13 @@ def watch(training: Iterable[dict] | str | Path) -> Watching:
     the widget is displayed.
 
     Args:
-        training: A run, any iterable of rows, or the folder of a run that another process trains.
+        training: a run, any iterable of rows, or the folder of a run that another process trains
 
     Returns:
-        The widget; its `rows` hold the rows so far.
+        the widget; its `rows` hold the rows so far
 
     Raises:
-        ValueError: For a folder that is not a run's.
+        ValueError: for a folder that is not a run's
     """
     return Followed(Path(training)) if isinstance(training, str | Path) else Driven(training)
 
