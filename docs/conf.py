@@ -20,6 +20,7 @@ exclude_patterns = ["learn/exercises"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # the lessons are shown as they were run
+nb_render_markdown_format = "myst"  # of outputs: with tables
 nb_ipywidgets_js = {}  # `lessons` shows widgets without a script from elsewhere
 
 default_role = "code"  # docstrings are Markdown-like
@@ -36,10 +37,11 @@ html_favicon = "_static/icon.svg"
 html_context = {"default_mode": "auto"}  # the reader's system chooses light or dark
 html_theme_options = {
     "show_toc_level": 2, "use_download_button": False, "use_fullscreen_button": False,
-    "navbar_persistent": [],
+    "navbar_persistent": [], "footer_content_items": ["copyright.html", "cite.html"],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }  # fmt: skip
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_extra_path = ["_extra", *(page.name for page in Path(__file__).parent.glob("*.html"))]
 html_css_files = ["site.css"]

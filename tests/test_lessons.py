@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.config.manager import ConfigManager
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
@@ -368,7 +370,7 @@ def test_the_lessons_command_copies_and_starts_jupyterlab_there(
     tmp_path, notary, monkeypatch, capsys
 ):
     started = []
-    monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
+    monkeypatch.setattr(subprocess, "call", lambda command, env: started.append(command) or 0)
     lessons(tmp_path / "mine", no_browser=True)
     lessons(tmp_path / "mine")
     assert (tmp_path / "mine" / f"{SOURCES[0].stem}.ipynb").exists()
@@ -379,11 +381,24 @@ def test_the_lessons_command_copies_and_starts_jupyterlab_there(
     assert "files copied" in capsys.readouterr().out
 
 
+def test_jupyterlab_as_the_lessons_command_starts_it_saves_widgets(tmp_path, notary, monkeypatch):
+    seen = []
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path / "own"))
+    monkeypatch.setattr(subprocess, "call", lambda command, env: seen.append(env) or 0)
+    lessons(tmp_path / "mine")
+    path = seen[0]["JUPYTER_CONFIG_PATH"]
+    assert path.endswith(os.pathsep + str(tmp_path / "own"))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", path)
+    defaults = ConfigManager(config_dir_name="labconfig").get("default_setting_overrides")
+    assert defaults["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}
+    assert defaults["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+
+
 def test_jupyterlab_as_the_lessons_command_starts_it_holds_no_answer_back(
     tmp_path, notary, monkeypatch
 ):
     started = []
-    monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
+    monkeypatch.setattr(subprocess, "call", lambda command, env: started.append(command) or 0)
     lessons(tmp_path / "mine")
     server = ServerApp()
     server.parse_command_line(started[0][4:])

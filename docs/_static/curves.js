@@ -1,6 +1,6 @@
 // Draw the learning curves of the chosen games, in percent from random play (0) to Nature DQN (100).
 
-const WIDTH = 720, HEIGHT = 340, LEFT = 48, BOTTOM = 34, TOP = 12, RIGHT = 12;
+const WIDEST = 720, HEIGHT = 340, LEFT = 48, BOTTOM = 34, TOP = 12, RIGHT = 12;
 const COLOURS = ["#0173b2", "#de8f05", "#029e73", "#cc78bc", "#ca9161",
                  "#d55e00", "#56b4e9", "#7a9a01", "#a05195", "#949494"];
 const SHOWN_FIRST = ["Breakout", "Pong", "Q*bert"];
@@ -17,18 +17,20 @@ function add(parent, tag, attributes = {}, text = null) {
 
 function draw(svg, curves) {
   svg.replaceChildren();
+  const width = Math.max(320, Math.min(WIDEST, svg.parentElement.clientWidth)); // text keeps its size
+  svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   const steps = Math.max(...curves.map((curve) => curve.steps.at(-1)), 1);
   const percents = curves.map((curve) => curve.scores.map(
     (score) => 100 * (score - curve.random) / (curve.dqn - curve.random)));
   const most = Math.max(100, ...percents.flat()), least = Math.min(0, ...percents.flat());
-  const x = (value) => LEFT + (WIDTH - LEFT - RIGHT) * value / steps;
+  const x = (value) => LEFT + (width - LEFT - RIGHT) * value / steps;
   const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (most - value) / (most - least);
   for (let value = 0; value <= most; value += most > 250 ? 100 : 25) {
-    add(svg, "line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value),
+    add(svg, "line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value),
                        class: value === 100 ? "grid dqn" : "grid" });
     add(svg, "text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, `${value} %`);
   }
-  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+  for (const share of width < 500 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]) {
     add(svg, "text", { x: x(steps * share), y: HEIGHT - 12,
                        "text-anchor": share === 1 ? "end" : "middle" },
       `${(steps * share / 1e6).toFixed(2)} M${share === 1 ? " agent steps" : ""}`);
@@ -43,7 +45,7 @@ for (const place of document.querySelectorAll(".curves")) {
   const data = JSON.parse(place.querySelector("script").textContent);
   const choices = add(place, "fieldset");
   add(choices, "legend", {}, "Games");
-  const svg = add(place, "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img",
+  const svg = add(place, "svg", { role: "img",
     "aria-label": "Training score by agent steps, in percent from random play to Nature DQN" });
   const games = Object.entries(data).map(([title, curve], index) => {
     const label = add(choices, "label", { style: `--game: ${COLOURS[index]}` });
@@ -54,5 +56,6 @@ for (const place of document.querySelectorAll(".curves")) {
   });
   const redraw = () => draw(svg, games.filter((game) => game.box.checked));
   choices.addEventListener("change", redraw);
+  addEventListener("resize", redraw);
   redraw();
 }

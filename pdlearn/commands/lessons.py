@@ -13,15 +13,19 @@ def lessons(
 ) -> None:
     """Copy the lessons and their exercises to a folder and open JupyterLab there.
 
+    This JupyterLab saves the widgets with a notebook and asks for no news. The user's own settings
+    are not changed and come first.
+
     Args:
         folder: the folder of the copy; existing files are not overwritten
         no_browser: start JupyterLab without a browser; it prints its address
         allow_root: allow JupyterLab to run as root, for example in a container
     """
+    import os
     import subprocess
     import sys
 
-    from pdlearn.lessons.places import copy_lessons
+    from pdlearn.lessons.places import JUPYTER, copy_lessons
 
     new, kept = copy_lessons(folder)
     print(f"{folder}: {new} files copied, {kept} kept as they were", flush=True)
@@ -33,6 +37,9 @@ def lessons(
         command.append("--no-browser")
     if allow_root:
         command.append("--allow-root")
-    status = subprocess.call(command)
+    # The folder holds default settings, for this JupyterLab alone.
+    config = [str(JUPYTER), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    env = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(config)}
+    status = subprocess.call(command, env=env)
     if status != 0:
         raise ValueError(f"JupyterLab ended with status {status}; the lessons are in {folder}")

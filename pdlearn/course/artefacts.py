@@ -185,7 +185,8 @@ def assess_apart(path: Path, assignment: str) -> Assessment:
         done = subprocess.run(command, env=env, capture_output=True, timeout=BUSY * SECONDS)
     except subprocess.TimeoutExpired:
         return Assessment(f"was not assessed within {BUSY * SECONDS} seconds")
-    if done.returncode == -signal.SIGXCPU:
+    time_over = getattr(signal, "SIGXCPU", None)  # Windows has none
+    if time_over is not None and done.returncode == -time_over:
         return Assessment(f"was not assessed within {SECONDS} seconds of a processor")
     try:
         return Assessment(**json.loads(done.stdout.splitlines()[-1]))

@@ -6,10 +6,8 @@ macOS, the others on Linux alone (network and processes: namespaces; files: Land
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
-import resource
 import socket
 import struct
 import sys
@@ -34,6 +32,10 @@ def _libc() -> ctypes.CDLL:
 
 def limits(seconds: int, memory_bytes: int, file_bytes: int) -> bool:
     """Limit processor time, memory and the size of files for this process and its children."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return False
     wanted = {
         resource.RLIMIT_CPU: seconds,
         resource.RLIMIT_DATA: memory_bytes,
@@ -57,6 +59,8 @@ def without_network() -> bool:
     """
     if sys.platform != "linux":
         return False
+    import fcntl
+
     user, group = os.getuid(), os.getgid()
     libc = _libc()
     if libc.unshare(CLONE_NEWNET | CLONE_NEWPID) != 0:  # allowed to root alone

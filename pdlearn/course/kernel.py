@@ -1,7 +1,8 @@
 """The kernel that runs a student's notebook: an ordinary one, confined (`confinement`).
 
 Two processes: a watcher that ends the kernel when the notebook's time is over, and the kernel. The
-environment holds the limits, because a kernel's command line is fixed by its specification.
+environment holds the limits, because a kernel's command line is fixed by its specification. Where
+the system cannot fork, the kernel's process ends itself.
 """
 
 import importlib
@@ -10,8 +11,10 @@ import os
 import runpy
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from pdlearn.course import confinement
 
@@ -21,6 +24,7 @@ SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/proc", "/sys", "/dev", "/o
 KEPT = {
     "PATH", "PYTHONPATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR",
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "PDLEARN_QUIET",
+    "SYSTEMROOT",  # Windows opens no socket without it
 }  # fmt: skip
 PRINTED_CHARACTERS = 1_000_000
 
@@ -30,6 +34,11 @@ def start(arguments: list[str]) -> int:
     wanted = json.loads(os.environ[LIMITS])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the kernel alone
     confinement.without_network()
+    if not hasattr(os, "fork"):  # Windows
+        watcher = threading.Timer(wanted["notebook_seconds"], os._exit, (124,))
+        watcher.daemon = True
+        watcher.start()
+        _become_kernel(arguments, wanted)
     child = os.fork()
     if child == 0:
         _become_kernel(arguments, wanted)
@@ -43,7 +52,7 @@ def start(arguments: list[str]) -> int:
         time.sleep(0.05)
 
 
-def _become_kernel(arguments: list[str], wanted: dict) -> None:
+def _become_kernel(arguments: list[str], wanted: dict) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     confinement.die_with_parent()
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -124,9 +124,17 @@ QUESTIONS = {
 
 
 def check_choice(question: str, choice: object) -> Verdict:
-    """Return the verdict on the answer chosen in the exercise whose heading is `question`.
+    """Check the answer chosen in a multiple-choice exercise.
 
-    Raises KeyError for a heading that is not in `QUESTIONS`.
+    Args:
+        question: the heading of the exercise, a key of `QUESTIONS`
+        choice: one of the answers that the exercise offers
+
+    Returns:
+        the verdict, with a hint for each answer, right or wrong
+
+    Raises:
+        KeyError: for a heading that is not in `QUESTIONS`
     """
     right, hints = QUESTIONS[question]
     names = ", ".join(f"`{name!r}`" for name in hints)

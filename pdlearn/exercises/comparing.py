@@ -53,7 +53,15 @@ GIVEN_AWAY_MISTAKES = [
 
 
 def check_given_away(function: Callable) -> Verdict:
-    """Check a function of `(student_output [B, A], teacher_q [B, A])`; see `given_away`."""
+    """Check a function that measures the teacher's value lost by the student's choices.
+
+    Args:
+        function: takes the student's outputs and the teacher's Q-values, both float `[B, A]`;
+            returns `[B]`: the value of the teacher's best action minus that of the student's choice
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     near = values(1, batch=9)
     cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near)]
     return compare(
@@ -85,7 +93,15 @@ SHARE_MISTAKES = [
 
 
 def check_share(function: Callable) -> Verdict:
-    """Check a function of `(score, random, teacher)`, mean scores; see `share_of_the_way`."""
+    """Check a function that computes a share of the way from random play to the teacher.
+
+    Args:
+        function: takes the mean scores `score`, `random` and `teacher`, in points; returns a share,
+            1 for the teacher, as `statistics.share_of_the_way`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(0.0, -20.7, 18.0), (302.0, 148.0, 1450.0), (-21.0, -20.7, 18.0), (26.0, 0.5, 25.8)]
     return compare(
         function,
@@ -136,7 +152,15 @@ DIFFERENCE_MISTAKES = [
 
 
 def check_difference(function: Callable) -> Verdict:
-    """Check a function of `(a, b)`, each (mean, low, high), that returns (low, high)."""
+    """Check a function that returns the interval of a difference of two means.
+
+    Args:
+        function: takes `a` and `b`, each a tuple (mean, low, high) in points; returns the ends
+            (low, high) of `a` minus `b`, as `statistics.difference_interval`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [
         ((18.0, 17.2, 18.5), (15.0, 11.0, 17.5)),
         ((5.0, 4.0, 6.2), (6.0, 5.8, 6.1)),

@@ -50,9 +50,16 @@ UPDATE_MISTAKES = [
 
 
 def check_update(function: Callable) -> Verdict:
-    """Check a function of `(student, optimizer, observation, teacher_q)` that takes one KL update.
+    """Check a function that takes one update of a student with the KL loss.
 
-    It updates a small network twice; the weights must then equal those after two right updates.
+    It updates a small network twice. The weights must then equal those after two right updates.
+
+    Args:
+        function: takes the student (a network), its optimizer, observations and the teacher's
+            Q-values `[B, A]`; changes the student's weights and returns nothing
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
     """
     verdict = compare(
         function,
@@ -124,9 +131,14 @@ AGREEMENT_MISTAKES = [
 
 
 def check_agreement(function: Callable) -> Verdict:
-    """Check a function of `(student_output [B, A], teacher_q [B, A])`: the agreement.
+    """Check a function that computes the agreement of a student with its teacher.
 
-    It is the share of states in which both have the same best action.
+    Args:
+        function: takes the student's outputs and the teacher's Q-values, both float `[B, A]`;
+            returns the share of states, 0 to 1, in which both have the same best action
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
     """
 
     def right(s, q):
@@ -160,9 +172,14 @@ VARIETY_MISTAKES = [
 
 
 def check_variety(function: Callable) -> Verdict:
-    """Check a function of policies `[B, A]`: their variety, a single number.
+    """Check a function that computes the variety of a student's policies.
 
-    It is the standard deviation over states, averaged over actions.
+    Args:
+        function: takes probabilities `[B, A]`; returns a number: the standard deviation over the B
+            states, averaged over the A actions
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
     """
 
     def right(p):

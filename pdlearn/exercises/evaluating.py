@@ -42,7 +42,15 @@ INTERVAL_MISTAKES = [
 
 
 def check_interval(function: Callable) -> Verdict:
-    """Check a function of `(scores [N], rng)` that returns `(low, high)`, the mean's 95 %."""
+    """Check a function that returns the 95 % interval of a mean score by resampling.
+
+    Args:
+        function: takes the scores, an array `[N]`, and a `numpy.random.Generator`; returns the ends
+            (low, high), in points, as `statistics.interval`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(values(0, 3.0, 1, 20).flatten().exp(),), (values(1, 2.0, 1, 40).flatten(),)]
     praise = "It agrees with `statistics.interval`, as closely as chance allows."
     return compare_intervals(function, statistics.interval, cases, INTERVAL_MISTAKES, praise=praise)
@@ -76,9 +84,14 @@ FIRST_MISTAKES = [
 
 
 def check_first_to_end(function: Callable) -> Verdict:
-    """Check a function of `(scores [E, G], lengths [E, G], episodes)`.
+    """Check a function that computes the biased mean over the games that end first.
 
-    See `statistics.first_to_end`.
+    Args:
+        function: takes scores and lengths, arrays `[E, G]` of G games in each of E copies, and the
+            number of episodes; returns a mean score, as `statistics.first_to_end`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
     """
     cases = []
     for seed in range(3):
@@ -107,7 +120,15 @@ GEOMETRIC_MISTAKES = [
 
 
 def check_geometric_mean(function: Callable) -> Verdict:
-    """Check a function of positive `ratios` `[N]` that returns their geometric mean."""
+    """Check a function that computes a geometric mean.
+
+    Args:
+        function: takes positive ratios, an array `[N]`; returns a number, as
+            `statistics.geometric_mean`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(torch.tensor([2.0, 0.5, 1.5]),), (values(3, 0.3, 1, 7).flatten().exp(),)]
     return compare(
         function,

@@ -38,7 +38,15 @@ def _fall(config: DQNConfig) -> float:
 
 
 def check_epsilon(function: Callable) -> Verdict:
-    """Check a function of `(config, agent_steps)`: exploration that falls linearly, then stays."""
+    """Check a function that computes the exploration at a step of the training.
+
+    Args:
+        function: takes a `DQNConfig` and the number of agent steps so far; returns the probability
+            of a random action, which falls linearly and then stays (Mnih et al. 2015, methods)
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     config = replace(
         DQNConfig(), agent_steps=4_000, epsilon_start=0.9, epsilon_final=0.1,
         epsilon_decay_steps=1_000,

@@ -51,7 +51,15 @@ def _all(evaluations: np.ndarray) -> np.ndarray:
 
 
 def check_teacher_at(function: Callable) -> Verdict:
-    """Check a function of `evaluations [T]` that returns the index `[T]` of the best so far."""
+    """Check a function that chooses the teacher to follow at each evaluation.
+
+    Args:
+        function: takes the scores of T evaluations in order, an array `[T]`; returns indices `[T]`:
+            the best evaluation so far, the newer of two equal ones
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [
         (torch.tensor([1.0, 3.0, 2.0, 3.0, 5.0, 4.0, 4.5, 1.0]),),
         (torch.tensor([-20.0, -21.0, -15.0, -18.0, -16.0, 4.0, 4.0, 3.0]),),
@@ -98,7 +106,15 @@ SWING_MISTAKES = [
 
 
 def check_swing(function: Callable) -> Verdict:
-    """Check a function of `scores [T]`: the mean absolute change from one to the next."""
+    """Check a function that measures how much a curve swings.
+
+    Args:
+        function: takes scores, an array `[T]`; returns the mean absolute change from one score to
+            the next, in points
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(values(seed, 3.0, 1, 9).flatten(),) for seed in range(3)]
     return compare(
         function,

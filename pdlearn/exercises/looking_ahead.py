@@ -45,7 +45,15 @@ TARGET_MISTAKES = [
 
 
 def check_td_target(function: Callable) -> Verdict:
-    """Check a function of `(reward [B], discount [B], target_q [B, A])` that returns `[B]`."""
+    """Check a function that computes the target of Q-learning.
+
+    Args:
+        function: takes rewards `[B]`, discounts `[B]` and the target network's Q-values `[B, A]` of
+            the next state; returns targets `[B]` without a gradient, as `losses.td_target`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(REWARD, DISCOUNT, values(seed)) for seed in (0, 1)]
     praise = "It agrees with `losses.td_target`."
     verdict = compare(function, losses.td_target, cases, TARGET_MISTAKES, praise=praise)
@@ -89,7 +97,15 @@ N_STEP_MISTAKES = [
 
 
 def check_n_step(function: Callable) -> Verdict:
-    """Check a function of `(reward [n], discount [n])`: discounted sum and product of discounts."""
+    """Check a function that adds up the rewards of several steps.
+
+    Args:
+        function: takes rewards and discounts, both `[n]`; returns `[2]`: the discounted sum of the
+            rewards and the product of the discounts
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [
         (torch.tensor(reward), torch.tensor(discount))
         for reward, discount in [
@@ -131,7 +147,15 @@ DOUBLE_MISTAKES = [
 
 
 def check_double_target(function: Callable) -> Verdict:
-    """Check a function of `(reward [B], discount [B], target_q [B, A], online_q [B, A])`."""
+    """Check a function that computes the target of double DQN (van Hasselt et al. 2016).
+
+    Args:
+        function: takes rewards `[B]`, discounts `[B]` and the Q-values of the target network and of
+            the online network, both `[B, A]`; returns targets `[B]`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(REWARD, DISCOUNT, values(seed), values(seed + 10)) for seed in (0, 1)]
     praise = "It agrees with `losses.td_target` given both networks' values."
     return compare(function, losses.td_target, cases, DOUBLE_MISTAKES, praise=praise)
@@ -174,7 +198,17 @@ TD_LOSS_MISTAKES = [
 
 
 def check_td_loss(function: Callable) -> Verdict:
-    """Check a function of `(q [B, A], action [B], target [B])` that returns the loss."""
+    """Check a function that computes the Huber loss of Q-learning (Mnih et al. 2015, methods).
+
+    The gradient is checked too: it must not reach the targets.
+
+    Args:
+        function: takes Q-values `[B, A]`, the actions taken, int64 `[B]`, and targets `[B]`;
+            returns the mean loss, a scalar, as `losses.td_loss`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     action = torch.tensor([0, 3, 1, 1, 2])
     cases = [(values(seed, 2.0), action, 2 * REWARD + seed) for seed in (0, 1)]
     praise = "It agrees with `losses.td_loss`."

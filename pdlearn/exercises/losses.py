@@ -49,7 +49,15 @@ POLICY_MISTAKES = [
 
 
 def check_teacher_policy(function: Callable) -> Verdict:
-    """Check a function of `(teacher_q [B, A], temperature)` that returns the target `[B, A]`."""
+    """Check a function that computes the target of the KL loss (paper, section 3).
+
+    Args:
+        function: takes the teacher's Q-values `[B, A]` and a temperature; returns probabilities
+            `[B, A]`, as `losses.teacher_policy`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(q, t) for q, _ in PAIRS for t in (TEMPERATURE, 2.0)] + [(EXTREME[0], TEMPERATURE)]
     praise = "Every row is a policy, and it agrees with `losses.teacher_policy`."
     return compare(function, losses.teacher_policy, cases, POLICY_MISTAKES, praise=praise)
@@ -119,7 +127,17 @@ KL_MISTAKES = [
 
 
 def check_kl_loss(function: Callable) -> Verdict:
-    """Check a function of `(student_logits [B, A], teacher_q [B, A], temperature)`."""
+    """Check a function that computes the KL loss (paper, section 3).
+
+    The gradient is checked too: it must reach the logits and not the teacher's values.
+
+    Args:
+        function: takes the student's logits and the teacher's Q-values, both `[B, A]`, and a
+            temperature; returns a scalar, the mean over states, as `losses.kl_loss`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(student, q, t) for student, q in PAIRS for t in (TEMPERATURE, 0.5)]
     cases.append((*EXTREME, TEMPERATURE))
     praise = "It agrees with `losses.kl_loss`, for values of a thousand too."
@@ -160,7 +178,17 @@ NLL_MISTAKES = [
 
 
 def check_nll_loss(function: Callable) -> Verdict:
-    """Check a function of `(student_logits [B, A], teacher_q [B, A])`."""
+    """Check a function that computes the loss of the teacher's best action (paper, section 3).
+
+    The gradient is checked as `check_kl_loss` does.
+
+    Args:
+        function: takes the student's logits and the teacher's Q-values, both `[B, A]`; returns a
+            scalar, the mean over states, as `losses.nll_loss`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [*PAIRS, EXTREME]
     praise = "It agrees with `losses.nll_loss`, for values of a thousand too."
     verdict = compare(function, losses.nll_loss, cases, NLL_MISTAKES, praise=praise)
@@ -196,7 +224,17 @@ MSE_MISTAKES = [
 
 
 def check_mse_loss(function: Callable) -> Verdict:
-    """Check a function of `(student_q [B, A], teacher_q [B, A])`."""
+    """Check a function that computes the squared distance of Q-values (paper, section 3).
+
+    The gradient is checked as `check_kl_loss` does.
+
+    Args:
+        function: takes the student's and the teacher's Q-values, both `[B, A]`; returns a scalar:
+            the sum over actions, the mean over states, as `losses.mse_loss`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     praise = "It agrees with `losses.mse_loss`."
     verdict = compare(function, losses.mse_loss, PAIRS, MSE_MISTAKES, praise=praise)
     return _check_student_gradients(verdict, function)

@@ -39,7 +39,15 @@ NORMALISE_MISTAKES = [
 
 
 def check_normalised(function: Callable) -> Verdict:
-    """Check a function of `(game, score)`: percent of the way from random play to a human's."""
+    """Check a function that normalises a score by random play and a human's.
+
+    Args:
+        function: takes a game's name and a score in points; returns percent of the way from random
+            play to the human's score, as `games.normalise`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [("pong", -20.7), ("pong", 18.0), ("breakout", 120.0), ("ms_pacman", 2_000.0)]
     praise = "It agrees with `games.normalise`."
     return compare(function, normalise, cases, NORMALISE_MISTAKES, praise=praise)
@@ -77,7 +85,17 @@ RECIPE_MISTAKES = [
 
 
 def check_recipe_interval(function: Callable) -> Verdict:
-    """Check a function of `(scores [S, N], rng)` that returns `(low, high)`; `recipe_interval`."""
+    """Check a function that returns the 95 % interval of a recipe's mean score.
+
+    Seeds are resampled, because N games of one student do not tell how another seed's plays.
+
+    Args:
+        function: takes scores, an array `[S, N]` of N games of each of S seeds' students, and a
+            `numpy.random.Generator`; returns the ends (low, high), in points
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [
         (values(seed, 2.0, 5, 30) + values(seed + 9, spread, 5, 1) + 12,)
         for seed, spread in ((0, 3.0), (1, 4.0))
@@ -135,7 +153,16 @@ PERCENT_MISTAKES = [
 
 
 def check_percent_interval(function: Callable) -> Verdict:
-    """Check a function of `(student [N], teacher [N], rng)`; see `statistics.percent_interval`."""
+    """Check a function that returns the 95 % interval of a student's percentage of its teacher.
+
+    Args:
+        function: takes the student's and the teacher's scores, both arrays `[N]`, and a
+            `numpy.random.Generator`; returns the ends (low, high) in percent, as
+            `statistics.percent_interval`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [
         (
             (student + values(seed, 2.0, 1, games).flatten()).sort().values,
@@ -162,8 +189,13 @@ TOO_MUCH = {
 def check_sentence(sentence: str, facts: Mapping) -> Verdict:
     """Check a sentence on a result: it states all that a reader needs, and claims no more.
 
-    `facts` has game, student, percent, low, high (percent too), episodes and seed. A number may be
-    rounded to an integer.
+    Args:
+        sentence: on one result; a number in it may be rounded to an integer
+        facts: what was measured: `game`, `student`, `percent` of the teacher's score, `low` and
+            `high` in percent, `episodes` and `seed`
+
+    Returns:
+        the verdict, with a hint if the sentence lacks a fact or claims too much
     """
     if is_blank(sentence):
         return Verdict("missing", "Write one sentence, between quotation marks.")

@@ -58,7 +58,16 @@ REBUILD_MISTAKES = [
 
 
 def check_rebuild(function: Callable) -> Verdict:
-    """Check a function of `(frames [T, H, W], age [T], t)` that returns the stack `[4, H, W]`."""
+    """Check a function that rebuilds an observation from stored frames.
+
+    Args:
+        function: takes frames `[T, H, W]`, the number `age` `[T]` of frames back that belong to the
+            episode, and a step `t`; returns the stack `[4, H, W]` that ends with frame `t`, with
+            zeros before the episode's first frame
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     frames = values(0, 50.0, 12, 6).view(12, 2, 3).abs()
     age = torch.tensor([4, 4, 4, 4, 4, 0, 1, 2, 3, 4, 4, 0])
     cases = [(frames, age, t) for t in (4, 5, 6, 7, 8, 10, 11)]
@@ -103,9 +112,14 @@ DISCOUNTS_MISTAKES = [
 
 
 def check_discounts(function: Callable) -> Verdict:
-    """Check a function of `(terminated, truncated, life_lost, gamma)`, the first three bool `[E]`.
+    """Check a function that returns the discounts to store.
 
-    It returns the discount `[E]` to store.
+    Args:
+        function: takes `terminated`, `truncated` and `life_lost`, all bool `[E]`, and `gamma`;
+            returns the discounts `[E]`: 0 after a game over or a lost life, otherwise `gamma`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
     """
     facts = [
         torch.tensor(column, dtype=torch.bool)

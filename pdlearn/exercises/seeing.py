@@ -55,7 +55,15 @@ SHRINK_MISTAKES = [
 
 
 def check_shrink(function: Callable) -> Verdict:
-    """Check a function of a grey picture uint8 `[210, 160]` that returns it as uint8 `[84, 84]`."""
+    """Check a function that shrinks the picture of a game.
+
+    Args:
+        function: takes a grey picture, uint8 `[210, 160]`; returns the rounded means of areas,
+            uint8 `[84, 84]`, as `lessons.emulator.shrink`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(frame_of(seed, 210, 160),) for seed in range(2)]
     praise = "Every pixel is the mean of its area, as in `emulator.shrink`."
     return compare(function, emulator.shrink, cases, SHRINK_MISTAKES, praise=praise)
@@ -130,10 +138,16 @@ AGENT_STEP_MISTAKES = [
 
 
 def check_agent_step(function: Callable) -> Verdict:
-    """Check a function of `(emulator, action)` that acts for four frames.
+    """Check a function that takes an agent step of four frames.
 
-    It returns the pixelwise maximum of the last two frames and the sum of the rewards. It is
-    called with a `Tape`.
+    It is called with a `Tape` instead of an emulator.
+
+    Args:
+        function: takes an emulator and an action; returns the pixelwise maximum of the last two
+            frames, uint8 `[H, W]`, and the sum of the rewards, as `lessons.emulator.agent_step`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
     """
     cases = [
         (frame_of(seed, 6, 3, 2), np.array(rewards), action)
@@ -188,7 +202,15 @@ PUSH_MISTAKES = [
 
 
 def check_push(function: Callable) -> Verdict:
-    """Check a function of `(stack [4, 84, 84], frame [84, 84])` that returns the next stack."""
+    """Check a function that adds a frame to an observation.
+
+    Args:
+        function: takes a stack, uint8 `[4, 84, 84]`, and a frame, uint8 `[84, 84]`; returns the
+            next stack, with the newest frame last, as `lessons.emulator.push`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(frame_of(seed, 4, 84, 84), frame_of(seed + 9, 84, 84)) for seed in range(2)]
     praise = "The oldest frame is dropped and the newest is last, as in `emulator.push`."
     return compare(function, emulator.push, cases, PUSH_MISTAKES, praise=praise)
@@ -237,7 +259,15 @@ EPISODE_LENGTHS_MISTAKES = [
 
 
 def check_episode_lengths(function: Callable) -> Verdict:
-    """Check a function of `ended` bool `[T]`, one game's steps in a row: each episode's length."""
+    """Check a function that counts the agent steps of episodes.
+
+    Args:
+        function: takes `ended`, bool `[T]`: the steps of one game in order; returns a list of the
+            length of each finished episode, without the step after an end
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [
         (np.isin(np.arange(length), ends),) for length, ends in [(12, [3, 8]), (20, [0, 5, 15])]
     ]

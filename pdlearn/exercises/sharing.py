@@ -58,9 +58,16 @@ TURNS_MISTAKES = [
 
 
 def check_turns(function: Callable) -> Verdict:
-    """Check a function of `(games, updates, generator)`; see `turns`.
+    """Check a function that draws the game of each minibatch.
 
     Any fair random draw is right, so facts about the list are compared, not the list.
+
+    Args:
+        function: takes the games' names, the number of updates and a `torch.Generator`; returns a
+            list of as many names as updates, drawn uniformly
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
     """
     return compare(
         function,
@@ -121,7 +128,15 @@ OUTPUTS_MISTAKES = [
 
 
 def check_outputs(function: Callable) -> Verdict:
-    """Check a function of `(torso, controllers, observation, game)`; see `outputs`."""
+    """Check a function that computes a multi-game network's outputs (paper, section 3).
+
+    Args:
+        function: takes the shared torso (a module), the controllers (a dict of modules by game),
+            observations and a game's name; returns logits `[B, A]` of that game
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(values(0), game) for game in ("freeway", "pong")]
     return compare(
         function,

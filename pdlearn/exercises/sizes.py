@@ -98,7 +98,15 @@ PARAMETER_MISTAKES = [
 
 
 def check_parameter_count(function: Callable) -> Verdict:
-    """Check a function of `(widths, num_actions)`: a network's parameters, counted by hand."""
+    """Check a function that counts the parameters of a network.
+
+    Args:
+        function: takes the layers' widths, a `networks.Size`, and the number of actions; returns
+            the number of weights and biases, as `parameter_count`
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(SIZES["net3"], 6), (SIZES["teacher"], 18), (SIZES["net4"], 3)]
     return compare(
         function,
@@ -150,7 +158,15 @@ MULTIPLICATION_MISTAKES = [
 
 
 def check_multiplications(function: Callable) -> Verdict:
-    """Check a function of `(widths, num_actions)`: multiplications with a weight in a decision."""
+    """Check a function that counts the multiplications of a decision.
+
+    Args:
+        function: takes the layers' widths, a `networks.Size`, and the number of actions; returns
+            the number of multiplications with a weight in one forward pass of one state
+
+    Returns:
+        the verdict, with a hint if the answer is wrong
+    """
     cases = [(SIZES["net3"], 6), (SIZES["teacher"], 18), (SIZES["net4"], 3)]
     return compare(
         function,

@@ -26,10 +26,12 @@ LOOKS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a check: `state` is a key of LOOKS, `text` the praise or the hint.
+    """The result of a check, which a notebook shows as a coloured line.
 
-    A guess is "right" or "apart" from the measured value. Any other answer is "right", "not yet" or
-    "missing".
+    Args:
+        state: a key of LOOKS. A guess is "right" or "apart" from the measured value. Any other
+            answer is "right", "not yet" or "missing"
+        text: the praise or the hint, with code between backticks
     """
 
     state: str
@@ -47,7 +49,12 @@ class Verdict:
 
 
 class Mistake(NamedTuple):
-    """A common mistake: a wrong function, and the hint for a learner who wrote it."""
+    """A common mistake of learners.
+
+    Args:
+        function: a wrong function, called with the arguments of the right one
+        hint: the text for a learner who wrote it
+    """
 
     function: Callable
     hint: str
@@ -69,14 +76,24 @@ def compare(
     shape_hint: str = "",
     value_hint: str = "",
 ) -> Verdict:
-    """Return the verdict on a learner's `function`: does it compute what `right` computes?
+    """Return the verdict on a learner's function: does it compute what `right` computes?
 
-    Both are called with each of `cases`, tuples of arguments. A function that returns what one of
-    the `mistakes` returns in all cases gets its hint. A function must not change its arguments.
+    Both are called with each of `cases`. A function must not change its arguments.
 
-    `adapt` is applied to every function first; it returns one that takes the arguments in `cases`
-    and returns numbers. `shape_hint` and `value_hint` replace the texts that tell of a wrong shape
-    and of wrong numbers, where these would not help a learner.
+    Args:
+        function: the learner's function
+        right: the right function. Both return numbers, arrays or tensors
+        cases: tuples of arguments
+        mistakes: common mistakes. A function that returns what one of them returns in all cases
+            gets its hint
+        praise: the text for a right function
+        adapt: is applied to every function first. It returns a function that takes the arguments in
+            `cases` and returns numbers
+        shape_hint: replaces the text for a wrong shape, where that text would not help a learner
+        value_hint: replaces the text for wrong numbers, where that text would not help a learner
+
+    Returns:
+        the verdict; an exception of the learner's function becomes its text
     """
     if not callable(function):
         return _not_a_function(function)

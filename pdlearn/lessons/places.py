@@ -13,6 +13,7 @@ from nbformat.sign import NotebookNotary
 from pdlearn.files import write_bytes
 
 CLONE = Path(__file__).resolve().parents[2]
+JUPYTER = Path(__file__).resolve().parent / "jupyter"  # settings, as in a folder ~/.jupyter
 COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md")
 
 

@@ -23,11 +23,21 @@ def saliency(
 ) -> Attending:
     """Show which parts of a picture change the outputs of an agent and its student when blurred.
 
-    `agent` and `student` are an `Agent`, a shipped agent's name or a path. `state` is one
-    observation, uint8 `[4, 84, 84]`, as in `clip.observations[t]`, or several, `[T, 4, 84, 84]`,
-    with a slider; each takes 290 forward passes per agent (see `pdlearn.saliency`). Brightness is
-    the change of the outputs, scaled to each agent's own maximum. Raises ValueError for states of
-    another shape, for agents whose observations are not pixels, and for a student of another game.
+    Brightness is the change of the outputs, scaled to each agent's own maximum. A state takes 290
+    forward passes per agent. Source: Greydanus et al. 2018; see `pdlearn.saliency`.
+
+    Args:
+        agent: an `Agent`, a shipped agent's name or a path
+        state: one observation, uint8 `[4, 84, 84]`, as in `clip.observations[t]`, or several,
+            `[T, 4, 84, 84]`, which get a slider
+        student: a second agent for the same game, given as `agent` is
+
+    Returns:
+        the widget; `save(path)` writes it as a page
+
+    Raises:
+        ValueError: for states of another shape, for agents whose observations are not pixels, and
+            for a student of another game
     """
     agents = {"teacher": find_agent(agent)}
     game = agents["teacher"].game

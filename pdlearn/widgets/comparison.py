@@ -35,10 +35,20 @@ def compare(
 ) -> Comparison:
     """Record a game of each of two to four agents from the same start and show them in step.
 
-    An agent is an `Agent`, a shipped agent's name or a path; a mapping names them. `game` defaults
-    to the first agent's. At most `agent_steps` are recorded, 15 a second. `epsilon` is the share of
-    random actions; they are the same for all agents. Raises ValueError for agents of another game,
-    for fewer than two or more than four, and for two of the same name.
+    Args:
+        agents: a mapping of names to agents, or a sequence of agents. An agent is an `Agent`, a
+            shipped agent's name or a path
+        game: the game's name; by default the first agent's
+        seed: the seed of the start and of the random actions, which are the same for all agents
+        epsilon: the share of random actions, 0 to 1
+        agent_steps: the longest recording, in agent steps of four frames; 15 take a second
+
+    Returns:
+        the widget; its `clips` hold the recordings, and `save(path)` writes it as a page
+
+    Raises:
+        ValueError: for agents of another game, for fewer than two or more than four, and for two of
+            the same name
     """
     named = _name(agents)
     game = next(iter(named.values())).game if game is None else game

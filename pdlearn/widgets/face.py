@@ -62,7 +62,14 @@ class Face(anywidget.AnyWidget):
         return bundle, {**metadata, "image/png": {"alt": self.alt}}
 
     def save(self, path: str | Path) -> None:
-        """Write the widget to `path` as a page that needs no kernel and no network."""
+        """Write the widget as a page that needs no kernel and no network.
+
+        Args:
+            path: the HTML file to write; its folder is made if there is none
+
+        Raises:
+            OSError: if the file cannot be written
+        """
         page = pages.fill(
             "widgets/page.html",
             title=html.escape(self._call),

@@ -122,14 +122,25 @@ def play(
 ) -> Playing:
     """Play one of the ten games beside an agent that plays its own from the same start.
 
-    `against` is an `Agent`, a shipped agent's name or a path; by default the game's shipped
-    teacher. `name` is what the widget calls it, by default its size or the last part of its name or
-    path. The widget shows its choice in your game, and you can hand your game over to it.
-    `epsilon` is its share of random actions. The game runs at 60 frames a second. `rate` is how
-    many times a second you decide and see a picture: 15 (every four frames, as the agent does), 30
-    or 60, which needs a fast machine. Games are saved in `folder`, as recorded starts or as
-    demonstrations (see `Match`). A notebook's cell that runs again closes what it made before.
-    Raises ValueError for an unknown game or rate, and for an agent of another game.
+    The widget shows the agent's choice in your game, and you can hand your game over to it. The
+    game runs at 60 frames a second. A notebook's cell that runs again closes what it made before.
+
+    Args:
+        game: the game's name
+        against: an `Agent`, a shipped agent's name or a path; by default the game's shipped teacher
+        seed: the seed of the start and of the agent's random actions
+        name: what the widget calls the agent; by default its size or the last part of its name or
+            path
+        epsilon: the agent's share of random actions, 0 to 1
+        rate: how many times a second you decide and see a picture: 15 (every four frames, as the
+            agent does), 30 or 60, which needs a fast machine
+        folder: where games are saved, as recorded starts or as demonstrations (see `Match`)
+
+    Returns:
+        the widget; its `match` can be saved from Python
+
+    Raises:
+        ValueError: for an unknown game or rate, and for an agent of another game
     """
     title = game_by_name(game).title
     if rate not in RATES:

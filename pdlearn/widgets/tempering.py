@@ -26,10 +26,19 @@ def temperature(
 ) -> Tempering:
     """Show the softmax of an agent's Q-values at any temperature, and the target of each loss.
 
-    `agent` and `student` are an `Agent`, a shipped agent's name or a path. `state` is one
-    observation, uint8 `[4, 84, 84]` in an Atari game, as in `clip.observations[t]`. A student's
-    outputs are shown beside the targets, with its losses. Raises ValueError for a state of another
-    shape, an agent whose outputs are not Q-values, and a student of another game.
+    A student's outputs are shown beside the targets, with its losses (paper, section 3).
+
+    Args:
+        agent: an `Agent`, a shipped agent's name or a path; its outputs are Q-values
+        state: one observation, uint8 `[4, 84, 84]` in an Atari game, as in `clip.observations[t]`
+        student: a second agent for the same game, given as `agent` is
+
+    Returns:
+        the widget; `save(path)` writes it as a page
+
+    Raises:
+        ValueError: for a state of another shape, an agent whose outputs are not Q-values, and a
+            student of another game
     """
     teacher = find_agent(agent)
     if teacher.outputs != "q":

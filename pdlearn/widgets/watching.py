@@ -172,10 +172,18 @@ class Followed(Watching):
 def watch(training: Iterable[dict] | str | Path) -> Watching:
     """Show the curves of a training as they grow.
 
-    `training` is a run, any iterable of rows, or the folder of a run that another process trains.
     A run trains and displays itself while you iterate: `for row in watch(run): pass`, or
     `async for`, which has a Stop button. A run that has a folder is saved. A folder is read while
-    the widget is displayed. Raises ValueError for a folder that is not a run's.
+    the widget is displayed.
+
+    Args:
+        training: a run, any iterable of rows, or the folder of a run that another process trains
+
+    Returns:
+        the widget; its `rows` hold the rows so far
+
+    Raises:
+        ValueError: for a folder that is not a run's
     """
     return Followed(Path(training)) if isinstance(training, str | Path) else Driven(training)
 

@@ -57,7 +57,14 @@ def score_of(name: str) -> float | None:
 
 
 def name_of(agent: Agent) -> str:
-    """Return the name under which `agent` ships; that of one game's part is the whole's."""
+    """Return the name under which an agent ships; that of one game's part is the whole's.
+
+    Args:
+        agent: of a card with its size and how it was made
+
+    Returns:
+        the name, as in `load`
+    """
     size, made = agent.card["size"], agent.card["made"]
     if size in MULTI_SIZES:
         return f"{size}/{made['config'].get('loss', 'dqn')}"
