@@ -10,7 +10,7 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.envs import PREPROCESSING
 from pdlearn.experiments import TITLES, figure1, online, tsne
-from pdlearn.experiments.cells import comparable
+from pdlearn.experiments.cells import comparable, of_earlier_teachers
 from pdlearn.experiments.tables import EXPERIMENTS, table
 from pdlearn.experiments.training import fingerprint_of
 from pdlearn.publish import results as page
@@ -129,14 +129,27 @@ def test_the_embedding_is_summarised_by_nearest_neighbours():
 
 def test_rows_of_other_teachers_and_amounts_are_left_out_and_counted(row, rows):
     gone, less = row("pong", "kl", 5, teacher="gone"), row("pong", "kl", 5, samples=1)
-    assert comparable([*rows, gone, less]) == (rows, 2)
+    assert comparable([gone, *rows, gone, less]) == (rows, 3)
+    assert "amounts of training: 1." in BY_NAME["table1"].body([*rows, less])
+
+
+def test_the_newest_earlier_teacher_stands_in_where_the_shipped_one_has_no_rows(row, rows):
+    earliest, earlier = (row("pong", "kl", 5, teacher=name) for name in ("earliest", "earlier"))
+    qbert = [each for each in rows if each["game"] == "qbert"]
+    assert comparable([earliest, earlier, *qbert]) == ([earlier, *qbert], 1)
     body = BY_NAME["table1"].body
-    assert body([gone]) == "No row is of a teacher that is shipped now."
-    assert "amounts of training: 1." in body([*rows, less])
+    assert "Pong: the teachers of these rows no longer ship" in body([earlier, *qbert])
+    assert "no longer ship" not in body(rows)
 
 
-def test_a_game_without_a_shipped_teacher_is_left_out(row):
-    assert comparable([row("pong", "kl", 5) | {"game": "freeway"}]) == ([], 1)
+def test_a_game_without_a_shipped_teacher_has_earlier_ones(row):
+    freeway = row("pong", "kl", 5) | {"game": "freeway"}
+    assert comparable([freeway]) == ([freeway], 0)
+    assert of_earlier_teachers([freeway, row("pong", "kl", 5)]) == ["freeway"]
+
+
+def test_a_page_without_students_says_so(row):
+    assert BY_NAME["table1"].body([row("pong", "dqn", 5, loss="td")]) == "No row is of a student."
 
 
 def test_the_most_frequent_amount_is_shown_and_the_larger_of_two_equally_frequent_ones(row):

@@ -88,15 +88,17 @@ def _tasks(
 
 
 def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
-    """Return the rows of the shipped teachers with one amount of training; count the other rows.
+    """Return the rows of one set of teachers with one amount of training; count the other rows.
 
-    The amount is the number of samples and of agent steps of play that most rows have; among
-    equally frequent ones, the larger. DQN has its own number of samples, so that only its agent
-    steps must match.
+    The teachers are the shipped ones. Where no row is of these, they are those of the newest row,
+    whose percentages are of their own scores. The amount is the number of samples and of agent
+    steps of play that most rows have; among equally frequent ones, the larger. DQN has its own
+    number of samples, so that only its agent steps must match.
     """
-    groups = {_games_of(row) for row in rows}
-    shipped = {games: _shipped_fingerprint(games) for games in groups}
-    current = [row for row in rows if row["teacher"] == shipped[_games_of(row)]]
+    shipped = _shipped_fingerprints(rows)
+    teachers = {_games_of(row): row["teacher"] for row in rows}  # the newest row is the last
+    teachers |= {_games_of(row): row["teacher"] for row in rows if _is_shipped(row, shipped)}
+    current = [row for row in rows if row["teacher"] == teachers[_games_of(row)]]
     counts = Counter(_amount_of(row) for row in current if row["loss"] != "td")
     if not counts:
         return [], len(rows)
@@ -109,16 +111,30 @@ def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
     return shown, len(rows) - len(shown)
 
 
+def of_earlier_teachers(rows: Sequence[dict]) -> list[str]:
+    """Return the games of `rows` whose students learnt from teachers that no longer ship."""
+    shipped = _shipped_fingerprints(rows)
+    earlier = [game for row in rows if not _is_shipped(row, shipped) for game in _games_of(row)]
+    return list(dict.fromkeys(earlier))
+
+
 def _games_of(row: dict) -> tuple[str, ...]:
     """Return the games of a row's student: the row's game, or all games that one network plays."""
     return tuple(row.get("games", row["game"]).split())
 
 
-def _shipped_fingerprint(games: tuple[str, ...]) -> str | None:
-    """Return the fingerprint of the shipped teachers of `games`; None if one is missing."""
-    if len(playable(games)) < len(games):
-        return None
-    return fingerprint_of([zoo.load(f"{game}/teacher") for game in games])
+def _shipped_fingerprints(rows: Sequence[dict]) -> dict[tuple[str, ...], str]:
+    """Return the fingerprint of the teachers of each row's games, where all of them ship."""
+    groups = {_games_of(row) for row in rows}
+    return {
+        games: fingerprint_of([zoo.load(f"{game}/teacher") for game in games])
+        for games in groups
+        if len(playable(games)) == len(games)
+    }
+
+
+def _is_shipped(row: dict, shipped: dict[tuple[str, ...], str]) -> bool:
+    return row["teacher"] == shipped.get(_games_of(row))
 
 
 def _amount_of(row: dict) -> tuple[int, int]:

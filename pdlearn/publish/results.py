@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from pdlearn import paper
 from pdlearn.experiments import TITLES, figure1, online, tables, tsne
-from pdlearn.experiments.cells import comparable
+from pdlearn.experiments.cells import comparable, of_earlier_teachers
+from pdlearn.plots import title_of
 from pdlearn.publish.readings import READINGS
 from pdlearn.rows import markdown_table, read_rows
 
@@ -65,10 +66,15 @@ def _measured_means(name: str, rows: list[dict]) -> str:
 def _student_table(name: str, rows: list[dict]) -> str:
     shown, left_out = comparable(rows)
     if not shown:
-        return "No row is of a teacher that is shipped now."
+        return "No row is of a student."
     legend = "Percent of the teacher's score, mean over seeds; intervals are of 95 %."
     if tables.EXPERIMENTS[name].paper:
         legend += " The paper's values are in brackets, its means over the same games."
+    if earlier := of_earlier_teachers(shown):
+        legend += (
+            f" {', '.join(title_of(game) for game in earlier)}: the teachers of these rows no "
+            "longer ship; the percentages are of their scores."
+        )
     amounts = []
     for key in ("samples", "agent_steps", "episodes", "seed"):
         values = sorted({int(row[key]) for row in shown})
