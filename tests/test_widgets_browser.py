@@ -128,6 +128,19 @@ def test_text_stands_out_from_what_is_behind_it(comparison, show, scheme):
             assert contrast(ink, back) >= 4.5, (selector, ink, back)
 
 
+WIDEST = "(es) => Math.max(...es.map((e) => e.getBoundingClientRect().right))"
+
+
+@pytest.mark.parametrize("name", ["comparison", "tempering", "playing", "attending", "watching"])
+def test_nothing_reaches_beyond_the_width_of_a_phone(name, request, show):
+    widget = request.getfixturevalue(name)
+    page = show(widget, ".pdlearn :is(canvas, svg):visible", viewport={"width": 360, "height": 800})
+    page.wait_for_timeout(300)  # a chart is drawn to the width that it finds
+    assert page.locator(".pdlearn :not(.unseen)").evaluate_all(WIDEST) <= 360
+    bars = page.locator(".pdlearn .bars .track")
+    assert all(width > 20 for width in bars.evaluate_all("(es) => es.map((e) => e.clientWidth)"))
+
+
 def test_the_slider_moves_the_target_and_the_students_loss(tempering, show):
     page = show(tempering)
     q, logits = (torch.tensor([tempering.data[key]]) for key in ("q", "student"))

@@ -45,7 +45,7 @@ def widget_page(output: NotebookNode, model: dict) -> str:
         title=html.escape(title),
         alt=html.escape(alt),
         picture=output.data["image/png"].replace("\n", ""),
-        style=state["_css"],
+        style=pages.source("web/player.css", "widgets/face.css"),  # it may be newer than the lesson
         script=state["_esm"],
         data=pages.embed(state["data"]),
     )
