@@ -170,7 +170,7 @@ class Agent:
         env = envs.make(
             self.game, num_envs, preprocessing=profile, also_seen_as=also_seen_as, screen=screen
         )
-        return env.with_actions(self.actions)
+        return env.with_actions(self.actions) if self.actions else env
 
 
 def save_agent(path: str | Path, agent: Agent, dtype: torch.dtype = torch.float32) -> None:

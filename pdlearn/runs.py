@@ -128,7 +128,7 @@ class Run:
         """Collect what a resumed run needs, beside the counters.
 
         Returns:
-            tensors by name: weights, the optimiser's moments, the generator's state
+            tensors by name (weights, the optimiser's moments, the generator's state)
         """
         return self.learner.state_dict() | {"generator": self.generator.get_state()}
 

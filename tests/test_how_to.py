@@ -3,10 +3,13 @@
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import pdlearn
 from pdlearn import networks, zoo
 from pdlearn.cli import main
 
@@ -45,6 +48,19 @@ def commands(page):
     """Return the page's `pdlearn` commands, in order, without comments."""
     lines = "\n".join(blocks(page, "bash")).splitlines()
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("pdlearn ")]
+
+
+def test_the_cell_for_colab_installs_this_version_and_shows_widgets(monkeypatch):
+    (cell,) = blocks(ROOT / "docs" / "start.md", "ipython3")
+    install, code = cell.split("\n", 1)
+    assert install == f'%pip install --quiet "pdlearn=={pdlearn.__version__}"'
+    shown = []
+    output = SimpleNamespace(enable_custom_widget_manager=lambda: shown.append("widgets"))
+    colab = SimpleNamespace(output=output)
+    monkeypatch.setitem(sys.modules, "google", SimpleNamespace(colab=colab))
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    exec(code, {})
+    assert shown == ["widgets"]
 
 
 @pytest.fixture

@@ -111,6 +111,12 @@ def test_formulas_are_converted_whole(pages):
     assert [formula for formula in formulas if "\\" in formula] == []
 
 
+def test_tables_that_a_lesson_prints_are_tables(pages):
+    lessons = [path for path in pages if path.parent.name == "learn"]
+    assert len(lessons) > 10
+    assert [path.name for path in lessons if "<p>| " in path.read_text("utf-8")] == []
+
+
 @pytest.fixture(scope="module")
 def address():
     """Serve the site from this machine; return its address."""
@@ -135,6 +141,24 @@ def test_a_lessons_widget_shows_the_game_without_a_kernel(pages, address, visit)
     drawn = "(c) => new Set(c.getContext('2d').getImageData(0, 0, 160, 210).data).size"
     assert canvas.evaluate(drawn) > 3
     page.wait_for_function("() => document.querySelectorAll('iframe.widget')[1].style.height")
+
+
+# The brightness, 0 to 255, of an element's text and of what lies behind it.
+BRIGHTNESS = r"""(element) => {
+  const parts = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const mean = (colour) => parts(colour).slice(0, 3).reduce((a, b) => a + b) / 3;
+  let behind = element;
+  while (parts(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
+  return [mean(getComputedStyle(element).color), mean(getComputedStyle(behind).backgroundColor)];
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_verdict_can_be_read_in_both_themes(pages, address, visit, theme):
+    page = visit(f"{address}/learn/06-distil-one-game.html", color_scheme=theme)
+    code = page.locator(".cell_output code").first
+    ink, ground = code.evaluate(BRIGHTNESS)
+    assert abs(ink - ground) > 100
 
 
 def test_a_table_is_sorted_by_its_headings(pages, address, visit):

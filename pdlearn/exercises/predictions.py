@@ -15,7 +15,7 @@ def check_prediction(guess: float, measured: float, near: float, unit: str = "")
         unit: text that follows the numbers, with its own space, as in `" %"`
 
     Returns:
-        the verdict: "right" within `near` of the measured number, otherwise "apart"
+        the verdict, "right" within `near` of the measured number, otherwise "apart"
     """
     if is_blank(guess):
         return Verdict("missing", "Guess first, then look: put a number in place of the `...`.")
