@@ -62,7 +62,9 @@ def remember(game, agent_steps, num_envs, policy_of, gamma=0.99):
 
 def at_random(env):
     network = pdlearn.QNetwork(env.num_actions, "net3")
-    return EpsilonGreedy(network, epsilon=1.0, generator=torch.Generator().manual_seed(0))
+    return EpsilonGreedy(
+        network, epsilon=1.0, generator=torch.Generator().manual_seed(0)
+    )
 
 
 breakout = remember("breakout", by_budget(smoke=1600, fast=2400), 4, at_random)
@@ -72,8 +74,14 @@ frame_bytes = breakout.frames.shape[1]
 million = 1_000_000
 table(
     [
-        {"stored": "four frames a step", "GB for a million steps": 4 * frame_bytes * million / 1e9},
-        {"stored": "one frame a step", "GB for a million steps": frame_bytes * million / 1e9},
+        {
+            "stored": "four frames a step",
+            "GB for a million steps": 4 * frame_bytes * million / 1e9,
+        },
+        {
+            "stored": "one frame a step",
+            "GB for a million steps": frame_bytes * million / 1e9,
+        },
     ]
 )
 
@@ -107,16 +115,22 @@ check_rebuild(rebuild)
 
 # %%
 frames, age = breakout.frames[:-1].view(-1, 4, 84, 84), breakout.age.view(-1, 4)
-slot, copy_of_game = next((t, e) for t, e in torch.nonzero(age == 1).tolist() if t > 10)
-true = breakout.observation(torch.tensor([slot]), torch.tensor([copy_of_game]))[0]
+slot, copy_of_game = next(
+    (t, e) for t, e in torch.nonzero(age == 1).tolist() if t > 10
+)
+true = breakout.observation(torch.tensor([slot]), torch.tensor([copy_of_game]))[
+    0
+]
 careless = frames[slot - 3 : slot + 1, copy_of_game]
 show(
     pictures.frames(true),
-    "Breakout, the second step of an episode as the agent saw it: two black frames, then two pictures.",
+    "Breakout, the second step of an episode as the agent saw it: two black "
+    "frames, then two pictures.",
 )
 show(
     pictures.frames(careless),
-    "The same step with a careless stack: the first two frames are the end of the episode before.",
+    "The same step with a careless stack: the first two frames are the end of "
+    "the episode before.",
 )
 
 # %% [markdown]
@@ -130,13 +144,21 @@ show(
 
 # %%
 last = breakout.last.view(-1, 4)
-print(f"{int(last[:-1].sum())} of {last[:-1].numel():,} pairs cross the edge of an episode")
+print(
+    f"{int(last[:-1].sum())} of {last[:-1].numel():,} pairs cross the edge of "
+    "an episode"
+)
 
 # %%
-batch = breakout.sample_transitions(64, n_step=1, generator=torch.Generator().manual_seed(0))
+batch = breakout.sample_transitions(
+    64, n_step=1, generator=torch.Generator().manual_seed(0)
+)
 for name, value in batch._asdict().items():
     if value is not None:
-        print(f"{name:16s} {str(value.dtype).removeprefix('torch.'):8s} {list(value.shape)}")
+        print(
+            f"{name:16s} {str(value.dtype).removeprefix('torch.'):8s} "
+            f"{list(value.shape)}"
+        )
 
 # %% [markdown]
 # `sample_transitions` draws none of these. In the names, `tm1` is time t - 1 and `t` is the next step.
@@ -177,10 +199,15 @@ check_discounts(discounts)
 # %% tags=["nbval-check-output"]
 gamma, limit = 0.99, 20
 rows = []
-for rule, discount_at_limit in (("gamma at the limit", gamma), ("0 at the limit", 0.0)):
+for rule, discount_at_limit in (
+    ("gamma at the limit", gamma),
+    ("0 at the limit", 0.0),
+):
     value = 0.0
     for _ in range(3_000):
-        targets = [1 + gamma * value] * (limit - 1) + [1 + discount_at_limit * value]
+        targets = [1 + gamma * value] * (limit - 1) + [
+            1 + discount_at_limit * value
+        ]
         value = sum(targets) / limit
     rows.append({"rule": rule, "value learnt": round(value, 1)})
 table(rows)
@@ -238,12 +265,17 @@ with torch.no_grad():
         ]
     )
 line = [
-    {"step": t, "best Q-value": expected[t].item(), "reward": game.reward[t].item()}
+    {
+        "step": t,
+        "best Q-value": expected[t].item(),
+        "reward": game.reward[t].item(),
+    }
     for t in slots.tolist()
 ]
 show(
     pictures.curves({"teacher": line}, ["best Q-value", "reward"], x="step"),
-    "The teacher's best Q-value climbs before each point that it wins and drops right after it.",
+    "The teacher's best Q-value climbs before each point that it wins and "
+    "drops right after it.",
 )
 
 # %% [markdown]
@@ -300,11 +332,16 @@ check_double_target(double_target)
 
 # %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
-target_q, online_q = torch.randn(2, 10_000, 6, generator=generator)  # all actions are worth 0
+target_q, online_q = torch.randn(
+    2, 10_000, 6, generator=generator
+)  # all actions are worth 0
 nothing, one = torch.zeros(10_000), torch.ones(10_000)
 table(
     [
-        {"target": "maximum", "mean": f"{td_target(nothing, one, target_q).mean():z.1f}"},
+        {
+            "target": "maximum",
+            "mean": f"{td_target(nothing, one, target_q).mean():z.1f}",
+        },
         {
             "target": "double",
             "mean": f"{td_target(nothing, one, target_q, online_q).mean():z.1f}",
@@ -344,12 +381,16 @@ check_td_loss(my_loss)
 # line.
 
 # %%
-catch = remember("pdlearn/Catch-v0", by_budget(smoke=480, fast=4_800), 16, at_random)
+catch = remember(
+    "pdlearn/Catch-v0", by_budget(smoke=480, fast=4_800), 16, at_random
+)
 
 
 def right(network, target, batch):
     with torch.no_grad():
-        y = td_target(batch.reward_t, batch.discount_t, target(batch.observation_t))
+        y = td_target(
+            batch.reward_t, batch.discount_t, target(batch.observation_t)
+        )
     return td_loss(network(batch.observation_tm1), batch.action_tm1, y)
 
 
@@ -360,13 +401,23 @@ def wrong_action(network, target, batch):
 
 
 def moving_target(network, target, batch):
-    value = network(batch.observation_t).max(1).values  # its own, and with a gradient
-    q = network(batch.observation_tm1).gather(1, batch.action_tm1.unsqueeze(1)).squeeze(1)
-    return torch.nn.functional.huber_loss(q, batch.reward_t + batch.discount_t * value)
+    value = (
+        network(batch.observation_t).max(1).values
+    )  # its own, and with a gradient
+    q = (
+        network(batch.observation_tm1)
+        .gather(1, batch.action_tm1.unsqueeze(1))
+        .squeeze(1)
+    )
+    return torch.nn.functional.huber_loss(
+        q, batch.reward_t + batch.discount_t * value
+    )
 
 
 def no_end(network, target, batch):
-    endless = torch.full_like(batch.discount_t, 0.99**3)  # the future never ends
+    endless = torch.full_like(
+        batch.discount_t, 0.99**3
+    )  # the future never ends
     y = td_target(batch.reward_t, endless, target(batch.observation_t))
     return td_loss(network(batch.observation_tm1), batch.action_tm1, y)
 
@@ -374,7 +425,9 @@ def no_end(network, target, batch):
 # %%
 def learn(loss_of):
     """Return a row: the last loss, the largest value, the share of balls caught."""
-    network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
+    network = pdlearn.QNetwork(
+        3, "net3", generator=torch.Generator().manual_seed(0)
+    )
     target = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
     generator = torch.Generator().manual_seed(1)
@@ -387,12 +440,22 @@ def learn(loss_of):
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        held = catch.sample_states(by_budget(smoke=32, fast=512), generator).observation
+        held = catch.sample_states(
+            by_budget(smoke=32, fast=512), generator
+        ).observation
         value = network(held).max().item()
     card = {"games": {"pdlearn/Catch-v0": ["0", "1", "2"]}}
-    config = pdlearn.EvalConfig(episodes=by_budget(smoke=8, fast=100), epsilon=0.0)
-    caught = (pdlearn.evaluate(pdlearn.Agent(network, card), config).mean + 1) / 2
-    return {"loss": loss.item(), "largest value": value, "balls caught": f"{caught:.0%}"}
+    config = pdlearn.EvalConfig(
+        episodes=by_budget(smoke=8, fast=100), epsilon=0.0
+    )
+    caught = (
+        pdlearn.evaluate(pdlearn.Agent(network, card), config).mean + 1
+    ) / 2
+    return {
+        "loss": loss.item(),
+        "largest value": value,
+        "balls caught": f"{caught:.0%}",
+    }
 
 
 # %%
@@ -402,7 +465,9 @@ variants = {
     "gradient through the target": moving_target,
     "no end": no_end,
 }
-table([{"learner": name} | learn(loss_of) for name, loss_of in variants.items()])
+table(
+    [{"learner": name} | learn(loss_of) for name, loss_of in variants.items()]
+)
 
 # %% [markdown]
 # None raised an error, and every loss is small. The differences:

@@ -27,7 +27,12 @@ import torch
 
 import pdlearn
 from pdlearn import dqn, envs, losses, plots
-from pdlearn.exercises import check_choice, check_epsilon, check_prediction, check_td_target
+from pdlearn.exercises import (
+    check_choice,
+    check_epsilon,
+    check_prediction,
+    check_td_target,
+)
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.widgets import watch
 
@@ -41,7 +46,8 @@ from pdlearn.widgets import watch
 curve = results("curves/pong")
 show(
     plots.learning_curve("pong", curve),
-    "Pong's teacher: its score begins at random play and rises steeply to Nature DQN's.",
+    "Pong's teacher: its score begins at random play and rises steeply to "
+    "Nature DQN's.",
 )
 
 # %% [markdown]
@@ -69,9 +75,15 @@ show(
 # What is the mean score of random play? The score is 1 if all balls are caught, and -1 if none is.
 
 # %%
-network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
-player = pdlearn.Agent(network, {"games": {"pdlearn/Catch-v0": ["0", "1", "2"]}})
-at_random = pdlearn.EvalConfig(episodes=by_budget(smoke=30, fast=300), epsilon=1.0)
+network = pdlearn.QNetwork(
+    3, "net3", generator=torch.Generator().manual_seed(0)
+)
+player = pdlearn.Agent(
+    network, {"games": {"pdlearn/Catch-v0": ["0", "1", "2"]}}
+)
+at_random = pdlearn.EvalConfig(
+    episodes=by_budget(smoke=30, fast=300), epsilon=1.0
+)
 random_score = pdlearn.evaluate(player, at_random).mean
 ### BEGIN SOLUTION
 my_guess = -0.5
@@ -143,7 +155,9 @@ check_choice("A time limit", my_choice)
 def epsilon_at(config, agent_steps):
     ### BEGIN SOLUTION
     done = min(agent_steps / config.epsilon_decay_steps, 1.0)
-    return config.epsilon_start + done * (config.epsilon_final - config.epsilon_start)
+    return config.epsilon_start + done * (
+        config.epsilon_final - config.epsilon_start
+    )
     ### END SOLUTION
 
 
@@ -162,7 +176,9 @@ catch = replace(
     num_envs=8,  # copies of the game, side by side
     agent_steps=by_budget(smoke=800, fast=6_000),  # of all copies together
     memory_steps=6_000,  # the newest steps that are kept
-    learn_start_steps=by_budget(smoke=200, fast=500),  # played before learning begins
+    learn_start_steps=by_budget(
+        smoke=200, fast=500
+    ),  # played before learning begins
     minibatch=32,
     samples_per_step=4.0,  # transitions learnt for each one played
     priority_exponent=0.0,  # drawn uniformly
@@ -177,7 +193,8 @@ catch = replace(
     evaluation_epsilon=0.0,  # Catch draws each ball at random, so games differ without it
 )
 schedule = [
-    {"agent_steps": n, "epsilon": dqn.epsilon_at(catch, n)} for n in range(0, catch.agent_steps, 50)
+    {"agent_steps": n, "epsilon": dqn.epsilon_at(catch, n)}
+    for n in range(0, catch.agent_steps, 50)
 ]
 show(
     pictures.curves({"teacher": schedule}, ["epsilon"], x="agent_steps"),
@@ -208,7 +225,14 @@ async for row in watch(run):
     rows.append(row)
 
 # %%
-table(rows[:: max(1, len(rows) // 6)], "agent_steps", "updates", "epsilon", "loss", "evaluation")
+table(
+    rows[:: max(1, len(rows) // 6)],
+    "agent_steps",
+    "updates",
+    "epsilon",
+    "loss",
+    "evaluation",
+)
 
 # %% [markdown]
 # Compare score and loss. The score rises most while the [loss](glossary.md#loss) goes up and down,
@@ -232,7 +256,9 @@ broken = {
 }
 runs = {"teacher, whole": rows}
 for name, config in broken.items():
-    runs[name] = list(pdlearn.DQN("pdlearn/Catch-v0", config, seed=1, precision="float32"))
+    runs[name] = list(
+        pdlearn.DQN("pdlearn/Catch-v0", config, seed=1, precision="float32")
+    )
 
 # %%
 ### BEGIN SOLUTION
@@ -243,7 +269,8 @@ check_prediction(my_guess, runs["no exploration"][-1]["evaluation"], near=0.3)
 # %%
 show(
     pictures.curves(runs, ["evaluation", "loss"], x="agent_steps"),
-    "Evaluations and loss of four runs: one unchanged, and three with one change each.",
+    "Evaluations and loss of four runs: one unchanged, and three with one "
+    "change each.",
 )
 
 # %%
@@ -252,7 +279,9 @@ table(
         {
             "run": name,
             "best evaluation": max(
-                r["evaluation"] for r in seen if r["evaluation"] == r["evaluation"]
+                r["evaluation"]
+                for r in seen
+                if r["evaluation"] == r["evaluation"]
             ),
             "last evaluation": seen[-1]["evaluation"],
         }
@@ -276,7 +305,9 @@ table(
 
 # %%
 cost = next(row for row in results("teachers") if row["game"] == "pong")
-table([cost], "parameters", "agent_steps", "samples", "mean", "hours", "hardware")
+table(
+    [cost], "parameters", "agent_steps", "samples", "mean", "hours", "hardware"
+)
 
 # %% [markdown]
 # ## Exercise 6 · How much play is that?
@@ -293,7 +324,11 @@ check_prediction(my_guess, hours_of_play, near=5, unit=" hours")
 # %% tags=["nbval-check-output"]
 scored = [row for row in curve if row["evaluation"] != "nan"]
 steps_to = {
-    score: next(int(row["agent_steps"]) for row in scored if float(row["evaluation"]) > score)
+    score: next(
+        int(row["agent_steps"])
+        for row in scored
+        if float(row["evaluation"]) > score
+    )
     for score in (-20, 0, 15, 18)
 }
 for score, steps in steps_to.items():
@@ -311,14 +346,30 @@ for score, steps in steps_to.items():
 # --resume runs/train-pong-0` continues. The same in Python, on Catch:
 
 # %% tags=["nbval-check-output"]
-short = replace(catch, agent_steps=1_200, learn_start_steps=200, evaluation_period_steps=200)
+short = replace(
+    catch, agent_steps=1_200, learn_start_steps=200, evaluation_period_steps=200
+)
 with tempfile.TemporaryDirectory() as folder:
-    first = pdlearn.DQN("pdlearn/Catch-v0", short, precision="float32", folder=folder)
+    first = pdlearn.DQN(
+        "pdlearn/Catch-v0", short, precision="float32", folder=folder
+    )
     for row in itertools.islice(first, 2):
-        print(f"first leg:  {row['agent_steps']:4d} agent steps, {row['updates']} updates")
-    second = pdlearn.DQN("pdlearn/Catch-v0", short, precision="float32", folder=folder, resume=True)
+        print(
+            f"first leg:  {row['agent_steps']:4d} agent steps, "
+            f"{row['updates']} updates"
+        )
+    second = pdlearn.DQN(
+        "pdlearn/Catch-v0",
+        short,
+        precision="float32",
+        folder=folder,
+        resume=True,
+    )
     *_, row = second
-    print(f"second leg: {row['agent_steps']:4d} agent steps, {row['updates']} updates")
+    print(
+        f"second leg: {row['agent_steps']:4d} agent steps, {row['updates']} "
+        "updates"
+    )
 
 # %% [markdown]
 # The replay memory is not saved, because it is large: a resumed run plays `learn_start_steps` again
@@ -329,10 +380,27 @@ with tempfile.TemporaryDirectory() as folder:
 # `fast` is for two cores, `paper` has the settings of Nature DQN (Mnih et al. 2015):
 
 # %% tags=["nbval-check-output"]
-names = ("agent_steps", "num_envs", "memory_steps", "minibatch", "samples_per_step", "n_step")
-names += ("optimizer", "target_period_updates", "epsilon_final", "epsilon_decay_steps")
+names = (
+    "agent_steps",
+    "num_envs",
+    "memory_steps",
+    "minibatch",
+    "samples_per_step",
+    "n_step",
+)
+names += (
+    "optimizer",
+    "target_period_updates",
+    "epsilon_final",
+    "epsilon_decay_steps",
+)
 budgets = pdlearn.DQN_BUDGETS
-table([{"setting": n} | {b: getattr(budgets[b], n) for b in ("fast", "paper")} for n in names])
+table(
+    [
+        {"setting": n} | {b: getattr(budgets[b], n) for b in ("fast", "paper")}
+        for n in names
+    ]
+)
 
 # %% [markdown]
 # ## Quiz

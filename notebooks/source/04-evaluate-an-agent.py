@@ -51,7 +51,11 @@ fresh = {
 }
 table(
     [
-        {"agent": name, "scores": " ".join(f"{s:.0f}" for s in e.scores), "mean": round(e.mean, 2)}
+        {
+            "agent": name,
+            "scores": " ".join(f"{s:.0f}" for s in e.scores),
+            "mean": round(e.mean, 2),
+        }
         for name, e in fresh.items()
     ]
 )
@@ -109,10 +113,14 @@ for _ in range(waiting):
 env.close()
 show(
     pictures.frames(outcome.observation[0]),
-    "Breakout after a thousand steps without FIRE: the wall is whole, and there is no ball.",
+    "Breakout after a thousand steps without FIRE: the wall is whole, and "
+    "there is no ball.",
 )
 cap = envs.MAX_EPISODE_FRAMES
-print(f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes at 60 frames a second")
+print(
+    f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes at 60 "
+    "frames a second"
+)
 
 # %% [markdown]
 # The time limit ends such a game. An evaluation counts these games in `truncated`. If it is not 0, look
@@ -130,7 +138,9 @@ print(f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes at 60 fr
 
 # %%
 breakout = pdlearn.GAMES["breakout"]
-network = pdlearn.QNetwork(breakout.num_actions, "net3", generator=torch.Generator().manual_seed(0))
+network = pdlearn.QNetwork(
+    breakout.num_actions, "net3", generator=torch.Generator().manual_seed(0)
+)
 config = pdlearn.EvalConfig(
     episodes=by_budget(smoke=12, fast=72, full=600), epsilon=1.0, num_envs=12
 )
@@ -141,9 +151,17 @@ truth = scores.mean()
 
 figure, axes = plt.subplots(figsize=(4.6, 3), layout="constrained")
 axes.plot(lengths, scores, "o", ms=4, alpha=0.5)
-axes.set(xlabel="agent steps", ylabel="score", title="random play of Breakout, a dot a game")
+axes.set(
+    xlabel="agent steps",
+    ylabel="score",
+    title="random play of Breakout, a dot a game",
+)
 axes.spines[["top", "right"]].set_visible(False)
-show(axes, "Scores of random Breakout games over their lengths: long games have high scores.")
+show(
+    axes,
+    "Scores of random Breakout games over their lengths: long games have high "
+    "scores.",
+)
 
 # %% [markdown]
 # From now on these games represent *all* games of this player. Their mean, `truth`, is known, so we can
@@ -180,15 +198,23 @@ check_interval(bootstrap)
 def interval_at(games, trials, rng):
     """Return a row: how wide the interval of `games` games is, and how often it contains the truth."""
     found = [
-        statistics.interval(rng.choice(scores, games), rng, resamples=400) for _ in range(trials)
+        statistics.interval(rng.choice(scores, games), rng, resamples=400)
+        for _ in range(trials)
     ]
     holds = np.mean([low <= truth <= high for low, high in found])
     width = np.mean([high - low for low, high in found])
-    return {"games": games, "width": width, "contains the truth": f"{holds:.0%}"}
+    return {
+        "games": games,
+        "width": width,
+        "contains the truth": f"{holds:.0%}",
+    }
 
 
 rng = np.random.default_rng(1)
-widths = [interval_at(n, by_budget(smoke=20, fast=400), rng) for n in (3, 5, 10, 30, 100)]
+widths = [
+    interval_at(n, by_budget(smoke=20, fast=400), rng)
+    for n in (3, 5, 10, 30, 100)
+]
 table(widths)
 
 # %% [markdown]
@@ -203,7 +229,11 @@ table(widths)
 
 # %% tags=["nbval-check-output"]
 rows = [*results("teachers"), *results("students")]
-rows = [row for row in rows if row["game"] == "pong" and row["network"] in ("teacher", "net3")]
+rows = [
+    row
+    for row in rows
+    if row["game"] == "pong" and row["network"] in ("teacher", "net3")
+]
 table(rows, "network", "mean", "low", "high", "episodes")
 
 # %% [markdown]
@@ -261,7 +291,9 @@ for games in (12, 24, 48, 96, 192):
         fixed = scores[drawn][:, : games // copies].mean()
         means.append((early, fixed))
     early, fixed = np.mean(means, 0)
-    biased.append({"games": games, "first to end": early, "fixed": fixed, "truth": truth})
+    biased.append(
+        {"games": games, "first to end": early, "fixed": fixed, "truth": truth}
+    )
 
 lines = {
     name: [{"games": row["games"], "mean score": row[name]} for row in biased]
@@ -269,7 +301,8 @@ lines = {
 }
 show(
     pictures.curves(lines, ["mean score"], x="games"),
-    "The mean of the first to end lies far below the truth for few games; the fixed number does not.",
+    "The mean of the first to end lies far below the truth for few games; the "
+    "fixed number does not.",
 )
 
 # %% [markdown]
@@ -286,33 +319,65 @@ show(
 
 # %% tags=["nbval-check-output"]
 curve = [row for row in results("curves/pong") if row["evaluation"] != "nan"]
-evaluations, games = len(curve), teacher.card["made"]["config"]["evaluation_episodes"]
+evaluations, games = (
+    len(curve),
+    teacher.card["made"]["config"]["evaluation_episodes"],
+)
 true_mean = teacher.score["mean"]
 print(f"{evaluations} evaluations of {games} games each")
-print(f"true mean {true_mean:.1f}; single games spread around it by {spread:.1f}")
+print(
+    f"true mean {true_mean:.1f}; single games spread around it by {spread:.1f}"
+)
 
 # %%
 trials = rng.normal(true_mean, spread, (2_000, evaluations, games)).mean(2)
 highest = trials.max(1)
 ### BEGIN SOLUTION
-my_guess = 19.5  # measured: the highest of many noisy means is above the true one
+my_guess = (
+    19.5  # measured: the highest of many noisy means is above the true one
+)
 ### END SOLUTION
 check_prediction(my_guess, highest.mean(), near=0.2)
 
 # %%
 seen = max(float(row["evaluation"]) for row in curve)
 print(f"best of {len(curve)} real evaluations while learning: {seen:.1f}")
-print(f"the shipped teacher evaluated again, {score['episodes']} games: {score['mean']:.1f}")
+print(
+    f"the shipped teacher evaluated again, {score['episodes']} games: "
+    f"{score['mean']:.1f}"
+)
 again = rng.normal(true_mean, spread, (2_000, games)).mean(1)
 figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
 best_colour, fresh_colour = pictures.OTHERS[:2]
-axes.hist(again, 40, alpha=0.6, color=fresh_colour, label="the same agent, scored afresh")
-axes.hist(highest, 40, alpha=0.6, color=best_colour, label=f"best of {evaluations} evaluations")
+axes.hist(
+    again,
+    40,
+    alpha=0.6,
+    color=fresh_colour,
+    label="the same agent, scored afresh",
+)
+axes.hist(
+    highest,
+    40,
+    alpha=0.6,
+    color=best_colour,
+    label=f"best of {evaluations} evaluations",
+)
 axes.axvline(true_mean, color="black", ls=":", label="truth")
 axes.set(xlabel=f"mean of {games} games", yticks=[])
-axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+axes.legend(
+    frameon=False,
+    fontsize=8,
+    loc="lower center",
+    bbox_to_anchor=(0.5, 1),
+    ncols=3,
+)
 axes.spines[["top", "right", "left"]].set_visible(False)
-show(axes, "The best of many evaluations is above the truth; another evaluation is around it.")
+show(
+    axes,
+    "The best of many evaluations is above the truth; another evaluation is "
+    "around it.",
+)
 
 # %% [markdown]
 # Nothing was learnt, but the best evaluation is above the true mean: the maximum is biased upwards. This
@@ -332,10 +397,17 @@ def resampled_means(scores):
     return scores[rng.integers(len(scores), size=(10_000, len(scores)))].mean(1)
 
 
-percents = 100 * resampled_means(fresh["net3"].scores) / resampled_means(fresh["teacher"].scores)
+percents = (
+    100
+    * resampled_means(fresh["net3"].scores)
+    / resampled_means(fresh["teacher"].scores)
+)
 low, high = np.quantile(percents, [0.025, 0.975])
 long = 100 * float(second["mean"]) / true_mean
-print(f"here, {settings.episodes} games each: {low:.0f} to {high:.0f} % of the teacher")
+print(
+    f"here, {settings.episodes} games each: {low:.0f} to {high:.0f} % of the "
+    "teacher"
+)
 print(f"docs/results, {second['episodes']} games: {long:.0f} %")
 
 # %% [markdown]
@@ -366,7 +438,10 @@ check_geometric_mean(geometric_mean)
 a_of_b, b_of_a = np.array([200.0, 50.0]), np.array([50.0, 200.0])
 for name, percent in (("A in % of B", a_of_b), ("B in % of A", b_of_a)):
     geometric = statistics.geometric_mean(percent)
-    print(f"{name}: arithmetic mean {percent.mean():.0f}, geometric mean {geometric:.0f}")
+    print(
+        f"{name}: arithmetic mean {percent.mean():.0f}, geometric mean "
+        f"{geometric:.0f}"
+    )
 
 # %% [markdown]
 # By the arithmetic mean each is better than the other. The geometric mean of the inverse ratios is the

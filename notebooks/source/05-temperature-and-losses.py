@@ -50,16 +50,32 @@ teacher_q = states.teacher_q  # [B, A]
 ranked = teacher_q.sort(dim=1, descending=True).values
 gap = ranked[:, 0] - ranked[:, 1]  # [B]
 decisive = gap > 0.1
-print(f"median gap {gap.median():.3f}; above 0.1 in {decisive.float().mean():.1%} of the states")
-print(f"the best value itself varies by {ranked[:, 0].std():.2f} from state to state")
+print(
+    f"median gap {gap.median():.3f}; above 0.1 in "
+    f"{decisive.float().mean():.1%} of the states"
+)
+print(
+    f"the best value itself varies by {ranked[:, 0].std():.2f} from state to "
+    "state"
+)
 
 # %%
 figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
-axes.hist(gap.clamp(min=1e-4), bins=np.logspace(-4, 0.5, 60), color=pictures.TEACHER)
+axes.hist(
+    gap.clamp(min=1e-4), bins=np.logspace(-4, 0.5, 60), color=pictures.TEACHER
+)
 axes.axvline(0.1, color="black", ls=":")
-axes.set(xscale="log", xlabel="gap between best and second best action, points", ylabel="states")
+axes.set(
+    xscale="log",
+    xlabel="gap between best and second best action, points",
+    ylabel="states",
+)
 axes.spines[["top", "right"]].set_visible(False)
-show(axes, "Most gaps are a few thousandths of a point; a thin tail reaches beyond a tenth.")
+show(
+    axes,
+    "Most gaps are a few thousandths of a point; a thin tail reaches beyond a "
+    "tenth.",
+)
 
 # %% [markdown]
 # In most states the next action hardly matters: the ball is far away, and FIRE has an effect only when
@@ -93,7 +109,9 @@ check_teacher_policy(target_by_hand)
 
 # %%
 moment = int((gap - 0.05).abs().argmin())  # a state with a middling gap
-pdlearn.widgets.temperature("pong/teacher", states.observation[moment], student="pong/net3")
+pdlearn.widgets.temperature(
+    "pong/teacher", states.observation[moment], student="pong/net3"
+)
 
 # %% [markdown]
 # Look at KL's bars. Towards the left, at high temperatures, they become equal; towards the right the
@@ -108,27 +126,44 @@ pdlearn.widgets.temperature("pong/teacher", states.observation[moment], student=
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
-my_guess = 18  # measured: differences of 0.01 hardly change a softmax at temperature 1
+my_guess = (
+    18  # measured: differences of 0.01 hardly change a softmax at temperature 1
+)
 ### END SOLUTION
-measured = 100 * teacher_policy(teacher_q, temperature=1).max(dim=1).values.mean().item()
+measured = (
+    100
+    * teacher_policy(teacher_q, temperature=1).max(dim=1).values.mean().item()
+)
 check_prediction(my_guess, measured, near=3, unit=" %")
 
 # %%
 temperatures = np.logspace(-3.5, 1, 40)
 sure = [teacher_policy(teacher_q, t).max(1).values for t in temperatures]
 figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
-axes.plot(temperatures, [s.mean() for s in sure], color=pictures.TEACHER, label="all states")
 axes.plot(
-    temperatures, [s[decisive].mean() for s in sure], color=pictures.OTHERS[0], label="decisive"
+    temperatures,
+    [s.mean() for s in sure],
+    color=pictures.TEACHER,
+    label="all states",
+)
+axes.plot(
+    temperatures,
+    [s[decisive].mean() for s in sure],
+    color=pictures.OTHERS[0],
+    label="decisive",
 )
 axes.axhline(1 / 6, color="black", ls=":")
-axes.set(xscale="log", xlabel="temperature", ylabel="probability of the best action")
+axes.set(
+    xscale="log", xlabel="temperature", ylabel="probability of the best action"
+)
 axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
 show(
     axes,
-    "Both lines fall from near 1 to a sixth as the temperature rises; the one of decisive states "
-    "stays high for longer, so that there is a range in which only their targets are sharp.",
+    "Both lines fall from near 1 to a sixth as the temperature rises; the one "
+    "of decisive states "
+    "stays high for longer, so that there is a range in which only their "
+    "targets are sharp.",
 )
 
 # %% [markdown]
@@ -205,7 +240,9 @@ check_kl_loss(kl_by_hand)
 # %% tags=["nbval-check-output"]
 logits = torch.randn(2048, 6, generator=torch.Generator().manual_seed(1))
 for temperature in (1, 0.01, 1e-4, 1e-6):
-    print(f"KL at {temperature:7g}: {kl_loss(logits, teacher_q, temperature):.4f}")
+    print(
+        f"KL at {temperature:7g}: {kl_loss(logits, teacher_q, temperature):.4f}"
+    )
 print(f"NLL:           {nll_loss(logits, teacher_q):.4f}")
 
 # %% [markdown]
@@ -252,7 +289,10 @@ table(paid)
 
 # %%
 def probabilities_for_logarithms(student_logits, teacher_q):
-    student, target = torch.softmax(student_logits, 1), teacher_policy(teacher_q, 0.03)
+    student, target = (
+        torch.softmax(student_logits, 1),
+        teacher_policy(teacher_q, 0.03),
+    )
     return F.kl_div(student, target, reduction="batchmean")  # wrong on purpose
 
 
@@ -269,7 +309,9 @@ UPDATES = by_budget(smoke=20, fast=1_000)
 
 def learn(loss_function):
     """Distil a fresh net3 from the recording; return its outputs before and after."""
-    student = pdlearn.QNetwork(6, "net3", generator=torch.Generator().manual_seed(0))
+    student = pdlearn.QNetwork(
+        6, "net3", generator=torch.Generator().manual_seed(0)
+    )
     before = student(states.observation).detach()
     optimizer = torch.optim.Adam(student.parameters(), lr=1e-3)
     generator = torch.Generator().manual_seed(1)
@@ -305,9 +347,14 @@ losses = {
     }
     for name, (before, after) in learnt.items()
 }
-blind = chosen("blind", torch.full_like(best_action, int(best_action.mode().values)))
+blind = chosen(
+    "blind", torch.full_like(best_action, int(best_action.mode().values))
+)
 table(
-    [chosen(name, after.argmax(1)) | losses[name] for name, (_, after) in learnt.items()]
+    [
+        chosen(name, after.argmax(1)) | losses[name]
+        for name, (_, after) in learnt.items()
+    ]
     + [blind | {"loss before": "", "after": ""}]
 )
 
@@ -350,7 +397,8 @@ print("log_softmax:      ", (student / 0.01).log_softmax(1).tolist())
 first = [
     row
     for row in results("recipes")
-    if (row["teacher_steps"], row["minibatch"], row["learning_rate"]) == ("54000", "64", "0.001")
+    if (row["teacher_steps"], row["minibatch"], row["learning_rate"])
+    == ("54000", "64", "0.001")
 ]
 later = [row for row in results("temperature") if row["game"] == "pong"]
 figure, axes = plt.subplots(figsize=(8, 2.6), layout="constrained")
@@ -359,7 +407,8 @@ for rows, colour, label, aside in (
     (later, pictures.STUDENT, "two hours, higher rate", 1.1),
 ):
     at, mean, low, high = (
-        np.array([float(row[k]) for row in rows]) for k in ("temperature", "mean", "low", "high")
+        np.array([float(row[k]) for row in rows])
+        for k in ("temperature", "mean", "low", "high")
     )
     bars = (mean - low, high - mean)
     axes.errorbar(aside * at, mean, bars, fmt="o", color=colour, label=label)
@@ -369,8 +418,10 @@ axes.spines[["top", "right"]].set_visible(False)
 figure.legend(frameon=False, loc="outside right center")
 show(
     axes,
-    "Scores of students of the Pong teacher (dotted). After an hour of play they differ widely, from "
-    "temperature to temperature and from seed to seed; with the better recipe all come near it.",
+    "Scores of students of the Pong teacher (dotted). After an hour of play "
+    "they differ widely, from "
+    "temperature to temperature and from seed to seed; with the better recipe "
+    "all come near it.",
 )
 
 # %% [markdown]

@@ -29,7 +29,12 @@ import torch
 
 import pdlearn
 from pdlearn.distill import StudentLearner
-from pdlearn.exercises import check_agreement, check_choice, check_prediction, check_variety
+from pdlearn.exercises import (
+    check_agreement,
+    check_choice,
+    check_prediction,
+    check_variety,
+)
 from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.widgets import watch
@@ -63,8 +68,13 @@ STEPS = by_budget(smoke=1_600, fast=27_000, full=108_000)
 
 memory = pdlearn.collect(teacher, STEPS)
 # Each purpose has its own seeds, so these are other games.
-unseen = pdlearn.collect(teacher, by_budget(smoke=1_600, fast=8_000), seed=1, purpose="show")
-print(f"{len(memory):,} states to learn from, {len(unseen):,} of other games to look at")
+unseen = pdlearn.collect(
+    teacher, by_budget(smoke=1_600, fast=8_000), seed=1, purpose="show"
+)
+print(
+    f"{len(memory):,} states to learn from, {len(unseen):,} of other games to "
+    "look at"
+)
 
 # %% [markdown]
 # A [minibatch](glossary.md#minibatch) is drawn at random from the whole recording. Four of its states:
@@ -73,8 +83,11 @@ print(f"{len(memory):,} states to learn from, {len(unseen):,} of other games to 
 batch = memory.sample_states(64, torch.Generator().manual_seed(0))
 choices = batch.teacher_q.argmax(1)
 show(
-    pictures.frames(batch.observation[:4, -1], [names[choice] for choice in choices[:4]]),
-    "The newest frames of four states from different games, with the action the teacher chose.",
+    pictures.frames(
+        batch.observation[:4, -1], [names[choice] for choice in choices[:4]]
+    ),
+    "The newest frames of four states from different games, with the action "
+    "the teacher chose.",
 )
 
 # %% [markdown]
@@ -89,8 +102,16 @@ TEMPERATURE = 0.03
 states = unseen.sample_states(1_024, torch.Generator().manual_seed(1))
 target = teacher_policy(states.teacher_q, TEMPERATURE)  # [B, A]
 blind = target.mean(0)  # [A], the best answer without the state
-blind_loss = (target * (target.clamp_min(1e-30).log() - blind.log())).sum(1).mean().item()
-print(f"a student that always answers with the average has the loss {blind_loss:.3f}")
+blind_loss = (
+    (target * (target.clamp_min(1e-30).log() - blind.log()))
+    .sum(1)
+    .mean()
+    .item()
+)
+print(
+    "a student that always answers with the average has the loss "
+    f"{blind_loss:.3f}"
+)
 
 # %% [markdown]
 # A student whose loss is not lower has learnt how often its teacher takes each action, but not in which
@@ -105,7 +126,9 @@ print(f"a student that always answers with the average has the loss {blind_loss:
 def agreement_by_hand(student_output, teacher_q):
     """Return the share, a scalar between 0 and 1, for tensors [B, A]."""
     ### BEGIN SOLUTION
-    return (student_output.argmax(dim=1) == teacher_q.argmax(dim=1)).float().mean()
+    return (
+        (student_output.argmax(dim=1) == teacher_q.argmax(dim=1)).float().mean()
+    )
     ### END SOLUTION
 
 
@@ -136,7 +159,8 @@ figure = pictures.curves({"student": rows}, ["loss", "agreement"])
 figure.axes[0].axhline(blind_loss, color="black", ls=":")
 show(
     figure,
-    "The loss falls below that of the blind answer (dotted); agreement on unseen games rises.",
+    "The loss falls below that of the blind answer (dotted); agreement on "
+    "unseen games rises.",
 )
 
 # %% [markdown]
@@ -155,7 +179,10 @@ def measured_on(network, memory):
     some = memory.sample_states(2_048, torch.Generator().manual_seed(2))
     output = network(some.observation)
     alike = (output.argmax(1) == some.teacher_q.argmax(1)).float().mean()
-    return {"loss": kl_loss(output, some.teacher_q, TEMPERATURE).item(), "agreement": alike.item()}
+    return {
+        "loss": kl_loss(output, some.teacher_q, TEMPERATURE).item(),
+        "agreement": alike.item(),
+    }
 
 
 table(
@@ -247,9 +274,21 @@ pdlearn.widgets.play("pong", against=student, name="ours")
 # temperature, their amount of play, their updates and learning rate, and their scores over 30 games.
 
 # %%
-longer = [row for row in results("recipes") if float(row["temperature"]) == TEMPERATURE]
+longer = [
+    row
+    for row in results("recipes")
+    if float(row["temperature"]) == TEMPERATURE
+]
 table(
-    longer, "teacher_steps", "minibatch", "updates", "learning_rate", "seed", "mean", "low", "high"
+    longer,
+    "teacher_steps",
+    "minibatch",
+    "updates",
+    "learning_rate",
+    "seed",
+    "mean",
+    "low",
+    "high",
 )
 
 # %% [markdown]
@@ -262,9 +301,12 @@ table(
 # Now the same student with a [learning rate](glossary.md#learning-rate) 30 times too large.
 
 # %%
-reckless = replace(config, learning_rate=0.1, updates_per_hour=by_budget(smoke=60, fast=400))
+reckless = replace(
+    config, learning_rate=0.1, updates_per_hour=by_budget(smoke=60, fast=400)
+)
 learner = StudentLearner(
-    reckless, pdlearn.QNetwork(6, "net3", generator=torch.Generator().manual_seed(0))
+    reckless,
+    pdlearn.QNetwork(6, "net3", generator=torch.Generator().manual_seed(0)),
 )
 generator = torch.Generator().manual_seed(3)
 reckless_rows = []
@@ -274,7 +316,11 @@ while learner.updates < reckless.updates_per_hour:
 broken = learner.network
 figure = pictures.curves({"student": reckless_rows}, ["loss"])
 figure.axes[0].axhline(blind_loss, color="black", ls=":")
-show(figure, "The loss of each minibatch: it stays near the blind answer's (dotted) to the end.")
+show(
+    figure,
+    "The loss of each minibatch: it stays near the blind answer's (dotted) to "
+    "the end.",
+)
 
 # %% [markdown]
 # The curve is noisy, because minibatches differ, but flat. Without the dotted line it looks like that of
@@ -304,12 +350,18 @@ with torch.no_grad():
         "student": torch.softmax(student.network(states.observation), 1),
         "collapsed": torch.softmax(broken(states.observation), 1),
     }
-table([{"policy": name, "variety": p.std(0).mean().item()} for name, p in policies.items()])
+table(
+    [
+        {"policy": name, "variety": p.std(0).mean().item()}
+        for name, p in policies.items()
+    ]
+)
 
 # %%
 show(
     pictures.bars(names, {"teacher": blind.tolist(), "collapsed": policies["collapsed"][0].tolist()}, "probability"),
-    "The collapsed student's answer to one state, beside the teacher's average over all states.",
+    "The collapsed student's answer to one state, beside the teacher's average "
+    "over all states.",
 )  # fmt: skip
 
 # %% [markdown]
@@ -339,7 +391,9 @@ Path("runs").mkdir(exist_ok=True)
 pdlearn.save_agent("runs/student.safetensors", student)
 again = pdlearn.load_agent("runs/student.safetensors", "pong")
 print(
-    again.card["size"], again.card["made"]["config"]["loss"], pdlearn.parameter_count(again.network)
+    again.card["size"],
+    again.card["made"]["config"]["loss"],
+    pdlearn.parameter_count(again.network),
 )
 
 # %% [markdown]

@@ -42,7 +42,11 @@ from pdlearn.lessons import by_budget, pictures, results, show, table
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.networks import SIZES
 from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
-from pdlearn.statistics import difference_interval, geometric_mean, share_of_the_way
+from pdlearn.statistics import (
+    difference_interval,
+    geometric_mean,
+    share_of_the_way,
+)
 from pdlearn.widgets import watch
 
 # %% [markdown]
@@ -113,7 +117,10 @@ def shortest(network):
     return 1e3 * np.diff(times).min()
 
 
-costs = [(s, pdlearn.parameter_count(n), multiplications(SIZES[s], 6)) for s, n in nets.items()]
+costs = [
+    (s, pdlearn.parameter_count(n), multiplications(SIZES[s], 6))
+    for s, n in nets.items()
+]
 _, most, most_work = costs[0]
 table(
     [
@@ -131,21 +138,35 @@ table(
 )
 
 # %%
-figure, grid = plt.subplots(1, 2, figsize=(7.2, 2.8), layout="constrained", sharey=True)
+figure, grid = plt.subplots(
+    1, 2, figsize=(7.2, 2.8), layout="constrained", sharey=True
+)
 for axes, what in zip(grid, ("parameters", "multiplications"), strict=True):
     left = np.zeros(len(SIZES))
     for number, name in enumerate(("conv1", "conv2", "conv3", "fc1", "out")):
-        part = np.array([getattr(layers(w, 6)[number], what) for w in SIZES.values()])
-        whole = np.array([sum(getattr(y, what) for y in layers(w, 6)) for w in SIZES.values()])
-        axes.barh(list(SIZES), part / whole, left=left, label=name, color=f"C{number}")
+        part = np.array(
+            [getattr(layers(w, 6)[number], what) for w in SIZES.values()]
+        )
+        whole = np.array(
+            [
+                sum(getattr(y, what) for y in layers(w, 6))
+                for w in SIZES.values()
+            ]
+        )
+        axes.barh(
+            list(SIZES), part / whole, left=left, label=name, color=f"C{number}"
+        )
         left += part / whole
     axes.set(title=what, xlabel="share")
     axes.spines[["top", "right"]].set_visible(False)
 grid[0].invert_yaxis()
-figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+figure.legend(
+    *grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=5
+)
 show(
     figure,
-    "Where a network has its parameters and where it has its work: nearly all parameters of the "
+    "Where a network has its parameters and where it has its work: nearly all "
+    "parameters of the "
     "teacher are in fc1, but most multiplications are in the convolutions.",
 )
 
@@ -172,11 +193,14 @@ axes.set(xlabel="score of net3 : score of net1")
 axes.spines[["top", "right"]].set_visible(False)
 show(
     axes,
-    "Space Invaders keeps about a quarter from net1 to net3, River Raid and Breakout three "
+    "Space Invaders keeps about a quarter from net1 to net3, River Raid and "
+    "Breakout three "
     "quarters, Freeway, Seaquest, Pong and Ms. Pacman nearly all.",
 )
 for size, mean in TABLE_B1_MEAN.items():
-    print(f"{size}: {mean:.1f} % of the DQN's score, geometric mean of ten games")
+    print(
+        f"{size}: {mean:.1f} % of the DQN's score, geometric mean of ten games"
+    )
 
 # %% [markdown]
 # Most of the loss is in one game. The smallest sufficient size differs between games.
@@ -211,9 +235,17 @@ with torch.no_grad():
     awake = (hasty.features(seen.observation) > 0).any(0)
 target = teacher_policy(seen.teacher_q, 0.03)
 blind = target.mean(0)
-blind_loss = (target * (target.clamp_min(1e-30).log() - blind.log())).sum(1).mean().item()
+blind_loss = (
+    (target * (target.clamp_min(1e-30).log() - blind.log()))
+    .sum(1)
+    .mean()
+    .item()
+)
 print(f"loss {hasty_loss:.3f}; the best blind answer's {blind_loss:.3f}")
-print(f"variety {answers.std(0).mean():.6f}; the teacher's {target.std(0).mean():.6f}")
+print(
+    f"variety {answers.std(0).mean():.6f}; the teacher's "
+    f"{target.std(0).mean():.6f}"
+)
 print(f"{awake.sum()} of {len(awake)} units of fc1 are active in some state")
 
 # %% [markdown]
@@ -236,12 +268,17 @@ async for row in watch(run):
     rows.append(row)
 net4 = run.agent()
 figure = pictures.curves({"student": rows}, ["loss", "agreement"])
-mean_of = np.convolve([row["loss"] for row in hasty_rows], np.ones(100) / 100, "valid")
-figure.axes[0].plot(np.arange(len(mean_of)) + 100, mean_of, color=pictures.OTHERS[0])
+mean_of = np.convolve(
+    [row["loss"] for row in hasty_rows], np.ones(100) / 100, "valid"
+)
+figure.axes[0].plot(
+    np.arange(len(mean_of)) + 100, mean_of, color=pictures.OTHERS[0]
+)
 figure.axes[0].axhline(blind_loss, color="black", ls=":")
 show(
     figure,
-    "The first try (green, a mean of 100) stays at the blind answer's loss (dotted); with the "
+    "The first try (green, a mean of 100) stays at the blind answer's loss "
+    "(dotted); with the "
     "lower rate the loss falls far below it, and agreement rises.",
 )
 
@@ -253,15 +290,20 @@ show(
 
 # %%
 ### BEGIN SOLUTION
-my_guess = 9  # measured: well below its teacher, with a hundredth of its weights
+my_guess = (
+    9  # measured: well below its teacher, with a hundredth of its weights
+)
 ### END SOLUTION
-result = pdlearn.evaluate(net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30)))
+result = pdlearn.evaluate(
+    net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30))
+)
 check_prediction(my_guess, result.mean, near=4)
 
 # %%
 print("its games: ", *(f"{score:.0f}" for score in sorted(result.scores)))
 pdlearn.widgets.compare(
-    {"teacher": teacher, "net3": net3, "net4": net4}, agent_steps=by_budget(smoke=60, fast=450)
+    {"teacher": teacher, "net3": net3, "net4": net4},
+    agent_steps=by_budget(smoke=60, fast=450),
 )
 
 # %% [markdown]
@@ -276,7 +318,9 @@ pdlearn.widgets.compare(
 def given_away_by_hand(student_output, teacher_q):
     """Return the points given away, `[B]`, for tensors [B, A]."""
     ### BEGIN SOLUTION
-    chosen = teacher_q.gather(1, student_output.argmax(1, keepdim=True)).squeeze(1)
+    chosen = teacher_q.gather(
+        1, student_output.argmax(1, keepdim=True)
+    ).squeeze(1)
     return teacher_q.max(1).values - chosen
     ### END SOLUTION
 
@@ -288,7 +332,11 @@ check_given_away(given_away_by_hand)
 ranked = states.teacher_q.sort(1, descending=True).values
 decisive = ranked[:, 0] - ranked[:, 1] > 0.1  # as in lesson 05
 weighed = []
-for name, network in (("net3", net3.network), ("net4", net4.network), ("collapsed", hasty)):
+for name, network in (
+    ("net3", net3.network),
+    ("net4", net4.network),
+    ("collapsed", hasty),
+):
     with torch.no_grad():
         output = network(states.observation)
     lost = given_away(output, states.teacher_q)
@@ -345,9 +393,15 @@ check_share(share_by_hand)
 full, random = teacher.score["mean"], GAMES["pong"].random
 for score in (15, 5, 0, -5, -15):
     way = share_of_the_way(score, random, full)
-    print(f"score {score:3d}: {score / full:4.0%} of the teacher's, {way:3.0%} of the way")
+    print(
+        f"score {score:3d}: {score / full:4.0%} of the teacher's, {way:3.0%} "
+        "of the way"
+    )
 for failed in (0.5, 0.1, 0.001):
-    print(f"two games at 1 and {failed:g}: geometric mean {geometric_mean([1, failed]):.2f}")
+    print(
+        f"two games at 1 and {failed:g}: geometric mean "
+        f"{geometric_mean([1, failed]):.2f}"
+    )
 try:
     geometric_mean([1, -0.27])
 except ValueError as error:
@@ -375,15 +429,23 @@ def finished(name):
 
 
 scored = {"teacher": results("teachers")}
-for row in [r for name in ("students", "compression", "smaller") for r in finished(name)]:
+for row in [
+    r for name in ("students", "compression", "smaller") for r in finished(name)
+]:
     scored.setdefault(row["network"], []).append(row)
 scored = {size: scored[size] for size in SIZES if size in scored}
 best = {row["game"]: float(row["mean"]) for row in scored["teacher"]}
-taught = [g for g in best if any(r["game"] == g for s in list(scored)[1:] for r in scored[s])]
+taught = [
+    g
+    for g in best
+    if any(r["game"] == g for s in list(scored)[1:] for r in scored[s])
+]
 
 # %%
 lines = -(-len(taught) // 3)  # three games a line
-figure, grid = plt.subplots(lines, 3, figsize=(9, 2.7 * lines), squeeze=False, layout="constrained")
+figure, grid = plt.subplots(
+    lines, 3, figsize=(9, 2.7 * lines), squeeze=False, layout="constrained"
+)
 for axes in grid.flat[len(taught) :]:
     axes.set_visible(False)
 for axes, game in zip(grid.flat, taught, strict=False):
@@ -393,16 +455,32 @@ for axes, game in zip(grid.flat, taught, strict=False):
                 share_of_the_way(float(row[k]), GAMES[game].random, best[game])
                 for k in ("low", "mean", "high")
             )
-            axes.plot([int(row["parameters"])] * 2, [low, high], color=pictures.colour(size))
-            axes.plot(int(row["parameters"]), mean, "o", ms=4, color=pictures.colour(size))
+            axes.plot(
+                [int(row["parameters"])] * 2,
+                [low, high],
+                color=pictures.colour(size),
+            )
+            axes.plot(
+                int(row["parameters"]),
+                mean,
+                "o",
+                ms=4,
+                color=pictures.colour(size),
+            )
     axes.axhline(0, color=pictures.REFERENCE, ls=":")
     axes.axhline(1, color=pictures.TEACHER, ls=":")
-    axes.set(xscale="log", xlim=(3e3, 3e6), title=GAMES[game].title, xlabel="parameters")
+    axes.set(
+        xscale="log",
+        xlim=(3e3, 3e6),
+        title=GAMES[game].title,
+        xlabel="parameters",
+    )
     axes.spines[["top", "right"]].set_visible(False)
 grid[0, 0].set_ylabel("share of the way")
 show(
     figure,
-    "Each game's students by their parameters, and their teacher (blue), from random play at 0 to the "
+    "Each game's students by their parameters, and their teacher (blue), from "
+    "random play at 0 to the "
     "teacher at 1 (both dotted), with the 95 % interval over games.",
 )
 
@@ -436,12 +514,19 @@ def compared(name, a, b):
         *([float(r[k]) for k in ("mean", "low", "high")] for r in (a, b))
     )
     sure = "yes" if low > 0 or high < 0 else "no"
-    return {"pair": name, "difference": f"{low:.1f} to {high:.1f}", "certain over games": sure}
+    return {
+        "pair": name,
+        "difference": f"{low:.1f} to {high:.1f}",
+        "certain over games": sure,
+    }
 
 
 pairs = []
 for game in taught:
-    steps = [(size, next((r for r in s if r["game"] == game), None)) for size, s in scored.items()]
+    steps = [
+        (size, next((r for r in s if r["game"] == game), None))
+        for size, s in scored.items()
+    ]
     steps = [(size, row) for size, row in steps if row]
     for (larger, a), (smaller, b) in zip(steps, steps[1:], strict=False):
         pairs.append(compared(f"{game}: {larger} and {smaller}", a, b))
@@ -449,7 +534,11 @@ tried = {}
 for row in results("recipes"):
     tried.setdefault(tuple(row[key] for key in SAME), []).append(row)
 for a, b in (same[:2] for same in tried.values() if len(same) > 1):
-    pairs.append(compared(f"pong: net3 at temperature {a['temperature']}, two seeds", a, b))
+    pairs.append(
+        compared(
+            f"pong: net3 at temperature {a['temperature']}, two seeds", a, b
+        )
+    )
 table(pairs)
 
 # %% [markdown]

@@ -40,7 +40,14 @@ from pdlearn.exercises import (
 from pdlearn.exercises.sharing import turns
 from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, pictures, results, show, table
-from pdlearn.networks import SIZES, Controller, MultiGameNetwork, OneGame, Torso, parameter_count
+from pdlearn.networks import (
+    SIZES,
+    Controller,
+    MultiGameNetwork,
+    OneGame,
+    Torso,
+    parameter_count,
+)
 from pdlearn.paper import TABLE_2_MEAN, TABLE_B2, TABLE_B2_MEAN
 from pdlearn.statistics import share_of_the_way
 
@@ -63,7 +70,9 @@ memories = {
 generator = torch.Generator().manual_seed(1)
 unseen = by_budget(smoke=800, fast=3_200)
 states = {  # of other games: each purpose has its own seeds
-    game: pdlearn.collect(teachers[game], unseen, purpose="show").sample_states(512, generator)
+    game: pdlearn.collect(teachers[game], unseen, purpose="show").sample_states(
+        512, generator
+    )
     for game in games
 }
 
@@ -71,7 +80,8 @@ states = {  # of other games: each purpose has its own seeds
 drawn = [states[game].observation[row, -1] for game in games for row in (0, 1)]
 show(
     pictures.screens(drawn, ["Freeway", "Freeway", "Pong", "Pong"], columns=4),
-    "The network's inputs: a chicken on a road with ten lanes, and two paddles with a ball.",
+    "The network's inputs: a chicken on a road with ten lanes, and two paddles "
+    "with a ball.",
 )
 
 # %% [markdown]
@@ -116,7 +126,10 @@ class TwoGames(Torso):
 
     def __init__(self):
         super().__init__(SIZES["net3"], (4, 84, 84))
-        heads = {game: Controller(SIZES["net3"].fc1, num_actions[game]) for game in games}
+        heads = {
+            game: Controller(SIZES["net3"].fc1, num_actions[game])
+            for game in games
+        }
         self.controllers = nn.ModuleDict(heads)
         self.reset_parameters(torch.Generator().manual_seed(0))
 
@@ -127,7 +140,12 @@ class TwoGames(Torso):
 apart = sum(parameter_count(teacher.network) for teacher in teachers.values())
 sizes = {"two teachers": apart, "multi3, both games": parameter_count(multi3)}
 sizes |= {"ours, both games": parameter_count(TwoGames())}
-table([{"what": what, "parameters": f"{count:,}"} for what, count in sizes.items()])
+table(
+    [
+        {"what": what, "parameters": f"{count:,}"}
+        for what, count in sizes.items()
+    ]
+)
 
 # %% [markdown]
 # Another game adds one controller, not one network. Whether the torso can represent all games is tested
@@ -166,7 +184,9 @@ def measured_on_states(network):
     for game, (observation, teacher_q) in states.items():
         output = network(observation, game)
         row[f"loss, {game}"] = losses.kl_loss(output, teacher_q, 0.03).item()
-        row[f"agreement, {game}"] = (output.argmax(1) == teacher_q.argmax(1)).float().mean().item()
+        row[f"agreement, {game}"] = (
+            (output.argmax(1) == teacher_q.argmax(1)).float().mean().item()
+        )
     return row
 
 
@@ -181,7 +201,9 @@ def learn(network, order):
         optimizer.param_groups[0]["lr"] = 1e-3 * min(update / 100, 1)
         batch = memories[game].sample_states(64, generator)
         optimizer.zero_grad()
-        losses.kl_loss(network(batch.observation, game), batch.teacher_q, 0.03).backward()
+        losses.kl_loss(
+            network(batch.observation, game), batch.teacher_q, 0.03
+        ).backward()
         optimizer.step()
         if update % by_budget(smoke=10, fast=100) == 0:
             rows.append({"updates": update} | measured_on_states(network))
@@ -208,7 +230,9 @@ for game, (_, teacher_q) in states.items():
             "of the best blind answer": losses.kl_loss(
                 target.mean(0).log().expand_as(target), teacher_q, 0.03
             ).item(),
-            "median gap of the teacher": (gap[:, 0] - gap[:, 1]).median().item(),
+            "median gap of the teacher": (gap[:, 0] - gap[:, 1])
+            .median()
+            .item(),
         }
     )
 table(blind)
@@ -233,7 +257,9 @@ table(blind)
 # %%
 broken = copy.deepcopy(network)
 alone = learn(broken, ["pong"] * by_budget(smoke=20, fast=600))
-before, after = (100 * row["agreement, freeway"] for row in (rows[-1], alone[-1]))
+before, after = (
+    100 * row["agreement, freeway"] for row in (rows[-1], alone[-1])
+)
 print(f"before: {before:.0f} %")
 ### BEGIN SOLUTION
 my_guess = 83  # measured: a clear best action stays the best for a while
@@ -248,7 +274,8 @@ for axes in figure.axes:
     axes.set_ylim(bottom=0)
 show(
     figure,
-    "Each game's loss on unseen states: left of the dotted line the games come in random turns, "
+    "Each game's loss on unseen states: left of the dotted line the games come "
+    "in random turns, "
     "right of it every minibatch is of Pong.",
 )
 
@@ -272,24 +299,40 @@ class Blind(nn.Module):
     def __init__(self, teacher_q):
         super().__init__()
         self.counts = nn.Parameter(
-            torch.bincount(teacher_q.argmax(1), minlength=teacher_q.shape[1]).float()
+            torch.bincount(
+                teacher_q.argmax(1), minlength=teacher_q.shape[1]
+            ).float()
         )
 
     def forward(self, observation):
         return self.counts.expand(len(observation), -1)
 
 
-players = {game: teachers[game].with_network(OneGame(network, game), "logits") for game in games}
+players = {
+    game: teachers[game].with_network(OneGame(network, game), "logits")
+    for game in games
+}
 config = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5, full=30))
 blind_players = {
-    game: teachers[game].with_network(Blind(states[game].teacher_q), "logits") for game in games
+    game: teachers[game].with_network(Blind(states[game].teacher_q), "logits")
+    for game in games
 }
-scores = {("ours", game): pdlearn.evaluate(players[game], config).card() for game in games}
-scores |= {("blind", game): pdlearn.evaluate(blind_players[game], config).card() for game in games}
+scores = {
+    ("ours", game): pdlearn.evaluate(players[game], config).card()
+    for game in games
+}
+scores |= {
+    ("blind", game): pdlearn.evaluate(blind_players[game], config).card()
+    for game in games
+}
 scores |= {("teacher", game): teachers[game].score for game in games}
-for name in [name for name in pdlearn.zoo.names() if name.startswith("multi3/")]:
+for name in [
+    name for name in pdlearn.zoo.names() if name.startswith("multi3/")
+]:
     whole = pdlearn.zoo.load_all_games(name)
-    scores |= {(name, g): whole.for_game(g).score for g in games if g in whole.games}
+    scores |= {
+        (name, g): whole.for_game(g).score for g in games if g in whole.games
+    }
 # %%
 full = {game: teachers[game].score["mean"] for game in games}
 table(
@@ -302,7 +345,9 @@ table(
             "share of the way": f"{share_of_the_way(s['mean'], GAMES[game].random, full[game]):.0%}",
             "games": s["episodes"],
         }
-        for (who, game), s in sorted(scores.items(), key=lambda item: item[0][::-1])
+        for (who, game), s in sorted(
+            scores.items(), key=lambda item: item[0][::-1]
+        )
     ]
 )
 
@@ -334,21 +379,39 @@ check_choice("Losses and a game's scale", unmoved)
 
 # %%
 fresh = TwoGames()
-torso = [p for name, p in fresh.named_parameters() if not name.startswith("controllers")]
+torso = [
+    p
+    for name, p in fresh.named_parameters()
+    if not name.startswith("controllers")
+]
 observation, teacher_q = (part[:256] for part in states["freeway"])
 
 
 def norm(loss, *arguments):
     """Return the length of the gradient that a loss has in the torso's parameters."""
-    gradients = torch.autograd.grad(loss(fresh(observation, "freeway"), *arguments), torso)
-    return torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
+    gradients = torch.autograd.grad(
+        loss(fresh(observation, "freeway"), *arguments), torso
+    )
+    return (
+        torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
+    )
 
 
 norms = {
-    "mse": (norm(losses.mse_loss, teacher_q), norm(losses.mse_loss, 100 * teacher_q)),
-    "nll": (norm(losses.nll_loss, teacher_q), norm(losses.nll_loss, 100 * teacher_q)),
-    "kl at 0.03": [norm(losses.kl_loss, scale * teacher_q, 0.03) for scale in (1, 100)],
-    "kl at 0.03 and at 3": [norm(losses.kl_loss, s * teacher_q, s * 0.03) for s in (1, 100)],
+    "mse": (
+        norm(losses.mse_loss, teacher_q),
+        norm(losses.mse_loss, 100 * teacher_q),
+    ),
+    "nll": (
+        norm(losses.nll_loss, teacher_q),
+        norm(losses.nll_loss, 100 * teacher_q),
+    ),
+    "kl at 0.03": [
+        norm(losses.kl_loss, scale * teacher_q, 0.03) for scale in (1, 100)
+    ],
+    "kl at 0.03 and at 3": [
+        norm(losses.kl_loss, s * teacher_q, s * 0.03) for s in (1, 100)
+    ],
 }
 table(
     [
@@ -385,13 +448,24 @@ for remove in (True, False):
     network_of_20 = TwoGames()
     optimizer = torch.optim.Adam(network_of_20.parameters(), lr=1e-3)
     for game in ["freeway"] * 20 + ["pong"]:
-        weight = network_of_20.controllers["freeway"].out.weight.detach().clone()
+        weight = (
+            network_of_20.controllers["freeway"].out.weight.detach().clone()
+        )
         optimizer.zero_grad(set_to_none=remove)
         observation, teacher_q = (part[:32] for part in states[game])
-        losses.kl_loss(network_of_20(observation, game), teacher_q, 0.03).backward()
+        losses.kl_loss(
+            network_of_20(observation, game), teacher_q, 0.03
+        ).backward()
         optimizer.step()
-    moved = (network_of_20.controllers["freeway"].out.weight - weight).abs().max().item()
-    print(f"set_to_none={remove}: Freeway's controller moved by up to {moved:.6f}")
+    moved = (
+        (network_of_20.controllers["freeway"].out.weight - weight)
+        .abs()
+        .max()
+        .item()
+    )
+    print(
+        f"set_to_none={remove}: Freeway's controller moved by up to {moved:.6f}"
+    )
 
 # %% [markdown]
 # ## Longer runs
@@ -405,10 +479,16 @@ for remove in (True, False):
 def shown(row):
     """Return the columns of a row of results, or dashes for a missing one."""
     if row is None:
-        return dict.fromkeys(("network for", "seed", "score", "% of the teacher"), "–")
-    mean, low, high, percent = (float(row[k]) for k in ("mean", "low", "high", "percent"))
+        return dict.fromkeys(
+            ("network for", "seed", "score", "% of the teacher"), "–"
+        )
+    mean, low, high, percent = (
+        float(row[k]) for k in ("mean", "low", "high", "percent")
+    )
     return {
-        "network for": ", ".join(GAMES[game].title for game in row["games"].split()),
+        "network for": ", ".join(
+            GAMES[game].title for game in row["games"].split()
+        ),
         "seed": row["seed"],
         "score": f"{mean:.1f} ({low:.1f} to {high:.1f})",
         "% of the teacher": f"{percent:.1f}" if percent >= 0 else "below 0",
@@ -426,7 +506,8 @@ table(
         | {"% in the paper": f"{printed:.1f}"}
         for game, theirs in TABLE_B2.items()
         for label, printed in theirs.items()
-        for row in [r for r in ran if (r["game"], r["label"]) == (game, label)] or [None]
+        for row in [r for r in ran if (r["game"], r["label"]) == (game, label)]
+        or [None]
     ]
 )
 

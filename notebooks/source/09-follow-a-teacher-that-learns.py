@@ -81,14 +81,29 @@ agent_steps = np.array([int(row["agent_steps"]) for row in curve]) / 1e6
 evaluations = np.array([float(row["evaluation"]) for row in curve])
 highest = evaluations[best_so_far(evaluations)]
 figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
-axes.plot(agent_steps, evaluations, "o-", ms=4, color=pictures.TEACHER, alpha=0.5, label="DQN")
-axes.step(agent_steps, highest, where="post", color=pictures.TEACHER, label="its best so far")
+axes.plot(
+    agent_steps,
+    evaluations,
+    "o-",
+    ms=4,
+    color=pictures.TEACHER,
+    alpha=0.5,
+    label="DQN",
+)
+axes.step(
+    agent_steps,
+    highest,
+    where="post",
+    color=pictures.TEACHER,
+    label="its best so far",
+)
 axes.set(xlabel="million agent steps", ylabel="score in Pong")
 axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
 show(
     axes,
-    "Pong's teacher during training: evaluations rise and fall; the best so far only rises.",
+    "Pong's teacher during training: evaluations rise and fall; the best so "
+    "far only rises.",
 )
 
 # %% [markdown]
@@ -127,7 +142,9 @@ print(f"swing of its best so far:      {swing(highest[late:]):.2f} points")
 teacher = pdlearn.zoo.load("pong/teacher")
 names = teacher.actions
 recorded = pdlearn.zoo.recording("pong")
-states = recorded.sample_states(by_budget(smoke=64, fast=1_024), torch.Generator().manual_seed(0))
+states = recorded.sample_states(
+    by_budget(smoke=64, fast=1_024), torch.Generator().manual_seed(0)
+)
 going_on = replace(
     pdlearn.DQNConfig(), minibatch=64, samples_per_step=4.0, priority_exponent=0.0, n_step=3,
     learning_rate=1e-3, learning_rate_final=1e-3, target_period_updates=400,
@@ -139,7 +156,9 @@ run = pdlearn.DQN("pong", going_on, seed=0, precision="float32")
 run.row_steps = by_budget(smoke=80, fast=400)  # agent steps between two looks
 for network in (run.learner.network, run.learner.target):
     network.load_state_dict(teacher.network.state_dict())
-looks = {0: teacher.network(states.observation).detach()}  # values [B, A] by updates
+looks = {
+    0: teacher.network(states.observation).detach()
+}  # values [B, A] by updates
 for row in run:
     if row["updates"]:
         looks[row["updates"]] = run.learner.network(states.observation).detach()
@@ -155,9 +174,13 @@ first, last = looks[0], looks[max(looks)]
 changed = first.argmax(1) != last.argmax(1)
 print(f"after {max(looks)} updates")
 ### BEGIN SOLUTION
-my_guess = 68  # measured: in most states the values of two actions are nearly equal
+my_guess = (
+    68  # measured: in most states the values of two actions are nearly equal
+)
 ### END SOLUTION
-check_prediction(my_guess, 100 * changed.float().mean().item(), near=5, unit=" %")
+check_prediction(
+    my_guess, 100 * changed.float().mean().item(), near=5, unit=" %"
+)
 
 # %%
 ranked = first.sort(dim=1, descending=True).values
@@ -168,23 +191,38 @@ changes = {
         (looks[a].argmax(1) != looks[b].argmax(1))[chosen].float().mean().item()
         for a, b in zip(minds, minds[1:], strict=False)
     ]
-    for name, chosen in (("all states", slice(None)), ("decisive states", decisive))
+    for name, chosen in (
+        ("all states", slice(None)),
+        ("decisive states", decisive),
+    )
 }
 figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
 for (name, shares), style in zip(changes.items(), ("o-", "o:"), strict=True):
-    axes.plot(minds[1:], shares, style, ms=4, color=pictures.TEACHER, label=name)
+    axes.plot(
+        minds[1:], shares, style, ms=4, color=pictures.TEACHER, label=name
+    )
 axes.set(xlabel="updates", ylabel="other best action", ylim=(0, None))
 axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
-show(axes, "The share of states in which the best action is another than at the look before.")
-played = pdlearn.evaluate(run.agent(), pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5)))
+show(
+    axes,
+    "The share of states in which the best action is another than at the look "
+    "before.",
+)
+played = pdlearn.evaluate(
+    run.agent(), pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5))
+)
 before, after = teacher.score["mean"], played.mean
-print(f"score of the shipped teacher {before:.1f}, of the one that went on {after:.1f}")
+print(
+    f"score of the shipped teacher {before:.1f}, of the one that went on "
+    f"{after:.1f}"
+)
 
 # %%
 policies = {updates: teacher_policy(q, 0.03) for updates, q in looks.items()}
 moved = sum(
-    (policies[b] - policies[a]).abs().sum(1) for a, b in zip(minds, minds[1:], strict=False)
+    (policies[b] - policies[a]).abs().sum(1)
+    for a, b in zip(minds, minds[1:], strict=False)
 )
 moment = int(moved.masked_fill(~decisive, -1).argmax())
 some = [minds[0], *minds[1 :: max(1, (len(minds) - 1) // 3)][:3]]
@@ -196,14 +234,15 @@ show(
     pictures.bars(
         names,
         {
-            "teacher, as shipped" if updates == 0 else f"after {updates} updates": policies[
-                updates
-            ][moment].tolist()
+            "teacher, as shipped"
+            if updates == 0
+            else f"after {updates} updates": policies[updates][moment].tolist()
             for updates in some
         },
         "target",
     ),
-    "A student's targets at this moment from four networks of one DQN: they differ.",
+    "A student's targets at this moment from four networks of one DQN: they "
+    "differ.",
 )
 
 # %% [markdown]
@@ -239,14 +278,19 @@ online = replace(
 )  # fmt: skip
 
 # %%
-run = OnlineDistillation("pdlearn/Catch-v0", taught, online, seed=1, precision="float32")
+run = OnlineDistillation(
+    "pdlearn/Catch-v0", taught, online, seed=1, precision="float32"
+)
 rows, snapshots = [], []
 for row in run:
     if row["phase"] == "evaluate":
         rows.append(row)
         dqn = run.teacher_run.agent()
         snapshots.append(pdlearn.Agent(deepcopy(dqn.network), dqn.card))
-scores = {name: np.array([row[name] for row in rows]) for name in ("dqn", "teacher", "student")}
+scores = {
+    name: np.array([row[name] for row in rows])
+    for name in ("dqn", "teacher", "student")
+}
 at = [row["agent_steps"] for row in rows]
 table(
     rows[:: max(1, len(rows) // 6)],
@@ -270,8 +314,15 @@ def drawn(curves):
             "ls": ":",
             "label": "its best so far, evaluated again",
         },
-        "student": {"color": pictures.STUDENT, "lw": 2, "label": "student of the best so far"},
-        "of current": {"color": pictures.OTHERS[1], "label": "student of the current DQN"},
+        "student": {
+            "color": pictures.STUDENT,
+            "lw": 2,
+            "label": "student of the best so far",
+        },
+        "of current": {
+            "color": pictures.OTHERS[1],
+            "label": "student of the current DQN",
+        },
     }
     for name, line in curves.items():
         axes.plot(at, line, **styles[name])
@@ -283,7 +334,8 @@ def drawn(curves):
 
 show(
     drawn(scores),
-    "The DQN's score falls at times, also after its best; once the best is good, the score of its "
+    "The DQN's score falls at times, also after its best; once the best is "
+    "good, the score of its "
     "student does not fall with it.",
 )
 
@@ -299,11 +351,17 @@ show(
 def follow_each(teachers):
     """Let a student learn a round from each of `teachers` in turn; return its scores."""
     generator = torch.Generator().manual_seed(1)
-    student = StudentLearner(run.config, pdlearn.QNetwork(3, "net3", generator=generator))
-    settings = pdlearn.EvalConfig(episodes=taught.evaluation_episodes, epsilon=0.0)
+    student = StudentLearner(
+        run.config, pdlearn.QNetwork(3, "net3", generator=generator)
+    )
+    settings = pdlearn.EvalConfig(
+        episodes=taught.evaluation_episodes, epsilon=0.0
+    )
     scores = []
     for number, dqn in enumerate(teachers):
-        memory = pdlearn.collect(dqn, ROUND, num_envs=8, seed=1_000 * number, generator=generator)
+        memory = pdlearn.collect(
+            dqn, ROUND, num_envs=8, seed=1_000 * number, generator=generator
+        )
         for _ in range(online.updates_per_hour):
             student.update(memory.sample_states(online.minibatch, generator))
         agent = dqn.with_network(student.network, "logits")
@@ -316,7 +374,10 @@ scores["of current"] = follow_each(snapshots)
 # %%
 late = len(at) // 2
 swings = {name: swing(line[late:]) for name, line in scores.items()}
-print(f"DQN {swings['dqn']:.3f}, student of the best so far {swings['student']:.3f}")
+print(
+    f"DQN {swings['dqn']:.3f}, student of the best so far "
+    f"{swings['student']:.3f}"
+)
 ### BEGIN SOLUTION
 my_guess = 0.175  # measured: as much as the DQN's own, because its teacher changes every round
 ### END SOLUTION
@@ -382,7 +443,9 @@ check_prediction(my_guess, high_score, near=0.05)
 numbers = (5, 10, 20, 50, 100, 300, 1_000)
 high, true = zip(*(chosen(n) for n in numbers), strict=True)
 figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
-axes.plot(numbers, high, "o-", ms=4, color=pictures.REFERENCE, label="its high score")
+axes.plot(
+    numbers, high, "o-", ms=4, color=pictures.REFERENCE, label="its high score"
+)
 axes.plot(
     numbers,
     true,
@@ -391,19 +454,29 @@ axes.plot(
     color=pictures.TEACHER,
     label="true score of the network that is followed",
 )
-axes.axhline(truth.max(1).mean(), color="black", ls=":", label="true score of the best network")
+axes.axhline(
+    truth.max(1).mean(),
+    color="black",
+    ls=":",
+    label="true score of the best network",
+)
 axes.set(xscale="log", xlabel="games an evaluation", ylabel="score")
 axes.legend(frameon=False, fontsize=8)
 axes.spines[["top", "right"]].set_visible(False)
 show(
     axes,
-    "With few games in an evaluation the high score is far above the true score, and the network that "
-    "is followed is little better than the average; with many games both approach the best.",
+    "With few games in an evaluation the high score is far above the true "
+    "score, and the network that "
+    "is followed is little better than the average; with many games both "
+    "approach the best.",
 )
 
 # %% tags=["nbval-check-output"]
 luck = np.mean([row["best_so_far"] - row["teacher"] for row in rows])
-print("The run above: high score minus the same network evaluated again, mean over evaluations,")
+print(
+    "The run above: high score minus the same network evaluated again, mean "
+    "over evaluations,"
+)
 print("is above 0" if luck > 0 else "is not above 0")
 
 # %% [markdown]
@@ -435,9 +508,12 @@ long_rows = read_rows(folder("docs/results") / "online.csv")
 if long_rows:
     show(
         online_curves(long_rows),
-        "A DQN, its best network so far and students of it, over the DQN's agent steps.",
+        "A DQN, its best network so far and students of it, over the DQN's "
+        "agent steps.",
     )
-Markdown(figure5.table(long_rows) if long_rows else "They have not been run yet.")
+Markdown(
+    figure5.table(long_rows) if long_rows else "They have not been run yet."
+)
 
 # %% [markdown]
 # In the shell, `pdlearn distill pong --online` trains a DQN and its student together.

@@ -50,9 +50,13 @@ from pdlearn.rows import read_rows
 
 # %%
 settings = pdlearn.EvalConfig(episodes=by_budget(smoke=2, fast=10, full=30))
-teacher, student = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
+teacher, student = (
+    pdlearn.zoo.load("pong/teacher"),
+    pdlearn.zoo.load("pong/net3"),
+)
 teachers_games, once_more = (
-    np.array(pdlearn.evaluate(teacher, settings, seed).scores) for seed in (0, 1)
+    np.array(pdlearn.evaluate(teacher, settings, seed).scores)
+    for seed in (0, 1)
 )
 students_games = np.array(pdlearn.evaluate(student, settings).scores)
 table(
@@ -102,7 +106,11 @@ def facts_of(name, facts):
         "DQN, human starts": f"{facts.paper_dqn:g}",
     }
     ours = float(shipped[name]["mean"]) if name in shipped else None
-    told = "–" if ours is None else f"{ours:.1f}, {normalise(name, ours):.0f} % of human"
+    told = (
+        "–"
+        if ours is None
+        else f"{ours:.1f}, {normalise(name, ours):.0f} % of human"
+    )
     return row | {"our teacher, no-op starts": told}
 
 
@@ -128,7 +136,13 @@ table([facts_of(name, facts) for name, facts in GAMES.items()])
 
 # %% tags=["nbval-check-output"]
 net3 = {game: students["net3"] for game, students in paper.TABLE_B1.items()}
-print(*(f"{GAMES[game].title}: {percent:.0f} %" for game, percent in net3.items()), sep="\n")
+print(
+    *(
+        f"{GAMES[game].title}: {percent:.0f} %"
+        for game, percent in net3.items()
+    ),
+    sep="\n",
+)
 others = [percent for percent in net3.values() if percent > min(net3.values())]
 ### BEGIN SOLUTION
 my_guess = 98  # measured: Space Invaders alone lowers the mean by 14 points
@@ -137,27 +151,47 @@ check_prediction(my_guess, statistics.geometric_mean(others), near=3, unit=" %")
 
 # %%
 without = {
-    GAMES[game].title: statistics.geometric_mean([p for g, p in net3.items() if g != game])
+    GAMES[game].title: statistics.geometric_mean(
+        [p for g, p in net3.items() if g != game]
+    )
     for game in net3
 }
 lost = np.geomspace(0.1, 100, 60)
-figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.1), layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(8.6, 3.1), layout="constrained"
+)
 left.barh(list(without), list(without.values()), color=pictures.STUDENT)
-left.axvline(statistics.geometric_mean(list(net3.values())), color="black", ls=":")
-left.set(xlim=(70, 102), xlabel="mean of the other nine, %", title="net3 without one game")
+left.axvline(
+    statistics.geometric_mean(list(net3.values())), color="black", ls=":"
+)
+left.set(
+    xlim=(70, 102),
+    xlabel="mean of the other nine, %",
+    title="net3 without one game",
+)
 for name, mean, colour in (
-    ("geometric", lambda p: statistics.geometric_mean([100] * 9 + [p]), pictures.STUDENT),
+    (
+        "geometric",
+        lambda p: statistics.geometric_mean([100] * 9 + [p]),
+        pictures.STUDENT,
+    ),
     ("arithmetic", lambda p: np.mean([100] * 9 + [p]), pictures.REFERENCE),
 ):
     right.plot(lost, [mean(p) for p in lost], color=colour, label=name)
-right.set(xscale="log", xlabel="percent in the tenth game", title="nine games at 100 %, %")
+right.set(
+    xscale="log",
+    xlabel="percent in the tenth game",
+    title="nine games at 100 %, %",
+)
 right.legend(frameon=False, fontsize=8)
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 show(
     figure,
-    "Left: leaving out Space Invaders moves the mean further from the dotted line than leaving out "
-    "any other. Right: as one game of ten falls towards 0, the geometric mean falls without limit.",
+    "Left: leaving out Space Invaders moves the mean further from the dotted "
+    "line than leaving out "
+    "any other. Right: as one game of ten falls towards 0, the geometric mean "
+    "falls without limit.",
 )
 
 # %% [markdown]
@@ -175,20 +209,30 @@ OURS = {name: comparable(read_rows(folder("docs/results") / f"{name}.csv"))[0]
         for name in tables.EXPERIMENTS}  # fmt: skip
 ran = sorted({row["game"] for row in OURS["compression"]}) or sorted(shipped)
 choices = [
-    statistics.geometric_mean([net3[g] for g in chosen]) for chosen in combinations(net3, len(ran))
+    statistics.geometric_mean([net3[g] for g in chosen])
+    for chosen in combinations(net3, len(ran))
 ]
 these = statistics.geometric_mean([net3[game] for game in ran])
 print(f"games that ran here: {', '.join(GAMES[game].title for game in ran)}")
-print(f"the paper's net3: {these:.0f} % in these, {paper.TABLE_B1_MEAN['net3']} % in all ten")
+print(
+    f"the paper's net3: {these:.0f} % in these, {paper.TABLE_B1_MEAN['net3']} "
+    "% in all ten"
+)
 figure, axes = plt.subplots(figsize=(5.4, 2.6), layout="constrained")
 axes.hist(choices, 25, color=pictures.REFERENCE, alpha=0.6)
-axes.axvline(paper.TABLE_B1_MEAN["net3"], color="black", ls=":", label="all ten")
+axes.axvline(
+    paper.TABLE_B1_MEAN["net3"], color="black", ls=":", label="all ten"
+)
 axes.axvline(these, color=pictures.STUDENT, label="the games that ran here")
-axes.set(xlabel=f"the paper's net3 in {len(ran)} of its games, %", ylabel="choices")
+axes.set(
+    xlabel=f"the paper's net3 in {len(ran)} of its games, %", ylabel="choices"
+)
 axes.legend(frameon=False, fontsize=8)
 axes.spines[["top", "right"]].set_visible(False)
 show(
-    axes, "The paper's mean for net3 over every choice of as many games as ours: it varies widely."
+    axes,
+    "The paper's mean for net3 over every choice of as many games as ours: it "
+    "varies widely.",
 )
 
 # %% [markdown]
@@ -207,11 +251,16 @@ show(
 
 # %%
 rng = np.random.default_rng(0)
-sizes = {k: np.array([row[k] for row in paper.TABLE_B1.values()]) for k in ("net1", "net2", "net3")}
+sizes = {
+    k: np.array([row[k] for row in paper.TABLE_B1.values()])
+    for k in ("net1", "net2", "net3")
+}
 seen = []
 for size, percent in sizes.items():
     low, high = np.exp(statistics.interval(np.log(percent), rng))
-    of_net1 = 100 * np.exp(statistics.interval(np.log(percent / sizes["net1"]), rng))
+    of_net1 = 100 * np.exp(
+        statistics.interval(np.log(percent / sizes["net1"]), rng)
+    )
     seen.append(
         {
             "the paper's": size,
@@ -235,7 +284,10 @@ table(seen)
 # %%
 pairs = {}
 for row in results("recipes"):
-    recipe = tuple(row[k] for k in ("temperature", "teacher_steps", "learning_rate", "minibatch"))
+    recipe = tuple(
+        row[k]
+        for k in ("temperature", "teacher_steps", "learning_rate", "minibatch")
+    )
     pairs.setdefault(recipe, []).append(row)
 pairs = {recipe: rows for recipe, rows in pairs.items() if len(rows) > 1}
 table(
@@ -277,20 +329,35 @@ check_recipe_interval(interval_of_recipe)
 # pooled, and with seeds resampled. It should be 95 % of the time.
 
 # %%
-apart = [float(rows[0]["mean"]) - float(rows[1]["mean"]) for rows in pairs.values()]
-between = np.sqrt(np.mean(np.square(apart)) / 2)  # spread of students of one recipe
+apart = [
+    float(rows[0]["mean"]) - float(rows[1]["mean"]) for rows in pairs.values()
+]
+between = np.sqrt(
+    np.mean(np.square(apart)) / 2
+)  # spread of students of one recipe
 within = np.mean(
-    [(float(row["high"]) - float(row["low"])) / 3.92 for rows in pairs.values() for row in rows]
+    [
+        (float(row["high"]) - float(row["low"])) / 3.92
+        for rows in pairs.values()
+        for row in rows
+    ]
 ) * np.sqrt(30)  # spread of one student's games
 trials, held = by_budget(smoke=20, fast=300), []
 for seeds in (2, 3, 5, 10, 20):
     kept = {"all games pooled": 0, "seeds": 0}
     for _ in range(trials):
-        scores = rng.normal(0, between, (seeds, 1)) + rng.normal(0, within, (seeds, 30))
-        for name, numbers in (("all games pooled", scores.ravel()), ("seeds", scores.mean(1))):
+        scores = rng.normal(0, between, (seeds, 1)) + rng.normal(
+            0, within, (seeds, 30)
+        )
+        for name, numbers in (
+            ("all games pooled", scores.ravel()),
+            ("seeds", scores.mean(1)),
+        ):
             low, high = statistics.interval(numbers, rng, resamples=400)
             kept[name] += low <= 0 <= high
-    held.append({"seeds run": seeds} | {k: f"{n / trials:.0%}" for k, n in kept.items()})
+    held.append(
+        {"seeds run": seeds} | {k: f"{n / trials:.0%}" for k, n in kept.items()}
+    )
 table(held)
 
 # %% [markdown]
@@ -309,8 +376,12 @@ table(held)
 def interval_of_percent(student, teacher, rng):
     """Return (low, high) in percent for scores [N] and [M]."""
     ### BEGIN SOLUTION
-    students = student[rng.integers(len(student), size=(10_000, len(student)))].mean(1)
-    teachers = teacher[rng.integers(len(teacher), size=(10_000, len(teacher)))].mean(1)
+    students = student[
+        rng.integers(len(student), size=(10_000, len(student)))
+    ].mean(1)
+    teachers = teacher[
+        rng.integers(len(teacher), size=(10_000, len(teacher)))
+    ].mean(1)
     low, high = np.quantile(100 * students / teachers, [0.025, 0.975])
     return low, high
     ### END SOLUTION
@@ -353,9 +424,19 @@ table(rows)
 
 # %%
 tried = [float(row["percent"]) for row in results("recipes")]
-row = next(r for r in results("students") if (r["game"], r["network"]) == ("pong", "net3"))
-one_game = (float(row["high"]) - float(row["low"])) / 3.92 * np.sqrt(int(row["episodes"]))
-noise = 100 * one_game / np.sqrt(30) / float(shipped["pong"]["mean"])  # of a score, in percent
+row = next(
+    r
+    for r in results("students")
+    if (r["game"], r["network"]) == ("pong", "net3")
+)
+one_game = (
+    (float(row["high"]) - float(row["low"]))
+    / 3.92
+    * np.sqrt(int(row["episodes"]))
+)
+noise = (
+    100 * one_game / np.sqrt(30) / float(shipped["pong"]["mean"])
+)  # of a score, in percent
 alike = 95 + rng.normal(0, noise, (5_000, len(tried)))
 best = alike.max(1)
 afresh = 95 + rng.normal(0, noise, 5_000)
@@ -394,10 +475,12 @@ check_choice("What would refute it?", my_choice)
 # %%
 done = {name: rows for name, rows in OURS.items() if rows}
 parts = [
-    f"**{tables.EXPERIMENTS[n].title}**\n\n{tables.table(n, rows)}" for n, rows in done.items()
+    f"**{tables.EXPERIMENTS[n].title}**\n\n{tables.table(n, rows)}"
+    for n, rows in done.items()
 ]
 Markdown(
-    "\n\n".join(parts) or "Nothing yet: `pdlearn reproduce compression` makes the first table."
+    "\n\n".join(parts)
+    or "Nothing yet: `pdlearn reproduce compression` makes the first table."
 )
 
 # %% [markdown]
@@ -410,15 +493,29 @@ Markdown(
 def order(name):
     """Yield a row for each game and pair of students of an experiment that the paper has too."""
     for game, theirs in tables.EXPERIMENTS[name].paper.items():
-        ours = {r["label"]: r for r in reversed(done[name]) if r["game"] == game}  # first seed
-        for a, b in combinations([label for label in theirs if label in ours], 2):
+        ours = {
+            r["label"]: r for r in reversed(done[name]) if r["game"] == game
+        }  # first seed
+        for a, b in combinations(
+            [label for label in theirs if label in ours], 2
+        ):
             better, worse = sorted((a, b), key=theirs.get, reverse=True)
             drawn = {}
             for label in (better, worse):
-                mean, low, high = (float(ours[label][k]) for k in ("mean", "low", "high"))
+                mean, low, high = (
+                    float(ours[label][k]) for k in ("mean", "low", "high")
+                )
                 drawn[label] = rng.normal(mean, (high - low) / 3.92, 10_000)
-            low, high = np.quantile(drawn[better] - drawn[worse], [0.025, 0.975])
-            here = "the same" if low > 0 else "reversed" if high < 0 else "not told apart"
+            low, high = np.quantile(
+                drawn[better] - drawn[worse], [0.025, 0.975]
+            )
+            here = (
+                "the same"
+                if low > 0
+                else "reversed"
+                if high < 0
+                else "not told apart"
+            )
             tied = theirs[a] == theirs[b]
             in_paper = f"{better} = {worse}" if tied else f"{better} > {worse}"
             yield {"game": GAMES[game].title, "in the paper": in_paper,
@@ -426,7 +523,12 @@ def order(name):
                    "here": "–" if tied else here}  # fmt: skip
 
 
-orders = [row for name in done if tables.EXPERIMENTS[name].paper for row in order(name)]
+orders = [
+    row
+    for name in done
+    if tables.EXPERIMENTS[name].paper
+    for row in order(name)
+]
 table(orders) if orders else Markdown("No pair of students has run yet.")
 
 # %% [markdown]
@@ -446,16 +548,21 @@ spread = {
     name: np.random.default_rng(seed).normal(
         float(r["mean"]), (float(r["high"]) - float(r["low"])) / 3.92, 10_000
     )
-    for seed, (name, r) in enumerate({"student": row, "teacher": shipped["pong"]}.items())
+    for seed, (name, r) in enumerate(
+        {"student": row, "teacher": shipped["pong"]}.items()
+    )
 }
-low, high = np.quantile(100 * spread["student"] / spread["teacher"], [0.025, 0.975])
+low, high = np.quantile(
+    100 * spread["student"] / spread["teacher"], [0.025, 0.975]
+)
 facts = {"game": "Pong", "student": row["network"], "percent": round(shipped_percent, 1),
          "low": round(float(low), 1), "high": round(float(high), 1), "episodes": int(row["episodes"]),
          "seed": int(row["seed"])}  # fmt: skip
 print(facts)
 ### BEGIN SOLUTION
 my_sentence = (
-    "In Pong, a net3 trained from one seed makes {percent} % of its teacher's score (95 % interval "
+    "In Pong, a net3 trained from one seed makes {percent} % of its teacher's "
+    "score (95 % interval "
     "{low} to {high} %), over {episodes} games each from no-op starts."
 ).format(**facts)
 ### END SOLUTION
