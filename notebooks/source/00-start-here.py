@@ -54,9 +54,8 @@ for agent in (teacher, net3):
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
-my_guess = (
-    99  # measured: the two means differ by less than their intervals are wide
-)
+# Measured: the two means differ by less than their intervals are wide.
+my_guess = 99
 ### END SOLUTION
 measured = 100 * net3.score["mean"] / teacher.score["mean"]
 check_prediction(my_guess, measured, near=5, unit=" %")
@@ -244,7 +243,8 @@ show(
 
 # %%
 ### BEGIN SOLUTION
-my_guess = 55  # measured: in most states the choice makes no difference
+# Measured: in most states the choice makes no difference.
+my_guess = 55
 ### END SOLUTION
 measured = 100 * agreement(
     net3.network, memory, torch.Generator().manual_seed(3)

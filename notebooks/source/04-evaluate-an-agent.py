@@ -85,7 +85,8 @@ def first_pictures(game, copies=16):
 started = first_pictures("pong")
 different = len({picture.tobytes() for picture in started})
 ### BEGIN SOLUTION
-my_guess = 1  # measured: a no-op moves nothing before the ball is served
+# Measured: a no-op moves nothing before the ball is served.
+my_guess = 1
 ### END SOLUTION
 check_prediction(my_guess, different, near=2, unit="")
 
@@ -249,7 +250,8 @@ half = (float(best["high"]) - float(best["low"])) / 2
 spread = half / 1.96 * float(best["episodes"]) ** 0.5
 needed = 2 * (1.96 * spread / gap) ** 2
 ### BEGIN SOLUTION
-my_guess = 100  # measured: of the order of a hundred, for so small a difference
+# Measured: of the order of a hundred, for so small a difference.
+my_guess = 100
 ### END SOLUTION
 check_prediction(my_guess, needed, near=200, unit=" games")
 
@@ -333,9 +335,8 @@ print(
 trials = rng.normal(true_mean, spread, (2_000, evaluations, games)).mean(2)
 highest = trials.max(1)
 ### BEGIN SOLUTION
-my_guess = (
-    19.5  # measured: the highest of many noisy means is above the true one
-)
+# Measured: the highest of many noisy means is above the true one.
+my_guess = 19.5
 ### END SOLUTION
 check_prediction(my_guess, highest.mean(), near=0.2)
 

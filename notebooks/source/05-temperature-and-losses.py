@@ -126,9 +126,8 @@ pdlearn.widgets.temperature(
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
-my_guess = (
-    18  # measured: differences of 0.01 hardly change a softmax at temperature 1
-)
+# Measured: differences of 0.01 hardly change a softmax at temperature 1.
+my_guess = 18
 ### END SOLUTION
 measured = (
     100

@@ -204,7 +204,8 @@ table(
 
 # %%
 ### BEGIN SOLUTION
-my_guess = 19  # measured: half an hour of play is enough for nearly its teacher's score
+# Measured: half an hour of play is enough for nearly its teacher's score.
+my_guess = 19
 ### END SOLUTION
 episodes = by_budget(smoke=1, fast=10, full=30)
 result = pdlearn.evaluate(student, pdlearn.EvalConfig(episodes=episodes))

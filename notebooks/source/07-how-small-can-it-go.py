@@ -290,9 +290,8 @@ show(
 
 # %%
 ### BEGIN SOLUTION
-my_guess = (
-    9  # measured: well below its teacher, with a hundredth of its weights
-)
+# Measured: well below its teacher, with a hundredth of its weights.
+my_guess = 9
 ### END SOLUTION
 result = pdlearn.evaluate(
     net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30))

@@ -262,7 +262,8 @@ before, after = (
 )
 print(f"before: {before:.0f} %")
 ### BEGIN SOLUTION
-my_guess = 83  # measured: a clear best action stays the best for a while
+# Measured: a clear best action stays the best for a while.
+my_guess = 83
 ### END SOLUTION
 check_prediction(my_guess, after, near=5, unit=" %")
 

@@ -174,9 +174,8 @@ first, last = looks[0], looks[max(looks)]
 changed = first.argmax(1) != last.argmax(1)
 print(f"after {max(looks)} updates")
 ### BEGIN SOLUTION
-my_guess = (
-    68  # measured: in most states the values of two actions are nearly equal
-)
+# Measured: in most states the values of two actions are nearly equal.
+my_guess = 68
 ### END SOLUTION
 check_prediction(
     my_guess, 100 * changed.float().mean().item(), near=5, unit=" %"
@@ -379,7 +378,8 @@ print(
     f"{swings['student']:.3f}"
 )
 ### BEGIN SOLUTION
-my_guess = 0.175  # measured: as much as the DQN's own, because its teacher changes every round
+# Measured: as much as the DQN's own, because its teacher changes every round.
+my_guess = 0.175
 ### END SOLUTION
 check_prediction(my_guess, swings["of current"], near=0.02)
 
@@ -435,7 +435,8 @@ high_score, true_score = chosen(10)
 print(f"true score of the best of the 25: {truth.max(1).mean():.2f}")
 print(f"true score of the one that is followed: {true_score:.2f}")
 ### BEGIN SOLUTION
-my_guess = 0.99  # measured: the highest of 25 means of ten balls is far above the true scores
+# Measured: the highest of 25 means of ten balls is far above the true scores.
+my_guess = 0.99
 ### END SOLUTION
 check_prediction(my_guess, high_score, near=0.05)
 
