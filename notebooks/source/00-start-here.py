@@ -262,9 +262,8 @@ check_prediction(my_guess, measured, near=5, unit=" %")
 
 # %%
 ### BEGIN SOLUTION
-my_guess = (
-    -18
-)  # measured: each decisive state in which it is wrong can cost a point
+# Measured: each decisive state in which it is wrong can cost a point.
+my_guess = -18
 ### END SOLUTION
 beginner = teacher.with_network(student, "logits")
 settings = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=4))

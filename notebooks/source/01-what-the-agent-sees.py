@@ -267,9 +267,8 @@ class OneFrame(nn.Module):
 
 # %%
 ### BEGIN SOLUTION
-my_guess = (
-    -21
-)  # measured: with four equal frames the network cannot see the ball move
+# Measured: with four equal frames the network cannot see the ball move.
+my_guess = -21
 ### END SOLUTION
 net3 = pdlearn.zoo.load("pong/net3")
 settings = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=4), num_envs=4)
