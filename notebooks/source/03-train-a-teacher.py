@@ -86,7 +86,8 @@ at_random = pdlearn.EvalConfig(
 )
 random_score = pdlearn.evaluate(player, at_random).mean
 ### BEGIN SOLUTION
-my_guess = -0.5
+# Measured: a paddle three cells wide rarely stands under the ball by chance.
+my_guess = -0.45
 ### END SOLUTION
 check_prediction(my_guess, random_score, near=0.1)
 
@@ -262,7 +263,9 @@ for name, config in broken.items():
 
 # %%
 ### BEGIN SOLUTION
-my_guess = -0.5
+# Measured: every game has a new ball, so that even a greedy agent sees
+# different states.
+my_guess = 0.5
 ### END SOLUTION
 check_prediction(my_guess, runs["no exploration"][-1]["evaluation"], near=0.3)
 
@@ -317,7 +320,8 @@ table(
 # %% tags=["nbval-check-output"]
 hours_of_play = int(cost["agent_steps"]) * envs.FRAMES_PER_STEP / 60 / 3600
 ### BEGIN SOLUTION
-my_guess = 30
+# Measured: four frames a step, 60 frames a second.
+my_guess = 28.7
 ### END SOLUTION
 check_prediction(my_guess, hours_of_play, near=5, unit=" hours")
 

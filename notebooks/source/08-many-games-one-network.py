@@ -112,7 +112,8 @@ check_outputs(outputs_by_hand)
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
-my_guess = 90
+# Measured: the torso has nearly all parameters, the controllers few.
+my_guess = 92.7
 ### END SOLUTION
 multi3 = MultiGameNetwork(num_actions, "multi3")
 own = parameter_count(multi3.controllers)
