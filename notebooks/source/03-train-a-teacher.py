@@ -6,7 +6,7 @@
 #     prerequisites: ["00"]
 #     objectives:
 #     - train a deep Q-network, watch it learn, and say what each setting does
-#     - write the target and the schedule of exploration by hand
+#     - compute a target by hand, and write the schedule of exploration
 #     - break the training in three ways and recognise the effects
 #     - train a teacher of your own, stop it and resume it
 # ---
@@ -31,9 +31,15 @@ from pdlearn.exercises import (
     check_choice,
     check_epsilon,
     check_prediction,
-    check_td_target,
 )
-from pdlearn.lessons import by_budget, pictures, results, show, table
+from pdlearn.lessons import (
+    by_budget,
+    measures,
+    pictures,
+    results,
+    show,
+    table,
+)
 from pdlearn.widgets import watch
 
 # %% [markdown]
@@ -75,15 +81,12 @@ show(
 # What is the mean score of random play? The score is 1 if all balls are caught, and -1 if none is.
 
 # %%
-network = pdlearn.QNetwork(
-    3, "net3", generator=torch.Generator().manual_seed(0)
-)
-player = pdlearn.Agent(
-    network, {"games": {"pdlearn/Catch-v0": ["0", "1", "2"]}}
-)
-at_random = pdlearn.EvalConfig(
-    episodes=by_budget(smoke=30, fast=300), epsilon=1.0
-)
+catch_actions = {"pdlearn/Catch-v0": ["0", "1", "2"]}
+seeded = torch.Generator().manual_seed(0)
+network = pdlearn.QNetwork(3, "net3", generator=seeded)
+player = pdlearn.Agent(network, {"games": catch_actions})
+balls = by_budget(smoke=30, fast=300)
+at_random = pdlearn.EvalConfig(episodes=balls, epsilon=1.0)
 random_score = pdlearn.evaluate(player, at_random).mean
 ### BEGIN SOLUTION
 # Measured: a paddle three cells wide rarely stands under the ball by chance.
@@ -102,31 +105,29 @@ check_prediction(my_guess, random_score, near=0.1)
 #
 # `discount_t` is [gamma](glossary.md#discount), 0.99, or 0 after the game's end.
 #
-# ## Exercise 2 · The target
+# ## Exercise 2 · A target by hand
 #
-# Write it for a minibatch: rewards and discounts `[B]`, the next states' values `[B, A]`. No gradient
-# may flow through it, so end with `.detach()`. (Lesson 02 has the same exercise.)
-
+# Three transitions: one in the middle of a game, one that wins the last point, and one that is cut by
+# the time limit. Compute the target of the *second* with the equation, before you run the cell.
 
 # %%
-def td_target(reward_t, discount_t, target_q_t):
-    ### BEGIN SOLUTION
-    return (reward_t + discount_t * target_q_t.max(dim=1).values).detach()
-    ### END SOLUTION
-
-
-# %% tags=["nbval-check-output"]
-check_td_target(td_target)
-
-# %% [markdown]
-# From here on we use the package's. Three examples: a transition in the middle of a game, one that wins
-# the last point, and one that is cut by the time limit.
-
-# %% tags=["nbval-check-output"]
 reward = torch.tensor([0.0, 1.0, 0.0])
 discount = torch.tensor([0.99, 0.0, 0.99])
 next_q = torch.tensor([[0.2, 0.5], [0.7, 0.9], [0.1, -0.4]])
-print(losses.td_target(reward, discount, next_q))
+targets = losses.td_target(reward, discount, next_q)
+### BEGIN SOLUTION
+# Measured: the game is over, so nothing follows the point.
+my_guess = 1.0
+### END SOLUTION
+check_prediction(my_guess, targets[1].item(), near=0.001)
+
+# %% tags=["nbval-check-output"]
+print(targets)
+
+# %% [markdown]
+# The first transition is in the middle of a game, the third is cut by the time limit: both add the
+# discounted value of the best next action. `losses.td_target` does this for a minibatch; in lesson 02
+# you write it.
 
 # %% [markdown]
 # ## Exercise 3 · A time limit
@@ -177,9 +178,7 @@ catch = replace(
     num_envs=8,  # copies of the game, side by side
     agent_steps=by_budget(smoke=800, fast=6_000),  # of all copies together
     memory_steps=6_000,  # the newest steps that are kept
-    learn_start_steps=by_budget(
-        smoke=200, fast=500
-    ),  # played before learning begins
+    learn_start_steps=by_budget(smoke=200, fast=500),  # before learning begins
     minibatch=32,
     samples_per_step=4.0,  # transitions learnt for each one played
     priority_exponent=0.0,  # drawn uniformly
@@ -191,8 +190,10 @@ catch = replace(
     epsilon_decay_steps=3_000,
     evaluation_period_steps=by_budget(smoke=200, fast=500),
     evaluation_episodes=20,
-    evaluation_epsilon=0.0,  # Catch draws each ball at random, so games differ without it
+    evaluation_epsilon=0.0,  # Catch draws each ball at random
 )
+
+# %%
 schedule = [
     {"agent_steps": n, "epsilon": dqn.epsilon_at(catch, n)}
     for n in range(0, catch.agent_steps, 50)
@@ -226,14 +227,8 @@ async for row in watch(run):
     rows.append(row)
 
 # %%
-table(
-    rows[:: max(1, len(rows) // 6)],
-    "agent_steps",
-    "updates",
-    "epsilon",
-    "loss",
-    "evaluation",
-)
+some = rows[:: max(1, len(rows) // 6)]
+table(some, "agent_steps", "updates", "epsilon", "loss", "evaluation")
 
 # %% [markdown]
 # Compare score and loss. The score rises most while the [loss](glossary.md#loss) goes up and down,
@@ -277,20 +272,7 @@ show(
 )
 
 # %%
-table(
-    [
-        {
-            "run": name,
-            "best evaluation": max(
-                r["evaluation"]
-                for r in seen
-                if r["evaluation"] == r["evaluation"]
-            ),
-            "last evaluation": seen[-1]["evaluation"],
-        }
-        for name, seen in runs.items()
-    ]
-)
+table({name: measures.best_and_last(r) for name, r in runs.items()}, of="run")
 
 # %% [markdown]
 # Only the clipped memory does harm here. Eighty steps are ten of each copy, less than a game: a
@@ -327,16 +309,9 @@ check_prediction(my_guess, hours_of_play, near=5, unit=" hours")
 
 # %% tags=["nbval-check-output"]
 scored = [row for row in curve if row["evaluation"] != "nan"]
-steps_to = {
-    score: next(
-        int(row["agent_steps"])
-        for row in scored
-        if float(row["evaluation"]) > score
-    )
-    for score in (-20, 0, 15, 18)
-}
-for score, steps in steps_to.items():
-    print(f"above {score:3d} after {steps:9,} agent steps")
+for score in (-20, 0, 15, 18):
+    first = next(row for row in scored if float(row["evaluation"]) > score)
+    print(f"above {score:3d} after {int(first['agent_steps']):9,} agent steps")
 
 # %% [markdown]
 # The score hardly changes in the first steps, because the first points are won by chance. Then it rises
@@ -354,26 +329,12 @@ short = replace(
     catch, agent_steps=1_200, learn_start_steps=200, evaluation_period_steps=200
 )
 with tempfile.TemporaryDirectory() as folder:
-    first = pdlearn.DQN(
-        "pdlearn/Catch-v0", short, precision="float32", folder=folder
-    )
-    for row in itertools.islice(first, 2):
-        print(
-            f"first leg:  {row['agent_steps']:4d} agent steps, "
-            f"{row['updates']} updates"
-        )
-    second = pdlearn.DQN(
-        "pdlearn/Catch-v0",
-        short,
-        precision="float32",
-        folder=folder,
-        resume=True,
-    )
-    *_, row = second
-    print(
-        f"second leg: {row['agent_steps']:4d} agent steps, {row['updates']} "
-        "updates"
-    )
+    kept = {"precision": "float32", "folder": folder}
+    first = pdlearn.DQN("pdlearn/Catch-v0", short, **kept)
+    *_, row = itertools.islice(first, 2)
+    print(row["agent_steps"], "agent steps,", row["updates"], "updates")
+    *_, row = pdlearn.DQN("pdlearn/Catch-v0", short, **kept, resume=True)
+    print(row["agent_steps"], "agent steps,", row["updates"], "updates")
 
 # %% [markdown]
 # The replay memory is not saved, because it is large: a resumed run plays `learn_start_steps` again
@@ -384,26 +345,13 @@ with tempfile.TemporaryDirectory() as folder:
 # `fast` is for two cores, `paper` has the settings of Nature DQN (Mnih et al. 2015):
 
 # %% tags=["nbval-check-output"]
-names = (
-    "agent_steps",
-    "num_envs",
-    "memory_steps",
-    "minibatch",
-    "samples_per_step",
-    "n_step",
-)
-names += (
-    "optimizer",
-    "target_period_updates",
-    "epsilon_final",
-    "epsilon_decay_steps",
-)
-budgets = pdlearn.DQN_BUDGETS
+names = ("agent_steps", "num_envs", "memory_steps", "minibatch")
+names += ("samples_per_step", "n_step", "optimizer", "target_period_updates")
+names += ("epsilon_final", "epsilon_decay_steps")
+both = {budget: pdlearn.DQN_BUDGETS[budget] for budget in ("fast", "paper")}
 table(
-    [
-        {"setting": n} | {b: getattr(budgets[b], n) for b in ("fast", "paper")}
-        for n in names
-    ]
+    {n: {b: getattr(config, n) for b, config in both.items()} for n in names},
+    of="setting",
 )
 
 # %% [markdown]
