@@ -22,7 +22,6 @@
 # %%
 import numpy as np
 import torch
-from matplotlib import pyplot as plt
 from torch.nn import functional as F
 
 import pdlearn
@@ -34,7 +33,15 @@ from pdlearn.exercises import (
     check_prediction,
     check_teacher_policy,
 )
-from pdlearn.lessons import by_budget, pictures, results, show, table
+from pdlearn.lessons import (
+    by_budget,
+    drawings,
+    measures,
+    pictures,
+    results,
+    show,
+    table,
+)
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, teacher_policy
 
 # %% [markdown]
@@ -50,29 +57,20 @@ teacher_q = states.teacher_q  # [B, A]
 ranked = teacher_q.sort(dim=1, descending=True).values
 gap = ranked[:, 0] - ranked[:, 1]  # [B]
 decisive = gap > 0.1
-print(
-    f"median gap {gap.median():.3f}; above 0.1 in "
-    f"{decisive.float().mean():.1%} of the states"
-)
-print(
-    f"the best value itself varies by {ranked[:, 0].std():.2f} from state to "
-    "state"
-)
+share = decisive.float().mean()
+print(f"median gap {gap.median():.3f}; above 0.1 in {share:.1%} of the states")
+print(f"the best value varies by {ranked[:, 0].std():.2f} from state to state")
 
 # %%
-figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
-axes.hist(
-    gap.clamp(min=1e-4), bins=np.logspace(-4, 0.5, 60), color=pictures.TEACHER
-)
-axes.axvline(0.1, color="black", ls=":")
-axes.set(
-    xscale="log",
-    xlabel="gap between best and second best action, points",
-    ylabel="states",
-)
-axes.spines[["top", "right"]].set_visible(False)
+bins = np.logspace(-4, 0.5, 60)
 show(
-    axes,
+    pictures.histogram(
+        {"teacher": gap.clamp(min=1e-4).tolist()},
+        "gap between best and second-best action, points",
+        "states",
+        bins=bins,
+        levels={"decisive above": 0.1},
+    ),
     "Most gaps are a few thousandths of a point; a thin tail reaches beyond a "
     "tenth.",
 )
@@ -138,27 +136,15 @@ check_prediction(my_guess, measured, near=3, unit=" %")
 # %%
 temperatures = np.logspace(-3.5, 1, 40)
 sure = [teacher_policy(teacher_q, t).max(1).values for t in temperatures]
-figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
-axes.plot(
-    temperatures,
-    [s.mean() for s in sure],
-    color=pictures.TEACHER,
-    label="all states",
-)
-axes.plot(
-    temperatures,
-    [s[decisive].mean() for s in sure],
-    color=pictures.OTHERS[0],
-    label="decisive",
-)
-axes.axhline(1 / 6, color="black", ls=":")
-axes.set(
-    xscale="log", xlabel="temperature", ylabel="probability of the best action"
-)
-axes.legend(frameon=False)
-axes.spines[["top", "right"]].set_visible(False)
+means = {
+    "teacher, all states": (temperatures, [s.mean() for s in sure]),
+    "decisive states": (temperatures, [s[decisive].mean() for s in sure]),
+}
+best = "probability of the best action"
 show(
-    axes,
+    pictures.lines(
+        means, "temperature", best, log=True, levels={"uniform": 1 / 6}
+    ),
     "Both lines fall from near 1 to a sixth as the temperature rises; the one "
     "of decisive states "
     "stays high for longer, so that there is a range in which only their "
@@ -239,9 +225,8 @@ check_kl_loss(kl_by_hand)
 # %% tags=["nbval-check-output"]
 logits = torch.randn(2048, 6, generator=torch.Generator().manual_seed(1))
 for temperature in (1, 0.01, 1e-4, 1e-6):
-    print(
-        f"KL at {temperature:7g}: {kl_loss(logits, teacher_q, temperature):.4f}"
-    )
+    loss = kl_loss(logits, teacher_q, temperature)
+    print(f"KL at {temperature:7g}: {loss:.4f}")
 print(f"NLL:           {nll_loss(logits, teacher_q):.4f}")
 
 # %% [markdown]
@@ -256,14 +241,13 @@ print(f"NLL:           {nll_loss(logits, teacher_q):.4f}")
 # %%
 flat = teacher_q.mean(dim=1, keepdim=True).expand_as(teacher_q)
 shifted = teacher_q + 0.2
-paid = [
-    {
-        "student": name,
+losses_of = {
+    name: {
         "MSE": mse_loss(student, teacher_q).item(),
         "KL at 0.03": kl_loss(student / 0.03, teacher_q, 0.03).item(),
     }
     for name, student in (("flat", flat), ("shifted", shifted))
-]
+}
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -272,7 +256,7 @@ liked = ("flat", "shifted")
 check_choice("MSE and KL of two students", liked)
 
 # %%
-table(paid)
+table(losses_of, of="student")
 
 # %% [markdown]
 # (For KL, a student's outputs are [logits](glossary.md#logit), so we give it values divided by 0.03.)
@@ -288,10 +272,8 @@ table(paid)
 
 # %%
 def probabilities_for_logarithms(student_logits, teacher_q):
-    student, target = (
-        torch.softmax(student_logits, 1),
-        teacher_policy(teacher_q, 0.03),
-    )
+    student = torch.softmax(student_logits, 1)
+    target = teacher_policy(teacher_q, 0.03)
     return F.kl_div(student, target, reduction="batchmean")  # wrong on purpose
 
 
@@ -302,19 +284,16 @@ recipes = {
     "broken KL": probabilities_for_logarithms,
 }
 
+
 # %%
-UPDATES = by_budget(smoke=20, fast=1_000)
-
-
 def learn(loss_function):
-    """Distil a fresh net3 from the recording; return its outputs before and after."""
-    student = pdlearn.QNetwork(
-        6, "net3", generator=torch.Generator().manual_seed(0)
-    )
+    """Distil a new net3; return its outputs before and after."""
+    seeded = torch.Generator().manual_seed(0)
+    student = pdlearn.QNetwork(6, "net3", generator=seeded)
     before = student(states.observation).detach()
     optimizer = torch.optim.Adam(student.parameters(), lr=1e-3)
     generator = torch.Generator().manual_seed(1)
-    for _ in range(UPDATES):
+    for _ in range(by_budget(smoke=20, fast=1_000)):
         batch = memory.sample_states(64, generator)
         loss = loss_function(student(batch.observation), batch.teacher_q)
         optimizer.zero_grad()
@@ -323,39 +302,18 @@ def learn(loss_function):
     return before, student(states.observation).detach()
 
 
-learnt = {name: learn(loss_function) for name, loss_function in recipes.items()}
-
 # %%
+rows = {}
+for name, loss_function in recipes.items():
+    before, after = learn(loss_function)
+    rows[name] = measures.choice_row(after.argmax(1), teacher_q)
+    rows[name]["loss before"] = loss_function(before, teacher_q).item()
+    rows[name]["after"] = loss_function(after, teacher_q).item()
 best_action = teacher_q.argmax(1)
-
-
-def chosen(name, action):
-    """Return a row of the table: how often `action` [B] is right, and how often it is the same."""
-    return {
-        "student": name,
-        "agreement": f"{(action == best_action).float().mean():.0%}",
-        "in decisive states": f"{(action == best_action)[decisive].float().mean():.0%}",
-        "takes one action in": f"{torch.bincount(action).max() / len(action):.0%}",
-    }
-
-
-losses = {
-    name: {
-        "loss before": recipes[name](before, teacher_q).item(),
-        "after": recipes[name](after, teacher_q).item(),
-    }
-    for name, (before, after) in learnt.items()
-}
-blind = chosen(
-    "blind", torch.full_like(best_action, int(best_action.mode().values))
-)
-table(
-    [
-        chosen(name, after.argmax(1)) | losses[name]
-        for name, (_, after) in learnt.items()
-    ]
-    + [blind | {"loss before": "", "after": ""}]
-)
+blind = best_action.mode().values.expand_as(best_action)
+rows["blind"] = measures.choice_row(blind, teacher_q)
+rows["blind"] |= {"loss before": "", "after": ""}
+table(rows, of="student")
 
 # %% [markdown]
 # All four losses fell, also that of the broken student. (It is below 0, which is impossible for a KL
@@ -393,30 +351,12 @@ print("log_softmax:      ", (student / 0.01).log_softmax(1).tolist())
 # is a 95 % [interval](glossary.md#interval).
 
 # %%
-first = [
-    row
-    for row in results("recipes")
-    if (row["teacher_steps"], row["minibatch"], row["learning_rate"])
-    == ("54000", "64", "0.001")
-]
+hour = {"teacher_steps": "54000", "minibatch": "64", "learning_rate": "0.001"}
+first = [row for row in results("recipes") if hour.items() <= row.items()]
 later = [row for row in results("temperature") if row["game"] == "pong"]
-figure, axes = plt.subplots(figsize=(8, 2.6), layout="constrained")
-for rows, colour, label, aside in (
-    (first, "grey", "an hour of play", 0.9),
-    (later, pictures.STUDENT, "two hours, higher rate", 1.1),
-):
-    at, mean, low, high = (
-        np.array([float(row[k]) for row in rows])
-        for k in ("temperature", "mean", "low", "high")
-    )
-    bars = (mean - low, high - mean)
-    axes.errorbar(aside * at, mean, bars, fmt="o", color=colour, label=label)
-axes.axhline(float(first[0]["teacher_mean"]), color=pictures.TEACHER, ls=":")
-axes.set(xscale="log", xlabel="temperature", ylabel="score", ylim=(-2, 21))
-axes.spines[["top", "right"]].set_visible(False)
-figure.legend(frameon=False, loc="outside right center")
+groups = {"an hour of play": first, "two hours, higher rate": later}
 show(
-    axes,
+    drawings.temperature_scores(groups, float(first[0]["teacher_mean"])),
     "Scores of students of the Pong teacher (dotted). After an hour of play "
     "they differ widely, from "
     "temperature to temperature and from seed to seed; with the better recipe "

@@ -6,6 +6,7 @@ Convention: tensors are `[B, A]`, the outputs for B states and A actions.
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.statistics import share_of_the_way
@@ -57,3 +58,10 @@ def best_and_last(rows: Sequence[Mapping]) -> dict[str, float]:
     """Return the best and the last evaluation in the rows of a run."""
     seen = [row["evaluation"] for row in rows if row["evaluation"] == row["evaluation"]]
     return {"best evaluation": max(seen), "last evaluation": seen[-1]}
+
+
+def choice_row(action: Tensor, teacher_q: Tensor) -> dict[str, str]:
+    """Return a row for chosen actions `[B]`: their agreement, and the share of the commonest."""
+    chosen = one_hot(action, teacher_q.shape[1])
+    commonest = chosen.sum(0).max() / len(chosen)
+    return agreement(chosen, teacher_q) | {"takes one action in": f"{commonest:.0%}"}
