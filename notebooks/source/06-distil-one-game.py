@@ -35,7 +35,7 @@ from pdlearn.exercises import (
     check_prediction,
     check_variety,
 )
-from pdlearn.lessons import by_budget, pictures, results, show, table
+from pdlearn.lessons import by_budget, measures, pictures, results, show, table
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.widgets import watch
 
@@ -65,28 +65,21 @@ check_prediction(my_guess, 54_000 * 84 * 84 / 1e6, near=25, unit=" MB")
 # avoids. A student makes mistakes and gets into such states.
 
 # %%
-STEPS = by_budget(smoke=1_600, fast=27_000, full=108_000)
-
-memory = pdlearn.collect(teacher, STEPS)
+recorded_steps = by_budget(smoke=1_600, fast=27_000, full=108_000)
+memory = pdlearn.collect(teacher, recorded_steps)
 # Each purpose has its own seeds, so these are other games.
-unseen = pdlearn.collect(
-    teacher, by_budget(smoke=1_600, fast=8_000), seed=1, purpose="show"
-)
-print(
-    f"{len(memory):,} states to learn from, {len(unseen):,} of other games to "
-    "look at"
-)
+other_steps = by_budget(smoke=1_600, fast=8_000)
+unseen = pdlearn.collect(teacher, other_steps, seed=1, purpose="show")
+print(f"{len(memory):,} states to learn from, {len(unseen):,} of other games")
 
 # %% [markdown]
 # A [minibatch](glossary.md#minibatch) is drawn at random from the whole recording. Four of its states:
 
 # %%
 batch = memory.sample_states(64, torch.Generator().manual_seed(0))
-choices = batch.teacher_q.argmax(1)
+choices = [names[choice] for choice in batch.teacher_q.argmax(1)]
 show(
-    pictures.frames(
-        batch.observation[:4, -1], [names[choice] for choice in choices[:4]]
-    ),
+    pictures.frames(batch.observation[:4, -1], choices[:4]),
     "The newest frames of four states from different games, with the action "
     "the teacher chose.",
 )
@@ -102,17 +95,10 @@ show(
 TEMPERATURE = 0.03
 states = unseen.sample_states(1_024, torch.Generator().manual_seed(1))
 target = teacher_policy(states.teacher_q, TEMPERATURE)  # [B, A]
-blind = target.mean(0)  # [A], the best answer without the state
-blind_loss = (
-    (target * (target.clamp_min(1e-30).log() - blind.log()))
-    .sum(1)
-    .mean()
-    .item()
-)
-print(
-    "a student that always answers with the average has the loss "
-    f"{blind_loss:.3f}"
-)
+marginal = target.mean(0)  # [A], the best policy that ignores the state
+same_everywhere = marginal.log().expand_as(target)
+blind_loss = kl_loss(same_everywhere, states.teacher_q, TEMPERATURE).item()
+print(f"a student that always answers with the average: loss {blind_loss:.3f}")
 
 # %% [markdown]
 # A student whose loss is not lower has learnt how often its teacher takes each action, but not in which
@@ -156,11 +142,9 @@ async for row in watch(run):
 student = run.agent()
 
 # %%
-figure = pictures.curves({"student": rows}, ["loss", "agreement"])
-figure.axes[0].axhline(blind_loss, color="black", ls=":")
 show(
-    figure,
-    "The loss falls below that of the blind answer (dotted); agreement on "
+    pictures.curves({"student": rows}, ["loss", "agreement"], level=blind_loss),
+    "The loss falls below that of the constant policy (dotted); agreement on "
     "unseen games rises.",
 )
 
@@ -175,23 +159,17 @@ show(
 
 # %%
 @torch.no_grad()
-def measured_on(network, memory):
-    """Return loss and agreement on 2,048 states of a memory."""
+def measured_on(memory):
+    """Return the student's loss and agreement on 2,048 states of a memory."""
     some = memory.sample_states(2_048, torch.Generator().manual_seed(2))
-    output = network(some.observation)
+    output = student.network(some.observation)
+    loss = kl_loss(output, some.teacher_q, TEMPERATURE).item()
     alike = (output.argmax(1) == some.teacher_q.argmax(1)).float().mean()
-    return {
-        "loss": kl_loss(output, some.teacher_q, TEMPERATURE).item(),
-        "agreement": alike.item(),
-    }
+    return {"loss": loss, "agreement": alike.item()}
 
 
-table(
-    [
-        {"states": name} | measured_on(student.network, states_of)
-        for name, states_of in (("recorded", memory), ("unseen games", unseen))
-    ]
-)
+both = {"recorded": memory, "unseen games": unseen}
+table({name: measured_on(games) for name, games in both.items()}, of="states")
 
 # %% [markdown]
 # A gap between the two rows is [overfitting](glossary.md#overfitting): the student has partly learnt the
@@ -214,16 +192,12 @@ check_prediction(my_guess, result.mean, near=3)
 
 # %%
 shipped = pdlearn.zoo.load("pong/net3")
-table(
-    [
-        {"agent": name, "mean": round(mean, 1), "low": round(low, 1), "high": round(high, 1), "games": n}
-        for name, mean, low, high, n in [
-            ("teacher", *(teacher.score[k] for k in ("mean", "low", "high", "episodes"))),
-            ("ours", result.mean, *result.interval, result.episodes),
-            ("shipped net3", *(shipped.score[k] for k in ("mean", "low", "high", "episodes"))),
-        ]
-    ]
-)  # fmt: skip
+scores = {
+    "teacher": teacher.score,
+    "ours": result.card(),
+    "shipped net3": shipped.score,
+}
+table({who: measures.score_row(s) for who, s in scores.items()}, of="agent")
 
 # %% [markdown]
 # `low` and `high` are a 95 % interval over games, which is wide for few games. The shipped student has
@@ -241,23 +215,17 @@ watched
 # lose several points in a row. How often does it agree with its teacher in the clip?
 
 # %%
-print("games of ours:", *(f"{score:.0f}" for score in sorted(result.scores)))
-rows = []
-for where, seen in (
-    ("the teacher's play", states.observation),
-    ("its own play, the clip", torch.from_numpy(watched.clips[1].observations)),
-):
-    teacher_q = teacher.network(seen)
-    best, second = teacher_q.topk(2).values.T
-    alike = student.network(seen).argmax(1) == teacher_q.argmax(1)
-    rows.append(
-        {
-            "states of": where,
-            "agreement": f"{alike.float().mean():.0%}",
-            "in decisive states": f"{alike[best - second > 0.1].float().mean():.0%}",
-        }
-    )
-table(rows)
+played = torch.from_numpy(watched.clips[1].observations)
+seen = {
+    "the teacher's play": states.observation,
+    "its own play, the clip": played,
+}
+rows = {}
+for where, observation in seen.items():
+    teacher_q = teacher.network(observation)
+    rows[where] = measures.agreement(student.network(observation), teacher_q)
+print("games of ours:", *sorted(map(int, result.scores)))
+table(rows, of="states of")
 
 # %% [markdown]
 # In its own play the student comes to states that the recording hardly contains. After a lost point,
@@ -277,21 +245,10 @@ pdlearn.widgets.play("pong", against=student, name="ours")
 
 # %%
 longer = [
-    row
-    for row in results("recipes")
-    if float(row["temperature"]) == TEMPERATURE
+    r for r in results("recipes") if float(r["temperature"]) == TEMPERATURE
 ]
-table(
-    longer,
-    "teacher_steps",
-    "minibatch",
-    "updates",
-    "learning_rate",
-    "seed",
-    "mean",
-    "low",
-    "high",
-)
+settings = ("teacher_steps", "minibatch", "updates", "learning_rate", "seed")
+table(longer, *settings, "mean", "low", "high")
 
 # %% [markdown]
 # Rows that differ in one setting, the amount of play or the learning rate, have different scores. But so
@@ -303,25 +260,19 @@ table(
 # Now the same student with a [learning rate](glossary.md#learning-rate) 30 times too large.
 
 # %%
-reckless = replace(
-    config, learning_rate=0.1, updates_per_hour=by_budget(smoke=60, fast=400)
-)
-learner = StudentLearner(
-    reckless,
-    pdlearn.QNetwork(6, "net3", generator=torch.Generator().manual_seed(0)),
-)
+updates = by_budget(smoke=60, fast=400)
+reckless = replace(config, learning_rate=0.1, updates_per_hour=updates)
+broken = pdlearn.QNetwork(6, "net3", generator=torch.Generator().manual_seed(0))
+learner = StudentLearner(reckless, broken)
 generator = torch.Generator().manual_seed(3)
 reckless_rows = []
-while learner.updates < reckless.updates_per_hour:
+for update in range(1, updates + 1):
     loss = learner.update(memory.sample_states(64, generator)).item()
-    reckless_rows.append({"updates": learner.updates, "loss": loss})
-broken = learner.network
-figure = pictures.curves({"student": reckless_rows}, ["loss"])
-figure.axes[0].axhline(blind_loss, color="black", ls=":")
+    reckless_rows.append({"updates": update, "loss": loss})
 show(
-    figure,
-    "The loss of each minibatch: it stays near the blind answer's (dotted) to "
-    "the end.",
+    pictures.curves({"student": reckless_rows}, ["loss"], level=blind_loss),
+    "The loss of each minibatch: it stays near the constant policy's (dotted) "
+    "to the end.",
 )
 
 # %% [markdown]
@@ -353,18 +304,20 @@ with torch.no_grad():
         "collapsed": torch.softmax(broken(states.observation), 1),
     }
 table(
-    [
-        {"policy": name, "variety": p.std(0).mean().item()}
-        for name, p in policies.items()
-    ]
+    {w: {"variety": p.std(0).mean().item()} for w, p in policies.items()},
+    of="policy",
 )
 
 # %%
+answers = {
+    "teacher's average": marginal.tolist(),
+    "collapsed": policies["collapsed"][0].tolist(),
+}
 show(
-    pictures.bars(names, {"teacher": blind.tolist(), "collapsed": policies["collapsed"][0].tolist()}, "probability"),
+    pictures.bars(names, answers, "probability"),
     "The collapsed student's answer to one state, beside the teacher's average "
     "over all states.",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # The student has [collapsed](glossary.md#collapse). The large first updates made its hidden units
@@ -392,11 +345,8 @@ check_choice("Signs of a collapse", no_proof)
 Path("runs").mkdir(exist_ok=True)
 pdlearn.save_agent("runs/student.safetensors", student)
 again = pdlearn.load_agent("runs/student.safetensors", "pong")
-print(
-    again.card["size"],
-    again.card["made"]["config"]["loss"],
-    pdlearn.parameter_count(again.network),
-)
+loss = again.card["made"]["config"]["loss"]
+print(again.card["size"], loss, pdlearn.parameter_count(again.network))
 
 # %% [markdown]
 # ## Quiz
