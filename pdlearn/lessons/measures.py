@@ -3,15 +3,18 @@
 Convention: tensors are `[B, A]`, the outputs for B states and A actions.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pdlearn.losses import kl_loss, teacher_policy
-from pdlearn.statistics import share_of_the_way
+from pdlearn.networks import SIZES
+from pdlearn.statistics import difference_interval, share_of_the_way
 
 DECISIVE_GAP = 0.1  # points between the best two actions
+RECIPE = ("temperature", "teacher_steps", "minibatch", "updates", "learning_rate")
 
 
 def action_gap(teacher_q: Tensor) -> Tensor:
@@ -65,3 +68,44 @@ def choice_row(action: Tensor, teacher_q: Tensor) -> dict[str, str]:
     chosen = one_hot(action, teacher_q.shape[1])
     commonest = chosen.sum(0).max() / len(chosen)
     return agreement(chosen, teacher_q) | {"takes one action in": f"{commonest:.0%}"}
+
+
+def neighbours(rows: Sequence[Mapping]) -> list[dict[str, str]]:
+    """Return a row for each game and two sizes in order: the difference of their scores.
+
+    `rows` are results; of a game and a size the first counts.
+    """
+    first: dict[str, dict[str, Mapping]] = {}
+    for row in rows:
+        first.setdefault(row["game"], {}).setdefault(row["network"], row)
+    pairs = []
+    for game, sized in first.items():
+        sizes = [size for size in SIZES if size in sized]
+        for larger, smaller in itertools.pairwise(sizes):
+            name = f"{game}: {larger} and {smaller}"
+            pairs.append(_difference(name, sized[larger], sized[smaller]))
+    return pairs
+
+
+def two_seeds(recipes: Sequence[Mapping]) -> list[dict[str, str]]:
+    """Return a row for each two students that differ in their seed alone."""
+    pairs = []
+    for alike in seeds_of(recipes).values():
+        name = f"pong: net3 at temperature {alike[0]['temperature']}, two seeds"
+        pairs.append(_difference(name, *alike[:2]))
+    return pairs
+
+
+def seeds_of(recipes: Sequence[Mapping]) -> dict[tuple, list[Mapping]]:
+    """Return the rows of each recipe that was run with several seeds, by its settings."""
+    tried: dict[tuple, list[Mapping]] = {}
+    for row in recipes:
+        tried.setdefault(tuple(row[key] for key in RECIPE), []).append(row)
+    return {recipe: rows for recipe, rows in tried.items() if len(rows) > 1}
+
+
+def _difference(name: str, one: Mapping, other: Mapping) -> dict[str, str]:
+    ends = ([float(row[key]) for key in ("mean", "low", "high")] for row in (one, other))
+    low, high = difference_interval(*ends)
+    sure = "yes" if low > 0 or high < 0 else "no"
+    return {"pair": name, "difference": f"{low:.1f} to {high:.1f}", "certain over games": sure}
