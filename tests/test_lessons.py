@@ -299,6 +299,10 @@ def test_new_prose_keeps_outputs_and_new_code_is_run(notebooks):
     assert stale(notebooks) == ["00-adding.ipynb", "exercises/00-adding.ipynb"]
     assert not build_all(notebooks) and stale(notebooks) == []
     assert nbformat.read(notebooks / "00-adding.ipynb", 4).cells[2].outputs[0].text == "3\n"
+    change(notebooks, "print(guess)", "print(\n    guess  # 3\n)")
+    assert not build_all(notebooks) and stale(notebooks) == []
+    first = nbformat.read(notebooks / "00-adding.ipynb", 4)
+    assert first.cells[2].source.endswith("guess  # 3\n)") and first.cells[2].outputs
     change(notebooks, "guess = 3", "guess = 4")
     assert stale(notebooks) == ["00-adding.ipynb", "exercises/00-adding.ipynb"]
     assert build_all(notebooks)

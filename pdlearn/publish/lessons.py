@@ -3,9 +3,11 @@
 python -m pdlearn.publish.lessons [NN ...]    # build these lessons, or all
 python -m pdlearn.publish.lessons --check     # only list stale files
 
-A lesson is run again only if its code changed. If only its text changed, the outputs are kept.
+A lesson is run again only if its code changed. If only its text, its comments or the layout of its
+code changed, the outputs are kept.
 """
 
+import ast
 from pathlib import Path
 from typing import Annotated
 
@@ -53,8 +55,9 @@ def cells_of(notebook: NotebookNode) -> list:
 
 
 def code_of(notebook: NotebookNode) -> list[str]:
-    """Return the source of a notebook's code cells."""
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    """Return the syntax trees of a notebook's code cells, which tell nothing of layout."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [ast.dump(ast.parse(cell.source)) for cell in cells]
 
 
 def build_lesson(path: Path, sources: list[Path], again: bool = False) -> bool:
