@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from pdlearn.games import GAMES
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.networks import SIZES
 from pdlearn.statistics import difference_interval, share_of_the_way
@@ -52,7 +53,7 @@ def share_row(score: Mapping, random: float, teacher: float) -> dict[str, object
     return {
         "mean": f"{score['mean']:.1f}",
         "95 % interval": f"{score['low']:.1f} to {score['high']:.1f}",
-        "share of the way": f"{share:.0%}",
+        "share of the way": f"{share:z.0%}",
         "games": score["episodes"],
     }
 
@@ -109,3 +110,32 @@ def _difference(name: str, one: Mapping, other: Mapping) -> dict[str, str]:
     low, high = difference_interval(*ends)
     sure = "yes" if low > 0 or high < 0 else "no"
     return {"pair": name, "difference": f"{low:.1f} to {high:.1f}", "certain over games": sure}
+
+
+def beside_the_paper(
+    rows: Sequence[Mapping], paper: Mapping[str, Mapping[str, float]]
+) -> list[dict[str, str]]:
+    """Return a row for each score of a network for several games, or dashes for a missing one.
+
+    `paper[game][label]` is the paper's percent of the teacher's score.
+    """
+    shown = []
+    for game, theirs in paper.items():
+        for label, printed in theirs.items():
+            ours = [row for row in rows if (row["game"], row["label"]) == (game, label)]
+            for row in ours or [None]:
+                named = {"game": GAMES[game].title, "taught by": label} | _ours(row)
+                shown.append(named | {"% in the paper": f"{printed:.1f}"})
+    return shown
+
+
+def _ours(row: Mapping | None) -> dict[str, str]:
+    if row is None:
+        return dict.fromkeys(("network for", "seed", "score", "% of the teacher"), "–")
+    mean, low, high, percent = (float(row[key]) for key in ("mean", "low", "high", "percent"))
+    return {
+        "network for": ", ".join(GAMES[game].title for game in row["games"].split()),
+        "seed": row["seed"],
+        "score": f"{mean:.1f} ({low:.1f} to {high:.1f})",
+        "% of the teacher": f"{percent:.1f}" if percent >= 0 else "below 0",
+    }
