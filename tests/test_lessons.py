@@ -1,5 +1,6 @@
 """Lessons are built from their sources, stored from a fresh run, and run on unsolved."""
 
+import ast
 import base64
 import json
 import re
@@ -27,6 +28,7 @@ NOTEBOOKS = ROOT / "notebooks"
 SOURCES = sources_in(NOTEBOOKS)
 LEVELS = {"start", "easy", "middle", "deep"}
 MEGABYTE = 1_000_000
+SHOWING = {"show", "table", "Markdown", "pictures", "drawings", "plots"}  # what is called
 
 each_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
@@ -115,6 +117,13 @@ def test_every_widget_has_a_picture_and_its_stored_state(source):
 
 
 @each_lesson
+def test_stored_widgets_have_the_browser_code_of_today(source):
+    stored, renewed = lesson_of(source), lesson_of(source)
+    build.renew_browser_code(renewed)
+    assert build.widget_states(stored) == build.widget_states(renewed)
+
+
+@each_lesson
 def test_an_exercise_copy_is_stored_without_outputs(source):
     copy = nbformat.read(NOTEBOOKS / "exercises" / f"{source.stem}.ipynb", 4)
     assert outputs(copy) == [] and "SOLUTION" not in json.dumps(copy)
@@ -132,7 +141,7 @@ def test_a_lesson_has_the_parts_that_every_lesson_has(source):
     assert front["level"] in LEVELS and 10 <= front["minutes"] <= 60
     assert all(before < number for before in front["prerequisites"])
     assert 1 <= len(front["objectives"]) <= 5
-    assert 25 <= len(lesson.cells) <= 42
+    assert 25 <= len(lesson.cells) <= 45
     assert max(len(cell.source.splitlines()) for cell in code_cells(lesson)) <= 30
     assert "## Key points" in lesson.cells[-1].source
 
@@ -173,6 +182,51 @@ def test_links_of_a_lesson_and_of_its_copy_lead_somewhere(source):
     ):
         for target in re.findall(r"\]\(([^)#\s]+)", prose(nbformat.read(path, 4))):
             assert target.startswith("http") or (path.parent / target).exists(), target
+
+
+# --- code about the method ---
+
+
+def code_lines(cell):
+    """Return the numbers of a cell's lines of code; imports are not counted."""
+    imported = [
+        n for n in ast.parse(cell.source).body if isinstance(n, ast.Import | ast.ImportFrom)
+    ]
+    skipped = {line for node in imported for line in range(node.lineno, node.end_lineno + 1)}
+    lines = enumerate(cell.source.splitlines(), start=1)
+    return {number for number, line in lines if line.strip()} - skipped
+
+
+def showing_lines(cell):
+    """Return the numbers of the lines whose statements draw a figure or build a table."""
+    lines = set()
+    for node in ast.walk(ast.parse(cell.source)):
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            calls = [ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)]
+            if any(call.split(".")[0] in SHOWING for call in calls):
+                lines |= set(range(node.lineno, node.end_lineno + 1))
+    return lines
+
+
+@each_lesson
+def test_no_line_of_code_is_cut_at_jupyterlabs_width(source):
+    lines = [line for cell in code_cells(lesson_of(source)) for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > 80] == []
+
+
+@each_lesson
+def test_drawing_is_a_third_of_a_lessons_code_at_most(source):
+    cells = code_cells(lesson_of(source))
+    lines = [(code_lines(cell), showing_lines(cell)) for cell in cells]
+    showing = sum(len(code & shown) for code, shown in lines)
+    assert showing <= sum(len(code) for code, _ in lines) / 3
+    assert not any("matplotlib" in cell.source for cell in cells)
+
+
+def test_cells_of_more_than_15_lines_are_rare():
+    cells = [cell for source in SOURCES for cell in code_cells(lesson_of(source))]
+    long = [cell.source for cell in cells if len(code_lines(cell)) > 15]
+    assert len(long) <= len(cells) / 15
 
 
 # --- running ---
@@ -343,6 +397,14 @@ def test_every_word_of_the_glossary_is_explained_once_and_in_order():
     words = re.findall(r"^## (.+)", text, re.M)
     assert len(glossary(NOTEBOOKS / "glossary.md")) == len(words) == len(set(words))
     assert words == sorted(words, key=str.lower)
+
+
+def test_each_entry_of_the_glossary_has_the_anchor_that_links_lead_to():
+    # JupyterLab's own anchors of headings keep capital letters, GitHub's do not.
+    text = (NOTEBOOKS / "glossary.md").read_text("utf-8")
+    anchored = re.findall(r'^<a id="([^"]+)"></a>\n\n## (.+)', text, re.M)
+    assert [anchor for anchor, _ in anchored] == list(glossary(NOTEBOOKS / "glossary.md"))
+    assert len(anchored) == text.count("\n## ")
 
 
 # --- how lessons travel ---

@@ -20,6 +20,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 EXERCISES = re.compile(r"\[([^]]+)\]\((exercises/[^)]+)\)")
 NOTEBOOKS = re.compile(r"\]\(\.\./((?:\.\./)*)notebooks/")
+ANCHORS = re.compile(r'^<a id="[^"]*"></a>\n\n', re.MULTILINE)  # the site makes its own
 TOCTREE = """
 ```{toctree}
 :hidden:
@@ -112,7 +113,8 @@ def build(app: Sphinx) -> None:
         write_if_new(learn / path.name, nbformat.writes(lesson))
     shutil.copytree(notebooks / "exercises", learn / "exercises", dirs_exist_ok=True)
     write_if_new(learn / "index.md", (notebooks / "README.md").read_text("utf-8") + TOCTREE)
-    write_if_new(learn / "glossary.md", (notebooks / "glossary.md").read_text("utf-8"))
+    words = (notebooks / "glossary.md").read_text("utf-8")
+    write_if_new(learn / "glossary.md", ANCHORS.sub("", words))
 
 
 def lead_to_pages(app: Sphinx, page: str, source: list[str]) -> None:

@@ -258,6 +258,8 @@ taught = replace(
     evaluation_episodes=by_budget(smoke=4, fast=40),
     evaluation_epsilon=0.0,
 )
+
+# %%
 online = replace(
     pdlearn.DistillConfig(),
     size="net3",

@@ -8,6 +8,7 @@ code changed, the outputs are kept.
 """
 
 import ast
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from pdlearn.publish.lesson_sources import solved, title_of, unsolved
 from pdlearn.rows import markdown_table
 
 CELL_SECONDS = 1_800
+WIDGETS = "application/vnd.jupyter.widget-state+json"
 MARKS = ("<!-- lessons: built from notebooks/source -->", "<!-- /lessons -->")
 
 
@@ -79,6 +81,7 @@ def build_lesson(path: Path, sources: list[Path], again: bool = False) -> bool:
             cell.outputs, cell.execution_count = kept.outputs, kept.execution_count
         if "widgets" in old.metadata:
             lesson.metadata["widgets"] = old.metadata["widgets"]
+            renew_browser_code(lesson)
     nbformat.write(lesson, target)
     return run
 
@@ -96,6 +99,20 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     client.execute()
     widgets = notebook.metadata.get("widgets")
     notebook.metadata = nbformat.from_dict(metadata | ({"widgets": widgets} if widgets else {}))
+
+
+def renew_browser_code(notebook: NotebookNode) -> None:
+    """Give the stored widgets of a notebook today's scripts and styles; their data stays."""
+    for state in widget_states(notebook):
+        module, _, name = state["_anywidget_id"].rpartition(".")
+        kind = getattr(import_module(module), name)
+        state["_esm"], state["_css"] = str(kind._esm), str(kind._css)
+
+
+def widget_states(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the stored states of this package's widgets in a notebook."""
+    stored = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
+    return [model["state"] for model in stored.values() if "_anywidget_id" in model["state"]]
 
 
 def with_list(text: str, sources: list[Path]) -> str:
