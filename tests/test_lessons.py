@@ -18,7 +18,8 @@ from nbformat.sign import NotebookNotary
 
 from pdlearn.commands.lessons import lessons
 from pdlearn.exercises.choices import QUESTIONS
-from pdlearn.lessons import by_budget, places, results, table
+from pdlearn.lessons import by_budget, places, results, stored, table
+from pdlearn.lessons.equations import with_pictures
 from pdlearn.publish import lessons as build
 from pdlearn.publish.lesson_sources import glossary, read_source, solved, unsolved
 from pdlearn.publish.lessons import build_lesson, sources_in, stale
@@ -118,9 +119,9 @@ def test_every_widget_has_a_picture_and_its_stored_state(source):
 
 @each_lesson
 def test_stored_widgets_have_the_browser_code_of_today(source):
-    stored, renewed = lesson_of(source), lesson_of(source)
+    now, renewed = lesson_of(source), lesson_of(source)
     build.renew_browser_code(renewed)
-    assert build.widget_states(stored) == build.widget_states(renewed)
+    assert build.widget_states(now) == build.widget_states(renewed)
 
 
 @each_lesson
@@ -423,11 +424,39 @@ def test_a_copy_is_complete_trusted_and_never_overwrites_an_answer(tmp_path, not
     assert kept == 0 and new == 2 * len(SOURCES) + 1
     notebooks = [nbformat.read(path, 4) for path in tmp_path.rglob("*.ipynb")]
     assert len(notebooks) == new - 1
+    # What JupyterLab would write of its kernel: otherwise it changes a notebook on opening it.
+    assert {n.metadata.language_info.version for n in notebooks} == {sys.version.split()[0]}
+    assert {n.metadata.kernelspec.display_name for n in notebooks} == {"Python 3 (ipykernel)"}
     assert all(notary.check_signature(notebook) for notebook in notebooks)
     answers = tmp_path / "exercises" / f"{SOURCES[0].stem}.ipynb"
     answers.write_text("my answers")
     assert places.copy_lessons(tmp_path) == (0, new)
     assert answers.read_text() == "my answers"
+
+
+def test_pages_of_the_lessons_need_neither_a_kernel_nor_a_network(tmp_path, capsys):
+    lessons(html=tmp_path)
+    assert "13 pages" in capsys.readouterr().out
+    for source in SOURCES:
+        page = (tmp_path / f"{source.stem}.html").read_text("utf-8")
+        loaded = re.findall(r'<(?:img|iframe|script|link)[^>]* (?:src|href)="([^"]+)"', page)
+        assert [address for address in loaded if "://" in address] == []
+        assert "$$" not in page and 'href="glossary.md' not in page
+        files = [address for address in loaded if not address.startswith("data:")]
+        assert [address for address in files if not (tmp_path / address).exists()] == []
+        widgets = [o for o in outputs(lesson_of(source)) if stored.VIEW in o.get("data", {})]
+        assert len([address for address in files if address.startswith("widgets/")]) == len(widgets)
+    assert len((tmp_path / "index.html").read_text("utf-8").split('.html">')) == 13
+
+
+def test_an_equation_is_a_transparent_picture_with_its_latex_as_text():
+    shown = with_pictures(r"Let $a$ be `$x`: $$\texttt{b\_c} = \max_a \bigl(q_a\bigr)$$")
+    assert re.findall(r'alt="([^"]+)"', shown) == ["a", r"\texttt{b\_c} = \max_a \bigl(q_a\bigr)"]
+    assert "be `$x`:" in shown
+    for encoded in re.findall(r"base64,([^\"]+)", shown):
+        assert b"#ffffff" not in base64.b64decode(encoded)
+    with pytest.raises(ValueError, match="unknown"):
+        with_pictures(r"$\unknown$")
 
 
 def test_the_lessons_command_copies_and_starts_jupyterlab_there(

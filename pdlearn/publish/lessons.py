@@ -18,12 +18,12 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from pdlearn.lessons.places import CLONE
+from pdlearn.lessons.stored import models
 from pdlearn.publish.agents import between
 from pdlearn.publish.lesson_sources import solved, title_of, unsolved
 from pdlearn.rows import markdown_table
 
 CELL_SECONDS = 1_800
-WIDGETS = "application/vnd.jupyter.widget-state+json"
 MARKS = ("<!-- lessons: built from notebooks/source -->", "<!-- /lessons -->")
 
 
@@ -111,8 +111,8 @@ def renew_browser_code(notebook: NotebookNode) -> None:
 
 def widget_states(notebook: NotebookNode) -> list[NotebookNode]:
     """Return the stored states of this package's widgets in a notebook."""
-    stored = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
-    return [model["state"] for model in stored.values() if "_anywidget_id" in model["state"]]
+    states = [model["state"] for model in models(notebook).values()]
+    return [state for state in states if "_anywidget_id" in state]
 
 
 def with_list(text: str, sources: list[Path]) -> str:
