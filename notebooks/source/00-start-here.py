@@ -182,6 +182,8 @@ print(
 #
 # Write an [update](glossary.md#update): the loss of a minibatch, its gradient, one step of the
 # optimiser. Use `kl_loss` with temperature 0.03. PyTorch adds gradients up until they are set to zero.
+# (The states are an expert's, and no reward is used: this is [imitation
+# learning](glossary.md#imitation-learning).)
 
 
 # %%
@@ -271,7 +273,8 @@ measured = pdlearn.evaluate(beginner, settings).mean
 check_prediction(my_guess, measured, near=4)
 
 # %% [markdown]
-# A state is *decisive* if the teacher's best value is more than 0.1 points above the second-best. There
+# The difference between the best and the second-best value is the [action
+# gap](glossary.md#action-gap). We call a state *decisive* if the teacher's gap is above 0.1 points. There
 # are few of them. How often does each student choose its teacher's action in these?
 
 # %%

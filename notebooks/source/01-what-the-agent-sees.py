@@ -350,8 +350,8 @@ def episode_lengths(ended):
 check_episode_lengths(episode_lengths)
 
 # %% [markdown]
-# If a memory stored this void step, a network would learn that the last screen of a game leads to the
-# first of the next. Lesson 02 excludes such steps.
+# Gymnasium calls this *next-step autoreset*. If a memory stored the step of the reset, a network would
+# learn that the last screen of a game leads to the first of the next. Lesson 02 excludes such steps.
 #
 # ## Who presses FIRE?
 #

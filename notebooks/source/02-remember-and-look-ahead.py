@@ -198,10 +198,22 @@ for rule, discount_at_limit in (
 #
 # ## Look ahead
 #
-# The [Q-value](glossary.md#q-value) of an action should be its reward plus the discounted value of the
-# best next action:
+# A game is a [Markov decision process](glossary.md#markov-decision-process): what comes next depends on
+# the present state and action. The sum of the discounted rewards to come is the
+# [return](glossary.md#return), and the [Q-value](glossary.md#q-value) of an action is its expectation, a
+# [value function](glossary.md#value-function). For the best policy it obeys the [Bellman optimality
+# equation](glossary.md#bellman-optimality-equation): the reward, plus the discounted value of the best
+# next action,
+#
+# $$Q^*(s, a) = \mathrm{E}\,\bigl[\, r + \gamma \max_{a'} Q^*(s', a') \,\bigr] .$$
+#
+# Deep Q-learning replaces the expectation by one transition from the memory, a sample:
 #
 # $$\texttt{target} = \texttt{reward} + \texttt{discount} \cdot \max_a \texttt{target\_q}_a .$$
+#
+# The target contains an estimate: this is [bootstrapping](glossary.md#bootstrapping). The actions in the
+# memory were those of older, exploring networks, but the target is that of the best action: learning is
+# [off-policy](glossary.md#off-policy).
 #
 # `target_q` comes from the [target network](glossary.md#target-network), a copy of the network that is
 # constant for many [updates](glossary.md#update). Otherwise every update would change its own target.
@@ -323,7 +335,8 @@ print(f"mean target: maximum {single:z.1f}, double Q-learning {double:z.1f}")
 #
 # ## Exercise 6 · The loss
 #
-# Compare the value of *the action that was taken* with the target. [Huber's
+# Compare the value of *the action that was taken* with the target; their difference is the
+# [temporal-difference error](glossary.md#temporal-difference-error). [Huber's
 # loss](glossary.md#huber-loss) (`F.huber_loss`) is a square for small errors and a straight line beyond
 # 1, which bounds the gradient of a large error. No gradient may flow into the target.
 

@@ -99,7 +99,8 @@ check_prediction(my_guess, random_score, near=0.1)
 #
 # The network gives a [Q-value](glossary.md#q-value) for each action: the points to come. The right
 # values are not known. It learns from its own estimate one step later, which is slightly better because
-# it contains a real reward:
+# it contains a real reward. Learning from one's own estimate is
+# [bootstrapping](glossary.md#bootstrapping):
 #
 # $$\texttt{target} = \texttt{reward\_t} + \texttt{discount\_t} \cdot \max_a \texttt{target\_q\_t}[a].$$
 #
@@ -219,6 +220,8 @@ show(
 #
 # A run is an iterable. Each row describes what happened since the last row, and `watch` draws the rows.
 # With `async for` the kernel can react to the Stop button between two rows; do not press it this time.
+# Because the cell waits between rows, JupyterLab may show the kernel as idle while it trains. The
+# training is over when the widget says "finished".
 
 # %%
 rows = []

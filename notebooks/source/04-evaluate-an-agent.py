@@ -148,10 +148,15 @@ show(
 #
 # ## Exercise 2 · An interval by bootstrap
 #
-# Only N games were played; N other games would have another mean. The *bootstrap* estimates by how much,
-# from the N games themselves: draw N of them with replacement, take the mean, and repeat this 10,000
-# times. The middle 95 % of those means is the [interval](glossary.md#interval). Write it with
-# `rng.integers` and `np.quantile`.
+# Only N games were played; N other games would have another mean. The [bootstrap](glossary.md#bootstrap)
+# estimates by how much, from the N games themselves: draw N of them with replacement, take the mean, and
+# repeat this 10,000 times,
+#
+# $$\texttt{means}_b = \frac{1}{N} \sum_{i=1}^{N} \texttt{scores}_{\,j_{bi}}, \qquad j_{bi}
+# \ \mathrm{drawn\ from}\ 1 \dots N .$$
+#
+# The middle 95 % of those means is the [interval](glossary.md#interval). Write it with `rng.integers`
+# and `np.quantile`. (It is not the [bootstrapping](glossary.md#bootstrapping) of reinforcement learning.)
 
 
 # %%

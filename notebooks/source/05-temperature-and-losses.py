@@ -77,7 +77,8 @@ show(
 
 # %% [markdown]
 # In most states the next action hardly matters: the ball is far away, and FIRE has an effect only when
-# the paddle meets it. In a few states it decides the point. We call states with a gap above 0.1
+# the paddle meets it. In a few states it decides the point. The field calls this difference the [action
+# gap](glossary.md#action-gap). We call states with a gap above 0.1
 # *decisive*; they are right of the dotted line.
 #
 # ## Exercise 1 · The target
@@ -114,8 +115,11 @@ pdlearn.widgets.temperature(
 # %% [markdown]
 # Look at KL's bars. Towards the left, at high temperatures, they become equal; towards the right the
 # best action gets all probability, and the [entropy](glossary.md#entropy) goes to 0. Distillation of
-# classifiers uses high temperatures, because their outputs are nearly one-hot. Q-values need low
-# temperatures, because they are close.
+# classifiers uses high temperatures, because their outputs are nearly one-hot: it softens them to show
+# the [dark knowledge](glossary.md#dark-knowledge) in the small probabilities (Hinton et al. 2015).
+# Q-values need low temperatures, because they are close. In Hinton's loss T divides teacher *and*
+# student, and a factor T² restores the length of the gradients. Here it divides the teacher's values
+# only, so there is no such factor.
 #
 # ## Exercise 2 · How sharp is a target at temperature 1?
 #
@@ -166,7 +170,17 @@ show(
 # \operatorname{softmax}(\texttt{student})_a\bigr)$$
 #
 # MSE and KL are sums over actions, NLL has the term of the best action alone. Each loss is the mean over
-# the minibatch. The temperature is only in `target`.
+# the minibatch. The temperature is only in `target`. NLL on an expert's states is [behaviour
+# cloning](glossary.md#behaviour-cloning).
+#
+# KL is not symmetric. The paper's is the *forward* KL, weighted by the target. Its reverse,
+#
+# $$D_{KL}(\texttt{student} \,\|\, \texttt{target}) = \sum_a \texttt{student}_a \,\bigl(\log
+# \texttt{student}_a - \log \texttt{target}_a\bigr),$$
+#
+# is weighted by the student's own policy, written $\texttt{student}$ here: it costs nothing to leave out
+# an action that the teacher takes too, as long as what the student does is likely for the teacher.
+# `DistillConfig(loss="reverse_kl")` learns by it.
 #
 # ## Exercise 3 · NLL and MSE
 #
@@ -267,7 +281,8 @@ table(losses_of, of="student")
 #
 # A serious mistake in published code: PyTorch's `F.kl_div` takes *logarithms* of the student's
 # probabilities but was given probabilities. We train four students on the same states and compare their
-# choices with those of a blind player that always takes the action which is best most often.
+# choices with those of a blind player that always takes the action which is best most often (the
+# majority baseline of classification).
 
 
 # %%

@@ -6,7 +6,7 @@
 #     prerequisites: ['00', '05']
 #     objectives:
 #     - record a teacher's play, distil it into a small network and evaluate the student
-#     - compare a learning curve with the loss of the blind answer
+#     - compare a learning curve with the loss of the constant policy
 #     - recognise a student that has collapsed, and one that overfits its recording
 # ---
 
@@ -17,9 +17,11 @@
 # [teacher](glossary.md#teacher) is recorded, a [student](glossary.md#student) 28 times smaller learns
 # from the recording, and both are evaluated by playing.
 #
-# ```
-# teacher ──plays──▶ replay memory: (state, Q-values) ──minibatches──▶ student ──plays──▶ score
-# ```
+# In the code's names, it minimises over the recorded states the mean of
+#
+# $$D_{KL}(\texttt{target} \,\|\, \texttt{student}) = \sum_a \texttt{target}_a \,\bigl(\log
+# \texttt{target}_a - \log \texttt{student}_a\bigr), \qquad \texttt{target} =
+# \operatorname{softmax}(\texttt{teacher\_q} \,/\, \texttt{temperature}).$$
 
 # %%
 from dataclasses import replace
@@ -62,7 +64,8 @@ check_prediction(my_guess, 54_000 * 84 * 84 / 1e6, near=25, unit=" MB")
 #
 # The teacher plays 16 games in parallel, and 5 % of its actions are random
 # ([epsilon](glossary.md#epsilon) 0.05). Random actions lead to states that the teacher's own play
-# avoids. A student makes mistakes and gets into such states.
+# avoids. A student makes mistakes and gets into such states, which the recording would otherwise lack:
+# a [covariate shift](glossary.md#covariate-shift).
 
 # %%
 recorded_steps = by_budget(smoke=1_600, fast=27_000, full=108_000)
@@ -89,7 +92,7 @@ show(
 #
 # The target of each state is `softmax(teacher_q / 0.03)`, as in lesson 05. Its average over states is
 # the frequency of each action. A student that ignores the state can do no better than this average. What
-# is the loss of this [blind answer](glossary.md#blind-answer)?
+# is the loss of this [constant policy](glossary.md#constant-policy)?
 
 # %%
 TEMPERATURE = 0.03
@@ -149,12 +152,13 @@ show(
 )
 
 # %% [markdown]
-# The dotted line is the blind answer. After some hundred updates the student has learnt the frequencies
+# The dotted line is the constant policy. After some hundred updates the student has learnt the frequencies
 # of the actions. Below the line it learns in which states to take them.
 #
 # ## Seen and unseen
 #
 # `agreement` is measured on games that are not in the recording. Is it higher on recorded games?
+# (While `async for` waits between two rows, JupyterLab shows the kernel as idle, although it trains.)
 
 
 # %%
@@ -230,7 +234,10 @@ table(rows, of="states of")
 # %% [markdown]
 # In its own play the student comes to states that the recording hardly contains. After a lost point,
 # for example, the game continues from a state that its teacher rarely sees, because the teacher rarely
-# loses a point. There the student has learnt less, and one lost point can lead to the next.
+# loses a point. There the student has learnt less, and one lost point can lead to the next. This is the
+# covariate shift of [imitation learning](glossary.md#imitation-learning). [DAgger](glossary.md#dagger)
+# answers it: the student plays, and the teacher labels the states that the student reaches.
+# `DistillConfig(student_share=0.5)` records half of the states in this way.
 #
 # Now play against your student. Hand it your game during a rally, and see whether it returns the ball.
 
@@ -277,7 +284,7 @@ show(
 
 # %% [markdown]
 # The curve is noisy, because minibatches differ, but flat. Without the dotted line it looks like that of
-# a student that has finished learning. It has learnt only the blind answer.
+# a student that has finished learning. It has learnt only the constant policy.
 #
 # ## Exercise 4 · Variety
 #
@@ -363,7 +370,7 @@ print(again.card["size"], loss, pdlearn.parameter_count(again.network))
 # 4. The loss on recorded states is far below the loss on unseen games. What would help?
 #    <details><summary>Answer</summary>More recorded play. More updates on the same play would make the
 #    gap larger.</details>
-# 5. A student's loss equals the blind answer's. What has it learnt?
+# 5. A student's loss equals the constant policy's. What has it learnt?
 #    <details><summary>Answer</summary>How often its teacher takes each action, but not in which
 #    states.</details>
 
@@ -372,7 +379,7 @@ print(again.card["size"], loss, pdlearn.parameter_count(again.network))
 #
 # - Distillation has three steps: record the teacher, learn minibatches of (state, Q-values), evaluate by
 #   playing.
-# - A useful student has a lower loss than the best blind answer.
+# - A useful student has a lower loss than the best constant policy.
 # - The variety shows a collapse; states of unseen games show overfitting.
 #
 # The paper: section 3 and appendix A. It records 500 hours and alternates an hour of play with 10,000

@@ -266,10 +266,14 @@ pdlearn.widgets.compare(
 )
 
 # %% [markdown]
-# ## Exercise 4 · Points given away
+# ## Exercise 4 · Regret
 #
-# What is lost first? [Agreement](glossary.md#agreement) counts all states alike. A weighted measure: the
-# difference between the teacher's value of its own best action and of the student's action, in points.
+# What is lost first? [Agreement](glossary.md#agreement) counts all states alike. A weighted measure is
+# the [regret](glossary.md#regret) of a decision by the teacher's values, in points:
+#
+# $$\texttt{regret} = \max_a \texttt{teacher\_q}_a - \texttt{teacher\_q}_{\,\arg\max\,
+# \texttt{student\_output}}$$
+#
 # Return one number for each state.
 
 
@@ -302,7 +306,7 @@ table(weighed, of="student")
 
 # %% [markdown]
 # The smaller student disagrees more often, but mostly in states where it costs little: it still agrees
-# in most decisive states. The points given away are not spread evenly: a twentieth of the states
+# in most decisive states. The regret is not spread evenly: a twentieth of the states
 # contains a large part of them, the rare states in which the paddle decides a point. How much of its
 # score a smaller student loses depends on how often such states occur in a game.
 #
@@ -415,8 +419,8 @@ table(pairs)
 #    <details><summary>Answer</summary>Its variety. If it is 0, the student has collapsed, which says
 #    nothing about its size; a lower learning rate may prevent it.</details>
 # 3. Agreement falls from 60 % to 45 %, and the score hardly. How can that be?
-#    <details><summary>Answer</summary>It fell in states where the choice makes little difference. Points
-#    given away, or agreement in decisive states, show this.</details>
+#    <details><summary>Answer</summary>It fell in states where the choice makes little difference. The
+#    regret, or agreement in decisive states, shows this.</details>
 # 4. Nine games are at 100 %, one is at 1 %. What is the geometric mean, roughly?
 #    <details><summary>Answer</summary>The tenth root of 0.01: 63 %. At 0 % it would be 0, and below it
 #    there is none.</details>

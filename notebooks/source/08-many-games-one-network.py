@@ -153,7 +153,12 @@ print(f"ours for both games: {parameter_count(TwoGames()):,}")
 # ## Exercise 3 · Random turns
 #
 # Every minibatch is of one game, which the paper draws at random each time. Return a list of `updates`
-# names, drawn uniformly with `generator`.
+# names, drawn uniformly with `generator`. The loss that is minimised is the sum over games
+#
+# $$\texttt{loss} = \sum_{\texttt{game}} D_{KL}\bigl(\texttt{target}_{\,\texttt{game}} \,\|\,
+# \texttt{student}(\texttt{observation}, \texttt{game})\bigr);$$
+#
+# a minibatch of one game, drawn at random, is a sample of it.
 
 
 # %%
@@ -226,7 +231,7 @@ for game, (_, teacher_q) in states.items():
 table(learnt, of="game")
 
 # %% [markdown]
-# The best blind answer is the teacher's average target (lesson 06). A network has learnt something about
+# The best constant policy is the teacher's average target (lesson 06). A network has learnt something about
 # a game only if its loss is below this. The two games can differ in their progress: the values of
 # Freeway's teacher have large gaps, those of Pong's have small ones, so that Freeway's targets are sharp
 # far more often. One [temperature](glossary.md#temperature) has different effects on both.
@@ -266,7 +271,8 @@ show(
 )
 
 # %% [markdown]
-# At the dotted line Freeway's loss begins to rise: this is [forgetting](glossary.md#forgetting).
+# At the dotted line Freeway's loss begins to rise: this is [catastrophic
+# forgetting](glossary.md#catastrophic-forgetting).
 # Agreement shows it less, because a clear best action remains the best for a while. Freeway's controller
 # is unchanged, but the torso below it has changed. No minibatch contains Freeway, so no gradient
 # preserves it. Therefore the games are trained in random turns to the end.
@@ -380,7 +386,7 @@ table(
 
 # %% [markdown]
 # Deep Q-learning's own loss is similar to MSE: it learns values, so the game with the larger values
-# dominates the torso's gradient. Clipping rewards to -1 and 1 equalises the points, but not how often
+# dominates the torso's gradient ([gradient interference](glossary.md#gradient-interference)). Clipping rewards to -1 and 1 equalises the points, but not how often
 # they occur. Probabilities have the same scale in every game. The paper names scale as one reason why
 # its students play several games well where a DQN does worse.
 #
@@ -429,7 +435,9 @@ print(f"one network for ten games, kl: {TABLE_2_MEAN['kl']:.1f}")
 
 # %% [markdown]
 # In the paper, the network trained by DQN on three games scores lower than a DQN for each game; the one
-# trained by KL does not. Our percentages and the paper's have different denominators (lesson 10):
+# trained by KL does not. Ours agree in this. Look at the DQN for Pong and Freeway alone: it never crosses
+# the road, because crossings are rare rewards that random play hardly finds, and no gradient of Pong
+# leads there. Our percentages and the paper's have different denominators (lesson 10):
 # compare the three methods within a column, and no numbers between columns.
 
 # %% [markdown]

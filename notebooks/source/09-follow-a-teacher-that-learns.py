@@ -56,7 +56,10 @@ from pdlearn.statistics import best_so_far, swing
 # `docs/results`. It improves, but some evaluations are lower than the one before. A student of the
 # current network would also learn its bad phases. Therefore the paper's student follows the *best
 # network so far*: at each new high score the DQN's network is copied, and the copy is the teacher until
-# the next high score.
+# the next high score,
+#
+# $$\texttt{teacher}_t = \texttt{network}_{k(t)}, \qquad k(t) = \arg\max_{i \,\leq\, t}
+# \texttt{evaluation}_i .$$
 #
 # ## Exercise 1 · The best so far
 #
@@ -94,8 +97,8 @@ show(
 # %% [markdown]
 # ## Exercise 2 · How much does a curve swing?
 #
-# To compare curves we need a number: the mean change from one point to the next, without its sign. It is
-# called the [swing](glossary.md#swing).
+# To compare curves we need a number: the mean absolute difference of neighbouring points. We call it the
+# [swing](glossary.md#swing).
 
 
 # %%
