@@ -21,6 +21,7 @@ from pdlearn.exercises.choices import QUESTIONS
 from pdlearn.lessons import by_budget, places, results, stored, table
 from pdlearn.lessons.equations import with_pictures
 from pdlearn.publish import lessons as build
+from pdlearn.publish.diagrams import DIAGRAMS
 from pdlearn.publish.lesson_sources import glossary, read_source, solved, unsolved
 from pdlearn.publish.lessons import build_lesson, sources_in, stale
 
@@ -173,6 +174,16 @@ def test_a_lesson_ends_with_five_questions_whose_answers_are_folded(source):
     quiz = next(cell.source for cell in lesson_of(source).cells if "## Quiz" in cell.source)
     assert re.findall(r"^(\d)\. ", quiz, re.M) == list("12345")
     assert quiz.count("<details><summary>Answer</summary>") == quiz.count("</details>") == 5
+
+
+def test_the_diagrams_are_what_the_code_draws_and_each_is_shown_in_a_lesson():
+    drawn = {draw.__name__: draw().svg() for draw in DIAGRAMS}
+    stored_ones = {path.stem: path.read_text("utf-8") for path in NOTEBOOKS.glob("images/*.svg")}
+    assert stored_ones == drawn
+    shown = [
+        name for s in SOURCES for name in re.findall(r"\]\(images/(\w+)\.svg\)", s.read_text())
+    ]
+    assert sorted(shown) == sorted(drawn)
 
 
 @each_lesson
@@ -421,9 +432,10 @@ def notary(tmp_path, monkeypatch):
 def test_a_copy_is_complete_trusted_and_never_overwrites_an_answer(tmp_path, notary):
     tmp_path = tmp_path / "mine"
     new, kept = places.copy_lessons(tmp_path)
-    assert kept == 0 and new == 2 * len(SOURCES) + 1
+    diagrams = list((NOTEBOOKS / "images").glob("*.svg"))
+    assert kept == 0 and new == 2 * len(SOURCES) + 1 + len(diagrams)
     notebooks = [nbformat.read(path, 4) for path in tmp_path.rglob("*.ipynb")]
-    assert len(notebooks) == new - 1
+    assert len(notebooks) == 2 * len(SOURCES)
     # What JupyterLab would write of its kernel: otherwise it changes a notebook on opening it.
     assert {n.metadata.language_info.version for n in notebooks} == {sys.version.split()[0]}
     assert {n.metadata.kernelspec.display_name for n in notebooks} == {"Python 3 (ipykernel)"}

@@ -83,7 +83,8 @@ def build(app: Sphinx) -> None:
     for path in sorted(notebooks.glob("*.ipynb")):
         lesson = site_lesson(path, Path(app.outdir) / "widgets")
         write_if_new(learn / path.name, nbformat.writes(lesson))
-    shutil.copytree(notebooks / "exercises", learn / "exercises", dirs_exist_ok=True)
+    for name in ("exercises", "images"):
+        shutil.copytree(notebooks / name, learn / name, dirs_exist_ok=True)
     write_if_new(learn / "index.md", (notebooks / "README.md").read_text("utf-8") + TOCTREE)
     words = (notebooks / "glossary.md").read_text("utf-8")
     write_if_new(learn / "glossary.md", ANCHORS.sub("", words))

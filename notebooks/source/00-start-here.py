@@ -17,6 +17,9 @@
 # play nearly as well if it learns from the large one instead of from the game. This is *policy
 # distillation* (Rusu et al. 2015), the subject of these lessons.
 #
+# ![A teacher plays; observations and its Q-values are stored. The Q-values divided by a temperature give a
+# target, and the student's policy is brought near to it.](images/method.svg)
+#
 # **How to use a lesson.** Run the cells in order with Shift-Enter. Where a cell asks for a prediction,
 # make it before you run the cell. The [glossary](glossary.md) explains the words with a link.
 

@@ -16,6 +16,9 @@
 # The Atari draws 60 pictures a second, 210 rows of 160 pixels in colour. The agent receives an
 # [observation](glossary.md#observation) of four small grey pictures, 15 times a second. In this lesson
 # you compute the observation from the pictures. The result equals the package's up to one grey level.
+#
+# ![Four raw frames of Pong; the brighter of the last two in grey; the same in 84 by 84 pixels; a stack of
+# four of these.](images/preprocessing.svg)
 
 # %%
 import numpy as np

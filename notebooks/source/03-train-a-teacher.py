@@ -205,7 +205,12 @@ show(
 )
 
 # %% [markdown]
-# Four parts work together:
+# Four parts work together, as on the left of this picture. On the right is *parallel Q-learning* (PQN,
+# Gallici et al. 2024, with our settings), which needs neither memory nor target network: its steps differ
+# because 128 copies of the game are played at once. `pdlearn train --method pqn` trains by it.
+#
+# ![Two loops. DQN: few copies of a game, a replay memory, random minibatches, a target network. PQN: 128
+# copies, their newest steps for two epochs, the network's own values.](images/loops.svg)
 #
 # - The agent **plays**, epsilon-greedily, and each step goes into the
 #   [replay memory](glossary.md#replay-memory). After `learn_start_steps` it begins to learn.

@@ -17,11 +17,8 @@
 # All games share one [torso](glossary.md#torso); each game has its own small
 # [controller](glossary.md#controller).
 #
-# ```
-# Freeway's play ──▶ memory ─┐                    ┌─▶ its controller ─▶ 3 outputs
-#                            ├─ in turns ▶ torso ─┤
-# Pong's play ─────▶ memory ─┘                    └─▶ its controller ─▶ 6 outputs
-# ```
+# ![The memories of Freeway and Pong feed one torso in random turns; each game has its own controller, of
+# three and of six outputs.](images/torso.svg)
 
 # %%
 import copy

@@ -15,7 +15,7 @@ from nbformat.sign import NotebookNotary
 from pdlearn.files import write_bytes
 
 CLONE = Path(__file__).resolve().parents[2]
-COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md")
+COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md", "images/*.svg")
 
 
 def folder(name: str) -> Path:
@@ -43,7 +43,7 @@ def of_this_python() -> dict[str, dict]:
 
 
 def copy_lessons(target: Path) -> tuple[int, int]:
-    """Copy lessons, exercises and glossary to `target`; return how many were copied and kept.
+    """Copy all files of the lessons to `target`; return how many were copied and kept.
 
     An existing file is kept, because it may hold a learner's answers. Copied notebooks name this
     Python as JupyterLab does, which would otherwise change them when opening them. They are signed,
