@@ -82,6 +82,13 @@ def test_intervals_are_in_percent_of_the_teachers_score(row):
     assert "| intervals that reach 100 % | – | – | 1 of 1 |" in table("table1", [scored])
 
 
+def test_a_single_game_has_no_mean_over_games(tmp_path, row):
+    (one,) = rows = [row("pong", "kl", 99)]
+    assert "geometric" not in table("table1", [one])
+    write_rows(tmp_path / "table1.csv", rows)
+    assert "| Pong: `mse` –, `nll` –, `kl` 99.0 %. |" in claims_table([BY_NAME["table1"]], tmp_path)
+
+
 def test_a_swing_is_the_mean_change_in_the_second_half_of_an_online_run():
     dqn, student = (0, 9, 1, 5, 2), (0, 0, 3, 4, 4)
     points = [

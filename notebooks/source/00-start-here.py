@@ -93,7 +93,8 @@ watched
 #
 # Press Start and play with the arrow keys: up and down move the right paddle, space serves. The student
 # plays beside you, from the same start. The bars under your game show what it would do in your place. T
-# hands your game over to it, and T takes it back. This needs a running kernel.
+# hands your game over to it, and T takes it back. This needs a running kernel. (The bars name Pong's
+# actions as the Atari does: RIGHT moves the paddle up, LEFT down.)
 
 # %%
 pdlearn.widgets.play("pong", against=net3)

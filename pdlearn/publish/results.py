@@ -16,6 +16,7 @@ from typing import NamedTuple
 from pdlearn import paper
 from pdlearn.experiments import TITLES, figure1, online, tables, tsne
 from pdlearn.experiments.cells import comparable
+from pdlearn.games import GAMES
 from pdlearn.publish.readings import READINGS
 from pdlearn.rows import markdown_table, read_rows
 
@@ -59,7 +60,9 @@ def _measured_means(name: str, rows: list[dict]) -> str:
     means = tables.means_over_games(name, shown)
     told = (f"`{k}` {'–' if mean is None else f'{mean:.1f} %'}" for k, mean in means.items())
     games = tables.games_in(name, shown)
-    return f"Geometric mean, {tables.counted(len(games), 'game')}: {', '.join(told)}."
+    titles = ", ".join(GAMES[game].title for game in games)
+    what = f"Geometric mean, {len(games)} games" if len(games) > 1 else titles
+    return f"{what}: {', '.join(told)}."
 
 
 def _student_table(name: str, rows: list[dict]) -> str:
