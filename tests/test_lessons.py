@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import io
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ import nbformat
 import pytest
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+from matplotlib.image import imread
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
 
@@ -102,7 +104,8 @@ def test_every_picture_says_what_is_to_be_seen(source):
     assert pictures
     for picture in pictures:
         assert len(picture.metadata["image/png"]["alt"]) > 20
-        assert base64.b64decode(picture.data["image/png"]).startswith(b"\x89PNG")
+        pixels = imread(io.BytesIO(base64.b64decode(picture.data["image/png"])))
+        assert pixels[0, 0, 3] == 0  # no background: it suits a light and a dark theme
 
 
 @each_lesson
@@ -397,6 +400,10 @@ def test_a_budget_is_chosen_by_the_environment(monkeypatch):
 def test_a_table_shows_the_columns_asked_for():
     rows = [{"a": 1, "b": 0.123456}, {"a": 2, "b": 3.0}]
     assert table(rows, "b", "a").data == "| b | a |\n| --- | --- |\n| 0.1235 | 1 |\n| 3 | 2 |"
+    named = {"first": rows[0], "second": rows[1]}
+    assert table(named, "a", of="row").data == (
+        "| row | a |\n| --- | --- |\n| first | 1 |\n| second | 2 |"
+    )
 
 
 def test_a_table_of_results_that_does_not_exist_is_refused():
