@@ -123,7 +123,7 @@ def test_an_update_that_clears_the_gradient_at_its_end_is_right():
     def clears_last(student, optimizer, observation, teacher_q):
         losses.kl_loss(student(observation), teacher_q, 0.03).backward()
         optimizer.step()
-        student.zero_grad()
+        optimizer.zero_grad()
 
     assert exercises.check_update(clears_last).state == "right"
 

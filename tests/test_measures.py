@@ -47,8 +47,8 @@ def test_a_score_of_random_play_is_none_of_the_way():
 
 
 def test_the_best_evaluation_leaves_out_rows_without_one():
-    rows = [{"evaluation": value} for value in (math.nan, 3.0, 1.0, math.nan)]
-    assert measures.best_and_last(rows) == {"best evaluation": 3.0, "last evaluation": 1.0}
+    rows = [{"evaluation": value} for value in (math.nan, 1.0, 3.0, 2.0, math.nan)]
+    assert measures.best_and_last(rows) == {"best evaluation": 3.0, "last evaluation": 2.0}
 
 
 def test_neighbouring_sizes_are_compared_by_their_first_row():
