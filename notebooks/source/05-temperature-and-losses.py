@@ -333,11 +333,13 @@ table(rows, of="student")
 # %% [markdown]
 # All four losses fell, also that of the broken student. (It is below 0, which is impossible for a KL
 # divergence.) But this student has [collapsed](glossary.md#collapse): it takes one action in every
-# state. Without the logarithm there is no gradient for an action whose probability has reached 0. KL and
-# NLL have begun to distinguish states. MSE has reduced its loss most, but over all states it agrees no
-# more often than the blind player: it has learnt the values of states, and at most the large gaps. The
-# column of decisive states is less certain: they are only 3.8 % of 2,048, and the one action of the
-# broken student is the best in about half of them.
+# state. Without the logarithm there is no gradient for an action whose probability has reached 0. KL has
+# begun to distinguish states. NLL still takes the most frequent action everywhere, as the blind player
+# does: its target names one action even where the values are nearly equal, so it needs more updates.
+# (After longer training it plays well, as `docs/results.md` shows.) MSE has reduced its loss most, but
+# over all states it agrees no more often than the blind player: it has learnt the values of states, and
+# at most the large gaps. The column of decisive states is less certain: they are only about 4 % of 2,048,
+# and the one action of the broken student is the best in two thirds of them.
 #
 # ## Exercise 6 · Name the mistake
 #

@@ -175,7 +175,7 @@ for size, mean in TABLE_B1_MEAN.items():
 # ## One percent of the parameters
 #
 # We train `net4` on the half hour of the Pong teacher's play that ships with the package. A first try,
-# with Adam's learning rate at 0.003 from the first [minibatch](glossary.md#minibatch) on:
+# with Adam's learning rate at 0.01 from the first [minibatch](glossary.md#minibatch) on:
 
 # %%
 teacher = pdlearn.zoo.load("pong/teacher")
@@ -187,7 +187,7 @@ states = unseen.sample_states(2_048, torch.Generator().manual_seed(2))
 
 # %%
 hasty = pdlearn.QNetwork(6, "net4", generator=torch.Generator().manual_seed(0))
-optimizer = torch.optim.Adam(hasty.parameters(), lr=0.003)
+optimizer = torch.optim.Adam(hasty.parameters(), lr=0.01)
 generator = torch.Generator().manual_seed(0)
 hasty_losses = []
 for _ in range(by_budget(smoke=20, fast=500)):
@@ -215,7 +215,7 @@ print(f"{awake.sum()} of {len(awake)} units of fc1 are active in some state")
 # Is it too small to learn Pong? No: a variety of 0 means that it has [collapsed](glossary.md#collapse),
 # as in lesson 06. Large first updates have made most of its hidden units inactive. A recipe that works
 # for one size may fail for another, or for another seed: check this first when you compare sizes. We use
-# a third of the learning rate, which in `Distillation` rises slowly at first (warm-up) and then falls to
+# a tenth of the learning rate, which in `Distillation` rises slowly at first (warm-up) and then falls to
 # the end:
 
 # %%
