@@ -34,7 +34,7 @@ INK = "#797979"  # as distinct from white as from JupyterLab's dark background
 def on_any_background(figure: Figure) -> Figure:
     """Return `figure` without a background, its black ink grey: it suits any theme."""
     for each in (figure, *figure.subfigs, *figure.axes):
-        each.patch.set_alpha(0)
+        each.patch.set_alpha(0)  # type: ignore[attr-defined]
     for axes in figure.axes:
         axes.tick_params(which="both", colors=INK)
     for artist in figure.findobj():

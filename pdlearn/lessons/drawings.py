@@ -63,7 +63,7 @@ def scores_by_size(found: Mapping[str, Sequence[Mapping]]) -> Figure:
     `found` are rows of results by their source: the shipped files first, which are dots, then the
     experiments, which are squares. A line is the 95 % interval over games.
     """
-    rows = [row | {"source": source} for source, each in found.items() for row in each]
+    rows = [{**row, "source": source} for source, each in found.items() for row in each]
     rows = [row for row in rows if row["network"] in SIZE_COLOURS]
     best = {r["game"]: float(r["mean"]) for r in rows if r["network"] == "teacher"}
     games = [g for g in best if any(r["game"] == g and r["network"] != "teacher" for r in rows)]

@@ -106,10 +106,13 @@ def seeds_of(recipes: Sequence[Mapping]) -> dict[tuple, list[Mapping]]:
 
 
 def _difference(name: str, one: Mapping, other: Mapping) -> dict[str, str]:
-    ends = ([float(row[key]) for key in ("mean", "low", "high")] for row in (one, other))
-    low, high = difference_interval(*ends)
+    low, high = difference_interval(_with_ends(one), _with_ends(other))
     sure = "yes" if low > 0 or high < 0 else "no"
     return {"pair": name, "difference": f"{low:.1f} to {high:.1f}", "certain over games": sure}
+
+
+def _with_ends(row: Mapping) -> tuple[float, float, float]:
+    return float(row["mean"]), float(row["low"]), float(row["high"])
 
 
 def beside_the_paper(
@@ -122,7 +125,9 @@ def beside_the_paper(
     shown = []
     for game, theirs in paper.items():
         for label, printed in theirs.items():
-            ours = [row for row in rows if (row["game"], row["label"]) == (game, label)]
+            ours: list[Mapping | None] = [
+                row for row in rows if (row["game"], row["label"]) == (game, label)
+            ]
             for row in ours or [None]:
                 named = {"game": GAMES[game].title, "taught by": label} | _ours(row)
                 shown.append(named | {"% in the paper": f"{printed:.1f}"})

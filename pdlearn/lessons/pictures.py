@@ -119,7 +119,7 @@ def lines(
     """
     axes = _axes(6.4, 2.8)
     others = [name for name in series if not name.startswith(("teacher", "student"))]
-    style = {"marker": "o", "ms": 4} if dots else {}
+    style: dict[str, Any] = {"marker": "o", "ms": 4} if dots else {}
     for name, (xs, ys) in series.items():
         axes.plot(xs, ys, color=colour(name, others), label=name, **style)
     for name, level in (levels or {}).items():
