@@ -1,6 +1,6 @@
 """Checkers of the student's loop: an update, agreement with the teacher, signs of a collapse."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -112,12 +112,14 @@ def _weights_after_two(update: Callable) -> Callable:
     def weights_after(observation: Tensor, teacher_q: Tensor) -> Tensor | None:
         """Return a small network's weights after two updates, and why they did not move.
 
-        The last number is 0 if they moved. None if nothing was called.
+        The last number is 0 if they moved. None if there was no gradient and no step.
         """
-        student, calls = _small_network(), []
+        student = _small_network()
+        calls: list[str] = []
         for parameter in student.parameters():
             parameter.register_hook(lambda gradient: calls.append("backward"))
-        optimizer = Noting(student.parameters(), calls)
+        optimizer = torch.optim.SGD(student.parameters(), lr=0.1)
+        optimizer.register_step_pre_hook(lambda *given: calls.append("step"))
         before = _weights(student)
         for _ in range(2):
             update(student, optimizer, observation, teacher_q)
@@ -128,22 +130,6 @@ def _weights_after_two(update: Callable) -> Callable:
         return torch.cat([after, torch.tensor([reason])])
 
     return weights_after
-
-
-class Noting(torch.optim.SGD):
-    """An optimiser that notes its calls in a list."""
-
-    def __init__(self, parameters: Iterable[Tensor], calls: list[str]):
-        super().__init__(parameters, lr=0.1)
-        self.calls = calls
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        self.calls.append("zero_grad")
-        super().zero_grad(set_to_none)
-
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        self.calls.append("step")
-        super().step(closure)
 
 
 def _reason(calls: list[str]) -> float:

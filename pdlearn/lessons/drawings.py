@@ -118,7 +118,8 @@ def best_so_far(agent_steps: Sequence[int], evaluations: Sequence, highest: Sequ
     _, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
     millions = np.array(agent_steps) / 1e6
     axes.plot(millions, evaluations, "o-", ms=4, color=TEACHER, alpha=0.5, label="DQN")
-    axes.step(millions, highest, where="post", color=TEACHER, label="its best so far")
+    label = "its best so far"
+    axes.plot(millions, highest, drawstyle="steps-post", color=TEACHER, label=label)
     axes.set(xlabel="million agent steps", ylabel="score in Pong")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
