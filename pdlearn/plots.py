@@ -13,8 +13,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.spines import Spine
+from matplotlib.text import Text
 
 from pdlearn.files import write_bytes
 from pdlearn.games import GAMES, game_by_name
@@ -25,6 +28,21 @@ GREY = "#767676"
 TEACHER, STUDENT, REFERENCE = BLUE, ORANGE, GREY  # REFERENCE: scores that others reported
 COLOURS = {"teacher": TEACHER, "student": STUDENT, "third": GREEN, "fourth": PINK}
 LIGHT_COLOURS = {"teacher": "#3d9fdc", "student": "#e8a02c"}  # on a dark picture
+INK = "#797979"  # as distinct from white as from JupyterLab's dark background
+
+
+def on_any_background(figure: Figure) -> Figure:
+    """Return `figure` without a background, its black ink grey: it suits any theme."""
+    for each in (figure, *figure.subfigs, *figure.axes):
+        each.patch.set_alpha(0)  # type: ignore[attr-defined]
+    for axes in figure.axes:
+        axes.tick_params(which="both", colors=INK)
+    for artist in figure.findobj():
+        if isinstance(artist, Spine):
+            artist.set_edgecolor(INK)
+        elif isinstance(artist, Text | Line2D) and to_hex(artist.get_color()) == "#000000":
+            artist.set_color(INK)
+    return figure
 
 
 def write_picture(path: Path, figure: Figure) -> None:

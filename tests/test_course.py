@@ -169,6 +169,10 @@ def test_lessons_given_out_in_a_course_show_no_solution(tmp_path):
     written = write_handouts(tmp_path / "lessons")
     texts = {p.name: p.read_text("utf-8") for p in written if p.suffix == ".ipynb"}
     assert len(texts) == 11 and (tmp_path / "lessons" / "glossary.md").exists()
+    shown = {
+        name for text in texts.values() for name in re.findall(r"\.\./(images/\w+\.svg)", text)
+    }
+    assert shown and all((tmp_path / "lessons" / name).exists() for name in shown)
     for text in texts.values():
         assert "<summary>Solution" not in text and "folded below" not in text
         assert "](../0" not in text and "](../1" not in text  # the lessons that show it

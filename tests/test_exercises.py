@@ -1,5 +1,6 @@
 """Checkers: the right answer passes, a common mistake gets its hint, no answer raises."""
 
+import numpy
 import pytest
 import torch
 from torch.nn import functional as F
@@ -116,6 +117,34 @@ def test_layers_counted_by_hand_are_the_networks(size):
     counted = z.layers(SIZES[size], 6)
     assert sum(layer.parameters for layer in counted) == parameter_count(network)
     assert 2 * z.multiplications(SIZES[size], 6) == counter.get_total_flops()
+
+
+def test_an_update_that_clears_the_gradient_at_its_end_is_right():
+    def clears_last(student, optimizer, observation, teacher_q):
+        losses.kl_loss(student(observation), teacher_q, 0.03).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    assert exercises.check_update(clears_last).state == "right"
+
+
+def test_calls_in_a_wrong_order_are_named_also_without_the_optimisers_zero_grad():
+    def clears_between(student, optimizer, observation, teacher_q):
+        losses.kl_loss(student(observation), teacher_q, 0.03).backward()
+        student.zero_grad()
+        optimizer.step()
+
+    assert "between `backward` and `step`" in exercises.check_update(clears_between).text
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bootstrap_with_any_random_numbers_is_right(seed):
+    def by_choice(scores, rng):
+        rng = numpy.random.default_rng(seed)
+        means = [rng.choice(scores, len(scores)).mean() for _ in range(10_000)]
+        return numpy.quantile(means, [0.025, 0.975])
+
+    assert exercises.check_interval(by_choice).state == "right"
 
 
 def test_any_fair_draw_of_turns_is_right():

@@ -1,6 +1,8 @@
 """Lessons are built from their sources, stored from a fresh run, and run on unsolved."""
 
+import ast
 import base64
+import io
 import json
 import os
 import re
@@ -14,13 +16,16 @@ import pytest
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.config.manager import ConfigManager
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+from matplotlib.image import imread
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
 
 from pdlearn.commands.lessons import lessons
 from pdlearn.exercises.choices import QUESTIONS
-from pdlearn.lessons import by_budget, places, results, table
+from pdlearn.lessons import by_budget, places, results, stored, table
+from pdlearn.lessons.equations import with_pictures
 from pdlearn.publish import lessons as build
+from pdlearn.publish.diagrams import DIAGRAMS
 from pdlearn.publish.lesson_sources import glossary, read_source, solved, unsolved
 from pdlearn.publish.lessons import build_lesson, sources_in, stale
 
@@ -29,6 +34,7 @@ NOTEBOOKS = ROOT / "notebooks"
 SOURCES = sources_in(NOTEBOOKS)
 LEVELS = {"start", "easy", "middle", "deep"}
 MEGABYTE = 1_000_000
+SHOWING = {"show", "table", "Markdown", "pictures", "drawings", "plots"}  # what is called
 
 each_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
@@ -100,7 +106,8 @@ def test_every_picture_says_what_is_to_be_seen(source):
     assert pictures
     for picture in pictures:
         assert len(picture.metadata["image/png"]["alt"]) > 20
-        assert base64.b64decode(picture.data["image/png"]).startswith(b"\x89PNG")
+        pixels = imread(io.BytesIO(base64.b64decode(picture.data["image/png"])))
+        assert pixels[0, 0, 3] == 0  # no background: it suits a light and a dark theme
 
 
 @each_lesson
@@ -114,6 +121,13 @@ def test_every_widget_has_a_picture_and_its_stored_state(source):
                 output.data[kind]["model_id"]
                 in lesson.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
             )
+
+
+@each_lesson
+def test_stored_widgets_have_the_browser_code_of_today(source):
+    now, renewed = lesson_of(source), lesson_of(source)
+    build.renew_browser_code(renewed)
+    assert build.widget_states(now) == build.widget_states(renewed)
 
 
 @each_lesson
@@ -134,7 +148,7 @@ def test_a_lesson_has_the_parts_that_every_lesson_has(source):
     assert front["level"] in LEVELS and 10 <= front["minutes"] <= 60
     assert all(before < number for before in front["prerequisites"])
     assert 1 <= len(front["objectives"]) <= 5
-    assert 25 <= len(lesson.cells) <= 42
+    assert 25 <= len(lesson.cells) <= 45
     assert max(len(cell.source.splitlines()) for cell in code_cells(lesson)) <= 30
     assert "## Key points" in lesson.cells[-1].source
 
@@ -167,6 +181,16 @@ def test_a_lesson_ends_with_five_questions_whose_answers_are_folded(source):
     assert quiz.count("<details><summary>Answer</summary>") == quiz.count("</details>") == 5
 
 
+def test_the_diagrams_are_what_the_code_draws_and_each_is_shown_in_a_lesson():
+    drawn = {draw.__name__: draw().svg() for draw in DIAGRAMS}
+    stored_ones = {path.stem: path.read_text("utf-8") for path in NOTEBOOKS.glob("images/*.svg")}
+    assert stored_ones == drawn
+    shown = [
+        name for s in SOURCES for name in re.findall(r"\]\(images/(\w+)\.svg\)", s.read_text())
+    ]
+    assert sorted(shown) == sorted(drawn)
+
+
 @each_lesson
 def test_links_of_a_lesson_and_of_its_copy_lead_somewhere(source):
     for path in (
@@ -175,6 +199,51 @@ def test_links_of_a_lesson_and_of_its_copy_lead_somewhere(source):
     ):
         for target in re.findall(r"\]\(([^)#\s]+)", prose(nbformat.read(path, 4))):
             assert target.startswith("http") or (path.parent / target).exists(), target
+
+
+# --- code about the method ---
+
+
+def code_lines(cell):
+    """Return the numbers of a cell's lines of code; imports are not counted."""
+    imported = [
+        n for n in ast.parse(cell.source).body if isinstance(n, ast.Import | ast.ImportFrom)
+    ]
+    skipped = {line for node in imported for line in range(node.lineno, node.end_lineno + 1)}
+    lines = enumerate(cell.source.splitlines(), start=1)
+    return {number for number, line in lines if line.strip()} - skipped
+
+
+def showing_lines(cell):
+    """Return the numbers of the lines whose statements draw a figure or build a table."""
+    lines = set()
+    for node in ast.walk(ast.parse(cell.source)):
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            calls = [ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)]
+            if any(call.split(".")[0] in SHOWING for call in calls):
+                lines |= set(range(node.lineno, node.end_lineno + 1))
+    return lines
+
+
+@each_lesson
+def test_no_line_of_code_is_cut_at_jupyterlabs_width(source):
+    lines = [line for cell in code_cells(lesson_of(source)) for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > 80] == []
+
+
+@each_lesson
+def test_drawing_is_a_third_of_a_lessons_code_at_most(source):
+    cells = code_cells(lesson_of(source))
+    lines = [(code_lines(cell), showing_lines(cell)) for cell in cells]
+    showing = sum(len(code & shown) for code, shown in lines)
+    assert showing <= sum(len(code) for code, _ in lines) / 3
+    assert not any("matplotlib" in cell.source for cell in cells)
+
+
+def test_cells_of_more_than_15_lines_are_rare():
+    cells = [cell for source in SOURCES for cell in code_cells(lesson_of(source))]
+    long = [cell.source for cell in cells if len(code_lines(cell)) > 15]
+    assert len(long) <= len(cells) / 15
 
 
 # --- running ---
@@ -301,6 +370,10 @@ def test_new_prose_keeps_outputs_and_new_code_is_run(notebooks):
     assert stale(notebooks) == ["00-adding.ipynb", "exercises/00-adding.ipynb"]
     assert not build_all(notebooks) and stale(notebooks) == []
     assert nbformat.read(notebooks / "00-adding.ipynb", 4).cells[2].outputs[0].text == "3\n"
+    change(notebooks, "print(guess)", "print(\n    guess  # 3\n)")
+    assert not build_all(notebooks) and stale(notebooks) == []
+    first = nbformat.read(notebooks / "00-adding.ipynb", 4)
+    assert first.cells[2].source.endswith("guess  # 3\n)") and first.cells[2].outputs
     change(notebooks, "guess = 3", "guess = 4")
     assert stale(notebooks) == ["00-adding.ipynb", "exercises/00-adding.ipynb"]
     assert build_all(notebooks)
@@ -329,6 +402,10 @@ def test_a_budget_is_chosen_by_the_environment(monkeypatch):
 def test_a_table_shows_the_columns_asked_for():
     rows = [{"a": 1, "b": 0.123456}, {"a": 2, "b": 3.0}]
     assert table(rows, "b", "a").data == "| b | a |\n| --- | --- |\n| 0.1235 | 1 |\n| 3 | 2 |"
+    named = {"first": rows[0], "second": rows[1]}
+    assert table(named, "a", of="row").data == (
+        "| row | a |\n| --- | --- |\n| first | 1 |\n| second | 2 |"
+    )
 
 
 def test_a_table_of_results_that_does_not_exist_is_refused():
@@ -341,6 +418,14 @@ def test_every_word_of_the_glossary_is_explained_once_and_in_order():
     words = re.findall(r"^## (.+)", text, re.M)
     assert len(glossary(NOTEBOOKS / "glossary.md")) == len(words) == len(set(words))
     assert words == sorted(words, key=str.lower)
+
+
+def test_each_entry_of_the_glossary_has_the_anchor_that_links_lead_to():
+    # JupyterLab's own anchors of headings keep capital letters, GitHub's do not.
+    text = (NOTEBOOKS / "glossary.md").read_text("utf-8")
+    anchored = re.findall(r'^<a id="([^"]+)"></a>\n\n## (.+)', text, re.M)
+    assert [anchor for anchor, _ in anchored] == list(glossary(NOTEBOOKS / "glossary.md"))
+    assert len(anchored) == text.count("\n## ")
 
 
 # --- how lessons travel ---
@@ -356,14 +441,43 @@ def notary(tmp_path, monkeypatch):
 def test_a_copy_is_complete_trusted_and_never_overwrites_an_answer(tmp_path, notary):
     tmp_path = tmp_path / "mine"
     new, kept = places.copy_lessons(tmp_path)
-    assert kept == 0 and new == 2 * len(SOURCES) + 1
+    diagrams = list((NOTEBOOKS / "images").glob("*.svg"))
+    assert kept == 0 and new == 2 * len(SOURCES) + 1 + len(diagrams)
     notebooks = [nbformat.read(path, 4) for path in tmp_path.rglob("*.ipynb")]
-    assert len(notebooks) == new - 1
+    assert len(notebooks) == 2 * len(SOURCES)
+    # What JupyterLab would write of its kernel: otherwise it changes a notebook on opening it.
+    assert {n.metadata.language_info.version for n in notebooks} == {sys.version.split()[0]}
+    assert {n.metadata.kernelspec.display_name for n in notebooks} == {"Python 3 (ipykernel)"}
     assert all(notary.check_signature(notebook) for notebook in notebooks)
     answers = tmp_path / "exercises" / f"{SOURCES[0].stem}.ipynb"
     answers.write_text("my answers")
     assert places.copy_lessons(tmp_path) == (0, new)
     assert answers.read_text() == "my answers"
+
+
+def test_pages_of_the_lessons_need_neither_a_kernel_nor_a_network(tmp_path, capsys):
+    lessons(html=tmp_path)
+    assert "13 pages" in capsys.readouterr().out
+    for source in SOURCES:
+        page = (tmp_path / f"{source.stem}.html").read_text("utf-8")
+        loaded = re.findall(r'<(?:img|iframe|script|link)[^>]* (?:src|href)="([^"]+)"', page)
+        assert [address for address in loaded if "://" in address] == []
+        assert "$$" not in page and 'href="glossary.md' not in page
+        files = [address for address in loaded if not address.startswith("data:")]
+        assert [address for address in files if not (tmp_path / address).exists()] == []
+        widgets = [o for o in outputs(lesson_of(source)) if stored.VIEW in o.get("data", {})]
+        assert len([address for address in files if address.startswith("widgets/")]) == len(widgets)
+    assert len((tmp_path / "index.html").read_text("utf-8").split('.html">')) == 13
+
+
+def test_an_equation_is_a_transparent_picture_with_its_latex_as_text():
+    shown = with_pictures(r"Let $a$ be `$x`: $$\texttt{b\_c} = \max_a \bigl(q_a\bigr)$$")
+    assert re.findall(r'alt="([^"]+)"', shown) == ["a", r"\texttt{b\_c} = \max_a \bigl(q_a\bigr)"]
+    assert "be `$x`:" in shown
+    for encoded in re.findall(r"base64,([^\"]+)", shown):
+        assert b"#ffffff" not in base64.b64decode(encoded)
+    with pytest.raises(ValueError, match="unknown"):
+        with_pictures(r"$\unknown$")
 
 
 def test_the_lessons_command_copies_and_starts_jupyterlab_there(

@@ -82,6 +82,13 @@ def test_intervals_are_in_percent_of_the_teachers_score(row):
     assert "| intervals that reach 100 % | – | – | 1 of 1 |" in table("table1", [scored])
 
 
+def test_a_single_game_has_no_mean_over_games(tmp_path, row):
+    (one,) = rows = [row("pong", "kl", 99)]
+    assert "geometric" not in table("table1", [one])
+    write_rows(tmp_path / "table1.csv", rows)
+    assert "| Pong: `mse` –, `nll` –, `kl` 99.0 %. |" in claims_table([BY_NAME["table1"]], tmp_path)
+
+
 def test_a_swing_is_the_mean_change_in_the_second_half_of_an_online_run():
     dqn, student = (0, 9, 1, 5, 2), (0, 0, 3, 4, 4)
     points = [
@@ -138,8 +145,8 @@ def test_the_newest_earlier_teacher_stands_in_where_the_shipped_one_has_no_rows(
     qbert = [each for each in rows if each["game"] == "qbert"]
     assert comparable([earliest, earlier, *qbert]) == ([earlier, *qbert], 1)
     body = BY_NAME["table1"].body
-    assert "Pong: the teachers of these rows no longer ship" in body([earlier, *qbert])
-    assert "no longer ship" not in body(rows)
+    assert "Pong: these students learnt before a teacher was replaced" in body([earlier, *qbert])
+    assert "was replaced" not in body(rows)
 
 
 def test_a_game_without_a_shipped_teacher_has_earlier_ones(row):

@@ -1,9 +1,11 @@
 """Drawings of the lessons: no name lies on what is drawn."""
 
+import io
+
 from matplotlib import pyplot as plt
 
-from pdlearn.lessons import pictures
-from pdlearn.plots import learning_curve
+from pdlearn.lessons import drawings, pictures
+from pdlearn.plots import learning_curve, on_any_background
 
 
 def test_the_names_of_runs_lie_on_no_panel():
@@ -42,3 +44,61 @@ def test_a_learning_curve_that_climbs_leaves_the_names_of_its_lines_free():
         box = name.get_window_extent()
         assert not any(box.contains(*point) for point in points), name.get_text()
     plt.close(axes.figure)
+
+
+def pixels_of(figure):
+    png = io.BytesIO()
+    on_any_background(figure).savefig(png, format="png")
+    plt.close(figure)
+    png.seek(0)
+    return plt.imread(png)
+
+
+def test_a_figure_has_no_background_and_no_black_ink():
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [0, 1], color="black", label="a line")
+    axes.set(title="title", xlabel="x", ylabel="y")
+    axes.axhline(0.5, color="black")
+    axes.legend(frameon=False)
+    figure.text(0.5, 0.5, "words")
+    pixels = pixels_of(figure)
+    assert pixels[0, 0, 3] == pixels[pixels.shape[0] // 2, 40, 3] == 0
+    opaque = pixels[pixels[..., 3] > 0.9]
+    assert len(opaque) and opaque[:, :3].min() > 0.4
+
+
+def test_bars_and_histograms_and_lines_name_what_they_show():
+    levels = {"truth": 0.5}
+    drawn = [
+        pictures.lines({"teacher": ([0, 1], [0, 1])}, "x", "y", levels=levels),
+        pictures.histogram({"teacher": [0.0, 1.0]}, "x", levels=levels),
+    ]
+    for axes in drawn:
+        assert axes.get_legend_handles_labels()[1] == ["teacher", "truth"]
+        plt.close(axes.figure)
+
+
+def test_a_level_and_a_cut_are_dotted_lines():
+    rows = [{"updates": t, "loss": 1.0, "score": 2.0} for t in range(3)]
+    figure = pictures.curves({"student": rows}, ["loss", "score"], level=0.5, cut=1)
+    dotted = [[line for line in axes.lines if line.get_ls() == ":"] for axes in figure.axes]
+    assert [len(lines) for lines in dotted] == [2, 1]
+    plt.close(figure)
+
+
+def test_every_size_and_source_is_named_below_the_panels():
+    def row(network, parameters, mean):
+        low, high = str(mean - 1), str(mean + 1)
+        facts = {"network": network, "parameters": str(parameters), "mean": str(mean)}
+        return {"game": "pong", "low": low, "high": high} | facts
+
+    found = {"shipped file": [row("teacher", 1_700_000, 18), row("net3", 62_000, 17)],
+             "smaller": [row("net5", 5_000, 10), row("multi3/kl", 1_800_000, 18)]}  # fmt: skip
+    figure = drawings.scores_by_size(found)
+    (names,) = figure.legends
+    shown = [text.get_text() for text in names.get_texts()]
+    assert shown == ["teacher", "net3", "net5", "shipped file", "smaller"]
+    dots = [line for line in figure.axes[0].lines if line.get_marker() in "os"]
+    assert [line.get_marker() for line in dots] == ["o", "o", "s"]
+    assert dots[0].get_ydata()[0] == 1
+    plt.close(figure)

@@ -5,7 +5,6 @@ A notebook holds the state of its widgets. Each becomes a page of its own, like 
 alternative text.
 """
 
-import html
 import re
 import shutil
 from pathlib import Path
@@ -14,12 +13,11 @@ import nbformat
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 
-from pdlearn.web import pages
+from pdlearn.lessons.stored import VIEW, framed, models, widget_page
 
-VIEW = "application/vnd.jupyter.widget-view+json"
-STATE = "application/vnd.jupyter.widget-state+json"
 EXERCISES = re.compile(r"\[([^]]+)\]\((exercises/[^)]+)\)")
 NOTEBOOKS = re.compile(r"\]\(\.\./((?:\.\./)*)notebooks/")
+ANCHORS = re.compile(r'^<a id="[^"]*"></a>\n\n', re.MULTILINE)  # the site makes its own
 TOCTREE = """
 ```{toctree}
 :hidden:
@@ -28,34 +26,6 @@ TOCTREE = """
 [0-9]*
 ```
 """
-
-
-def widget_page(output: NotebookNode, model: dict) -> str:
-    """Return the page of a widget from its output and its stored state."""
-    state = model["state"]
-    for buffer in model.get("buffers", []):
-        *path, last = buffer["path"]
-        place = state
-        for key in path:
-            place = place[key]
-        place[last] = buffer["data"]  # base64, which the browser code reads as well
-    title, alt = output.data["text/plain"].split("\n", 1)
-    return pages.fill(
-        "widgets/page.html",
-        title=html.escape(title),
-        alt=html.escape(alt),
-        picture=output.data["image/png"].replace("\n", ""),
-        style=pages.source("web/player.css", "widgets/face.css"),  # it may be newer than the lesson
-        script=state["_esm"],
-        data=pages.embed(state["data"]),
-    )
-
-
-def framed(output: NotebookNode, source: str) -> NotebookNode:
-    """Return an output that shows the page `source` in a frame."""
-    alt = html.escape(output.metadata["image/png"]["alt"], quote=True)
-    frame = f'<iframe class="widget" loading="lazy" src="{source}" title="{alt}"></iframe>'
-    return nbformat.v4.new_output("display_data", {"text/html": frame})
 
 
 def with_alternative_texts(cells: list[NotebookNode]) -> list[NotebookNode]:
@@ -80,16 +50,19 @@ def with_alternative_texts(cells: list[NotebookNode]) -> list[NotebookNode]:
 def site_lesson(path: Path, widgets: Path) -> NotebookNode:
     """Return the lesson in `path` as the site shows it; write its widgets' pages to `widgets`."""
     lesson = nbformat.read(path, 4)
-    models = lesson.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
+    stored = models(lesson)
+    lesson.metadata.pop("widgets", None)
     count = 0
     for cell in lesson.cells:
         for index, output in enumerate(cell.get("outputs", [])):
             if VIEW in output.get("data", {}):
                 count += 1
                 name = f"{path.stem}-{count}.html"
-                page = widget_page(output, models[output.data[VIEW]["model_id"]])
+                page = widget_page(output, stored[output.data[VIEW]["model_id"]])
                 write_if_new(widgets / name, page)
-                cell.outputs[index] = framed(output, f"../widgets/{name}")
+                frame = framed(output, f"../widgets/{name}")
+                data = {"text/html": frame}
+                cell.outputs[index] = nbformat.v4.new_output("display_data", data)
     lesson.cells = with_alternative_texts(lesson.cells)
     for cell in lesson.cells:
         if cell.cell_type == "markdown":
@@ -110,9 +83,11 @@ def build(app: Sphinx) -> None:
     for path in sorted(notebooks.glob("*.ipynb")):
         lesson = site_lesson(path, Path(app.outdir) / "widgets")
         write_if_new(learn / path.name, nbformat.writes(lesson))
-    shutil.copytree(notebooks / "exercises", learn / "exercises", dirs_exist_ok=True)
+    for name in ("exercises", "images"):
+        shutil.copytree(notebooks / name, learn / name, dirs_exist_ok=True)
     write_if_new(learn / "index.md", (notebooks / "README.md").read_text("utf-8") + TOCTREE)
-    write_if_new(learn / "glossary.md", (notebooks / "glossary.md").read_text("utf-8"))
+    words = (notebooks / "glossary.md").read_text("utf-8")
+    write_if_new(learn / "glossary.md", ANCHORS.sub("", words))
 
 
 def lead_to_pages(app: Sphinx, page: str, source: list[str]) -> None:

@@ -17,6 +17,9 @@
 # play nearly as well if it learns from the large one instead of from the game. This is *policy
 # distillation* (Rusu et al. 2015), the subject of these lessons.
 #
+# ![A teacher plays; observations and its Q-values are stored. The Q-values divided by a temperature give a
+# target, and the student's policy is brought near to it.](images/method.svg)
+#
 # **How to use a lesson.** Run the cells in order with Shift-Enter. Where a cell asks for a prediction,
 # make it before you run the cell. The [glossary](glossary.md) explains the words with a link.
 
@@ -28,7 +31,7 @@ import torch
 import pdlearn
 from pdlearn.distill import StudentLearner, agreement
 from pdlearn.exercises import check_choice, check_prediction, check_update
-from pdlearn.lessons import by_budget, pictures, show, table
+from pdlearn.lessons import by_budget, measures, pictures, show, table
 from pdlearn.losses import kl_loss, teacher_policy
 
 # %% [markdown]
@@ -42,7 +45,8 @@ from pdlearn.losses import kl_loss, teacher_policy
 teacher = pdlearn.zoo.load("pong/teacher")
 net3 = pdlearn.zoo.load("pong/net3")
 for agent in (teacher, net3):
-    print(f"{agent.card['size']:8s} {pdlearn.parameter_count(agent.network):9,} weights")
+    count = pdlearn.parameter_count(agent.network)
+    print(f"{agent.card['size']:8s} {count:9,} weights")
 
 # %% [markdown]
 # ## Exercise 1 · How good is the small one?
@@ -53,18 +57,16 @@ for agent in (teacher, net3):
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
-my_guess = 99  # measured: the two means differ by less than their intervals are wide
+# Measured: the two means differ by less than their intervals are wide.
+my_guess = 98
 ### END SOLUTION
 measured = 100 * net3.score["mean"] / teacher.score["mean"]
 check_prediction(my_guess, measured, near=5, unit=" %")
 
 # %% tags=["nbval-check-output"]
+agents = {"teacher": teacher, "net3": net3}
 table(
-    [
-        {"agent": agent.card["size"]}
-        | {key: round(agent.score[key], 1) for key in ("mean", "low", "high", "episodes")}
-        for agent in (teacher, net3)
-    ]
+    {who: measures.score_row(a.score) for who, a in agents.items()}, of="agent"
 )
 
 # %% [markdown]
@@ -78,7 +80,7 @@ table(
 
 # %%
 watched = pdlearn.widgets.compare(
-    {"teacher": teacher, "net3": net3}, agent_steps=by_budget(smoke=60, fast=450)
+    agents, agent_steps=by_budget(smoke=60, fast=450)
 )
 watched
 
@@ -91,7 +93,8 @@ watched
 #
 # Press Start and play with the arrow keys: up and down move the right paddle, space serves. The student
 # plays beside you, from the same start. The bars under your game show what it would do in your place. T
-# hands your game over to it, and T takes it back. This needs a running kernel.
+# hands your game over to it, and T takes it back. This needs a running kernel. (The bars name Pong's
+# actions as the Atari does: RIGHT moves the paddle up, LEFT down.)
 
 # %%
 pdlearn.widgets.play("pong", against=net3)
@@ -107,12 +110,13 @@ pdlearn.widgets.play("pong", against=net3)
 
 # %%
 clip = watched.clips[0]
-ranked = torch.from_numpy(clip.values).sort(dim=1).values
-moment = int((ranked[:, -1] - ranked[:, -2] - 0.05).abs().argmin())
-observation = torch.from_numpy(clip.observations[moment : moment + 1])  # [1, 4, 84, 84]
+gaps = measures.action_gap(torch.from_numpy(clip.values))
+moment = int((gaps - 0.05).abs().argmin())
+observation = torch.from_numpy(clip.observations[[moment]])  # [1, 4, 84, 84]
 show(
     pictures.frames(observation[0]),
-    "Four grey frames of Pong, one step apart: the teacher plays the paddle on the right.",
+    "Four grey frames of Pong, one step apart: the teacher plays the paddle on "
+    "the right.",
 )
 
 # %% [markdown]
@@ -128,19 +132,21 @@ show(
 teacher_q = teacher.network(observation)  # [1, 6]
 names = teacher.actions
 show(
-    pictures.bars(names, {"teacher's Q-values": teacher_q[0].tolist()}, "points"),
+    pictures.bars(names, {"teacher": teacher_q[0].tolist()}, "points"),
     "The teacher's Q-values in this moment, one bar an action, in points.",
 )
 
 # %%
 targets = {
-    f"temperature {temperature}": teacher_policy(teacher_q, temperature)[0].tolist()
+    f"temperature {temperature}": teacher_policy(teacher_q, temperature)[
+        0
+    ].tolist()
     for temperature in (1, 0.1, 0.03)
 }
 show(
     pictures.bars(names, targets, "probability"),
-    "The targets made from them: nearly uniform at temperature 1, and clearest on the best action "
-    "at temperature 0.03.",
+    "The targets made from them: nearly uniform at temperature 1, and clearest "
+    "on the best action at temperature 0.03.",
 )
 
 # %% [markdown]
@@ -158,14 +164,19 @@ show(
 # A student before learning:
 
 # %% tags=["nbval-check-output"]
-student = pdlearn.QNetwork(len(names), "net3", generator=torch.Generator().manual_seed(0))
+student = pdlearn.QNetwork(
+    len(names), "net3", generator=torch.Generator().manual_seed(0)
+)
 memory = pdlearn.zoo.recording("pong")
 print(f"{len(memory):,} states of the teacher's play, half an hour of it")
 
 # %%
 batch = memory.sample_states(64, torch.Generator().manual_seed(1))
 loss = kl_loss(student(batch.observation), batch.teacher_q, temperature=0.03)
-print(f"loss on {len(batch.observation)} states before learning: {loss.item():.2f}")
+print(
+    f"loss on {len(batch.observation)} states before learning: "
+    f"{loss.item():.2f}"
+)
 
 # %% [markdown]
 # The recording ships with the package. It holds for each state the teacher's observation and its
@@ -175,6 +186,8 @@ print(f"loss on {len(batch.observation)} states before learning: {loss.item():.2
 #
 # Write an [update](glossary.md#update): the loss of a minibatch, its gradient, one step of the
 # optimiser. Use `kl_loss` with temperature 0.03. PyTorch adds gradients up until they are set to zero.
+# (The states are an expert's, and no reward is used: this is [imitation
+# learning](glossary.md#imitation-learning).)
 
 
 # %%
@@ -198,22 +211,31 @@ check_update(update)
 # same action.
 
 # %%
-config = replace(pdlearn.DistillConfig(), hours=1, updates_per_hour=by_budget(smoke=20, fast=1_500))
+config = replace(
+    pdlearn.DistillConfig(),
+    hours=1,
+    updates_per_hour=by_budget(smoke=20, fast=1_500),
+)
 learner = StudentLearner(config, student)
 generator = torch.Generator().manual_seed(2)
 rows, losses = [], []
 while learner.updates < config.updates_per_hour:
-    losses.append(learner.update(memory.sample_states(config.minibatch, generator)))
+    losses.append(
+        learner.update(memory.sample_states(config.minibatch, generator))
+    )
     if learner.updates % (config.updates_per_hour // 20) == 0:
         shared = agreement(student, memory, generator)
         loss = torch.stack(losses).mean().item()
-        rows.append({"updates": learner.updates, "loss": loss, "agreement": shared})
+        rows.append(
+            {"updates": learner.updates, "loss": loss, "agreement": shared}
+        )
         losses = []
 
 # %%
 show(
     pictures.curves({"student": rows}, ["loss", "agreement"]),
-    "The loss is flat at first and then falls; the agreement rises from chance.",
+    "The loss is flat at first and then falls; the agreement rises from "
+    "chance.",
 )
 
 # %% [markdown]
@@ -227,9 +249,12 @@ show(
 
 # %%
 ### BEGIN SOLUTION
-my_guess = 55  # measured: in most states the choice makes no difference
+# Measured: in most states the choice makes no difference.
+my_guess = 51
 ### END SOLUTION
-measured = 100 * agreement(net3.network, memory, torch.Generator().manual_seed(3))
+measured = 100 * agreement(
+    net3.network, memory, torch.Generator().manual_seed(3)
+)
 check_prediction(my_guess, measured, near=5, unit=" %")
 
 # %% [markdown]
@@ -243,7 +268,8 @@ check_prediction(my_guess, measured, near=5, unit=" %")
 
 # %%
 ### BEGIN SOLUTION
-my_guess = -18  # measured: each decisive state in which it is wrong can cost a point
+# Measured: each decisive state in which it is wrong can cost a point.
+my_guess = -18.5
 ### END SOLUTION
 beginner = teacher.with_network(student, "logits")
 settings = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=4))
@@ -251,22 +277,23 @@ measured = pdlearn.evaluate(beginner, settings).mean
 check_prediction(my_guess, measured, near=4)
 
 # %% [markdown]
-# A state is *decisive* if the teacher's best value is more than 0.1 points above the second-best. There
+# The difference between the best and the second-best value is the [action
+# gap](glossary.md#action-gap). We call a state *decisive* if the teacher's gap is above 0.1 points. There
 # are few of them. How often does each student choose its teacher's action in these?
 
 # %%
 states = memory.sample_states(4_096, torch.Generator().manual_seed(4))
-ranked = states.teacher_q.sort(dim=1).values
-decisive = ranked[:, -1] - ranked[:, -2] > 0.1
-rows = []
-for name, network in (("our student", student), ("net3", net3.network)):
-    alike = network(states.observation).argmax(1) == states.teacher_q.argmax(1)
-    shares = {
-        "in all states": alike.float().mean(),
-        "in decisive states": alike[decisive].float().mean(),
-    }
-    rows.append({"agreement": name} | {where: f"{share:.0%}" for where, share in shares.items()})
-table(rows)
+students = {"our student": student, "net3": net3.network}
+outputs = {
+    who: network(states.observation) for who, network in students.items()
+}
+table(
+    {
+        w: measures.agreement(out, states.teacher_q)
+        for w, out in outputs.items()
+    },
+    of="student",
+)
 
 # %% [markdown]
 # Our student has learnt most of the decisive choices, and net3 nearly all. What is left between them is

@@ -16,14 +16,15 @@
 # The Atari draws 60 pictures a second, 210 rows of 160 pixels in colour. The agent receives an
 # [observation](glossary.md#observation) of four small grey pictures, 15 times a second. In this lesson
 # you compute the observation from the pictures. The result equals the package's up to one grey level.
+#
+# ![Four raw frames of Pong; the brighter of the last two in grey; the same in 84 by 84 pixels; a stack of
+# four of these.](images/preprocessing.svg)
 
 # %%
 import numpy as np
-import torch
 from torch import nn
 
 import pdlearn
-from pdlearn import envs
 from pdlearn.exercises import (
     check_agent_step,
     check_choice,
@@ -34,7 +35,6 @@ from pdlearn.exercises import (
 )
 from pdlearn.games import GAMES
 from pdlearn.lessons import by_budget, emulator, pictures, show, table
-from pdlearn.rollout import EpsilonGreedy, steps
 
 # %% [markdown]
 # ## Ten games
@@ -44,15 +44,18 @@ from pdlearn.rollout import EpsilonGreedy, steps
 
 # %%
 rng = np.random.default_rng(0)
-screens = []
+screens = {}
 for game in GAMES.values():
     atari = emulator.Emulator(game.name)
-    for action in rng.integers(game.num_actions, size=by_budget(smoke=5, fast=80)):
+    for action in rng.integers(
+        game.num_actions, size=by_budget(smoke=5, fast=80)
+    ):
         emulator.agent_step(atari, action)
-    screens.append(atari.screen)
+    screens[game.title] = atari.screen
 show(
-    pictures.screens(screens, [game.title for game in GAMES.values()]),
-    "The screens of ten Atari games in colour: aliens, bricks, cars, a maze, paddles, cubes, a river.",
+    pictures.screens(screens),
+    "The screens of ten Atari games in colour: aliens, bricks, cars, a maze, "
+    "paddles, cubes, a river.",
 )
 
 # %% [markdown]
@@ -64,10 +67,14 @@ show(
 
 # %% tags=["nbval-check-output"]
 table(
-    [
-        {"game": game.title, "actions": game.num_actions, "0, 1, 2, …": ", ".join(game.actions[:6])}
+    {
+        game.title: {
+            "actions": game.num_actions,
+            "0, 1, 2, …": ", ".join(game.actions[:6]),
+        }
         for game in GAMES.values()
-    ]
+    },
+    of="game",
 )
 
 # %% [markdown]
@@ -96,9 +103,10 @@ small = emulator.shrink(pong.grey)
 print(f"{pong.screen.size / small.size:.1f} times fewer numbers")
 show(
     pictures.screens(
-        [pong.screen, pong.grey, small], ["210 × 160 × 3", "210 × 160", "84 × 84"], columns=3
+        {"210 × 160 × 3": pong.screen, "210 × 160": pong.grey, "84 × 84": small}
     ),
-    "Pong in colour, in grey, and shrunk to a square: paddles and ball are still visible.",
+    "Pong in colour, in grey, and shrunk to a square: paddles and ball are "
+    "still visible.",
 )
 
 # %% [markdown]
@@ -137,13 +145,16 @@ check_shrink(shrink)
 maze = emulator.Emulator("ms_pacman")
 for _ in range(by_budget(smoke=300, fast=400)):
     maze.act(0)
-pair = [maze.grey]
+one = maze.grey[:172]  # without the lines for lives and score
 maze.act(0)
-pair.append(maze.grey)
-cut = [frame[:172] for frame in (*pair, np.maximum(*pair))]
+other = maze.grey[:172]
+both = np.maximum(one, other)
 show(
-    pictures.screens(cut, ["one frame", "the next", "the brighter of both"], columns=3),
-    "Ms. Pacman: ghosts missing in one frame are in the next; the brighter of both has all.",
+    pictures.screens(
+        {"one frame": one, "the next": other, "the brighter of both": both}
+    ),
+    "Ms. Pacman: ghosts missing in one frame are in the next; the brighter of "
+    "both has all.",
 )
 
 # %% [markdown]
@@ -182,7 +193,7 @@ check_agent_step(agent_step)
 
 # %%
 def push(stack, frame):
-    """From [4, 84, 84] and [84, 84] to the next [4, 84, 84]; the stack given stays as it is."""
+    """From [4, 84, 84] and [84, 84] to a new [4, 84, 84]."""
     ### BEGIN SOLUTION
     return np.concatenate([stack[1:], frame[None]])
     ### END SOLUTION
@@ -200,11 +211,15 @@ check_push(push)
 # %%
 no_ops = emulator.no_ops_of(seed=0)
 rows = []
-for name in ("pong", "breakout", "space_invaders")[: by_budget(smoke=1, fast=3)]:
-    actions = rng.integers(GAMES[name].num_actions, size=by_budget(smoke=20, fast=100))
+for name in ("pong", "breakout", "space_invaders")[
+    : by_budget(smoke=1, fast=3)
+]:
+    num_actions = GAMES[name].num_actions
+    actions = rng.integers(num_actions, size=by_budget(smoke=20, fast=100))
     theirs, points = emulator.play_environment(name, actions, seed=0)
     by_hand, counted = emulator.play(emulator.Emulator(name, no_ops), actions)
-    assert emulator.difference(by_hand, theirs) <= 1 and (points == counted).all()
+    assert emulator.difference(by_hand, theirs) <= 1
+    assert (points == counted).all()
     equal = f"{(by_hand == theirs).mean():.4%}"
     rows.append({"game": name, "steps": len(actions), "equal pixels": equal})
 table(rows)
@@ -223,13 +238,17 @@ table(rows)
 # %%
 print(f"{no_ops} no-ops")
 plan = rng.integers(6, size=30)
-starts = (no_ops, no_ops, no_ops + 1)
-first, again, later = (emulator.play(emulator.Emulator("pong", n), plan)[0] for n in starts)
+first, again, later = (
+    emulator.play(emulator.Emulator("pong", waited), plan)[0]
+    for waited in (no_ops, no_ops, no_ops + 1)
+)
 print("same start, same game:   ", np.array_equal(first, again))
 print("one no-op more, same game:", np.array_equal(first, later))
 show(
     pictures.frames(first[2], ["empty", "first", "second", "third"]),
-    "The observation after two steps of Pong: its oldest frame is black, before the game's start.",
+    "The observation after two steps of Pong: its oldest frame is black, "
+    "before "
+    "the game's start.",
 )
 
 # %% [markdown]
@@ -251,11 +270,14 @@ class OneFrame(nn.Module):
 
 # %%
 ### BEGIN SOLUTION
-my_guess = -21  # measured: with four equal frames the network cannot see the ball move
+# Measured: with four equal frames the network cannot see the ball move.
+my_guess = -20.5
 ### END SOLUTION
 net3 = pdlearn.zoo.load("pong/net3")
 settings = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=4), num_envs=4)
-blinded = pdlearn.evaluate(net3.with_network(OneFrame(net3.network), "logits"), settings)
+blinded = pdlearn.evaluate(
+    net3.with_network(OneFrame(net3.network), "logits"), settings
+)
 check_prediction(my_guess, blinded.mean, near=4)
 
 # %%
@@ -274,23 +296,17 @@ print(f"with four frames {net3.score['mean']:.1f}, with one {blinded.mean:.1f}")
 # %%
 tallies = []
 for name in ("breakout", "space_invaders", "qbert"):
-    env = envs.make(name, 8)
-    network = pdlearn.QNetwork(env.num_actions, "net3")
-    policy = EpsilonGreedy(network, epsilon=1.0, generator=torch.Generator().manual_seed(0))
-    played = steps(env, policy, seed=0, purpose="show")
-    step_list = [next(played) for _ in range(by_budget(smoke=20, fast=300))]
-    played.close()
-    reward = np.concatenate([step.reward for step in step_list])
-    tallies.append(
-        {
-            "game": name,
-            "lives lost": sum(int(step.life_lost.sum()) for step in step_list),
-            "games over": sum(int(step.terminated.sum()) for step in step_list),
-            "kinds of reward": ", ".join(f"{r:g}" for r in np.unique(reward)),
-            "raw sum": f"{reward.sum():g}",
-            "clipped sum": f"{np.sign(reward).sum():g}",
-        }
-    )
+    played = emulator.random_play(name, by_budget(smoke=20, fast=300))
+    reward = np.concatenate([step.reward for step in played])
+    row = {
+        "game": name,
+        "lives lost": sum(int(step.life_lost.sum()) for step in played),
+        "games over": sum(int(step.terminated.sum()) for step in played),
+        "kinds of reward": ", ".join(f"{r:g}" for r in np.unique(reward)),
+        "raw sum": f"{reward.sum():g}",
+        "clipped sum": f"{np.sign(reward).sum():g}",
+    }
+    tallies.append(row)
 table(tallies)
 
 # %% [markdown]
@@ -337,8 +353,8 @@ def episode_lengths(ended):
 check_episode_lengths(episode_lengths)
 
 # %% [markdown]
-# If a memory stored this void step, a network would learn that the last screen of a game leads to the
-# first of the next. Lesson 02 excludes such steps.
+# Gymnasium calls this *next-step autoreset*. If a memory stored the step of the reset, a network would
+# learn that the last screen of a game leads to the first of the next. Lesson 02 excludes such steps.
 #
 # ## Who presses FIRE?
 #
@@ -347,15 +363,17 @@ check_episode_lengths(episode_lengths)
 
 # %%
 wall = emulator.Emulator("breakout")
-waited, _ = emulator.play(wall, [0] * by_budget(smoke=10, fast=60))
+waiting = by_budget(smoke=10, fast=60)
+waited, _ = emulator.play(wall, [0] * waiting)
 fired, _ = emulator.play(wall, [1] + [0] * 6)
+newest = {
+    f"{waiting} steps of NOOP": waited[-1, -1],
+    "FIRE, 6 steps later": fired[-1, -1],
+}
 show(
-    pictures.screens(
-        [waited[-1, -1], fired[-1, -1]],
-        [f"{len(waited) - 1} steps of NOOP", "FIRE, 6 steps later"],
-        columns=2,
-    ),
-    "Breakout twice: without FIRE there is no ball, after FIRE there is one below the wall.",
+    pictures.screens(newest),
+    "Breakout twice: without FIRE there is no ball, after FIRE there is one "
+    "below the wall.",
 )
 
 # %% [markdown]

@@ -60,22 +60,19 @@ def remember(game, agent_steps, num_envs, policy_of, gamma=0.99):
     return memory
 
 
+# %%
 def at_random(env):
     network = pdlearn.QNetwork(env.num_actions, "net3")
-    return EpsilonGreedy(network, epsilon=1.0, generator=torch.Generator().manual_seed(0))
+    return EpsilonGreedy(network, 1.0, torch.Generator().manual_seed(0))
 
 
 breakout = remember("breakout", by_budget(smoke=1600, fast=2400), 4, at_random)
 
 # %% tags=["nbval-check-output"]
 frame_bytes = breakout.frames.shape[1]
-million = 1_000_000
-table(
-    [
-        {"stored": "four frames a step", "GB for a million steps": 4 * frame_bytes * million / 1e9},
-        {"stored": "one frame a step", "GB for a million steps": frame_bytes * million / 1e9},
-    ]
-)
+for stored, frames_a_step in (("four frames", 4), ("one frame", 1)):
+    gigabytes = frames_a_step * frame_bytes * 1_000_000 / 1e9
+    print(f"{stored} a step: {gigabytes:.1f} GB for a million steps")
 
 # %% [markdown]
 # Deep Q-learning stores a million steps.
@@ -106,17 +103,22 @@ check_rebuild(rebuild)
 # episode, with and without the use of `age`:
 
 # %%
-frames, age = breakout.frames[:-1].view(-1, 4, 84, 84), breakout.age.view(-1, 4)
-slot, copy_of_game = next((t, e) for t, e in torch.nonzero(age == 1).tolist() if t > 10)
-true = breakout.observation(torch.tensor([slot]), torch.tensor([copy_of_game]))[0]
+frames = breakout.frames[:-1].view(-1, 4, 84, 84)
+age = breakout.age.view(-1, 4)
+seconds = torch.nonzero(age == 1).tolist()  # second steps of episodes
+slot, copy_of_game = next((t, e) for t, e in seconds if t > 10)
+place = torch.tensor([slot]), torch.tensor([copy_of_game])
+true = breakout.observation(*place)[0]
 careless = frames[slot - 3 : slot + 1, copy_of_game]
 show(
     pictures.frames(true),
-    "Breakout, the second step of an episode as the agent saw it: two black frames, then two pictures.",
+    "Breakout, the second step of an episode as the agent saw it: two black "
+    "frames, then two pictures.",
 )
 show(
     pictures.frames(careless),
-    "The same step with a careless stack: the first two frames are the end of the episode before.",
+    "The same step with a careless stack: the first two frames are the end of "
+    "the episode before.",
 )
 
 # %% [markdown]
@@ -129,14 +131,17 @@ show(
 # observation. It must not cross the end of an episode either. Pairs of neighbours in the memory that do:
 
 # %%
-last = breakout.last.view(-1, 4)
-print(f"{int(last[:-1].sum())} of {last[:-1].numel():,} pairs cross the edge of an episode")
+last = breakout.last.view(-1, 4)[:-1]
+print(
+    f"{int(last.sum())} of {last.numel():,} pairs cross the edge of an episode"
+)
 
 # %%
-batch = breakout.sample_transitions(64, n_step=1, generator=torch.Generator().manual_seed(0))
+generator = torch.Generator().manual_seed(0)
+batch = breakout.sample_transitions(64, n_step=1, generator=generator)
 for name, value in batch._asdict().items():
     if value is not None:
-        print(f"{name:16s} {str(value.dtype).removeprefix('torch.'):8s} {list(value.shape)}")
+        print(f"{name:16s} {str(value.dtype):14s} {list(value.shape)}")
 
 # %% [markdown]
 # `sample_transitions` draws none of these. In the names, `tm1` is time t - 1 and `t` is the next step.
@@ -160,7 +165,7 @@ for name, value in batch._asdict().items():
 
 # %%
 def discounts(terminated, truncated, life_lost, gamma):
-    """From three times bool [E] to float [E]; `torch.where(condition, a, b)` helps."""
+    """From bool [E] to float [E]; `torch.where(condition, a, b)` helps."""
     ### BEGIN SOLUTION
     return torch.where(terminated | life_lost, 0.0, gamma)
     ### END SOLUTION
@@ -176,24 +181,39 @@ check_discounts(discounts)
 
 # %% tags=["nbval-check-output"]
 gamma, limit = 0.99, 20
-rows = []
-for rule, discount_at_limit in (("gamma at the limit", gamma), ("0 at the limit", 0.0)):
+for rule, discount_at_limit in (
+    ("gamma at the limit", gamma),
+    ("0 at the limit", 0.0),
+):
     value = 0.0
     for _ in range(3_000):
-        targets = [1 + gamma * value] * (limit - 1) + [1 + discount_at_limit * value]
+        targets = [1 + gamma * value] * (limit - 1) + [
+            1 + discount_at_limit * value
+        ]
         value = sum(targets) / limit
-    rows.append({"rule": rule, "value learnt": round(value, 1)})
-table(rows)
+    print(f"{rule}: the value learnt is {value:.1f}")
 
 # %% [markdown]
 # With the wrong rule the value of every state is too low, not only that of the last.
 #
 # ## Look ahead
 #
-# The [Q-value](glossary.md#q-value) of an action should be its reward plus the discounted value of the
-# best next action:
+# A game is a [Markov decision process](glossary.md#markov-decision-process): what comes next depends on
+# the present state and action. The sum of the discounted rewards to come is the
+# [return](glossary.md#return), and the [Q-value](glossary.md#q-value) of an action is its expectation, a
+# [value function](glossary.md#value-function). For the best policy it obeys the [Bellman optimality
+# equation](glossary.md#bellman-optimality-equation): the reward, plus the discounted value of the best
+# next action,
+#
+# $$Q^*(s, a) = \mathrm{E}\,\bigl[\, r + \gamma \max_{a'} Q^*(s', a') \,\bigr] .$$
+#
+# Deep Q-learning replaces the expectation by one transition from the memory, a sample:
 #
 # $$\texttt{target} = \texttt{reward} + \texttt{discount} \cdot \max_a \texttt{target\_q}_a .$$
+#
+# The target contains an estimate: this is [bootstrapping](glossary.md#bootstrapping). The actions in the
+# memory were those of older, exploring networks, but the target is that of the best action: learning is
+# [off-policy](glossary.md#off-policy).
 #
 # `target_q` comes from the [target network](glossary.md#target-network), a copy of the network that is
 # constant for many [updates](glossary.md#update). Otherwise every update would change its own target.
@@ -224,26 +244,27 @@ teacher = pdlearn.zoo.load("pong/teacher")
 
 
 def as_teacher(env):
-    generator = torch.Generator().manual_seed(0)
-    return EpsilonGreedy(teacher.network, epsilon=0.0, generator=generator)
+    return EpsilonGreedy(teacher.network, 0.0, torch.Generator().manual_seed(0))
 
 
 game = remember("pong", by_budget(smoke=40, fast=240), 1, as_teacher)
 slots = torch.arange(len(game))
-with torch.no_grad():
-    expected = torch.cat(
-        [
-            teacher.network(game.observation(part, 0 * part)).max(1).values
-            for part in slots.split(32)
-        ]
-    )
+best_q = teacher.network(game.observation(slots, 0 * slots)).max(1).values
+
+# %%
 line = [
-    {"step": t, "best Q-value": expected[t].item(), "reward": game.reward[t].item()}
+    {
+        "step": t,
+        "best Q-value": best_q[t].item(),
+        "reward": game.reward[t].item(),
+    }
     for t in slots.tolist()
 ]
 show(
     pictures.curves({"teacher": line}, ["best Q-value", "reward"], x="step"),
-    "The teacher's best Q-value climbs before each point that it wins and drops right after it.",
+    "The teacher's best Q-value climbs before each point that it wins and "
+    "drops "
+    "right after it.",
 )
 
 # %% [markdown]
@@ -300,17 +321,13 @@ check_double_target(double_target)
 
 # %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
-target_q, online_q = torch.randn(2, 10_000, 6, generator=generator)  # all actions are worth 0
+target_q, online_q = torch.randn(
+    2, 10_000, 6, generator=generator
+)  # all worth 0
 nothing, one = torch.zeros(10_000), torch.ones(10_000)
-table(
-    [
-        {"target": "maximum", "mean": f"{td_target(nothing, one, target_q).mean():z.1f}"},
-        {
-            "target": "double",
-            "mean": f"{td_target(nothing, one, target_q, online_q).mean():z.1f}",
-        },
-    ]
-)
+single = td_target(nothing, one, target_q).mean()
+double = td_target(nothing, one, target_q, online_q).mean()
+print(f"mean target: maximum {single:z.1f}, double Q-learning {double:z.1f}")
 
 # %% [markdown]
 # The true value of all six actions is 0, and the estimates have an error of 1. The maximum is far too
@@ -318,14 +335,15 @@ table(
 #
 # ## Exercise 6 · The loss
 #
-# Compare the value of *the action that was taken* with the target. [Huber's
+# Compare the value of *the action that was taken* with the target; their difference is the
+# [temporal-difference error](glossary.md#temporal-difference-error). [Huber's
 # loss](glossary.md#huber-loss) (`F.huber_loss`) is a square for small errors and a straight line beyond
 # 1, which bounds the gradient of a large error. No gradient may flow into the target.
 
 
 # %%
 def my_loss(q, action, target):
-    """From [B, A], int64 [B] and [B] to a single number; `torch.nn.functional` is your `F`."""
+    """From [B, A], int64 [B] and [B] to a single number."""
     F = torch.nn.functional
     ### BEGIN SOLUTION
     taken = q.gather(1, action.unsqueeze(1)).squeeze(1)  # [B]
@@ -344,12 +362,14 @@ check_td_loss(my_loss)
 # line.
 
 # %%
-catch = remember("pdlearn/Catch-v0", by_budget(smoke=480, fast=4_800), 16, at_random)
+balls = by_budget(smoke=480, fast=4_800)
+catch = remember("pdlearn/Catch-v0", balls, 16, at_random)
 
 
 def right(network, target, batch):
     with torch.no_grad():
-        y = td_target(batch.reward_t, batch.discount_t, target(batch.observation_t))
+        target_q = target(batch.observation_t)
+    y = td_target(batch.reward_t, batch.discount_t, target_q)
     return td_loss(network(batch.observation_tm1), batch.action_tm1, y)
 
 
@@ -359,22 +379,26 @@ def wrong_action(network, target, batch):
     return td_loss(q, q.argmax(1), y)  # the best action, not the one taken
 
 
+# %%
 def moving_target(network, target, batch):
-    value = network(batch.observation_t).max(1).values  # its own, and with a gradient
-    q = network(batch.observation_tm1).gather(1, batch.action_tm1.unsqueeze(1)).squeeze(1)
-    return torch.nn.functional.huber_loss(q, batch.reward_t + batch.discount_t * value)
+    value = network(batch.observation_t).max(1).values  # own, with a gradient
+    y = batch.reward_t + batch.discount_t * value
+    q = network(batch.observation_tm1)
+    taken = q.gather(1, batch.action_tm1.unsqueeze(1)).squeeze(1)
+    return torch.nn.functional.huber_loss(taken, y)
 
 
 def no_end(network, target, batch):
-    endless = torch.full_like(batch.discount_t, 0.99**3)  # the future never ends
+    endless = torch.full_like(batch.discount_t, 0.99**3)  # it never ends
     y = td_target(batch.reward_t, endless, target(batch.observation_t))
     return td_loss(network(batch.observation_tm1), batch.action_tm1, y)
 
 
 # %%
 def learn(loss_of):
-    """Return a row: the last loss, the largest value, the share of balls caught."""
-    network = pdlearn.QNetwork(3, "net3", generator=torch.Generator().manual_seed(0))
+    """Return a network, its last loss and the generator of its minibatches."""
+    seeded = torch.Generator().manual_seed(0)
+    network = pdlearn.QNetwork(3, "net3", generator=seeded)
     target = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.Adam(network.parameters(), 2e-3)
     generator = torch.Generator().manual_seed(1)
@@ -386,13 +410,24 @@ def learn(loss_of):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    with torch.no_grad():
-        held = catch.sample_states(by_budget(smoke=32, fast=512), generator).observation
-        value = network(held).max().item()
-    card = {"games": {"pdlearn/Catch-v0": ["0", "1", "2"]}}
-    config = pdlearn.EvalConfig(episodes=by_budget(smoke=8, fast=100), epsilon=0.0)
-    caught = (pdlearn.evaluate(pdlearn.Agent(network, card), config).mean + 1) / 2
-    return {"loss": loss.item(), "largest value": value, "balls caught": f"{caught:.0%}"}
+    return network, loss.item(), generator
+
+
+# %%
+@torch.no_grad()
+def measured(network, loss, generator):
+    """Return a row: the loss, the largest value, the share of balls caught."""
+    held = catch.sample_states(by_budget(smoke=32, fast=512), generator)
+    value = network(held.observation).max().item()
+    player = pdlearn.Agent(
+        network, {"games": {"pdlearn/Catch-v0": list("012")}}
+    )
+    balls = by_budget(smoke=8, fast=100)
+    score = pdlearn.evaluate(
+        player, pdlearn.EvalConfig(episodes=balls, epsilon=0.0)
+    )
+    caught = f"{(score.mean + 1) / 2:.0%}"
+    return {"loss": loss, "largest value": value, "balls caught": caught}
 
 
 # %%
@@ -402,7 +437,7 @@ variants = {
     "gradient through the target": moving_target,
     "no end": no_end,
 }
-table([{"learner": name} | learn(loss_of) for name, loss_of in variants.items()])
+table({w: measured(*learn(loss)) for w, loss in variants.items()}, of="learner")
 
 # %% [markdown]
 # None raised an error, and every loss is small. The differences:

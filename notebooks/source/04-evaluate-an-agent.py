@@ -19,7 +19,6 @@
 # count, and how many. This lesson treats them one by one, on real games.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
@@ -41,7 +40,8 @@ from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
 # [rewards](glossary.md#reward) that a teacher learns from.
 
 # %%
-teacher, net3 = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
+teacher = pdlearn.zoo.load("pong/teacher")
+net3 = pdlearn.zoo.load("pong/net3")
 score = teacher.score
 print(f"on the card: {score['protocol']}; exploration {score['epsilon']}")
 settings = pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5, full=30))
@@ -49,12 +49,8 @@ fresh = {
     name: pdlearn.evaluate(agent, settings)
     for name, agent in (("teacher", teacher), ("net3", net3))
 }
-table(
-    [
-        {"agent": name, "scores": " ".join(f"{s:.0f}" for s in e.scores), "mean": round(e.mean, 2)}
-        for name, e in fresh.items()
-    ]
-)
+for name, games in fresh.items():
+    print(f"{name:8s} mean {games.mean:.2f}, games {games.scores}")
 
 # %% [markdown]
 # The same agent has different scores in different games, so the mean of a few games is an estimate of
@@ -81,7 +77,8 @@ def first_pictures(game, copies=16):
 started = first_pictures("pong")
 different = len({picture.tobytes() for picture in started})
 ### BEGIN SOLUTION
-my_guess = 1  # measured: a no-op moves nothing before the ball is served
+# Measured: a no-op moves nothing before the ball is served.
+my_guess = 1
 ### END SOLUTION
 check_prediction(my_guess, different, near=2, unit="")
 
@@ -101,18 +98,19 @@ check_prediction(my_guess, different, near=2, unit="")
 
 # %%
 env = envs.make("breakout", 1)
-observation = env.reset(0, "evaluate")
-waiting = by_budget(smoke=100, fast=1_000)
-for _ in range(waiting):
+env.reset(0, "evaluate")
+for _ in range(by_budget(smoke=100, fast=1_000)):
     env.send(np.zeros(1, np.int64))  # NOOP
     outcome = env.recv()
 env.close()
 show(
     pictures.frames(outcome.observation[0]),
-    "Breakout after a thousand steps without FIRE: the wall is whole, and there is no ball.",
+    "Breakout after a thousand steps without FIRE: the wall is whole, and "
+    "there "
+    "is no ball.",
 )
 cap = envs.MAX_EPISODE_FRAMES
-print(f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes at 60 frames a second")
+print(f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes")
 
 # %% [markdown]
 # The time limit ends such a game. An evaluation counts these games in `truncated`. If it is not 0, look
@@ -130,20 +128,19 @@ print(f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes at 60 fr
 
 # %%
 breakout = pdlearn.GAMES["breakout"]
-network = pdlearn.QNetwork(breakout.num_actions, "net3", generator=torch.Generator().manual_seed(0))
-config = pdlearn.EvalConfig(
-    episodes=by_budget(smoke=12, fast=72, full=600), epsilon=1.0, num_envs=12
-)
-card = {"games": {"breakout": breakout.actions}}
-played = pdlearn.evaluate(pdlearn.Agent(network, card), config)
+seeded = torch.Generator().manual_seed(0)
+network = pdlearn.QNetwork(breakout.num_actions, "net3", generator=seeded)
+player = pdlearn.Agent(network, {"games": {"breakout": breakout.actions}})
+games = by_budget(smoke=12, fast=72, full=600)
+config = pdlearn.EvalConfig(episodes=games, epsilon=1.0, num_envs=12)
+played = pdlearn.evaluate(player, config)
 scores, lengths = np.array(played.scores), np.array(played.lengths)
 truth = scores.mean()
-
-figure, axes = plt.subplots(figsize=(4.6, 3), layout="constrained")
-axes.plot(lengths, scores, "o", ms=4, alpha=0.5)
-axes.set(xlabel="agent steps", ylabel="score", title="random play of Breakout, a dot a game")
-axes.spines[["top", "right"]].set_visible(False)
-show(axes, "Scores of random Breakout games over their lengths: long games have high scores.")
+show(
+    pictures.dots(lengths, scores, "agent steps", "score"),
+    "Scores of random Breakout games over their lengths, a dot a game: long "
+    "games have high scores.",
+)
 
 # %% [markdown]
 # From now on these games represent *all* games of this player. Their mean, `truth`, is known, so we can
@@ -151,10 +148,15 @@ show(axes, "Scores of random Breakout games over their lengths: long games have 
 #
 # ## Exercise 2 · An interval by bootstrap
 #
-# Only N games were played; N other games would have another mean. The *bootstrap* estimates by how much,
-# from the N games themselves: draw N of them with replacement, take the mean, and repeat this 10,000
-# times. The middle 95 % of those means is the [interval](glossary.md#interval). Write it with
-# `rng.integers` and `np.quantile`.
+# Only N games were played; N other games would have another mean. The [bootstrap](glossary.md#bootstrap)
+# estimates by how much, from the N games themselves: draw N of them with replacement, take the mean, and
+# repeat this 10,000 times,
+#
+# $$\texttt{means}_b = \frac{1}{N} \sum_{i=1}^{N} \texttt{scores}_{\,j_{bi}}, \qquad j_{bi}
+# \ \mathrm{drawn\ from}\ 1 \dots N .$$
+#
+# The middle 95 % of those means is the [interval](glossary.md#interval). Write it with `rng.integers`
+# and `np.quantile`. (It is not the [bootstrapping](glossary.md#bootstrapping) of reinforcement learning.)
 
 
 # %%
@@ -178,18 +180,23 @@ check_interval(bootstrap)
 
 # %%
 def interval_at(games, trials, rng):
-    """Return a row: how wide the interval of `games` games is, and how often it contains the truth."""
+    """Return a row: the width, and how often it contains the truth."""
     found = [
-        statistics.interval(rng.choice(scores, games), rng, resamples=400) for _ in range(trials)
+        statistics.interval(rng.choice(scores, games), rng, resamples=400)
+        for _ in range(trials)
     ]
     holds = np.mean([low <= truth <= high for low, high in found])
     width = np.mean([high - low for low, high in found])
-    return {"games": games, "width": width, "contains the truth": f"{holds:.0%}"}
+    return {
+        "games": games,
+        "width": width,
+        "contains the truth": f"{holds:.0%}",
+    }
 
 
 rng = np.random.default_rng(1)
-widths = [interval_at(n, by_budget(smoke=20, fast=400), rng) for n in (3, 5, 10, 30, 100)]
-table(widths)
+trials = by_budget(smoke=20, fast=400)
+table([interval_at(games, trials, rng) for games in (3, 5, 10, 30, 100)])
 
 # %% [markdown]
 # The table shows two things. More games make the interval narrower: the spread of a mean falls with the
@@ -202,9 +209,13 @@ table(widths)
 # Two of the shipped Pong agents, from `docs/results`:
 
 # %% tags=["nbval-check-output"]
-rows = [*results("teachers"), *results("students")]
-rows = [row for row in rows if row["game"] == "pong" and row["network"] in ("teacher", "net3")]
-table(rows, "network", "mean", "low", "high", "episodes")
+rows = [row for name in ("teachers", "students") for row in results(name)]
+rows = [row for row in rows if row["game"] == "pong"]
+best, second = (
+    next(row for row in rows if row["network"] == name)
+    for name in ("teacher", "net3")
+)
+table([best, second], "network", "mean", "low", "high", "episodes")
 
 # %% [markdown]
 # How many games would *each* have to play until a difference as small as this one is larger than chance?
@@ -213,13 +224,13 @@ table(rows, "network", "mean", "low", "high", "episodes")
 # of the difference of two means is larger by root 2.)
 
 # %% tags=["nbval-check-output"]
-best, second = rows[0], rows[1]
 gap = float(best["mean"]) - float(second["mean"])
 half = (float(best["high"]) - float(best["low"])) / 2
 spread = half / 1.96 * float(best["episodes"]) ** 0.5
 needed = 2 * (1.96 * spread / gap) ** 2
 ### BEGIN SOLUTION
-my_guess = 100  # measured: of the order of a hundred, for so small a difference
+# Measured: of the order of a hundred, for so small a difference.
+my_guess = 118
 ### END SOLUTION
 check_prediction(my_guess, needed, near=200, unit=" games")
 
@@ -261,15 +272,20 @@ for games in (12, 24, 48, 96, 192):
         fixed = scores[drawn][:, : games // copies].mean()
         means.append((early, fixed))
     early, fixed = np.mean(means, 0)
-    biased.append({"games": games, "first to end": early, "fixed": fixed, "truth": truth})
+    row = {
+        "games": games,
+        "first to end": early,
+        "fixed": fixed,
+        "truth": truth,
+    }
+    biased.append(row)
 
-lines = {
-    name: [{"games": row["games"], "mean score": row[name]} for row in biased]
-    for name in ("first to end", "fixed", "truth")
-}
+# %%
+names = ("first to end", "fixed", "truth")
 show(
-    pictures.curves(lines, ["mean score"], x="games"),
-    "The mean of the first to end lies far below the truth for few games; the fixed number does not.",
+    pictures.columns(biased, "games", "mean score", names),
+    "The mean of the first to end lies far below the truth for few games; the "
+    "fixed number does not.",
 )
 
 # %% [markdown]
@@ -286,33 +302,40 @@ show(
 
 # %% tags=["nbval-check-output"]
 curve = [row for row in results("curves/pong") if row["evaluation"] != "nan"]
-evaluations, games = len(curve), teacher.card["made"]["config"]["evaluation_episodes"]
+evaluations = len(curve)
+games = teacher.card["made"]["config"]["evaluation_episodes"]
 true_mean = teacher.score["mean"]
 print(f"{evaluations} evaluations of {games} games each")
-print(f"true mean {true_mean:.1f}; single games spread around it by {spread:.1f}")
+print(
+    f"true mean {true_mean:.1f}; single games spread around it by {spread:.1f}"
+)
 
 # %%
 trials = rng.normal(true_mean, spread, (2_000, evaluations, games)).mean(2)
 highest = trials.max(1)
 ### BEGIN SOLUTION
-my_guess = 19.5  # measured: the highest of many noisy means is above the true one
+# Measured: the highest of many noisy means is above the true one.
+my_guess = 19.5
 ### END SOLUTION
 check_prediction(my_guess, highest.mean(), near=0.2)
 
 # %%
 seen = max(float(row["evaluation"]) for row in curve)
-print(f"best of {len(curve)} real evaluations while learning: {seen:.1f}")
-print(f"the shipped teacher evaluated again, {score['episodes']} games: {score['mean']:.1f}")
+print(f"best of {evaluations} real evaluations while learning: {seen:.1f}")
+print(f"the same agent evaluated again: {score['mean']:.1f}")
 again = rng.normal(true_mean, spread, (2_000, games)).mean(1)
-figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
-best_colour, fresh_colour = pictures.OTHERS[:2]
-axes.hist(again, 40, alpha=0.6, color=fresh_colour, label="the same agent, scored afresh")
-axes.hist(highest, 40, alpha=0.6, color=best_colour, label=f"best of {evaluations} evaluations")
-axes.axvline(true_mean, color="black", ls=":", label="truth")
-axes.set(xlabel=f"mean of {games} games", yticks=[])
-axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
-axes.spines[["top", "right", "left"]].set_visible(False)
-show(axes, "The best of many evaluations is above the truth; another evaluation is around it.")
+scored = {
+    "evaluated again": again,
+    f"best of {evaluations} evaluations": highest,
+}
+show(
+    pictures.histogram(
+        scored, f"mean of {games} games", levels={"truth": true_mean}
+    ),
+    "The best of many evaluations is above the truth; another evaluation of "
+    "the "
+    "same agent is around it.",
+)
 
 # %% [markdown]
 # Nothing was learnt, but the best evaluation is above the true mean: the maximum is biased upwards. This
@@ -332,10 +355,12 @@ def resampled_means(scores):
     return scores[rng.integers(len(scores), size=(10_000, len(scores)))].mean(1)
 
 
-percents = 100 * resampled_means(fresh["net3"].scores) / resampled_means(fresh["teacher"].scores)
-low, high = np.quantile(percents, [0.025, 0.975])
+students, teachers = (
+    resampled_means(fresh[n].scores) for n in ("net3", "teacher")
+)
+low, high = np.quantile(100 * students / teachers, [0.025, 0.975])
 long = 100 * float(second["mean"]) / true_mean
-print(f"here, {settings.episodes} games each: {low:.0f} to {high:.0f} % of the teacher")
+print(f"here, {settings.episodes} games each: {low:.0f} to {high:.0f} %")
 print(f"docs/results, {second['episodes']} games: {long:.0f} %")
 
 # %% [markdown]
@@ -366,7 +391,7 @@ check_geometric_mean(geometric_mean)
 a_of_b, b_of_a = np.array([200.0, 50.0]), np.array([50.0, 200.0])
 for name, percent in (("A in % of B", a_of_b), ("B in % of A", b_of_a)):
     geometric = statistics.geometric_mean(percent)
-    print(f"{name}: arithmetic mean {percent.mean():.0f}, geometric mean {geometric:.0f}")
+    print(f"{name}: arithmetic {percent.mean():.0f}, geometric {geometric:.0f}")
 
 # %% [markdown]
 # By the arithmetic mean each is better than the other. The geometric mean of the inverse ratios is the
@@ -374,20 +399,16 @@ for name, percent in (("A in % of B", a_of_b), ("B in % of A", b_of_a)):
 # and starts, not ours):
 
 # %% tags=["nbval-check-output"]
-summed = []
+summed = {}
 for size, printed in TABLE_B1_MEAN.items():
-    percent = np.array([students[size] for students in TABLE_B1.values()])
-    worst = min(TABLE_B1, key=lambda game: TABLE_B1[game][size])
-    summed.append(
-        {
-            "student": size,
-            "worst game": f"{percent.min():.1f} ({pdlearn.GAMES[worst].title})",
-            "arithmetic": f"{percent.mean():.1f}",
-            "geometric": f"{statistics.geometric_mean(percent):.1f}",
-            "the paper": f"{printed:.1f}",
-        }
-    )
-table(summed)
+    percent = [students[size] for students in TABLE_B1.values()]
+    summed[size] = {
+        "lowest of ten games": min(percent),
+        "arithmetic mean": round(np.mean(percent), 1),
+        "geometric mean": round(statistics.geometric_mean(percent), 1),
+        "the paper's": printed,
+    }
+table(summed, of="student")
 
 # %% [markdown]
 # The geometric mean equals the paper's, except for the rounding of its table. It is always the lower

@@ -22,7 +22,6 @@
 # %%
 import numpy as np
 import torch
-from matplotlib import pyplot as plt
 from torch.nn import functional as F
 
 import pdlearn
@@ -34,7 +33,15 @@ from pdlearn.exercises import (
     check_prediction,
     check_teacher_policy,
 )
-from pdlearn.lessons import by_budget, pictures, results, show, table
+from pdlearn.lessons import (
+    by_budget,
+    drawings,
+    measures,
+    pictures,
+    results,
+    show,
+    table,
+)
 from pdlearn.losses import kl_loss, mse_loss, nll_loss, teacher_policy
 
 # %% [markdown]
@@ -50,20 +57,28 @@ teacher_q = states.teacher_q  # [B, A]
 ranked = teacher_q.sort(dim=1, descending=True).values
 gap = ranked[:, 0] - ranked[:, 1]  # [B]
 decisive = gap > 0.1
-print(f"median gap {gap.median():.3f}; above 0.1 in {decisive.float().mean():.1%} of the states")
-print(f"the best value itself varies by {ranked[:, 0].std():.2f} from state to state")
+share = decisive.float().mean()
+print(f"median gap {gap.median():.3f}; above 0.1 in {share:.1%} of the states")
+print(f"the best value varies by {ranked[:, 0].std():.2f} from state to state")
 
 # %%
-figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
-axes.hist(gap.clamp(min=1e-4), bins=np.logspace(-4, 0.5, 60), color=pictures.TEACHER)
-axes.axvline(0.1, color="black", ls=":")
-axes.set(xscale="log", xlabel="gap between best and second best action, points", ylabel="states")
-axes.spines[["top", "right"]].set_visible(False)
-show(axes, "Most gaps are a few thousandths of a point; a thin tail reaches beyond a tenth.")
+bins = np.logspace(-4, 0.5, 60)
+show(
+    pictures.histogram(
+        {"teacher": gap.clamp(min=1e-4).tolist()},
+        "gap between best and second-best action, points",
+        "states",
+        bins=bins,
+        levels={"decisive above": 0.1},
+    ),
+    "Most gaps are a few thousandths of a point; a thin tail reaches beyond a "
+    "tenth.",
+)
 
 # %% [markdown]
 # In most states the next action hardly matters: the ball is far away, and FIRE has an effect only when
-# the paddle meets it. In a few states it decides the point. We call states with a gap above 0.1
+# the paddle meets it. In a few states it decides the point. The field calls this difference the [action
+# gap](glossary.md#action-gap). We call states with a gap above 0.1
 # *decisive*; they are right of the dotted line.
 #
 # ## Exercise 1 · The target
@@ -93,13 +108,18 @@ check_teacher_policy(target_by_hand)
 
 # %%
 moment = int((gap - 0.05).abs().argmin())  # a state with a middling gap
-pdlearn.widgets.temperature("pong/teacher", states.observation[moment], student="pong/net3")
+pdlearn.widgets.temperature(
+    "pong/teacher", states.observation[moment], student="pong/net3"
+)
 
 # %% [markdown]
 # Look at KL's bars. Towards the left, at high temperatures, they become equal; towards the right the
 # best action gets all probability, and the [entropy](glossary.md#entropy) goes to 0. Distillation of
-# classifiers uses high temperatures, because their outputs are nearly one-hot. Q-values need low
-# temperatures, because they are close.
+# classifiers uses high temperatures, because their outputs are nearly one-hot: it softens them to show
+# the [dark knowledge](glossary.md#dark-knowledge) in the small probabilities (Hinton et al. 2015).
+# Q-values need low temperatures, because they are close. In Hinton's loss T divides teacher *and*
+# student, and a factor T² restores the length of the gradients. Here it divides the teacher's values
+# only, so there is no such factor.
 #
 # ## Exercise 2 · How sharp is a target at temperature 1?
 #
@@ -108,27 +128,31 @@ pdlearn.widgets.temperature("pong/teacher", states.observation[moment], student=
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
-my_guess = 18  # measured: differences of 0.01 hardly change a softmax at temperature 1
+# Measured: differences of 0.01 hardly change a softmax at temperature 1.
+my_guess = 18
 ### END SOLUTION
-measured = 100 * teacher_policy(teacher_q, temperature=1).max(dim=1).values.mean().item()
+measured = (
+    100
+    * teacher_policy(teacher_q, temperature=1).max(dim=1).values.mean().item()
+)
 check_prediction(my_guess, measured, near=3, unit=" %")
 
 # %%
 temperatures = np.logspace(-3.5, 1, 40)
 sure = [teacher_policy(teacher_q, t).max(1).values for t in temperatures]
-figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
-axes.plot(temperatures, [s.mean() for s in sure], color=pictures.TEACHER, label="all states")
-axes.plot(
-    temperatures, [s[decisive].mean() for s in sure], color=pictures.OTHERS[0], label="decisive"
-)
-axes.axhline(1 / 6, color="black", ls=":")
-axes.set(xscale="log", xlabel="temperature", ylabel="probability of the best action")
-axes.legend(frameon=False)
-axes.spines[["top", "right"]].set_visible(False)
+means = {
+    "teacher, all states": (temperatures, [s.mean() for s in sure]),
+    "decisive states": (temperatures, [s[decisive].mean() for s in sure]),
+}
+best = "probability of the best action"
 show(
-    axes,
-    "Both lines fall from near 1 to a sixth as the temperature rises; the one of decisive states "
-    "stays high for longer, so that there is a range in which only their targets are sharp.",
+    pictures.lines(
+        means, "temperature", best, log=True, levels={"uniform": 1 / 6}
+    ),
+    "Both lines fall from near 1 to a sixth as the temperature rises; the one "
+    "of decisive states "
+    "stays high for longer, so that there is a range in which only their "
+    "targets are sharp.",
 )
 
 # %% [markdown]
@@ -146,7 +170,17 @@ show(
 # \operatorname{softmax}(\texttt{student})_a\bigr)$$
 #
 # MSE and KL are sums over actions, NLL has the term of the best action alone. Each loss is the mean over
-# the minibatch. The temperature is only in `target`.
+# the minibatch. The temperature is only in `target`. NLL on an expert's states is [behaviour
+# cloning](glossary.md#behaviour-cloning).
+#
+# KL is not symmetric. The paper's is the *forward* KL, weighted by the target. Its reverse,
+#
+# $$D_{KL}(\texttt{student} \,\|\, \texttt{target}) = \sum_a \texttt{student}_a \,\bigl(\log
+# \texttt{student}_a - \log \texttt{target}_a\bigr),$$
+#
+# is weighted by the student's own policy, written $\texttt{student}$ here: it costs nothing to leave out
+# an action that the teacher takes too, as long as what the student does is likely for the teacher.
+# `DistillConfig(loss="reverse_kl")` learns by it.
 #
 # ## Exercise 3 · NLL and MSE
 #
@@ -205,7 +239,8 @@ check_kl_loss(kl_by_hand)
 # %% tags=["nbval-check-output"]
 logits = torch.randn(2048, 6, generator=torch.Generator().manual_seed(1))
 for temperature in (1, 0.01, 1e-4, 1e-6):
-    print(f"KL at {temperature:7g}: {kl_loss(logits, teacher_q, temperature):.4f}")
+    loss = kl_loss(logits, teacher_q, temperature)
+    print(f"KL at {temperature:7g}: {loss:.4f}")
 print(f"NLL:           {nll_loss(logits, teacher_q):.4f}")
 
 # %% [markdown]
@@ -220,14 +255,13 @@ print(f"NLL:           {nll_loss(logits, teacher_q):.4f}")
 # %%
 flat = teacher_q.mean(dim=1, keepdim=True).expand_as(teacher_q)
 shifted = teacher_q + 0.2
-paid = [
-    {
-        "student": name,
+losses_of = {
+    name: {
         "MSE": mse_loss(student, teacher_q).item(),
         "KL at 0.03": kl_loss(student / 0.03, teacher_q, 0.03).item(),
     }
     for name, student in (("flat", flat), ("shifted", shifted))
-]
+}
 
 # %% tags=["nbval-check-output"]
 ### BEGIN SOLUTION
@@ -236,7 +270,7 @@ liked = ("flat", "shifted")
 check_choice("MSE and KL of two students", liked)
 
 # %%
-table(paid)
+table(losses_of, of="student")
 
 # %% [markdown]
 # (For KL, a student's outputs are [logits](glossary.md#logit), so we give it values divided by 0.03.)
@@ -247,12 +281,14 @@ table(paid)
 #
 # A serious mistake in published code: PyTorch's `F.kl_div` takes *logarithms* of the student's
 # probabilities but was given probabilities. We train four students on the same states and compare their
-# choices with those of a blind player that always takes the action which is best most often.
+# choices with those of a blind player that always takes the action which is best most often (the
+# majority baseline of classification).
 
 
 # %%
 def probabilities_for_logarithms(student_logits, teacher_q):
-    student, target = torch.softmax(student_logits, 1), teacher_policy(teacher_q, 0.03)
+    student = torch.softmax(student_logits, 1)
+    target = teacher_policy(teacher_q, 0.03)
     return F.kl_div(student, target, reduction="batchmean")  # wrong on purpose
 
 
@@ -263,17 +299,16 @@ recipes = {
     "broken KL": probabilities_for_logarithms,
 }
 
+
 # %%
-UPDATES = by_budget(smoke=20, fast=1_000)
-
-
 def learn(loss_function):
-    """Distil a fresh net3 from the recording; return its outputs before and after."""
-    student = pdlearn.QNetwork(6, "net3", generator=torch.Generator().manual_seed(0))
+    """Distil a new net3; return its outputs before and after."""
+    seeded = torch.Generator().manual_seed(0)
+    student = pdlearn.QNetwork(6, "net3", generator=seeded)
     before = student(states.observation).detach()
     optimizer = torch.optim.Adam(student.parameters(), lr=1e-3)
     generator = torch.Generator().manual_seed(1)
-    for _ in range(UPDATES):
+    for _ in range(by_budget(smoke=20, fast=1_000)):
         batch = memory.sample_states(64, generator)
         loss = loss_function(student(batch.observation), batch.teacher_q)
         optimizer.zero_grad()
@@ -282,43 +317,29 @@ def learn(loss_function):
     return before, student(states.observation).detach()
 
 
-learnt = {name: learn(loss_function) for name, loss_function in recipes.items()}
-
 # %%
+rows = {}
+for name, loss_function in recipes.items():
+    before, after = learn(loss_function)
+    rows[name] = measures.choice_row(after.argmax(1), teacher_q)
+    rows[name]["loss before"] = loss_function(before, teacher_q).item()
+    rows[name]["after"] = loss_function(after, teacher_q).item()
 best_action = teacher_q.argmax(1)
-
-
-def chosen(name, action):
-    """Return a row of the table: how often `action` [B] is right, and how often it is the same."""
-    return {
-        "student": name,
-        "agreement": f"{(action == best_action).float().mean():.0%}",
-        "in decisive states": f"{(action == best_action)[decisive].float().mean():.0%}",
-        "takes one action in": f"{torch.bincount(action).max() / len(action):.0%}",
-    }
-
-
-losses = {
-    name: {
-        "loss before": recipes[name](before, teacher_q).item(),
-        "after": recipes[name](after, teacher_q).item(),
-    }
-    for name, (before, after) in learnt.items()
-}
-blind = chosen("blind", torch.full_like(best_action, int(best_action.mode().values)))
-table(
-    [chosen(name, after.argmax(1)) | losses[name] for name, (_, after) in learnt.items()]
-    + [blind | {"loss before": "", "after": ""}]
-)
+blind = best_action.mode().values.expand_as(best_action)
+rows["blind"] = measures.choice_row(blind, teacher_q)
+rows["blind"] |= {"loss before": "", "after": ""}
+table(rows, of="student")
 
 # %% [markdown]
 # All four losses fell, also that of the broken student. (It is below 0, which is impossible for a KL
 # divergence.) But this student has [collapsed](glossary.md#collapse): it takes one action in every
-# state. Without the logarithm there is no gradient for an action whose probability has reached 0. KL and
-# NLL have begun to distinguish states. MSE has reduced its loss most, but over all states it agrees no
-# more often than the blind player: it has learnt the values of states, and at most the large gaps. The
-# column of decisive states is less certain: they are only 3.8 % of 2,048, and the one action of the
-# broken student is the best in about half of them.
+# state. Without the logarithm there is no gradient for an action whose probability has reached 0. KL has
+# begun to distinguish states. NLL still takes the most frequent action everywhere, as the blind player
+# does: its target names one action even where the values are nearly equal, so it needs more updates.
+# (After longer training it plays well, as `docs/results.md` shows.) MSE has reduced its loss most, but
+# over all states it agrees no more often than the blind player: it has learnt the values of states, and
+# at most the large gaps. The column of decisive states is less certain: they are only about 4 % of 2,048,
+# and the one action of the broken student is the best in two thirds of them.
 #
 # ## Exercise 6 · Name the mistake
 #
@@ -347,30 +368,16 @@ print("log_softmax:      ", (student / 0.01).log_softmax(1).tolist())
 # is a 95 % [interval](glossary.md#interval).
 
 # %%
-first = [
-    row
-    for row in results("recipes")
-    if (row["teacher_steps"], row["minibatch"], row["learning_rate"]) == ("54000", "64", "0.001")
-]
+hour = {"teacher_steps": "54000", "minibatch": "64", "learning_rate": "0.001"}
+first = [row for row in results("recipes") if hour.items() <= row.items()]
 later = [row for row in results("temperature") if row["game"] == "pong"]
-figure, axes = plt.subplots(figsize=(8, 2.6), layout="constrained")
-for rows, colour, label, aside in (
-    (first, "grey", "an hour of play", 0.9),
-    (later, pictures.STUDENT, "two hours, higher rate", 1.1),
-):
-    at, mean, low, high = (
-        np.array([float(row[k]) for row in rows]) for k in ("temperature", "mean", "low", "high")
-    )
-    bars = (mean - low, high - mean)
-    axes.errorbar(aside * at, mean, bars, fmt="o", color=colour, label=label)
-axes.axhline(float(first[0]["teacher_mean"]), color=pictures.TEACHER, ls=":")
-axes.set(xscale="log", xlabel="temperature", ylabel="score", ylim=(-2, 21))
-axes.spines[["top", "right"]].set_visible(False)
-figure.legend(frameon=False, loc="outside right center")
+groups = {"an hour of play": first, "two hours, higher rate": later}
 show(
-    axes,
-    "Scores of students of the Pong teacher (dotted). After an hour of play they differ widely, from "
-    "temperature to temperature and from seed to seed; with the better recipe all come near it.",
+    drawings.temperature_scores(groups, float(first[0]["teacher_mean"])),
+    "Scores of students of the Pong teacher (dotted). After an hour of play "
+    "they differ widely, from "
+    "temperature to temperature and from seed to seed; with the better recipe "
+    "all come near it.",
 )
 
 # %% [markdown]

@@ -23,7 +23,6 @@ import time
 
 import numpy as np
 import torch
-from matplotlib import pyplot as plt
 
 import pdlearn
 from pdlearn.distill import unseen_states
@@ -38,11 +37,19 @@ from pdlearn.exercises import (
 from pdlearn.exercises.comparing import given_away
 from pdlearn.exercises.sizes import layers, multiplications
 from pdlearn.games import GAMES
-from pdlearn.lessons import by_budget, pictures, results, show, table
+from pdlearn.lessons import (
+    by_budget,
+    drawings,
+    measures,
+    pictures,
+    results,
+    show,
+    table,
+)
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.networks import SIZES
 from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
-from pdlearn.statistics import difference_interval, geometric_mean, share_of_the_way
+from pdlearn.statistics import geometric_mean, share_of_the_way
 from pdlearn.widgets import watch
 
 # %% [markdown]
@@ -100,12 +107,11 @@ check_multiplications(multiplications_by_hand)
 
 # %%
 picture = torch.zeros(1, 4, 84, 84, dtype=torch.uint8)
-nets = {size: pdlearn.QNetwork(6, size) for size in SIZES}
 
 
 @torch.no_grad()
 def shortest(network):
-    """Return the milliseconds of a decision."""
+    """Return the milliseconds of a decision, the shortest of many."""
     times = [time.perf_counter()]
     for _ in range(by_budget(smoke=3, fast=100)):
         network(picture)
@@ -113,39 +119,24 @@ def shortest(network):
     return 1e3 * np.diff(times).min()
 
 
-costs = [(s, pdlearn.parameter_count(n), multiplications(SIZES[s], 6)) for s, n in nets.items()]
-_, most, most_work = costs[0]
-table(
-    [
-        {
-            "size": size,
-            "parameters": f"{count:,}",
-            "% of the teacher's": f"{100 * count / most:.1f}",
-            "kilobytes": f"{2 * count / 1e3:,.0f}",
-            "multiplications": f"{work / 1e6:.2f} million",
-            "% of its": f"{100 * work / most_work:.0f}",
-            "milliseconds": f"{shortest(nets[size]):.2f}",
-        }
-        for size, count, work in costs
-    ]
-)
+# %%
+costs = {}
+for size, widths in SIZES.items():
+    network = pdlearn.QNetwork(6, size)
+    count = pdlearn.parameter_count(network)
+    costs[size] = {
+        "parameters": f"{count:,}",
+        "kilobytes": f"{2 * count / 1e3:,.0f}",
+        "million multiplications": f"{multiplications(widths, 6) / 1e6:.2f}",
+        "milliseconds": f"{shortest(network):.2f}",
+    }
+table(costs, of="size")
 
 # %%
-figure, grid = plt.subplots(1, 2, figsize=(7.2, 2.8), layout="constrained", sharey=True)
-for axes, what in zip(grid, ("parameters", "multiplications"), strict=True):
-    left = np.zeros(len(SIZES))
-    for number, name in enumerate(("conv1", "conv2", "conv3", "fc1", "out")):
-        part = np.array([getattr(layers(w, 6)[number], what) for w in SIZES.values()])
-        whole = np.array([sum(getattr(y, what) for y in layers(w, 6)) for w in SIZES.values()])
-        axes.barh(list(SIZES), part / whole, left=left, label=name, color=f"C{number}")
-        left += part / whole
-    axes.set(title=what, xlabel="share")
-    axes.spines[["top", "right"]].set_visible(False)
-grid[0].invert_yaxis()
-figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
 show(
-    figure,
-    "Where a network has its parameters and where it has its work: nearly all parameters of the "
+    drawings.layer_shares({size: layers(w, 6) for size, w in SIZES.items()}),
+    "Where a network has its parameters and where it has its work: nearly all "
+    "parameters of the "
     "teacher are in fc1, but most multiplications are in the convolutions.",
 )
 
@@ -162,21 +153,21 @@ show(
 # `net1`, its largest student, does `net3`, its smallest, keep?
 
 # %%
-kept = {game: row["net3"] / row["net1"] for game, row in TABLE_B1.items()}
-order = sorted(kept, key=kept.get)
-titles = [GAMES[game].title for game in order]
-figure, axes = plt.subplots(figsize=(6.4, 3), layout="constrained")
-axes.barh(titles, [kept[game] for game in order], color=pictures.STUDENT)
-axes.axvline(1, color="black", ls=":")
-axes.set(xlabel="score of net3 : score of net1")
-axes.spines[["top", "right"]].set_visible(False)
+kept = {
+    GAMES[game].title: row["net3"] / row["net1"]
+    for game, row in TABLE_B1.items()
+}
+ordered = dict(sorted(kept.items(), key=lambda item: item[1]))
 show(
-    axes,
-    "Space Invaders keeps about a quarter from net1 to net3, River Raid and Breakout three "
+    pictures.ranking(ordered, "score of net3 : score of net1", level=1),
+    "Space Invaders keeps about a quarter from net1 to net3, River Raid and "
+    "Breakout three "
     "quarters, Freeway, Seaquest, Pong and Ms. Pacman nearly all.",
 )
 for size, mean in TABLE_B1_MEAN.items():
-    print(f"{size}: {mean:.1f} % of the DQN's score, geometric mean of ten games")
+    print(
+        f"{size}: {mean:.1f} % of the DQN's score, geometric mean of ten games"
+    )
 
 # %% [markdown]
 # Most of the loss is in one game. The smallest sufficient size differs between games.
@@ -184,43 +175,47 @@ for size, mean in TABLE_B1_MEAN.items():
 # ## One percent of the parameters
 #
 # We train `net4` on the half hour of the Pong teacher's play that ships with the package. A first try,
-# with Adam's learning rate at 0.003 from the first [minibatch](glossary.md#minibatch) on:
+# with Adam's learning rate at 0.01 from the first [minibatch](glossary.md#minibatch) on:
 
 # %%
-teacher, net3 = pdlearn.zoo.load("pong/teacher"), pdlearn.zoo.load("pong/net3")
+teacher = pdlearn.zoo.load("pong/teacher")
+net3 = pdlearn.zoo.load("pong/net3")
 memory = pdlearn.zoo.recording("pong")
-unseen = unseen_states(teacher, 0.05, torch.Generator().manual_seed(1), seed=1)
+seeded = torch.Generator().manual_seed(1)
+unseen = unseen_states(teacher, 0.05, seeded, seed=1)
 states = unseen.sample_states(2_048, torch.Generator().manual_seed(2))
 
+# %%
 hasty = pdlearn.QNetwork(6, "net4", generator=torch.Generator().manual_seed(0))
-optimizer = torch.optim.Adam(hasty.parameters(), lr=0.003)
+optimizer = torch.optim.Adam(hasty.parameters(), lr=0.01)
 generator = torch.Generator().manual_seed(0)
-hasty_rows = []
-for update in range(by_budget(smoke=20, fast=500)):
+hasty_losses = []
+for _ in range(by_budget(smoke=20, fast=500)):
     batch = memory.sample_states(64, generator)
     loss = kl_loss(hasty(batch.observation), batch.teacher_q, 0.03)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    hasty_rows.append({"updates": update + 1, "loss": loss.item()})
-hasty_loss = np.mean([row["loss"] for row in hasty_rows[-200:]])
+    hasty_losses.append(loss.item())
 
+# %%
 seen = memory.sample_states(2_048, torch.Generator().manual_seed(3))
 with torch.no_grad():
     answers = torch.softmax(hasty(seen.observation), 1)
     awake = (hasty.features(seen.observation) > 0).any(0)
 target = teacher_policy(seen.teacher_q, 0.03)
-blind = target.mean(0)
-blind_loss = (target * (target.clamp_min(1e-30).log() - blind.log())).sum(1).mean().item()
-print(f"loss {hasty_loss:.3f}; the best blind answer's {blind_loss:.3f}")
-print(f"variety {answers.std(0).mean():.6f}; the teacher's {target.std(0).mean():.6f}")
+blind_loss = measures.marginal_loss(seen.teacher_q, 0.03)
+hasty_loss = np.mean(hasty_losses[-200:])
+print(f"loss {hasty_loss:.3f}; of the best constant policy {blind_loss:.3f}")
+print(f"variety {answers.std(0).mean():.6f}")
+print(f"the teacher's variety {target.std(0).mean():.6f}")
 print(f"{awake.sum()} of {len(awake)} units of fc1 are active in some state")
 
 # %% [markdown]
 # Is it too small to learn Pong? No: a variety of 0 means that it has [collapsed](glossary.md#collapse),
 # as in lesson 06. Large first updates have made most of its hidden units inactive. A recipe that works
 # for one size may fail for another, or for another seed: check this first when you compare sizes. We use
-# a third of the learning rate, which in `Distillation` rises slowly at first (warm-up) and then falls to
+# a tenth of the learning rate, which in `Distillation` rises slowly at first (warm-up) and then falls to
 # the end:
 
 # %%
@@ -235,13 +230,15 @@ rows = []
 async for row in watch(run):
     rows.append(row)
 net4 = run.agent()
-figure = pictures.curves({"student": rows}, ["loss", "agreement"])
-mean_of = np.convolve([row["loss"] for row in hasty_rows], np.ones(100) / 100, "valid")
-figure.axes[0].plot(np.arange(len(mean_of)) + 100, mean_of, color=pictures.OTHERS[0])
-figure.axes[0].axhline(blind_loss, color="black", ls=":")
+
+# %%
+means = np.convolve(hasty_losses, np.ones(100) / 100, "valid")
+first_try = [{"updates": 100 + n, "loss": mean} for n, mean in enumerate(means)]
+runs = {"student": rows, "first try": first_try}
 show(
-    figure,
-    "The first try (green, a mean of 100) stays at the blind answer's loss (dotted); with the "
+    pictures.curves(runs, ["loss", "agreement"], level=blind_loss),
+    "The first try (a mean of 100) stays at the constant policy's loss "
+    "(dotted); with the "
     "lower rate the loss falls far below it, and agreement rises.",
 )
 
@@ -253,22 +250,30 @@ show(
 
 # %%
 ### BEGIN SOLUTION
-my_guess = 9  # measured: well below its teacher, with a hundredth of its weights
+# Measured: well below its teacher, with a hundredth of its weights.
+my_guess = 12
 ### END SOLUTION
-result = pdlearn.evaluate(net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30)))
+result = pdlearn.evaluate(
+    net4, pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=10, full=30))
+)
 check_prediction(my_guess, result.mean, near=4)
 
 # %%
 print("its games: ", *(f"{score:.0f}" for score in sorted(result.scores)))
 pdlearn.widgets.compare(
-    {"teacher": teacher, "net3": net3, "net4": net4}, agent_steps=by_budget(smoke=60, fast=450)
+    {"teacher": teacher, "net3": net3, "net4": net4},
+    agent_steps=by_budget(smoke=60, fast=450),
 )
 
 # %% [markdown]
-# ## Exercise 4 · Points given away
+# ## Exercise 4 · Regret
 #
-# What is lost first? [Agreement](glossary.md#agreement) counts all states alike. A weighted measure: the
-# difference between the teacher's value of its own best action and of the student's action, in points.
+# What is lost first? [Agreement](glossary.md#agreement) counts all states alike. A weighted measure is
+# the [regret](glossary.md#regret) of a decision by the teacher's values, in points:
+#
+# $$\texttt{regret} = \max_a \texttt{teacher\_q}_a - \texttt{teacher\_q}_{\,\arg\max\,
+# \texttt{student\_output}}$$
+#
 # Return one number for each state.
 
 
@@ -276,7 +281,9 @@ pdlearn.widgets.compare(
 def given_away_by_hand(student_output, teacher_q):
     """Return the points given away, `[B]`, for tensors [B, A]."""
     ### BEGIN SOLUTION
-    chosen = teacher_q.gather(1, student_output.argmax(1, keepdim=True)).squeeze(1)
+    chosen = teacher_q.gather(
+        1, student_output.argmax(1, keepdim=True)
+    ).squeeze(1)
     return teacher_q.max(1).values - chosen
     ### END SOLUTION
 
@@ -285,29 +292,21 @@ def given_away_by_hand(student_output, teacher_q):
 check_given_away(given_away_by_hand)
 
 # %%
-ranked = states.teacher_q.sort(1, descending=True).values
-decisive = ranked[:, 0] - ranked[:, 1] > 0.1  # as in lesson 05
-weighed = []
-for name, network in (("net3", net3.network), ("net4", net4.network), ("collapsed", hasty)):
-    with torch.no_grad():
-        output = network(states.observation)
+students = {"net3": net3.network, "net4": net4.network, "collapsed": hasty}
+weighed = {}
+for name, network in students.items():
+    output = network(states.observation).detach()
     lost = given_away(output, states.teacher_q)
-    alike = (output.argmax(1) == states.teacher_q.argmax(1)).float()
     worst = lost.sort(descending=True).values[: len(lost) // 20]
-    weighed.append(
-        {
-            "student": name,
-            "agreement": f"{alike.mean():.0%}",
-            "in decisive states": f"{alike[decisive].mean():.0%}",
-            "points given away in 100 decisions": 100 * lost.mean().item(),
-            "in the worst 5 %": f"{worst.sum() / lost.sum().clamp_min(1e-9):.0%}",
-        }
-    )
-table(weighed)
+    share = worst.sum() / lost.sum().clamp_min(1e-9)
+    weighed[name] = measures.agreement(output, states.teacher_q)
+    weighed[name]["points lost in 100 decisions"] = 100 * lost.mean().item()
+    weighed[name]["in the worst 5 %"] = f"{share:.0%}"
+table(weighed, of="student")
 
 # %% [markdown]
 # The smaller student disagrees more often, but mostly in states where it costs little: it still agrees
-# in most decisive states. The points given away are not spread evenly: a twentieth of the states
+# in most decisive states. The regret is not spread evenly: a twentieth of the states
 # contains a large part of them, the rare states in which the paddle decides a point. How much of its
 # score a smaller student loses depends on how often such states occur in a game.
 #
@@ -319,7 +318,7 @@ table(weighed)
 # on the same paddle?
 
 # %%
-moments = (ranked[:, 0] - ranked[:, 1]).topk(8).indices
+moments = measures.action_gap(states.teacher_q).topk(8).indices
 pdlearn.widgets.saliency(teacher, states.observation[moments], student=net4)
 
 # %% [markdown]
@@ -345,9 +344,10 @@ check_share(share_by_hand)
 full, random = teacher.score["mean"], GAMES["pong"].random
 for score in (15, 5, 0, -5, -15):
     way = share_of_the_way(score, random, full)
-    print(f"score {score:3d}: {score / full:4.0%} of the teacher's, {way:3.0%} of the way")
+    print(f"score {score:3d}: {score / full:4.0%} of it, {way:3.0%} of the way")
 for failed in (0.5, 0.1, 0.001):
-    print(f"two games at 1 and {failed:g}: geometric mean {geometric_mean([1, failed]):.2f}")
+    mean = geometric_mean([1, failed])
+    print(f"two games at 1 and {failed:g}: geometric mean {mean:.2f}")
 try:
     geometric_mean([1, -0.27])
 except ValueError as error:
@@ -366,43 +366,13 @@ except ValueError as error:
 
 
 # %%
-def finished(name):
-    """Return the rows of a table, none if it was not made yet."""
-    try:
-        return results(name)
-    except FileNotFoundError:
-        return []
-
-
-scored = {"teacher": results("teachers")}
-for row in [r for name in ("students", "compression", "smaller") for r in finished(name)]:
-    scored.setdefault(row["network"], []).append(row)
-scored = {size: scored[size] for size in SIZES if size in scored}
-best = {row["game"]: float(row["mean"]) for row in scored["teacher"]}
-taught = [g for g in best if any(r["game"] == g for s in list(scored)[1:] for r in scored[s])]
-
-# %%
-lines = -(-len(taught) // 3)  # three games a line
-figure, grid = plt.subplots(lines, 3, figsize=(9, 2.7 * lines), squeeze=False, layout="constrained")
-for axes in grid.flat[len(taught) :]:
-    axes.set_visible(False)
-for axes, game in zip(grid.flat, taught, strict=False):
-    for size, sized in scored.items():
-        for row in [r for r in sized if r["game"] == game]:
-            low, mean, high = (
-                share_of_the_way(float(row[k]), GAMES[game].random, best[game])
-                for k in ("low", "mean", "high")
-            )
-            axes.plot([int(row["parameters"])] * 2, [low, high], color=pictures.colour(size))
-            axes.plot(int(row["parameters"]), mean, "o", ms=4, color=pictures.colour(size))
-    axes.axhline(0, color=pictures.REFERENCE, ls=":")
-    axes.axhline(1, color=pictures.TEACHER, ls=":")
-    axes.set(xscale="log", xlim=(3e3, 3e6), title=GAMES[game].title, xlabel="parameters")
-    axes.spines[["top", "right"]].set_visible(False)
-grid[0, 0].set_ylabel("share of the way")
+shipped = results("teachers") + results("students")
+found = {"shipped file": shipped}
+found |= {name: results(name) for name in ("compression", "smaller")}
 show(
-    figure,
-    "Each game's students by their parameters, and their teacher (blue), from random play at 0 to the "
+    drawings.scores_by_size(found),
+    "Each game's students by their parameters, and their teacher, from random "
+    "play at 0 to the "
     "teacher at 1 (both dotted), with the 95 % interval over games.",
 )
 
@@ -415,7 +385,7 @@ show(
 
 # %%
 def difference_by_hand(a, b):
-    """Return the interval (low, high) of a's mean minus b's; both are (mean, low, high)."""
+    """Return (low, high) of a's mean minus b's; both are (mean, low, high)."""
     ### BEGIN SOLUTION
     a_half, b_half = (a[2] - a[1]) / 2, (b[2] - b[1]) / 2
     half = (a_half**2 + b_half**2) ** 0.5
@@ -427,29 +397,8 @@ def difference_by_hand(a, b):
 check_difference(difference_by_hand)
 
 # %%
-SAME = ("temperature", "teacher_steps", "minibatch", "updates", "learning_rate")
-
-
-def compared(name, a, b):
-    """Return a row of the table for two rows of results."""
-    low, high = difference_interval(
-        *([float(r[k]) for k in ("mean", "low", "high")] for r in (a, b))
-    )
-    sure = "yes" if low > 0 or high < 0 else "no"
-    return {"pair": name, "difference": f"{low:.1f} to {high:.1f}", "certain over games": sure}
-
-
-pairs = []
-for game in taught:
-    steps = [(size, next((r for r in s if r["game"] == game), None)) for size, s in scored.items()]
-    steps = [(size, row) for size, row in steps if row]
-    for (larger, a), (smaller, b) in zip(steps, steps[1:], strict=False):
-        pairs.append(compared(f"{game}: {larger} and {smaller}", a, b))
-tried = {}
-for row in results("recipes"):
-    tried.setdefault(tuple(row[key] for key in SAME), []).append(row)
-for a, b in (same[:2] for same in tried.values() if len(same) > 1):
-    pairs.append(compared(f"pong: net3 at temperature {a['temperature']}, two seeds", a, b))
+pairs = measures.neighbours([row for rows in found.values() for row in rows])
+pairs += measures.two_seeds(results("recipes"))
 table(pairs)
 
 # %% [markdown]
@@ -470,8 +419,8 @@ table(pairs)
 #    <details><summary>Answer</summary>Its variety. If it is 0, the student has collapsed, which says
 #    nothing about its size; a lower learning rate may prevent it.</details>
 # 3. Agreement falls from 60 % to 45 %, and the score hardly. How can that be?
-#    <details><summary>Answer</summary>It fell in states where the choice makes little difference. Points
-#    given away, or agreement in decisive states, show this.</details>
+#    <details><summary>Answer</summary>It fell in states where the choice makes little difference. The
+#    regret, or agreement in decisive states, shows this.</details>
 # 4. Nine games are at 100 %, one is at 1 %. What is the geometric mean, roughly?
 #    <details><summary>Answer</summary>The tenth root of 0.01: 63 %. At 0 % it would be 0, and below it
 #    there is none.</details>

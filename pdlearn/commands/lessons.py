@@ -10,17 +10,26 @@ def lessons(
     folder: Annotated[Path, tyro.conf.Positional] = Path("pdlearn-lessons"),
     no_browser: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
     allow_root: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
+    html: Path | None = None,
 ) -> None:
     """Copy the lessons and their exercises to a folder and open JupyterLab there.
 
     This JupyterLab saves the widgets with a notebook and asks for no news. The user's own settings
     are not changed and come first.
+    With --html, only write the lessons as pages.
 
     Args:
         folder: the folder of the copy; existing files are not overwritten
         no_browser: start JupyterLab without a browser; it prints its address
         allow_root: allow JupyterLab to run as root, for example in a container
+        html: the folder to write pages to, which need neither a kernel nor a network
     """
+    if html is not None:
+        from pdlearn.lessons.html import write_pages
+
+        print(f"{html}: {write_pages(html)} pages; open index.html")
+        return
+
     import os
     import subprocess
     import sys

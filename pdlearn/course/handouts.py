@@ -17,10 +17,12 @@ POINTER = re.compile(r"\s*The solution is folded below the check;[^\n]*")
 
 
 def write_handouts(target: Path) -> list[Path]:
-    """Write a copy of each lesson without solutions, and the glossary; return the files."""
+    """Write a copy of each lesson without solutions, glossary and diagrams; return the files."""
     source = folder("notebooks")
-    paths = [target / "glossary.md"]
-    write_bytes(paths[0], (source / "glossary.md").read_bytes())
+    paths = []
+    for path in (source / "glossary.md", *source.glob("images/*.svg")):
+        paths.append(target / path.relative_to(source))
+        write_bytes(paths[-1], path.read_bytes())
     for path in sorted((source / "exercises").glob("*.ipynb")):
         notebook = nbformat.read(path, 4)
         for cell in notebook.cells:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from math import hypot
 
+import torch
 from torch import Tensor
 
 from pdlearn.exercises.losses import values
@@ -48,6 +49,28 @@ GIVEN_AWAY_MISTAKES = [
     Mistake(
         lambda s, q: q.sort(1).values[:, -1] - q.sort(1).values[:, -2],
         "This is the gap between the teacher's two best actions, whatever the student chose.",
+    ),
+    Mistake(
+        lambda s, q: q.max(1).values - q.gather(1, s.argmax(1, keepdim=True)),
+        "`gather` returns `[B, 1]`, and with `[B]` it broadcasts to `[B, B]`. Add `.squeeze(1)`.",
+    ),
+    Mistake(
+        lambda s, q: q.max() - q.gather(1, s.argmax(1, keepdim=True)).squeeze(1),
+        "`max()` without an axis takes the largest value of all states. Compare with the best "
+        "action of the same state: `max(1)`.",
+    ),
+    Mistake(
+        lambda s, q: given_away(s, q).square(),
+        "These are squares. Return the difference itself, in points.",
+    ),
+    Mistake(
+        lambda s, q: q.max(1).values - q.mean(1),
+        "This compares with the mean over actions, whatever the student chose.",
+    ),
+    Mistake(
+        lambda s, q: q.max(1).values - (torch.softmax(s, 1) * q).sum(1),
+        "This is the loss of a student that draws its action from its softmax. It takes the best "
+        "one: `argmax`.",
     ),
 ]
 

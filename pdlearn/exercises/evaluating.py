@@ -38,6 +38,27 @@ INTERVAL_MISTAKES = [
         lambda s, rng: _around(s, s.std()),
         "This is the spread of single games. A mean of N games spreads less, by the root of N.",
     ),
+    *(
+        Mistake(
+            lambda s, rng, freedom=freedom: _around(s, s.std(ddof=freedom) / len(s) ** 0.5),
+            "This is the normal approximation, 1.96 standard errors to both sides. It is "
+            "symmetric, and scores are not: resample the games, and take quantiles of the means.",
+        )
+        for freedom in (0, 1)
+    ),
+    Mistake(
+        lambda s, rng: _around(s, s.std() / len(s)),
+        "The spread of a mean falls with the root of N, not with N; and this exercise asks for the "
+        "bootstrap.",
+    ),
+    Mistake(
+        lambda s, rng: np.quantile(statistics.resampled_means(s, rng), [0.25, 0.75]),
+        "These ends hold 50 %. For 95 % they are the quantiles 0.025 and 0.975.",
+    ),
+    Mistake(
+        lambda s, rng: tuple(np.quantile(statistics.resampled_means(s, rng), [0.975, 0.025])),
+        "The ends are swapped: return the low one first.",
+    ),
 ]
 
 
@@ -51,7 +72,8 @@ def check_interval(function: Callable) -> Verdict:
     Returns:
         the verdict, with a hint if the answer is wrong
     """
-    cases = [(values(0, 3.0, 1, 20).flatten().exp(),), (values(1, 2.0, 1, 40).flatten(),)]
+    # Skewed, as scores are: the normal approximation differs from the bootstrap.
+    cases = [(values(0, 3.0, 1, 20).flatten().exp(),), (values(1, 2.0, 1, 40).flatten().exp(),)]
     praise = "It agrees with `statistics.interval`, as closely as chance allows."
     return compare_intervals(function, statistics.interval, cases, INTERVAL_MISTAKES, praise=praise)
 

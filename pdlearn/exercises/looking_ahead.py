@@ -41,6 +41,36 @@ TARGET_MISTAKES = [
         lambda r, d, q: (r + d * q.max(1).values).mean(),
         "This is one number; return a target for each transition.",
     ),
+    Mistake(
+        lambda r, d, q: r + 0.99 * q.max(1).values,
+        "The discount is always 0.99, so that the next state counts even after an end. `discount` "
+        "is 0 there: use it.",
+    ),
+    Mistake(
+        lambda r, d, q: r + d * q.max(1, keepdim=True).values,
+        "The maximum has the shape `[B, 1]`, and with `[B]` it broadcasts to `[B, B]`. Leave out "
+        "`keepdim`, or `squeeze(1)`.",
+    ),
+    Mistake(
+        lambda r, d, q: d * q.max(1).values,
+        "The reward is missing.",
+    ),
+    Mistake(
+        lambda r, d, q: r + d * q.min(1).values,
+        "This takes the worst action's value.",
+    ),
+    Mistake(
+        lambda r, d, q: r + (1 - d) * q.max(1).values,
+        "`discount` is no done flag: it is 0 after an end. Multiply by it, not by one minus it.",
+    ),
+    Mistake(
+        lambda r, d, q: r - d * q.max(1).values,
+        "The sign of the value is wrong.",
+    ),
+    Mistake(
+        lambda r, d, q: r + d * q[:, 0],
+        "This takes the value of action 0 in every state.",
+    ),
 ]
 
 
@@ -93,6 +123,34 @@ N_STEP_MISTAKES = [
         lambda r, d: torch.stack([n_step(r, d)[0], d[-1]]),
         "The second number is the product of all discounts, not the last of them.",
     ),
+    Mistake(
+        lambda r, d: torch.stack(
+            [(r * 0.99 ** torch.arange(len(r))).sum(), torch.tensor(0.99 ** len(r))]
+        ),
+        "The discount is always 0.99, so that rewards after an end count too. Multiply the "
+        "`discount` of each step.",
+    ),
+    Mistake(
+        lambda r, d: torch.stack([n_step(r, d)[0], d.sum()]),
+        "The second number is the product of the discounts, not their sum.",
+    ),
+    Mistake(
+        lambda r, d: torch.stack([n_step(r.flip(0), d.flip(0))[0], d.prod()]),
+        "The rewards are in reverse order: the first one is received first and counts in full.",
+    ),
+    Mistake(
+        lambda r, d: torch.stack([n_step(r, d)[0], torch.tensor(1.0)]),
+        "The second number is the product of all discounts, with which the value after the n steps "
+        "is multiplied.",
+    ),
+    Mistake(
+        lambda r, d: torch.stack([r[0], d[0]]),
+        "This is the first step only: add up all n.",
+    ),
+    Mistake(
+        lambda r, d: torch.stack([n_step(r, d)[0] / len(r), d.prod()]),
+        "This is a mean of the rewards. Add them up.",
+    ),
 ]
 
 
@@ -142,6 +200,28 @@ DOUBLE_MISTAKES = [
             r + d * torch.minimum(target.max(1).values, online.max(1).values)
         ),
         "This is the smaller of two maxima, which other algorithms use.",
+    ),
+    Mistake(
+        lambda r, d, target, online: r + 0.99 * _value_of(online, target),
+        "The discount is always 0.99, so that the next state counts even after an end. `discount` "
+        "is 0 there: use it.",
+    ),
+    Mistake(
+        lambda r, d, target, online: r + d * target.gather(1, online.argmax(1, keepdim=True)),
+        "`gather` returns `[B, 1]`, and with `[B]` it broadcasts to `[B, B]`. Add `.squeeze(1)`.",
+    ),
+    Mistake(
+        lambda r, d, target, online: r + _value_of(online, target),
+        "The discount is missing, so the next state counts even after an end.",
+    ),
+    Mistake(
+        lambda r, d, target, online: r + d * (target + online).max(1).values / 2,
+        "This is the maximum of the mean of both networks. One chooses, the other evaluates.",
+    ),
+    Mistake(
+        lambda r, d, target, online: r + d * target[:, online.argmax(1)],
+        "`[:, best]` takes every state's best action in every state, `[B, B]` numbers. Use "
+        "`gather` and `squeeze(1)`.",
     ),
 ]
 
@@ -193,6 +273,31 @@ TD_LOSS_MISTAKES = [
     Mistake(
         lambda q, a, y: F.huber_loss(q, y.unsqueeze(1).expand_as(q)),
         "This moves all actions towards the target. Move only the action that was taken.",
+    ),
+    Mistake(
+        lambda q, a, y: F.huber_loss(*torch.broadcast_tensors(q.gather(1, a.unsqueeze(1)), y)),
+        "`gather` returns `[B, 1]`. With a target `[B]` it broadcasts to `[B, B]`: each prediction "
+        "is compared with each target. Add `.squeeze(1)`.",
+    ),
+    Mistake(
+        lambda q, a, y: F.huber_loss(_chosen(q, a), y, reduction="none"),
+        "This is one number per transition. The loss is their mean.",
+    ),
+    Mistake(
+        lambda q, a, y: (_chosen(q, a) - y).mean(),
+        "This is the mean error, in which errors of both signs cancel.",
+    ),
+    Mistake(
+        lambda q, a, y: -F.huber_loss(_chosen(q, a), y),
+        "The sign is wrong: learning would increase the error.",
+    ),
+    Mistake(
+        lambda q, a, y: 2 * F.huber_loss(_chosen(q, a), y),
+        "This is twice the loss: Huber's has the factor one half.",
+    ),
+    Mistake(
+        lambda q, a, y: F.huber_loss(q[:, 0], y),
+        "This takes the value of action 0 in every state.",
     ),
 ]
 

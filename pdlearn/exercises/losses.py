@@ -28,6 +28,10 @@ ACTION_MEAN = (
     "states only. With 18 actions the loss would be 18 times too small."
 )
 SIGN = "The sign is wrong: learning would move the student away from its teacher."
+ADDED = (
+    "A small number is added before the logarithm. It hides the overflow, but where the student is "
+    "very wrong the loss is too small and its gradient nearly 0. `torch.log_softmax` needs none."
+)
 
 
 POLICY_MISTAKES = [
@@ -45,7 +49,32 @@ POLICY_MISTAKES = [
         lambda q, t: torch.log_softmax(q / t, 1),
         "These are logarithms of probabilities; the target is the probabilities.",
     ),
+    Mistake(
+        lambda q, t: torch.softmax(q / t**2, 1),
+        "The values are divided by the square of the temperature. Divide once.",
+    ),
+    Mistake(
+        lambda q, t: q / t / (q / t).sum(1, keepdim=True),
+        "Dividing by the sum gives no probabilities, because values may be negative: `softmax` "
+        "takes exponentials first.",
+    ),
+    Mistake(
+        lambda q, t: torch.softmax(-q / t, 1),
+        "The sign is wrong: the worst action gets the largest probability.",
+    ),
+    Mistake(
+        lambda q, t: F.one_hot(q.argmax(1), q.shape[1]).float(),
+        "This gives all probability to the best action, which is the target of NLL. A temperature "
+        "keeps the others.",
+    ),
+    Mistake(
+        lambda q, t: torch.sigmoid(q / t),
+        "A sigmoid treats each action alone, so that rows do not add up to 1. Use `softmax`.",
+    ),
 ]
+
+# What beginners add to a probability so that its logarithm is finite.
+SMALL_NUMBERS = (1e-8, 1e-6, 1e-10, 1e-12)
 
 
 def check_teacher_policy(function: Callable) -> Verdict:
@@ -123,6 +152,70 @@ KL_MISTAKES = [
         "and its usual mean divides by the number of actions too.",
     ),
     Mistake(lambda s, q, t: _kl(torch.log_softmax(s, 0), torch.log_softmax(q / t, 0)), AXIS),
+    Mistake(
+        lambda s, q, t: t**2 * _kl(torch.log_softmax(s / t, 1), torch.log_softmax(q / t, 1)),
+        "This is Hinton's loss: temperature on both sides, and the factor T² that makes up for it. "
+        "The paper divides the teacher's values only, and needs no factor.",
+    ),
+    Mistake(
+        lambda s, q, t: t**2 * _kl_per_entry(s, q, t).sum(1).mean(),
+        "The factor T² belongs to a loss whose temperature divides the student's outputs as well "
+        "(Hinton et al. 2015). Here it only makes the loss smaller: leave it out.",
+    ),
+    Mistake(
+        lambda s, q, t: _kl_per_entry(s, q, 0.01).sum(1).mean(),
+        "The temperature is always 0.01. Use the argument `temperature`.",
+    ),
+    Mistake(
+        lambda s, q, t: _kl_per_entry(s, q, 1 / t).sum(1).mean() + 0 * t,
+        "You multiply by the temperature. Divide by it: a small one sharpens.",
+    ),
+    Mistake(
+        lambda s, q, t: _kl_per_entry(s, q, t).sum(0).mean(),
+        "The sum runs over states and the mean over actions. Sum over actions, `dim=1`, and take "
+        "the mean over states.",
+    ),
+    Mistake(
+        lambda s, q, t: (torch.softmax(s, 1) - torch.softmax(q / t, 1)).square().sum(1).mean(),
+        "These are squared differences of probabilities. KL compares their logarithms, weighted by "
+        "the target.",
+    ),
+    Mistake(
+        lambda s, q, t: _kl(s, torch.log_softmax(q / t, 1)),
+        "The student's outputs are logits, not yet logarithms of probabilities: take "
+        "`log_softmax` of them.",
+    ),
+    Mistake(
+        lambda s, q, t: F.cross_entropy(s, q.argmax(1)),
+        "This is NLL: it takes the best action only. The target of KL gives every action a "
+        "probability.",
+    ),
+    *(
+        Mistake(
+            lambda s, q, t, small=small: _kl(
+                (torch.softmax(s, 1) + small).log(), (torch.softmax(q / t, 1) + small).log()
+            ),
+            ADDED,
+        )
+        for small in SMALL_NUMBERS
+    ),
+    *(
+        Mistake(
+            lambda s, q, t, small=small: (
+                (
+                    torch.softmax(q / t, 1)
+                    * (
+                        (torch.softmax(q / t, 1) + small).log()
+                        - (torch.softmax(s, 1) + small).log()
+                    )
+                )
+                .sum(1)
+                .mean()
+            ),
+            ADDED,
+        )
+        for small in SMALL_NUMBERS
+    ),
 ]
 
 
@@ -173,6 +266,39 @@ NLL_MISTAKES = [
     Mistake(
         lambda s, q: F.cross_entropy(s, s.argmax(1)),
         "This takes the student's best action. Take the teacher's.",
+    ),
+    Mistake(
+        lambda s, q: F.cross_entropy(q, s.argmax(1)),
+        "The roles are swapped: the teacher chooses the action, the student gives its probability.",
+    ),
+    Mistake(
+        lambda s, q: -torch.log_softmax(s, 0).gather(1, q.argmax(1, keepdim=True)).mean(), AXIS
+    ),
+    Mistake(
+        lambda s, q: -torch.log_softmax(s, 1).mean(),
+        "This is the mean over all actions. Take the teacher's best one of each state.",
+    ),
+    Mistake(
+        lambda s, q: F.cross_entropy(s, torch.softmax(q, 1)),
+        "The target is the teacher's softmax. NLL takes its best action only.",
+    ),
+    Mistake(
+        lambda s, q: F.cross_entropy(s, q.argmin(1)),
+        "This takes the teacher's worst action. Take its best.",
+    ),
+    Mistake(
+        lambda s, q: -torch.log_softmax(s, 1)[:, q.argmax(1)].mean(),
+        "`[:, best]` takes every state's best action in every state, `[B, B]` numbers. "
+        "`gather(1, best.unsqueeze(1))` takes one in each.",
+    ),
+    *(
+        Mistake(
+            lambda s, q, small=small: (
+                -(torch.softmax(s, 1) + small).log().gather(1, q.argmax(1, keepdim=True)).mean()
+            ),
+            ADDED,
+        )
+        for small in SMALL_NUMBERS
     ),
 ]
 

@@ -150,8 +150,8 @@ def games_in(name: str, rows: Sequence[dict]) -> list[str]:
 def table(name: str, rows: Sequence[dict]) -> str:
     """Return an experiment as a Markdown table: percent of our teacher (percent in the paper).
 
-    Below the games are the geometric mean over them, ours and the paper's, and how many of our
-    95 % intervals reach the teacher's score and contain the paper's percentage.
+    Below several games is the geometric mean over them, ours and the paper's. Then follow how many
+    of our 95 % intervals reach the teacher's score and contain the paper's percentage.
     """
     paper = EXPERIMENTS[name].paper
     labels = [student.label for student in EXPERIMENTS[name].students]
@@ -165,7 +165,8 @@ def table(name: str, rows: Sequence[dict]) -> str:
         lines.append([GAMES[game].title, *cells])
     theirs = {k: geometric_mean([paper[game][k] for game in games]) for k in labels if paper}
     cells = [_cell(mean, theirs.get(k)) for k, mean in means_over_games(name, rows).items()]
-    lines.append([f"**geometric mean, {counted(len(games), 'game')}**", *cells])
+    if len(games) > 1:
+        lines.append([f"**geometric mean, {len(games)} games**", *cells])
     scores = {label: [row for row in rows if row["label"] == label] for label in labels}
     reach = [[percent_ends(row)[1] >= 100 for row in scores[k]] for k in labels]
     lines.append(["intervals that reach 100 %", *map(_share, reach)])
@@ -182,11 +183,6 @@ def _contains(row: dict, percent: float) -> bool:
 
 def _share(found: Sequence[bool]) -> str:
     return f"{sum(found)} of {len(found)}" if found else "–"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `number` with `noun` in the singular or the plural."""
-    return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def _cell(ours: float | None, theirs: float | None) -> str:

@@ -10,12 +10,14 @@ from itertools import islice
 
 import ale_py
 import numpy as np
+import torch
 from ale_py import roms
 
 from pdlearn import envs
 from pdlearn.envs.console import area_means
 from pdlearn.games import game_by_name
-from pdlearn.rollout import Scripted, steps
+from pdlearn.networks import QNetwork
+from pdlearn.rollout import EpsilonGreedy, Scripted, Step, steps
 
 
 class Emulator:
@@ -94,6 +96,15 @@ def play_environment(
         shown = list(islice(played, len(actions) + 1))
     observations = np.stack([step.observation[0].numpy() for step in shown])
     return observations, np.array([step.reward[0] for step in shown[:-1]])
+
+
+def random_play(game: str, agent_steps: int, copies: int = 8) -> list[Step]:
+    """Return the steps of `copies` of a game, each played at random for `agent_steps`."""
+    env = envs.make(game, copies)
+    generator = torch.Generator().manual_seed(0)
+    policy = EpsilonGreedy(QNetwork(env.num_actions, "net3"), 1.0, generator)
+    with closing(steps(env, policy, 0, "show")) as played:
+        return list(islice(played, agent_steps))
 
 
 def no_ops_of(seed: int) -> int:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pdlearn.lessons.places import folder
+from pdlearn.plots import on_any_background
 from pdlearn.rows import read_rows
 
 BUDGETS = ("smoke", "fast", "full")
@@ -43,7 +44,7 @@ def results(name: str) -> list[dict[str, str]]:
 
 
 def show(figure: Figure | Axes, caption: str) -> None:
-    """Display a figure with a caption, which is also its alternative text."""
+    """Display a figure with a caption, which is also its alternative text, on any theme."""
     bundle, metadata = _picture(
         figure.figure if isinstance(figure, Axes) else figure,  # type: ignore[arg-type]
         caption,
@@ -55,14 +56,20 @@ def show(figure: Figure | Axes, caption: str) -> None:
 def _picture(figure: Figure, caption: str) -> tuple[dict, dict]:
     """Close a figure and return it as a bundle of MIME types and their metadata."""
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=90, bbox_inches="tight", facecolor="white")
+    on_any_background(figure).savefig(png, format="png", dpi=90, bbox_inches="tight")
     plt.close(figure)
     bundle = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": caption}
     return bundle, {"image/png": {"alt": caption}}
 
 
-def table(rows: Sequence[Mapping], *columns: str) -> Markdown:
-    """Return rows as a Markdown table of `columns`, by default all in the first row's order."""
+def table(rows: Sequence[Mapping] | Mapping[str, Mapping], *columns: str, of: str = "") -> Markdown:
+    """Return rows as a Markdown table of `columns`, by default all in the first row's order.
+
+    If the rows are a mapping, its keys are the first column, headed `of`.
+    """
+    if isinstance(rows, Mapping):
+        rows = [{of: name, **row} for name, row in rows.items()]
+        columns = (of, *columns) if columns else ()
     columns = columns or tuple(rows[0])
     lines = [columns, ["---"] * len(columns)]
     lines += [[_text(row[column]) for column in columns] for row in rows]

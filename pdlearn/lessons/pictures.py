@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdlearn.plots import GREEN, PINK, REFERENCE, STUDENT, TEACHER
+from pdlearn.plots import GREEN, INK, PINK, REFERENCE, STUDENT, TEACHER
 
 OTHERS = (GREEN, PINK, REFERENCE)
 
@@ -30,13 +31,14 @@ def frames(observation: Any, titles: Sequence[str] = ()) -> Figure:
     return figure
 
 
-def screens(images: Sequence, titles: Sequence[str], columns: int = 5) -> Figure:
-    """Draw pictures, grey `[H, W]` or RGB `[H, W, 3]`, in rows of `columns`."""
+def screens(images: Mapping[str, Any], most_columns: int = 5) -> Figure:
+    """Draw pictures by their titles, grey `[H, W]` or RGB `[H, W, 3]`."""
+    columns = min(len(images), most_columns)
     rows = -(-len(images) // columns)
     figure, grid = plt.subplots(
         rows, columns, figsize=(1.9 * columns, 2.5 * rows), layout="constrained", squeeze=False
     )
-    _fill(grid.flat, images, titles)
+    _fill(grid.flat, list(images.values()), list(images))
     return figure
 
 
@@ -57,7 +59,7 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str 
         axes.bar(x, np.asarray(heights), width, label=label, color=colour(label, others))
     axes.set_xticks(range(len(names)), names)
     axes.set_ylabel(unit)
-    axes.axhline(0, color="black", lw=0.8)
+    axes.axhline(0, color=INK, lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     if len(series) > 1:
         axes.legend(frameon=False, fontsize=8)
@@ -65,11 +67,17 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], unit: str 
 
 
 def curves(
-    runs: Mapping[str, Sequence[Mapping]], columns: Sequence[str], x: str = "updates"
+    runs: Mapping[str, Sequence[Mapping]],
+    columns: Sequence[str],
+    x: str = "updates",
+    *,
+    level: float | None = None,
+    cut: float | None = None,
 ) -> Figure:
     """Draw a panel for each of `columns`, with one line per run, over the column `x`.
 
-    Several runs get a legend below the panels, where it covers no line.
+    Several runs get a legend below the panels, where it covers no line. Dotted lines mark `level`
+    in the first panel and `cut` on the x axis of all.
     """
     figure, grid = plt.subplots(
         1, len(columns), figsize=(3.6 * len(columns), 2.8), layout="constrained", squeeze=False
@@ -77,14 +85,98 @@ def curves(
     others = [label for label in runs if not label.startswith(("teacher", "student"))]
     for axes, column in zip(grid.flat, columns, strict=True):
         for label, rows in runs.items():
-            points = [(row[x], row[column]) for row in rows if row[column] == row[column]]
+            seen = [row for row in rows if column in row]
+            points = [(row[x], row[column]) for row in seen if row[column] == row[column]]
             if points:
                 axes.plot(*zip(*points, strict=True), color=colour(label, others), label=label)
         axes.set(xlabel=x, title=column)
         axes.spines[["top", "right"]].set_visible(False)
+        if cut is not None:
+            axes.axvline(cut, color=INK, ls=":")
+            axes.set_ylim(bottom=0)
+    if level is not None:
+        grid.flat[0].axhline(level, color=INK, ls=":")
     if len(runs) > 1:
         figure.legend(
             *grid.flat[0].get_legend_handles_labels(),
             loc="outside lower center", ncols=2 * len(columns), frameon=False, fontsize=8,
         )  # fmt: skip
     return figure
+
+
+def lines(
+    series: Mapping[str, tuple[Sequence, Sequence]],
+    x: str,
+    y: str,
+    *,
+    log: bool = False,
+    dots: bool = False,
+    levels: Mapping[str, float] | None = None,
+) -> Axes:
+    """Draw a line for each `name: (xs, ys)`, and a dotted one for each `name: y` of `levels`.
+
+    `x` and `y` name the axes; `log` is the x axis's scale. An empty name is not in the legend.
+    """
+    axes = _axes(6.4, 2.8)
+    others = [name for name in series if not name.startswith(("teacher", "student"))]
+    style: dict[str, Any] = {"marker": "o", "ms": 4} if dots else {}
+    for name, (xs, ys) in series.items():
+        axes.plot(xs, ys, color=colour(name, others), label=name, **style)
+    for name, level in (levels or {}).items():
+        axes.axhline(level, color=INK, ls=":", label=name or None)
+    axes.set(xlabel=x, ylabel=y, xscale="log" if log else "linear")
+    if len(axes.get_legend_handles_labels()[1]) > 1:
+        axes.legend(frameon=False, fontsize=8)
+    return axes
+
+
+def columns(rows: Sequence[Mapping], x: str, y: str, names: Sequence[str]) -> Axes:
+    """Draw the columns `names` of `rows` over their column `x`."""
+    xs = [row[x] for row in rows]
+    return lines({name: (xs, [row[name] for row in rows]) for name in names}, x, y)
+
+
+def histogram(
+    groups: Mapping[str, Sequence[float]], x: str, y: str = "", *,
+    bins: int | Sequence = 40, levels: Mapping[str, float] | None = None,
+) -> Axes:  # fmt: skip
+    """Draw the distribution of each group of numbers; `levels` are dotted lines by name.
+
+    Bins of unequal width get a logarithmic x axis; without `y` the counts are not labelled.
+    """
+    axes = _axes(6.4, 2.8)
+    others = [name for name in groups if not name.startswith(("teacher", "student"))]
+    for name, numbers in groups.items():
+        axes.hist(numbers, bins, alpha=0.6, color=colour(name, others), label=name)
+    for name, level in (levels or {}).items():
+        axes.axvline(level, color=INK, ls=":", label=name)
+    axes.set(xlabel=x, ylabel=y, xscale="linear" if isinstance(bins, int) else "log")
+    if not y:
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    return axes
+
+
+def dots(xs: Sequence, ys: Sequence, x: str, y: str) -> Axes:
+    """Draw a dot for each pair of numbers."""
+    axes = _axes(4.6, 3)
+    axes.plot(xs, ys, "o", ms=4, alpha=0.5, color=TEACHER)
+    axes.set(xlabel=x, ylabel=y)
+    return axes
+
+
+def ranking(values: Mapping[str, float], x: str, level: float, start: float = 0) -> Axes:
+    """Draw a horizontal bar for each name, from `start`, and a dotted line at `level`."""
+    axes = _axes(6.4, 3)
+    axes.barh(list(values), list(values.values()), color=STUDENT)
+    axes.axvline(level, color=INK, ls=":")
+    axes.set(xlabel=x)
+    axes.set_xlim(left=start)
+    return axes
+
+
+def _axes(width: float, height: float) -> Axes:
+    _, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes

@@ -8,13 +8,15 @@ from importlib import metadata
 from pathlib import Path
 
 import nbformat
+from ipykernel.ipkernel import IPythonKernel
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
 from nbformat.sign import NotebookNotary
 
 from pdlearn.files import write_bytes
 
 CLONE = Path(__file__).resolve().parents[2]
 JUPYTER = Path(__file__).resolve().parent / "jupyter"  # settings, as in a folder ~/.jupyter
-COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md")
+COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md", "images/*.svg")
 
 
 def folder(name: str) -> Path:
@@ -30,10 +32,22 @@ def folder(name: str) -> Path:
     raise FileNotFoundError(f"pdlearn was installed without {name}; install it from its clone")
 
 
-def copy_lessons(target: Path) -> tuple[int, int]:
-    """Copy lessons, exercises and glossary to `target`; return how many were copied and kept.
+def of_this_python() -> dict[str, dict]:
+    """Return the metadata that JupyterLab gives to a notebook run by this Python."""
+    display_name = KernelSpecManager().get_kernel_spec(NATIVE_KERNEL_NAME).display_name
+    return {
+        "kernelspec": {
+            "display_name": display_name, "language": "python", "name": NATIVE_KERNEL_NAME,
+        },
+        "language_info": dict(IPythonKernel.language_info),
+    }  # fmt: skip
 
-    An existing file is kept, because it may hold a learner's answers. Copied notebooks are signed,
+
+def copy_lessons(target: Path) -> tuple[int, int]:
+    """Copy all files of the lessons to `target`; return how many were copied and kept.
+
+    An existing file is kept, because it may hold a learner's answers. Copied notebooks name this
+    Python as JupyterLab does, which would otherwise change them when opening them. They are signed,
     so that JupyterLab shows their stored widgets at once.
     """
     source = folder("notebooks")
@@ -43,8 +57,12 @@ def copy_lessons(target: Path) -> tuple[int, int]:
         if copy.exists():
             kept += 1
             continue
-        write_bytes(copy, path.read_bytes())
         if copy.suffix == ".ipynb":
-            NotebookNotary().sign(nbformat.read(copy, 4))
+            notebook = nbformat.read(path, 4)
+            notebook.metadata |= of_this_python()
+            write_bytes(copy, nbformat.writes(notebook).encode())
+            NotebookNotary().sign(notebook)
+        else:
+            write_bytes(copy, path.read_bytes())
         new += 1
     return new, kept

@@ -176,4 +176,5 @@ def _explain(text: str, words: dict[str, str], path: Path, prefix: str) -> str:
         return f'[{match[1]}]({prefix}glossary.md#{match[2]} "{explained}")'
 
     text = re.sub(r"\[([^\]]+)\]\(glossary\.md#([\w-]+)\)", link, text)
+    text = text.replace("](images/", f"]({prefix}images/")
     return text.replace("](glossary.md)", f"]({prefix}glossary.md)")

@@ -3,9 +3,12 @@
 python -m pdlearn.publish.lessons [NN ...]    # build these lessons, or all
 python -m pdlearn.publish.lessons --check     # only list stale files
 
-A lesson is run again only if its code changed. If only its text changed, the outputs are kept.
+A lesson is run again only if its code changed. If only its text, its comments or the layout of its
+code changed, the outputs are kept.
 """
 
+import ast
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +18,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from pdlearn.lessons.places import CLONE
+from pdlearn.lessons.stored import models
 from pdlearn.publish.lesson_sources import solved, title_of, unsolved
 from pdlearn.rows import between, markdown_table
 
@@ -52,8 +56,9 @@ def cells_of(notebook: NotebookNode) -> list:
 
 
 def code_of(notebook: NotebookNode) -> list[str]:
-    """Return the source of a notebook's code cells."""
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    """Return the syntax trees of a notebook's code cells, which tell nothing of layout."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [ast.dump(ast.parse(cell.source)) for cell in cells]
 
 
 def build_lesson(path: Path, sources: list[Path], again: bool = False) -> bool:
@@ -75,6 +80,7 @@ def build_lesson(path: Path, sources: list[Path], again: bool = False) -> bool:
             cell.outputs, cell.execution_count = kept.outputs, kept.execution_count
         if "widgets" in old.metadata:
             lesson.metadata["widgets"] = old.metadata["widgets"]
+            renew_browser_code(lesson)
     nbformat.write(lesson, target)
     return run
 
@@ -92,6 +98,20 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     client.execute()
     widgets = notebook.metadata.get("widgets")
     notebook.metadata = nbformat.from_dict(metadata | ({"widgets": widgets} if widgets else {}))
+
+
+def renew_browser_code(notebook: NotebookNode) -> None:
+    """Give the stored widgets of a notebook today's scripts and styles; their data stays."""
+    for state in widget_states(notebook):
+        module, _, name = state["_anywidget_id"].rpartition(".")
+        kind = getattr(import_module(module), name)
+        state["_esm"], state["_css"] = str(kind._esm), str(kind._css)
+
+
+def widget_states(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the stored states of this package's widgets in a notebook."""
+    states = [model["state"] for model in models(notebook).values()]
+    return [state for state in states if "_anywidget_id" in state]
 
 
 def with_list(text: str, sources: list[Path]) -> str:

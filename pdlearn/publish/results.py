@@ -60,7 +60,9 @@ def _measured_means(name: str, rows: list[dict]) -> str:
     means = tables.means_over_games(name, shown)
     told = (f"`{k}` {'–' if mean is None else f'{mean:.1f} %'}" for k, mean in means.items())
     games = tables.games_in(name, shown)
-    return f"Geometric mean, {tables.counted(len(games), 'game')}: {', '.join(told)}."
+    titles = ", ".join(title_of(game) for game in games)
+    what = f"Geometric mean, {len(games)} games" if len(games) > 1 else titles
+    return f"{what}: {', '.join(told)}."
 
 
 def _student_table(name: str, rows: list[dict]) -> str:
@@ -72,8 +74,8 @@ def _student_table(name: str, rows: list[dict]) -> str:
         legend += " The paper's values are in brackets, its means over the same games."
     if earlier := of_earlier_teachers(shown):
         legend += (
-            f" {', '.join(title_of(game) for game in earlier)}: the teachers of these rows no "
-            "longer ship; the percentages are of their scores."
+            f" {', '.join(title_of(game) for game in earlier)}: these students learnt before a "
+            "teacher was replaced; the percentages are of its earlier score."
         )
     amounts = []
     for key in ("samples", "agent_steps", "episodes", "seed"):

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.files import write_bytes
+from pdlearn.plots import on_any_background
 from pdlearn.web import pages
 
 
@@ -48,7 +49,7 @@ class Face(anywidget.AnyWidget):
     def set_fallback(self, fallback: Figure, alt: str) -> None:
         """Set the picture and the text that are shown where no script runs."""
         picture = io.BytesIO()
-        FigureCanvasAgg(fallback).print_png(picture)
+        FigureCanvasAgg(on_any_background(fallback)).print_png(picture)
         self.alt = alt
         self.png = picture.getvalue()
 

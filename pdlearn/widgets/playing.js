@@ -13,7 +13,8 @@ const ARROWS = {
 async function render({ model, el }) {
   const data = model.get("data");
   const root = mount(el, data.label);
-  hear(model);
+  let connected = false;
+  hear(model).then((found) => { connected = found; });
   const view = Math.random().toString(36).slice(2); // a notebook may show the widget twice
   const agents = add(root, "div", { class: "agents" });
   const own = makeSeat(agents, data, "You", "third", `What ${data.name} would do`);
@@ -147,8 +148,9 @@ async function render({ model, el }) {
     const waiting = ready ? asked > answered : true;
     if (silent || !waiting || performance.now() - lastAnswer < PATIENCE_MS) return;
     silent = true;
-    explain(ready ?
-      "The kernel does not answer. If it is busy, the game continues afterwards; otherwise run the cell again." :
+    const later = `If it is busy, the game ${ready ? "continues" : "can be played"} afterwards`;
+    explain(ready || connected ?
+      `The kernel does not answer. ${later}; otherwise run the cell again.` :
       "No kernel answers. To play, run the cell in a notebook with a running kernel.");
   }, 500);
 
