@@ -68,13 +68,15 @@ def test_a_figure_has_no_background_and_no_black_ink():
 
 
 def test_bars_and_histograms_and_lines_name_what_they_show():
-    levels = {"truth": 0.5}
+    levels = {"truth": 0.5, "other": 0.7}
     drawn = [
         pictures.lines({"teacher": ([0, 1], [0, 1])}, "x", "y", levels=levels),
         pictures.histogram({"teacher": [0.0, 1.0]}, "x", levels=levels),
     ]
     for axes in drawn:
-        assert axes.get_legend_handles_labels()[1] == ["teacher", "truth"]
+        assert sorted(axes.get_legend_handles_labels()[1]) == ["other", "teacher", "truth"]
+        marked = [line.get_ls() for line in axes.lines if line.get_label() in levels]
+        assert len(marked) == len(set(marked)) == 2
         plt.close(axes.figure)
 
 

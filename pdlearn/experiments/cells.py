@@ -112,7 +112,7 @@ def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
 
 
 def of_earlier_teachers(rows: Sequence[dict]) -> list[str]:
-    """Return the games of `rows` whose students learnt from teachers of which one no longer ships."""
+    """Return the games of `rows` whose students learnt before a teacher was replaced."""
     shipped = _shipped_fingerprints(rows)
     earlier = [game for row in rows if not _is_shipped(row, shipped) for game in _games_of(row)]
     return list(dict.fromkeys(earlier))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from pdlearn.plots import GREEN, INK, PINK, REFERENCE, STUDENT, TEACHER
 
 OTHERS = (GREEN, PINK, REFERENCE)
+LEVEL_STYLES = (":", "--", "-.")  # of lines that mark a number
 
 
 def colour(name: str, others: Sequence[str] = ()) -> str:
@@ -113,17 +114,17 @@ def lines(
     dots: bool = False,
     levels: Mapping[str, float] | None = None,
 ) -> Axes:
-    """Draw a line for each `name: (xs, ys)`, and a dotted one for each `name: y` of `levels`.
+    """Draw a line for each `name: (xs, ys)`, and a level one for each `name: y` of `levels`.
 
     `x` and `y` name the axes; `log` is the x axis's scale. An empty name is not in the legend.
     """
     axes = _axes(6.4, 2.8)
     others = [name for name in series if not name.startswith(("teacher", "student"))]
-    style: dict[str, Any] = {"marker": "o", "ms": 4} if dots else {}
+    marks: dict[str, Any] = {"marker": "o", "ms": 4} if dots else {}
     for name, (xs, ys) in series.items():
-        axes.plot(xs, ys, color=colour(name, others), label=name, **style)
-    for name, level in (levels or {}).items():
-        axes.axhline(level, color=INK, ls=":", label=name or None)
+        axes.plot(xs, ys, color=colour(name, others), label=name, **marks)
+    for (name, level), style in zip((levels or {}).items(), LEVEL_STYLES, strict=False):
+        axes.axhline(level, color=INK, ls=style, label=name or None)
     axes.set(xlabel=x, ylabel=y, xscale="log" if log else "linear")
     if len(axes.get_legend_handles_labels()[1]) > 1:
         axes.legend(frameon=False, fontsize=8)
@@ -140,7 +141,7 @@ def histogram(
     groups: Mapping[str, Sequence[float]], x: str, y: str = "", *,
     bins: int | Sequence = 40, levels: Mapping[str, float] | None = None,
 ) -> Axes:  # fmt: skip
-    """Draw the distribution of each group of numbers; `levels` are dotted lines by name.
+    """Draw the distribution of each group of numbers; `levels` are up to three lines by name.
 
     Bins of unequal width get a logarithmic x axis; without `y` the counts are not labelled.
     """
@@ -148,8 +149,8 @@ def histogram(
     others = [name for name in groups if not name.startswith(("teacher", "student"))]
     for name, numbers in groups.items():
         axes.hist(numbers, bins, alpha=0.6, color=colour(name, others), label=name)
-    for name, level in (levels or {}).items():
-        axes.axvline(level, color=INK, ls=":", label=name)
+    for (name, level), style in zip((levels or {}).items(), LEVEL_STYLES, strict=False):
+        axes.axvline(level, color=INK, ls=style, label=name)
     axes.set(xlabel=x, ylabel=y, xscale="linear" if isinstance(bins, int) else "log")
     if not y:
         axes.set_yticks([])

@@ -34,7 +34,7 @@ class Drawing:
         self.width, self.title = width, title
         self.parts: list[str] = []
 
-    def box(self, x: float, y: float, width: float, text: str, kind: str = "plain") -> None:
+    def box(self, x: float, y: float, width: float, text: str, *, kind: str = "plain") -> None:
         """Draw a box whose upper left corner is (x, y); `text` has a line per row."""
         height = 16 + LINE * len(text.split("\n"))
         self.parts.append(
@@ -91,14 +91,14 @@ class Drawing:
 def method() -> Drawing:
     """Return the diagram of policy distillation (lesson 00)."""
     d = Drawing(760, 236, "A teacher's Q-values become a target, which a student's policy follows")
-    d.box(8, 24, 104, "teacher\n(DQN)", "teacher")
+    d.box(8, 24, 104, "teacher\n(DQN)", kind="teacher")
     d.arrow((112, 50), (226, 50), text="plays")
     d.box(226, 24, 180, "replay memory:\n(observation, Q-values)")
     d.arrow((406, 50), (500, 50), text="Q-values")
     d.box(500, 24, 252, "target =\nsoftmax(Q-values / temperature)")
     d.arrow((315, 76), (315, 176), (360, 176))
     d.words(258, 118, "observation")
-    d.box(360, 150, 104, "student\n(small)", "student")
+    d.box(360, 150, 104, "student\n(small)", kind="student")
     d.arrow((464, 176), (560, 176), text="logits")
     d.box(560, 150, 132, "KL divergence\nof the policies")
     d.arrow((626, 76), (626, 150))
@@ -151,7 +151,7 @@ def loops() -> Drawing:
     d.words(262, 158, "random minibatch")
     d.box(60, 186, 240, "target: n rewards,\nthen the target network's value")
     d.arrow((180, 238), (180, 272))
-    d.box(110, 272, 140, "Q-network", "teacher")
+    d.box(110, 272, 140, "Q-network", kind="teacher")
     d.arrow((110, 290), (28, 290), (28, 50), (90, 50))
     d.words(60, 152, "acts")
     d.words(580, 2, "PQN: no memory, no target network")
@@ -163,7 +163,7 @@ def loops() -> Drawing:
     d.words(654, 158, "all, shuffled")
     d.box(460, 186, 240, "target: λ-return,\nthe network's own values")
     d.arrow((580, 238), (580, 272))
-    d.box(510, 272, 140, "Q-network", "teacher")
+    d.box(510, 272, 140, "Q-network", kind="teacher")
     d.arrow((510, 290), (428, 290), (428, 50), (490, 50))
     d.words(460, 152, "acts")
     return d
@@ -176,11 +176,11 @@ def torso() -> Drawing:
     for game, outputs, y in rows:
         d.box(8, y, 150, f"{game}'s memory\n(its own teacher)")
         d.arrow((158, y + 26), (218, 94 + (y - 65) / 8))
-        d.box(470, y, 140, f"controller\nof {game}", "student")
+        d.box(470, y, 140, f"controller\nof {game}", kind="student")
         d.arrow((400, 94 + (y - 65) / 8), (470, y + 26))
         d.arrow((610, y + 26), (652, y + 26))
         d.words(706, y + 8, f"{outputs} outputs")
-    d.box(218, 60, 182, "torso, shared:\nthree convolutions,\na hidden layer", "student")
+    d.box(218, 60, 182, "torso, shared:\nthree convolutions,\na hidden layer", kind="student")
     d.words(83, 72, "in random turns")
     return d
 
