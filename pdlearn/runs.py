@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdlearn import ranks
 from pdlearn.cards import StateCard, current_card, typed_card
 from pdlearn.checkpoints import (
     Agent,
@@ -170,9 +171,10 @@ class Run:
 
     def _begun_rows(self) -> Generator[dict, None, None]:
         """Hold the folder, yield an empty row when the run has begun, then the rows."""
-        with nullcontext() if self.folder is None else locked(self.folder):
+        with nullcontext() if self.folder is None or ranks.rank() else locked(self.folder):
             if self.resume:
                 self._load_state()
+            self.folder = None if ranks.rank() else self.folder  # rank 0 alone writes
             self.started = time.monotonic()
             self.begun = self.counters()
             self._save_first()
@@ -185,7 +187,7 @@ class Run:
                 yield row
                 if time.monotonic() - self.saved > SAVE_SECONDS:
                     self._try_to_save()
-                if time.monotonic() - self.started > 60 * self.minutes:
+                if ranks.of_first(time.monotonic() - self.started > 60 * self.minutes):
                     break
             self.save()
         except NotFiniteError:

@@ -1,4 +1,4 @@
-"""Jobs by Ray and by submitit, on this machine: as by local processes, also if a worker is killed."""
+"""Jobs by Ray and by submitit, on this machine: as by local processes, with a killed worker."""
 
 import json
 import os
@@ -35,10 +35,10 @@ def executor(request, tmp_path, monkeypatch):
 
 
 def table_1(folder, executor, watch=lambda entries: None):
-    """Return the rows of Pong's students in the CSV file, without the time that they took."""
+    """Return the rows of Q*bert's students in the CSV file, without the time that they took."""
     where = {"folder": folder / "runs", "results": folder}
     made = reproduce(
-        "table1", "smoke", ["pong"], [0], **where, executor=executor, watch=watch,
+        "table1", "smoke", ["qbert"], [0], **where, executor=executor, watch=watch,
         precision="float32",
     )  # fmt: skip
     assert len(list(made)) == 3

@@ -257,7 +257,7 @@ def test_a_failed_training_gets_one_sentence_and_the_others_are_trained(tmp_path
     with locked(tmp_path / "train-pong-0"):
         assert cli.main([*TRAIN, *more]) == 2
     said = capsys.readouterr().err
-    assert re.search("1 of 2 jobs failed. train pong: .* is in use by process", said)
+    assert re.search("1 of 2 jobs failed. train pong, seed 0: .* is in use by process", said)
     assert said.count("\n") == 1
     assert standing("freeway", tmp_path / "train-freeway-0").agent_steps == 200
 

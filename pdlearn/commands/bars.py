@@ -19,6 +19,7 @@ GPUS_PER_JOB = 0.25  # these networks leave most of a GPU idle
 
 def follow(run: "Run", bar: Bar, counter: str, shown: tuple[str, ...], *, again: str) -> None:
     """Drive a run to its end; write its rows to metrics.csv and show them in the bar."""
+    from pdlearn import ranks
     from pdlearn.jobs.training import kept
 
     begun = False
@@ -30,7 +31,7 @@ def follow(run: "Run", bar: Bar, counter: str, shown: tuple[str, ...], *, again:
             for row in rows:
                 bar.update(row[counter], **{key: row[key] for key in shown})
     except KeyboardInterrupt:
-        if begun:
+        if begun and not ranks.rank():
             print(f"\nstopped and saved; continue with\n  {again}", file=sys.stderr)
         raise
 

@@ -107,6 +107,7 @@ def train(
         config = dataclasses.replace(config, size="multi3") if joint else config
         config = with_settings(config, given)
 
+    from pdlearn import ranks
     from pdlearn.dqn import DQN
     from pdlearn.networks import size_by_name
     from pdlearn.pqn import PQN
@@ -114,19 +115,21 @@ def train(
     size_by_name(config.size, several_games=len(games) > 1)
     folder = resume or folder or Path("runs", f"train-{'-'.join(map(slug, games))}-{seed}")
     refuse_overwriting(folder, resume)
+    if method == "dqn":
+        ranks.refuse_several("with --method dqn, whose memory is one")
     loop: type[DQN | PQN] = PQN if method == "pqn" else DQN
-    run = loop(
-        games, config, seed=seed, device=device_by_name(device), folder=folder,
-        resume=resume is not None, minutes=minutes,
-    )  # fmt: skip
-    bar = Bar(f"train {' '.join(games)}", config.agent_steps, "steps")
-    follow(
-        run,
-        bar,
-        "agent_steps",
-        ("score", "best_evaluation", "loss", "epsilon"),
-        again=f"pdlearn train --resume {shlex.quote(str(folder))}",
-    )
+    with ranks.joined(device_by_name(device)) as place:
+        run = loop(
+            games, config, seed=seed, device=place, folder=folder, resume=resume is not None,
+            minutes=minutes,
+        )  # fmt: skip
+        follow(
+            run, Bar(f"train {' '.join(games)}", config.agent_steps, "steps"), "agent_steps",
+            ("score", "best_evaluation", "loss", "epsilon"),
+            again=f"pdlearn train --resume {shlex.quote(str(folder))}",
+        )  # fmt: skip
+        if ranks.rank() > 0:
+            return
     best = folder / "best.safetensors"
     made = best if best.exists() else folder / "agent.safetensors"
     print(f"{made}: score it afresh with")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from pdlearn import ranks
 from pdlearn.dqn import DQN
 from pdlearn.games import game_by_name, percent_of_range
 from pdlearn.jobs import Progress
@@ -29,6 +30,11 @@ def kept(run: Run) -> Iterator[Iterator[dict]]:
     """
     if run.folder is None:
         raise ValueError("expected a run with a folder, to keep its rows in; got none")
+    ranks.of_first(None)  # all have seen what was in the folder, before the first writes to it
+    if ranks.rank() > 0:
+        with closing(iter(run)) as rows:
+            yield rows
+        return
     with (
         closing(iter(run)) as rows,
         GrowingRows(run.folder / METRICS, partial(was_saved, begun=run.begun)) as file,
@@ -118,7 +124,7 @@ class TrainJob:
 
     @property
     def name(self) -> str:
-        return f"train {self.game}"
+        return f"train {self.game}, seed {self.seed}"
 
     def progress(self) -> Progress | None:
         """Return the agent steps so far, and the score of training."""
