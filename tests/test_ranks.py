@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -23,15 +25,21 @@ from pdlearn.rows import read_rows
 SECONDS = 240
 
 
-def started(*words, folder, processes=2):
-    """Run Python with `words` in several ranks, as torchrun does; return what each complained."""
+def free_port():
     with socket.socket() as free:
         free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def common_environment():
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-    common = {
-        "WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(port),
-        "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PDLEARN_QUIET": "1",
+    return {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PDLEARN_QUIET": "1"}
+
+
+def started(*words, folder, processes=2):
+    """Run Python with `words` in several ranks, as torchrun does; return what each printed."""
+    common = common_environment() | {
+        "WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port()),
     }  # fmt: skip
     running = [
         subprocess.Popen(
@@ -107,19 +115,32 @@ DISTIL = [
 def test_a_run_of_two_ranks_is_written_by_one_and_resumed_by_any_number(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PDLEARN_QUIET", "1")
-    (first, _), (second, _) = started("-m", "pdlearn.cli", *DISTIL, folder=tmp_path)
+    (first, _), (second, _) = started("-m", "pdlearn", *DISTIL, folder=tmp_path)
     assert "pdlearn evaluate r/agent.safetensors" in first and second == ""
     names = {path.name for path in Path("r").iterdir()} - {".lock"}
     assert names == {"config.json", "metrics.csv", "state.safetensors", "agent.safetensors"}
     again = ["distill", "--resume", "r", "--device", "cpu", "--set"]
     assert cli.main([*again, "hours=2"]) == 0
-    started("-m", "pdlearn.cli", *again, "hours=3", folder=tmp_path)
+    started("-m", "pdlearn", *again, "hours=3", folder=tmp_path)
     counts = read_file(Path("r", "state.safetensors"))[1]["counts"]
     assert counts["updates"] == 60
     # 400 steps in an hour, of both ranks together; a resumed run plays an hour first.
     assert counts["agent_steps"] == 3 * 400
     updates = [int(row["updates"]) for row in read_rows(Path("r", "metrics.csv"))]
     assert updates == sorted(updates) and updates[-1] == 60
+
+
+def test_the_torchrun_line_of_the_page_runs(tmp_path):
+    page = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "cluster.md"
+    (line,) = re.findall("^torchrun .*", page.read_text("utf-8"), re.M)
+    short = "--budget smoke --device cpu --size net5 --set steps_per_hour=400 updates_per_hour=2"
+    command = ["torch.distributed.run", "--master-port", str(free_port())]
+    done = subprocess.run(
+        [sys.executable, "-m", *command, *shlex.split(line)[1:], *short.split()],
+        cwd=tmp_path, env=os.environ | common_environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("pdlearn evaluate runs/two-processes/agent.safetensors") == 1
 
 
 @pytest.mark.parametrize(
