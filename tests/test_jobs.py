@@ -148,7 +148,7 @@ def test_the_table_is_redrawn_in_a_terminal_and_printed_elsewhere(monkeypatch):
     monkeypatch.delenv("PDLEARN_QUIET")
     ended = [Entry(Held("pong"), "done")]
     for stream, drawn in (
-        (Terminal(), "\033[J1 done, 0 at work, 0 waiting\n\033[1A\033[J1 done"),
+        (Terminal(), "1 done, 0 at work, 0 waiting\n\033[1A\033[J1 done"),
         (io.StringIO(), "1 done, 0 at work, 0 waiting\n1 done"),
     ):
         board = Board(stream)

@@ -76,13 +76,15 @@ def reproduce(
     if experiment == "online":
         _online(budget, games or ("qbert",), seeds, folder, results, executor)
         return
+    board = Board()
     with workers(executor) as chosen:
         new_rows = run_missing(
             experiment, budget, games, seeds,
-            folder=folder, results=results, executor=chosen, watch=Board(),
+            folder=folder, results=results, executor=chosen, watch=board,
         )  # fmt: skip
         with closing(new_rows):
             for row in new_rows:
+                board.clear()
                 print(
                     f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
                     f"[{row['low']:.1f}, {row['high']:.1f}], {row['percent']:.1f} % of the teacher",
@@ -129,12 +131,14 @@ def _online(
     from pdlearn.plots import online_curves, write_picture
     from pdlearn.rows import read_rows
 
+    board = Board()
     with workers(executor) as chosen:
         new_rows = run_missing(
-            budget, games, seeds, folder=folder, results=results, executor=chosen, watch=Board()
+            budget, games, seeds, folder=folder, results=results, executor=chosen, watch=board
         )
         with closing(new_rows):
             for row in new_rows:
+                board.clear()
                 print(
                     f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: "
                     f"DQN {row['dqn']}, its best so far {row['best_so_far']}, student "

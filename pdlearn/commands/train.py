@@ -164,11 +164,13 @@ def _train_many(
     # The game that is furthest below its goal comes first.
     order = sorted(names, key=lambda name: standing(name, folders[name]).way)
     jobs = [TrainJob(name, configs[name], seed, folders[name], minutes, device) for name in order]
+    board = Board()
     with (
         workers(executor, device) as chosen,
-        closing(run(jobs, chosen, folder, watch=Board())) as results,
+        closing(run(jobs, chosen, folder, watch=board)) as results,
     ):
         for _, now in results:
+            board.clear()
             print(
                 f"{now.game:15s} {now.agent_steps:11,d} steps, best evaluation "
                 f"{now.best_evaluation:9.1f}, {now.way:5.1f} % of the way to Nature DQN",

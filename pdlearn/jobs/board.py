@@ -32,19 +32,25 @@ class Board:
         """Draw the table if it is time to, or if all jobs have ended."""
         ended = all(entry.state != "open" for entry in entries)
         quiet = bool(os.environ.get("PDLEARN_QUIET")) or self._stream is None
-        if quiet or (time.monotonic() < self._next and not ended):
+        if quiet or not entries or (time.monotonic() < self._next and not ended):
             return
         terminal = self._stream.isatty()
         self._next = time.monotonic() + (DRAW_SECONDS if terminal else PRINT_SECONDS)
         lines = self.lines(entries, time.monotonic())
+        self.clear()
         if terminal:
             width, height = shutil.get_terminal_size()
             lines = [line[: width - 1] for line in lines[: height - 1]]
-            up = UP.format(self._drawn_lines) if self._drawn_lines else ""
-            self._stream.write(up + CLEAR_BELOW)
             self._drawn_lines = len(lines)
         self._stream.write("".join(f"{line}\n" for line in lines))
         self._stream.flush()
+
+    def clear(self) -> None:
+        """Remove the table from a terminal, so that a line can be printed in its place."""
+        if self._drawn_lines:
+            self._stream.write(UP.format(self._drawn_lines) + CLEAR_BELOW)
+            self._stream.flush()
+            self._drawn_lines = 0
 
     def lines(self, entries: Sequence[Entry], now: float) -> list[str]:
         """Return the table at the time `now` in seconds, a line for each job at work."""

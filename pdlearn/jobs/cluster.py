@@ -65,9 +65,10 @@ class RayExecutor:
             }  # fmt: skip
         try:
             ray.init(**begin, log_to_driver=False, logging_level="error")
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except Exception as error:  # Ray raises bare ones too
             told = " ".join(str(error).split())
-            raise ValueError(f"--executor ray: no cluster at {address} ({told})") from error
+            where = "Ray did not start here" if address is None else f"no cluster at {address}"
+            raise ValueError(f"--executor ray: {where} ({told})") from error
         # `run` gives a lost job to another worker itself, for every executor alike.
         self._call = ray.remote(num_cpus=1, num_gpus=gpus_per_job, max_retries=0)(_call)
 
