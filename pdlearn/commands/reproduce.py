@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -12,6 +12,9 @@ from pdlearn.commands.refusals import refuse_unused
 from pdlearn.experiments import TITLES
 from pdlearn.files import check_writable
 from pdlearn.schema import Range, Seed
+
+if TYPE_CHECKING:  # torch is imported when a command runs
+    from pdlearn.jobs import Executor
 
 Experiment = Literal[*TITLES]  # type: ignore[valid-type]
 
@@ -61,9 +64,20 @@ def reproduce(
         return
     refuse_unused(f"with {experiment}", agent=agent)
     budget, seeds, folder = budget or "fast", seeds or (0, 1), folder or Path("runs/reproduce")
+    games = tuple(known_game(game) for game in games)
+    with workers(executor or "local") as chosen:
+        _check_results(experiment, results)
+        if experiment == "online":
+            _online(budget, games or ("qbert",), seeds, folder, results, chosen)
+        else:
+            _table(experiment, budget, games, seeds, folder, results, chosen)
 
-    executor = executor or "local"
 
+def _table(
+    experiment: str, budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path,
+    results: Path, executor: "Executor",
+) -> None:  # fmt: skip
+    """Run the missing cells of a table, draw its figure and print it."""
     from pdlearn.experiments.cells import comparable, finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
     from pdlearn.experiments.tables import picture, table
@@ -71,25 +85,19 @@ def reproduce(
     from pdlearn.plots import write_picture
     from pdlearn.rows import read_rows
 
-    games = tuple(known_game(game) for game in games)
-    _check_results(experiment, results)
-    if experiment == "online":
-        _online(budget, games or ("qbert",), seeds, folder, results, executor)
-        return
     board = Board()
-    with workers(executor) as chosen:
-        new_rows = run_missing(
-            experiment, budget, games, seeds,
-            folder=folder, results=results, executor=chosen, watch=board,
-        )  # fmt: skip
-        with closing(new_rows):
-            for row in new_rows:
-                board.clear()
-                print(
-                    f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
-                    f"[{row['low']:.1f}, {row['high']:.1f}], {row['percent']:.1f} % of the teacher",
-                    flush=True,
-                )
+    new_rows = run_missing(
+        experiment, budget, games, seeds,
+        folder=folder, results=results, executor=executor, watch=board,
+    )  # fmt: skip
+    with closing(new_rows):
+        for row in new_rows:
+            board.clear()
+            print(
+                f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
+                f"[{row['low']:.1f}, {row['high']:.1f}], {row['percent']:.1f} % of the teacher",
+                flush=True,
+            )
     rows = finished_rows(experiment, budget, games, seeds, results=results)
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
@@ -123,7 +131,7 @@ def _draw(
 
 def _online(
     budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path, results: Path,
-    executor: str,
+    executor: "Executor",
 ) -> None:  # fmt: skip
     """Run the missing curves of figure 5 and draw the figure."""
     from pdlearn.experiments.online import finished_rows, run_missing
@@ -132,19 +140,17 @@ def _online(
     from pdlearn.rows import read_rows
 
     board = Board()
-    with workers(executor) as chosen:
-        new_rows = run_missing(
-            budget, games, seeds, folder=folder, results=results, executor=chosen, watch=board
-        )
-        with closing(new_rows):
-            for row in new_rows:
-                board.clear()
-                print(
-                    f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: "
-                    f"DQN {row['dqn']}, its best so far {row['best_so_far']}, student "
-                    f"{row['student']}",
-                    flush=True,
-                )
+    new_rows = run_missing(
+        budget, games, seeds, folder=folder, results=results, executor=executor, watch=board
+    )
+    with closing(new_rows):
+        for row in new_rows:
+            board.clear()
+            print(
+                f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: DQN "
+                f"{row['dqn']}, its best so far {row['best_so_far']}, student {row['student']}",
+                flush=True,
+            )
     rows = finished_rows(budget, games, seeds, results)
     write_picture(results / "online.png", online_curves(read_rows(results / "online.csv")))
     print(f"{results / 'online.csv'}, {results / 'online.png'}: {len(rows)} points")
