@@ -72,7 +72,7 @@ def reproduce(
     several games has fewer than two.
     """
     tasks = _tasks(name, budget, games, seeds, folder, precision)
-    yield from driver.run_missing(results / f"{name}.csv", tasks, executor, folder, watch)
+    yield from driver.run_missing(results / f"{name}.csv", tasks, executor, folder, watch=watch)
 
 
 def finished_rows(
@@ -199,11 +199,12 @@ class CellJob:
 
     def progress(self) -> Progress | None:
         """Return the progress of the training."""
-        if isinstance(self.config, DQNConfig):
-            total = self.config.agent_steps
-            return progress_of_run(self.run_folder, "agent_steps", total, "steps", ("score",))
-        total = self.config.hours * self.config.updates_per_hour
-        return progress_of_run(self.run_folder, "updates", total, "updates", ("agreement",))
+        where, config = self.run_folder, self.config
+        if isinstance(config, DQNConfig):
+            total, figures = config.agent_steps, ("score",)
+            return progress_of_run(where, "agent_steps", total, unit="steps", figures=figures)
+        total, figures = config.hours * config.updates_per_hour, ("agreement",)
+        return progress_of_run(where, "updates", total, unit="updates", figures=figures)
 
     def __call__(self) -> list[dict]:
         """Train and evaluate, from what there is."""

@@ -34,6 +34,7 @@ def run_missing(
     tasks: Sequence[Task],
     executor: Executor,
     folder: Path,
+    *,
     watch: Callable[[Sequence[Entry]], None] = no_watch,
 ) -> Generator[dict, None, None]:
     """Run the tasks that are not done in the CSV file; yield their rows once the file has them.

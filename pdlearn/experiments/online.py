@@ -41,7 +41,7 @@ def run_missing(
     `executor` and `watch` are those of `jobs.run`.
     """
     tasks = _tasks(budget, games, seeds, folder)
-    yield from driver.run_missing(results / "online.csv", tasks, executor, folder, watch)
+    yield from driver.run_missing(results / "online.csv", tasks, executor, folder, watch=watch)
 
 
 def finished_rows(
@@ -152,7 +152,7 @@ class OnlineJob:
         """Return the agent steps of the DQN so far."""
         figures = ("best_so_far", "agreement")
         total = self.dqn.agent_steps
-        return progress_of_run(self.run_folder, "agent_steps", total, "steps", figures)
+        return progress_of_run(self.run_folder, "agent_steps", total, unit="steps", figures=figures)
 
     def __call__(self) -> list[dict]:
         """Train, from what there is, and return the rows."""

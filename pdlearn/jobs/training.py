@@ -66,7 +66,7 @@ def drive(run: Run) -> None:
 
 
 def progress_of_run(
-    folder: Path, counter: str, total: int, unit: str, figures: Sequence[str]
+    folder: Path, counter: str, total: int, *, unit: str, figures: Sequence[str]
 ) -> Progress | None:
     """Return the progress of the run in `folder`, by the newest row of its metrics.csv.
 
@@ -130,7 +130,7 @@ class TrainJob:
         """Return the agent steps so far, and the score of training."""
         total = self.config.agent_steps
         figures = ("score", "best_evaluation")
-        return progress_of_run(self.folder, "agent_steps", total, "steps", figures)
+        return progress_of_run(self.folder, "agent_steps", total, unit="steps", figures=figures)
 
     def __call__(self) -> Standing:
         """Train, from what there is to the end of the budget or of the minutes."""
