@@ -174,7 +174,8 @@ class Run:
         with nullcontext() if self.folder is None or ranks.rank() else locked(self.folder):
             if self.resume:
                 self._load_state()
-            self.folder = None if ranks.rank() else self.folder  # rank 0 alone writes
+            ranks.of_first(None)  # all ranks have loaded it; from here on rank 0 alone writes
+            self.folder = None if ranks.rank() else self.folder
             self.started = time.monotonic()
             self.begun = self.counters()
             self._save_first()
