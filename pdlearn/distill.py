@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pdlearn import envs
+from pdlearn import envs, ranks
 from pdlearn.checkpoints import Agent
 from pdlearn.envs.preprocessing import Preprocessing, from_card
 from pdlearn.games import columns_by_game
@@ -106,7 +106,8 @@ class Distillation(Run):
     mean over games, and more columns follow: game (that is being recorded) and agreement_GAME.
 
     Memories whose frames would take more than half of the RAM are compressed. A resumed run without
-    recordings records an hour first, because the memories are not saved.
+    recordings records an hour first, because the memories are not saved. Started by torchrun, each
+    process plays its share of the copies and learns from minibatches of its own; see `ranks`.
 
     Args:
         teacher: an agent for one game, or several; one with other preprocessing than pdlearn's
@@ -236,21 +237,23 @@ class Distillation(Run):
             )
             for game, teacher in self.teachers.items()
         }  # fmt: skip
+        ranks.draw_apart(self.generator, self.env_seed + self.learner.updates)
         if self.recordings is not None:
             for hour in hours:
                 yield from self._learn(hour, self.recordings, held_out)
             return
-        hour_steps = -(-config.steps_per_hour // config.num_envs) * config.num_envs
-        capacity_steps = min(config.hours, config.memory_hours) * hour_steps
+        num_envs = ranks.share(config.num_envs)
+        vector_steps = -(-config.steps_per_hour // config.num_envs)  # of an hour
+        capacity_steps = min(config.hours, config.memory_hours) * vector_steps * num_envs
         shape = next(iter(held_out.values())).observation_shape
-        large = too_large(len(self.teachers) * capacity_steps, shape, self.device)
-        kind = CompressedMemory if large else Memory
+        all_steps = len(self.teachers) * capacity_steps * ranks.world_size()
+        kind = CompressedMemory if too_large(all_steps, shape, self.device) else Memory
         memories, plays = {}, {}
         for game in self.teachers:
             memories[game], plays[game] = begin_recording(
-                self.teachers[game], config.num_envs, capacity_steps,
-                epsilon=config.collection_epsilon, generator=self.generator, seed=self.env_seed,
-                purpose="collect",
+                self.teachers[game], num_envs, capacity_steps,
+                epsilon=config.collection_epsilon, generator=self.generator,
+                seed=ranks.own_seed(self.env_seed), purpose="collect",
                 student=self.students[game], student_share=config.student_share, kind=kind,
                 seen_as=self.seen_as(self.teachers[game]),
             )  # fmt: skip
@@ -258,7 +261,8 @@ class Distillation(Run):
             for hour in hours:
                 for game, play in plays.items():
                     before = self.agent_steps
-                    for recorded in record(play, memories[game], config.steps_per_hour):
+                    for own_steps in record(play, memories[game], vector_steps * num_envs):
+                        recorded = own_steps * ranks.world_size()
                         self.agent_steps = before + recorded
                         if recorded % RECORD_ROW_STEPS < config.num_envs:
                             yield self._row("record", hour, game)

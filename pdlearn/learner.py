@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pdlearn import ranks
 from pdlearn.hardware import learning_dtype
 from pdlearn.optimizers import (
     load_optimizer_tensors,
@@ -65,7 +66,7 @@ class Learner:
         """
         if self.precision == "auto":
             dtype = learning_dtype(self.device, lambda: self.loss(*batch).backward())
-            self.precision = str(dtype).removeprefix("torch.")
+            self.precision = ranks.of_first(str(dtype).removeprefix("torch."))
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         low = self.precision == "bfloat16"
@@ -73,6 +74,7 @@ class Learner:
             loss = self.loss(*batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        ranks.average_gradients(self.network)
         self.limit_gradient()
         self.optimizer.step()
         self.updates += 1

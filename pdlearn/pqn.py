@@ -8,6 +8,7 @@ shuffled minibatches, with λ-returns as targets, and then discarded.
 The targets use the values computed while acting. Layer normalisation keeps them from diverging.
 """
 
+import dataclasses
 import itertools
 import time
 from collections.abc import Generator, Iterator
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pdlearn import envs
+from pdlearn import envs, ranks
 from pdlearn.actor import Scores, learnt_outcome
 from pdlearn.half_batches import HALF_BATCHES
 from pdlearn.learner import Learner
@@ -155,6 +156,9 @@ class PQN(QLearning):
     There is a row per roll-out. Several games take turns, in playing roll-outs and in minibatches.
     `num_envs` and `rollout_steps` are per game; all other settings count the games together.
 
+    Started by torchrun, each process plays its share of the copies, and `updates` counts the
+    minibatches of all processes.
+
     A resumed run begins new games and loses at most one roll-out.
 
     Args:
@@ -182,19 +186,22 @@ class PQN(QLearning):
             ValueError: for a minibatch larger than a roll-out
         """
         config = self.config
-        if config.minibatch > config.num_envs * config.rollout_steps:
+        rollout_steps = ranks.share(config.num_envs) * config.rollout_steps
+        if config.minibatch > rollout_steps:
             raise ValueError(
-                f"expected a minibatch of at most num_envs x rollout_steps = "
-                f"{config.num_envs * config.rollout_steps}; got {config.minibatch}"
+                f"expected a minibatch of at most num_envs x rollout_steps = {rollout_steps}; got "
+                f"{config.minibatch}"
             )
         return PQNLearner(self.config, network, self.precision)
 
     def rows(self) -> Generator[dict, None, None]:
         config = self.config
+        ranks.draw_apart(self.generator, self.env_seed)
+        own = dataclasses.replace(config, num_envs=ranks.share(config.num_envs))
         rollouts = {
             game: Rollout(
-                game, self.learner.acting(part), config,
-                generator=self.generator, seed=self.env_seed,
+                game, self.learner.acting(part), own,
+                generator=self.generator, seed=ranks.own_seed(self.env_seed),
             )
             for game, part in self.parts.items()
         }  # fmt: skip
@@ -212,6 +219,7 @@ class PQN(QLearning):
                 for turn in zip(*streams, strict=True):
                     for batch, part in turn:
                         self.learner.update(batch, part)
+                        self.learner.updates += ranks.world_size() - 1  # minibatches of others
                 played = self.agent_steps - before
                 finished = self.agent_steps >= config.agent_steps
                 due = finished or self.passed(config.evaluation_period_steps, played)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pdlearn.files import as_path, read_bytes, refuse_special, write_bytes
 
+END_BYTES = 4_096  # more than a row
+
 
 def read_rows(path: Path, *, growing: bool = False) -> list[dict]:
     """Return the rows of the CSV file `path`, values as strings; [] if there is no such file.
@@ -30,6 +32,24 @@ def read_rows(path: Path, *, growing: bool = False) -> list[dict]:
         if None in row or None in row.values():
             raise ValueError(f"{path}: row {number} has not as many values as the header has names")
     return rows
+
+
+def newest_row(path: Path) -> dict | None:
+    """Return the last whole row of a growing CSV file, values as strings; None if there is none.
+
+    Reads only the header and the end, so that it can be called every second.
+    """
+    if not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        header = file.readline()
+        file.seek(max(file.tell(), path.stat().st_size - END_BYTES))
+        lines = file.read().split(b"\n")
+    if len(lines) < 2:  # the last one is empty or torn
+        return None
+    rows = csv.reader(io.StringIO((header + lines[-2] + b"\n").decode("utf-8", "replace")))
+    names, values = rows
+    return dict(zip(names, values, strict=False))
 
 
 def write_rows(path: Path, rows: list[dict]) -> None:

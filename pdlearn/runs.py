@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pdlearn import ranks
 from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.files import as_path, locked, read_bytes, write_bytes
 from pdlearn.hardware import device_name, device_of, keep_freed_memory
@@ -200,9 +201,11 @@ class Run:
 
     def _begun_rows(self) -> Generator[dict, None, None]:
         """Hold the folder, yield an empty row when the run has begun, then the rows."""
-        with nullcontext() if self.folder is None else locked(self.folder):
+        with nullcontext() if self.folder is None or ranks.rank() else locked(self.folder):
             if self.resume:
                 self._load_state()
+            ranks.of_first(None)  # all ranks have loaded it; from here on rank 0 alone writes
+            self.folder = None if ranks.rank() else self.folder
             self.started = time.monotonic()
             self.begun = self.counters()
             self._save_first()
@@ -215,7 +218,7 @@ class Run:
                 yield row
                 if time.monotonic() - self.saved > SAVE_SECONDS:
                     self._try_to_save()
-                if time.monotonic() - self.started > 60 * self.minutes:
+                if ranks.of_first(time.monotonic() - self.started > 60 * self.minutes):
                     break
             self.save()
         except NotFiniteError:

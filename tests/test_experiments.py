@@ -1,6 +1,8 @@
 """Tables of experiments: the paper's means, tables and figures of rows, and a small table run."""
 
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from pdlearn.experiments.tables import (
     table,
 )
 from pdlearn.experiments.training import config_of, permute_values
+from pdlearn.jobs.training import drive
 from pdlearn.replay.memory import Memory
 from pdlearn.rows import read_rows, write_rows
 from pdlearn.statistics import geometric_mean
@@ -108,30 +111,34 @@ def test_a_columns_settings_are_used_for_its_student():
     assert (config.size, config.loss, config.temperature) == ("net2", "kl", 0.1)
 
 
-def scored(agent, config, seed, *, progress):
+def scored(agent, config, seed):
     """Stand in for `evaluate`."""
     assert config.episodes == 2
     return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
 
 
+def reproduced(name, folder):
+    """Run the table `name` on Pong at smoke with seed 5, in a thread; return its new rows."""
+    where = {"folder": folder / "runs", "results": folder / "results"}
+    with ThreadPoolExecutor(1) as executor:
+        return list(reproduce(name, "smoke", ["pong"], [5], **where, executor=executor))
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """The temperature table on Pong at smoke, and how often students were followed."""
+    """The temperature table on Pong at smoke, and the runs that were driven."""
     folder = tmp_path_factory.mktemp("reproduce")
-    followed = []
+    driven = []
 
-    def follow(run, title):
-        followed.append(title)
-        for _ in run:
-            pass
-
-    def again():
-        where = {"folder": folder / "runs", "results": folder / "results"}
-        return list(reproduce("temperature", "smoke", ["pong"], [5], **where, follow=follow))
+    def driving(run):
+        driven.append(run.folder)
+        drive(run)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pdlearn.experiments.cells.evaluate", scored)
-        return folder, followed, again(), again()
+        patch.setattr("pdlearn.experiments.cells.drive", driving)
+        first = reproduced("temperature", folder)
+        return folder, driven, first, reproduced("temperature", folder)
 
 
 def test_every_cell_becomes_a_row(small):
@@ -146,9 +153,9 @@ def test_every_cell_becomes_a_row(small):
 
 
 def test_a_cell_with_a_row_is_not_run_again(small):
-    _, followed, _, second = small
+    _, driven, _, second = small
     assert second == []
-    assert len(followed) == 4
+    assert len(driven) == len(set(driven)) == 4
 
 
 def test_all_students_of_a_game_learn_from_one_recording(small):
@@ -180,13 +187,9 @@ def test_runs_of_different_students_have_different_folders():
 
 def test_students_that_record_their_own_play_share_no_recording(tmp_path, monkeypatch):
     made = []
-
-    def follow(run, title):
-        made.append(run)
-
     monkeypatch.setattr("pdlearn.experiments.cells.evaluate", scored)
-    folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
-    rows = list(reproduce("states", "smoke", ["pong"], [5], **folders, follow=follow))
+    monkeypatch.setattr("pdlearn.experiments.cells.drive", made.append)
+    rows = reproduced("states", tmp_path)
     assert [row["label"] for row in rows] == ["teacher", "mixture", "student"]
     assert [run.recordings for run in made] == [None] * 3
     assert [run.config.student_share for run in made] == [0.0, 0.5, 1.0]
@@ -218,33 +221,69 @@ def test_a_resumed_run_has_the_same_permuted_values():
 def test_each_student_learns_from_its_share_of_permuted_values(tmp_path, monkeypatch):
     made = []
 
-    def follow(run, title):
+    def driving(run):
         made.append(run.recordings["pong"].teacher_q)
 
     monkeypatch.setattr("pdlearn.experiments.cells.evaluate", scored)
-    folders = {"folder": tmp_path / "runs", "results": tmp_path / "results"}
-    rows = list(reproduce("mistakes", "smoke", ["pong"], [5], **folders, follow=follow))
+    monkeypatch.setattr("pdlearn.experiments.cells.drive", driving)
+    rows = reproduced("mistakes", tmp_path)
     assert [row["label"] for row in rows] == ["0%", "25%", "50%", "75%"]
     wrong = [(q != made[0]).any(1).float().mean().item() for q in made]
     np.testing.assert_allclose(wrong, [0, 0.25, 0.5, 0.75], atol=0.08)
 
 
+class Task:
+    """A job whose rows are of these games; it waits for `after`, if that is a task."""
+
+    def __init__(self, ran, *games, after=None):
+        self.ran, self.games, self.after = ran, games, after
+        self.name = " ".join(games)
+        self.ended = threading.Event()
+
+    def progress(self):
+        return None
+
+    def __call__(self):
+        self.ran.append(self.games)
+        if self.after is not None:
+            self.after.ended.wait(60)
+        self.ended.set()
+        return [{"game": game, "score": 2} for game in self.games]
+
+
+def task_of(job, recordings=()):
+    parts = [lambda row, game=game: row["game"] == game for game in job.games]
+    return driver.Task(parts, job, recordings)
+
+
 def test_a_partly_finished_task_is_run_again_and_its_rows_are_replaced(tmp_path):
-    path = tmp_path / "table.csv"
-    write_rows(path, [{"game": game, "score": "1"} for game in ("pong", "qbert")])
-    runs = []
+    path, ran = tmp_path / "table.csv", []
+    write_rows(path, [{"game": game, "score": "1"} for game in ("pong", "qbert", "other")])
+    tasks = [task_of(Task(ran, "pong", "freeway")), task_of(Task(ran, "qbert"))]
+    with ThreadPoolExecutor(1) as executor:
+        new = list(driver.run_missing(path, tasks, executor, tmp_path))
+        assert [row["game"] for row in new] == ["pong", "freeway"]
+        assert ran == [("pong", "freeway")]
+        found = [(row["game"], row["score"]) for row in read_rows(path)]
+        assert found == [("other", "1"), ("pong", "2"), ("freeway", "2"), ("qbert", "1")]
+        wanted = [{"game": "freeway", "score": "2"}]
+        assert driver.finished_rows(path, [task_of(Task(ran, "freeway"))]) == wanted
+        assert list(driver.run_missing(path, tasks, executor, tmp_path)) == []
 
-    def task(*games):
-        def run():
-            runs.append(games)
-            return [{"game": game, "score": "2"} for game in games]
 
-        return driver.Task([lambda row, game=game: row["game"] == game for game in games], run)
+def test_the_rows_of_the_file_are_in_the_order_of_the_tasks(tmp_path):
+    ran = []
+    last = Task(ran, "qbert")
+    tasks = [task_of(Task(ran, "pong", after=last)), task_of(last)]
+    with ThreadPoolExecutor(2) as executor:
+        new = list(driver.run_missing(tmp_path / "table.csv", tasks, executor, tmp_path))
+    assert len(new) == 2
+    assert [row["game"] for row in read_rows(tmp_path / "table.csv")] == ["pong", "qbert"]
 
-    tasks = [task("qbert"), task("pong", "freeway")]
-    assert [row["game"] for row in driver.run_missing(path, tasks)] == ["pong", "freeway"]
-    assert runs == [("pong", "freeway")]
-    found = [(row["game"], row["score"]) for row in read_rows(path)]
-    assert found == [("qbert", "1"), ("pong", "2"), ("freeway", "2")]
-    assert driver.finished_rows(path, [task("freeway")]) == [{"game": "freeway", "score": "2"}]
-    assert list(driver.run_missing(path, tasks)) == []
+
+def test_a_recording_that_several_tasks_need_is_made_once_and_first(tmp_path):
+    ran = []
+    tasks = [task_of(Task(ran, game), [Task(ran, "play")]) for game in ("pong", "qbert")]
+    with ThreadPoolExecutor(1) as executor:
+        list(driver.run_missing(tmp_path / "table.csv", tasks, executor, tmp_path))
+    assert ran == [("play",), ("pong",), ("qbert",)]

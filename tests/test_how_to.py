@@ -33,6 +33,7 @@ SHORTER = {
     "distill": ["--budget", "smoke", "--device", "cpu"],
     "record": [],
     "evaluate": ["--device", "cpu"],
+    "reproduce": None,
     "export": None,
     "doctor": None,
     "tour": None,
@@ -92,6 +93,8 @@ def shortened(command):
     if "--resume" in command:  # the run keeps its budget
         more = more[2:]
     short = [*command, *more]
+    if "--executor" in short:  # clusters are tried in test_cluster.py
+        short[short.index("--executor") + 1] = "local:2"
     for option, value in (("--episodes", "1"), ("--agent-steps", "320"), ("--minutes", "0.05")):
         if option in short:
             short[short.index(option) + 1] = value

@@ -1,6 +1,7 @@
 """One network for several games: its experiments, and its file in the zoo."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,10 +67,6 @@ def test_the_fingerprint_depends_on_each_teacher_and_their_order():
 # --- a small table is run ---
 
 
-class Stopped(Exception):
-    pass
-
-
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory):
     """A zoo of two untrained teachers, and budgets of seconds."""
@@ -97,27 +94,29 @@ def workshop(tmp_path_factory):
 @pytest.fixture(scope="module")
 def small(workshop):
     """multi3 run once, stopped before the last network was evaluated, and then run twice more."""
-    followed, stop = [], [True]
+    driven, stop = [], [True]
 
-    def follow(run, title):
-        followed.append((title, run.learner.updates if run.resume else None, len(list(run))))
+    def drive(run):
+        driven.append((getattr(run.config, "loss", "dqn"), len(list(run))))
 
-    def evaluate(agent, config, seed, *, progress):
-        if stop[0] and "kl" in progress and agent.game == "pong":
-            raise Stopped
+    def evaluate(agent, config, seed):
+        if stop[0] and driven[-1][0] == "kl" and agent.game == "pong":
+            raise ValueError("stopped")
         score = {"freeway": 16.0, "pong": 9.0}[agent.game]
         return Evaluation(agent.game, [score, score + 2], [5, 5], 0, 0.05, seed)
 
     def again():
         where = {"folder": workshop / "runs", "results": workshop / "results"}
-        return list(reproduce("multi3", "smoke", [], [0], **where, follow=follow))
+        with ThreadPoolExecutor(1) as executor:
+            return list(reproduce("multi3", "smoke", [], [0], **where, executor=executor))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
-        with pytest.raises(Stopped):
+        patch.setattr("pdlearn.experiments.cells.drive", drive)
+        with pytest.raises(ValueError, match="1 of 3 jobs failed.*stopped"):
             again()
         stop[0] = False
-        return followed, again(), again()
+        return driven, again(), again()
 
 
 def test_every_network_gives_one_row_per_game(small, workshop):
@@ -136,10 +135,9 @@ def test_every_network_gives_one_row_per_game(small, workshop):
 
 
 def test_only_the_stopped_network_is_resumed_and_it_is_not_trained_further(small):
-    followed, second, third = small
-    titles = [title for title, *_ in followed]
-    assert [title.split()[2] for title in titles] == ["dqn,", "nll,", "kl,", "kl,"]
-    assert followed[-1][2] == 0  # no row: it had finished
+    driven, second, third = small
+    assert [loss for loss, _ in driven] == ["dqn", "nll", "kl", "kl"]
+    assert driven[-1][1] == 0  # no row: it had finished
     assert [row["label"] for row in second] == ["kl", "kl"] and third == []
 
 
@@ -164,11 +162,15 @@ def test_rows_of_other_teachers_do_not_count_as_finished(small, workshop):
 
 
 def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypatch, capsys):
-    def evaluate(agent, config, seed, *, progress):
+    def evaluate(agent, config, seed):
         return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed)
 
     monkeypatch.setenv("PDLEARN_QUIET", "1")
     monkeypatch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
+    # In a thread: what is patched here is not in other processes.
+    monkeypatch.setattr(
+        "pdlearn.jobs.executors.executor_by_name", lambda *_, **__: ThreadPoolExecutor(1)
+    )
     two = replace(MULTI3, students=MULTI3.students[:2])
     monkeypatch.setitem(EXPERIMENTS, "multi3", two)
     command = ["reproduce", "multi3", "--budget", "smoke", "--seeds", "1", "--folder"]

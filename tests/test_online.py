@@ -2,6 +2,7 @@
 
 import copy
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -269,15 +270,12 @@ def figure_5(tmp_path, monkeypatch):
     monkeypatch.setitem(experiment.DQN_BUDGETS, "smoke", TAUGHT)
     monkeypatch.setitem(experiment.ONLINE_BUDGETS, "smoke", TINY)
 
-    def follow(run, game):
-        from pdlearn.commands.bars import follow as drive
-        from pdlearn.progress import Bar
-
-        drive(run, Bar(game, 1, "steps"), "agent_steps", ("student",), again="")
-
     def run_missing(seeds):
         folders = {"folder": tmp_path / "runs", "results": tmp_path}
-        return list(experiment.run_missing("smoke", [CATCH], seeds, **folders, follow=follow))
+        with ThreadPoolExecutor(1) as executor:
+            return list(
+                experiment.run_missing("smoke", [CATCH], seeds, **folders, executor=executor)
+            )
 
     return run_missing
 

@@ -1,7 +1,6 @@
 """No option is dropped without a word: each is used, or the command is refused in one sentence."""
 
 import re
-import subprocess
 from dataclasses import asdict
 
 import pytest
@@ -9,7 +8,6 @@ import torch
 from fakes import CATCH
 
 from pdlearn import cli
-from pdlearn.commands.schedule import train_in_slices
 from pdlearn.envs import Environment
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS
 from pdlearn.tensor_files import write_file
@@ -51,8 +49,7 @@ def at(tmp_path, monkeypatch):
 UNUSED = [
     # beside --resume
     ("train --resume dqn --budget full", "expected no --budget beside --resume: a run keeps its"),
-    ("train --resume dqn --jobs 2", "expected no --jobs where one network is trained; got 2"),
-    ("train --resume dqn --slice-minutes 5", "expected no --slice-minutes where one network"),
+    ("train --resume dqn --executor ray", "expected no --executor where one network is trained"),
     ("train --resume dqn --method pqn", "dqn: holds a run of dqn; expected pqn"),
     ("train --resume dqn --joint", "dqn: is a run of pdlearn/Catch-v0 alone; got --joint"),
     ("train --resume dqn --seed 4", "dqn: its seed is 3; got --seed 4"),
@@ -70,8 +67,15 @@ UNUSED = [
     ("distill --resume online --teacher t", "expected no --teacher with --online"),
     ("distill --resume online --set hours=3", "expected no hours=3 with --online"),
     # beside another option
-    ("train pong --jobs 2", "expected no --jobs where one network is trained; got 2"),
-    ("train pong qbert --joint --slice-minutes 5", "expected no --slice-minutes where one"),
+    ("train pong --executor ray", "expected no --executor where one network is trained; got 'ray'"),
+    ("train pong qbert --joint --executor local:2", "expected no --executor where one network"),
+    ("train pong qbert --executor cloud", "unknown executor 'cloud'; expected local[:N], ray"),
+    ("train pong qbert --executor local:0", "expected the N of local:N in 1..4096; got 0"),
+    ("train pong qbert --executor local:two", "expected local:N with a number of processes; got"),
+    ("train pong qbert --executor slurm", "unknown executor 'slurm'"),
+    ("train pong qbert --set size=huge", "unknown size 'huge'"),
+    ("reproduce table1 --executor cloud", "unknown executor 'cloud'"),
+    ("reproduce figure1 --executor local", "expected no --executor with a figure without training"),
     ("train pong pong", "expected different games; got pong, pong"),
     ("train pong --agent-steps 5 --set agent_steps=6", "expected agent_steps once; got it twice"),
     ("train pong --set n_step=1 n_step=2", "expected n_step once; got it twice"),
@@ -169,20 +173,3 @@ def test_several_games_are_not_resumed_with_other_settings_than_they_began_with(
     ):  # fmt: skip
         assert cli.main([*begin, *more]) == 2
         assert sentence in capsys.readouterr().err
-
-
-def test_a_slice_that_resumes_trains_on_the_device_that_was_asked_for(at, monkeypatch):
-    leave_run(at / "pong", "dqn", ["pong"])
-    started = []
-
-    def start(command, **options):
-        started.append(command)
-        raise OSError("started")
-
-    monkeypatch.setattr(subprocess, "Popen", start)
-    for game in ("pong", "freeway"):
-        with pytest.raises(OSError, match="started"):
-            next(train_in_slices({game: at / game}, [], device="cuda"))
-    assert len(started) == 2
-    for command in started:
-        assert command[command.index("--device") + 1] == "cuda"

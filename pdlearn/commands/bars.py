@@ -1,48 +1,52 @@
-"""A run and an evaluation with a progress bar."""
+"""A run and an evaluation with a progress bar, and jobs."""
 
 import sys
-from contextlib import closing
-from functools import partial
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from pdlearn.presets import EvalConfig
 from pdlearn.progress import Bar
-from pdlearn.rows import GrowingRows
 
 if TYPE_CHECKING:  # torch is imported when a command runs
     from pdlearn.checkpoints import Agent
     from pdlearn.evaluation import Evaluation
+    from pdlearn.jobs import Executor
     from pdlearn.runs import Run
+
+GPUS_PER_JOB = 0.25  # these networks leave most of a GPU idle
 
 
 def follow(run: "Run", bar: Bar, counter: str, shown: tuple[str, ...], *, again: str) -> None:
     """Drive a run to its end; write its rows to metrics.csv and show them in the bar."""
-    if run.folder is None:
-        raise ValueError("expected a run with a folder, to keep its rows in; got none")
-    # What refuses the run or its file comes before the bar. From here on no other process trains
-    # in the folder.
-    with closing(iter(run)) as rows, closing(bar):
-        with GrowingRows(run.folder / "metrics.csv", partial(was_saved, begun=run.begun)) as file:
+    from pdlearn import ranks
+    from pdlearn.jobs.training import kept
+
+    begun = False
+    try:
+        # What refuses the run or its file comes before the bar.
+        with kept(run) as rows, closing(bar):
+            begun = True
             bar.update(run.begun[counter])
-            try:
-                for row in rows:
-                    file.add(row)
-                    bar.update(row[counter], **{key: row[key] for key in shown})
-            except KeyboardInterrupt:
-                rows.close()
-                print(f"\nstopped and saved; continue with\n  {again}", file=sys.stderr)
-                raise
+            for row in rows:
+                bar.update(row[counter], **{key: row[key] for key in shown})
+    except KeyboardInterrupt:
+        if begun and not ranks.rank():
+            print(f"\nstopped and saved; continue with\n  {again}", file=sys.stderr)
+        raise
 
 
-def was_saved(row: dict, begun: dict) -> bool:
-    """Return whether `row` is from before the state with the counters `begun` was saved.
+@contextmanager
+def workers(name: str, device: str = "cpu") -> "Iterator[Executor]":
+    """Give the executor of this name inside a `with` block, whose work Ctrl-C stops and saves."""
+    from pdlearn.jobs.executors import executor_by_name
 
-    Rows after it are learnt again by the resumed run, which writes them again.
-    """
-    if not begun["agent_steps"] and not begun["updates"]:
-        return False  # a new run
-    counted = [key for key in ("agent_steps", "recorded_steps", "updates") if key in row]
-    return all(int(row[key]) <= begun[key] for key in counted)
+    with executor_by_name(name, gpus_per_job=GPUS_PER_JOB * (device == "cuda")) as executor:
+        try:
+            yield executor
+        except KeyboardInterrupt:
+            print("\nstopped and saved; the same command goes on", file=sys.stderr)
+            raise
 
 
 def evaluate(agent: "Agent", config: EvalConfig, seed: int, title: str) -> "Evaluation":

@@ -63,7 +63,8 @@ def distill(
 ) -> None:
     """Distil a teacher into a student, or the teachers of several games into one student.
 
-    With --online the teacher is the best so far of a DQN that learns in the same run.
+    With --online the teacher is the best so far of a DQN that learns in the same run. torchrun
+    starts one distillation in several processes.
 
     Args:
         games: the game that the teacher plays, or several with a teacher each (default beside
@@ -88,6 +89,7 @@ def distill(
         teacher_settings: the DQN's settings, as in --teacher-set agent_steps=500000
         settings: other settings of the budget, as in --set minibatch=32
     """
+    from pdlearn import ranks
     from pdlearn.distill import Distillation
     from pdlearn.networks import size_by_name
     from pdlearn.replay.recordings import load_recording
@@ -115,6 +117,7 @@ def distill(
         refuse_unused_settings("with --online: the DQN's steps say how many", given, "hours")
         if len(games) != 1:
             raise ValueError(f"expected one game with --online; got {len(games)}")
+        ranks.refuse_several("with --online")
         taught = DQN_BUDGETS[budget]
         if state is None:
             taught = with_settings(taught, taught_given)
@@ -141,24 +144,27 @@ def distill(
         "runs", f"distill-{'-'.join(map(slug, games))}-{size}-{config.loss}-{seed}"
     )  # fmt: skip
     refuse_overwriting(folder, resume)
-    memories = [
-        load_recording(path, game, device_by_name(device))[0]
-        for game, path in zip(games, recording, strict=False)
-    ]
-    run = Distillation(
-        agents, config, memories or None, student=own, seed=seed, device=device_by_name(device),
-        folder=folder, resume=resume is not None, minutes=minutes,
-    )  # fmt: skip
-    bar = Bar(f"distill {' '.join(games)}", config.hours * config.updates_per_hour, "updates")
-    again = ["pdlearn", "distill", "--resume", str(folder)]
-    for option, value in (("student", student), ("preprocessing", preprocessing)):
-        again += [] if value is None else [f"--{option}", value]
-    for option, names in (("teacher", teacher), ("recording", map(str, recording))):
-        again += [word for name in names for word in (f"--{option}", name)]
-    follow(
-        run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
-        again=shlex.join(again),
-    )  # fmt: skip
+    with ranks.joined(device_by_name(device)) as place:
+        memories = [
+            load_recording(path, game, place)[0]
+            for game, path in zip(games, recording, strict=False)
+        ]
+        run = Distillation(
+            agents, config, memories or None, student=own, seed=seed, device=place,
+            folder=folder, resume=resume is not None, minutes=minutes,
+        )  # fmt: skip
+        bar = Bar(f"distill {' '.join(games)}", config.hours * config.updates_per_hour, "updates")
+        again = ["pdlearn", "distill", "--resume", str(folder)]
+        for option, value in (("student", student), ("preprocessing", preprocessing)):
+            again += [] if value is None else [f"--{option}", value]
+        for option, names in (("teacher", teacher), ("recording", map(str, recording))):
+            again += [word for name in names for word in (f"--{option}", name)]
+        follow(
+            run, bar, "updates", ("phase", "hour", "agent_steps", "loss", "agreement"),
+            again=shlex.join(again),
+        )  # fmt: skip
+        if ranks.rank() > 0:
+            return
     made = folder / "agent.safetensors"
     print(f"{made}: evaluate it with")
     for game in games:

@@ -1,18 +1,20 @@
 """`pdlearn reproduce`: run the paper's experiments."""
 
-from functools import partial
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from pdlearn.commands.bars import follow
+from pdlearn.commands.bars import workers
 from pdlearn.commands.options import known_game
 from pdlearn.commands.refusals import refuse_unused
 from pdlearn.experiments import TITLES
 from pdlearn.files import check_writable
-from pdlearn.progress import Bar
 from pdlearn.schema import Range, Seed
+
+if TYPE_CHECKING:  # torch is imported when a command runs
+    from pdlearn.jobs import Executor
 
 Experiment = Literal[*TITLES]  # type: ignore[valid-type]
 
@@ -26,8 +28,9 @@ def reproduce(
     agent: Path | None = None,
     folder: Path | None = None,
     results: Path = Path("docs/results"),
+    executor: str | None = None,
 ) -> None:
-    """Run an experiment of the paper. Finished parts are not run again.
+    """Run an experiment of the paper, in parallel. Finished parts are not run again.
 
     The experiments use the shipped teachers. losses, smaller, states and mistakes are not in the
     paper.
@@ -45,9 +48,11 @@ def reproduce(
         agent: a file of a network for several games (tsne only; default: the shipped one)
         folder: where students and recorded play are kept (default: runs/reproduce)
         results: where the experiment's CSV file and figure are written
+        executor: where students are trained: local:N processes, ray:ADDRESS or slurm:FILE (default:
+            local, a process for each core)
     """
     if experiment in ("figure1", "tsne"):
-        refuse_unused("with a figure without training", folder=folder)
+        refuse_unused("with a figure without training", folder=folder, executor=executor)
         if len(seeds or (0,)) > 1:
             raise ValueError(f"expected one seed of play for {experiment}; got {len(seeds or ())}")
         if experiment == "figure1":
@@ -59,28 +64,40 @@ def reproduce(
         return
     refuse_unused(f"with {experiment}", agent=agent)
     budget, seeds, folder = budget or "fast", seeds or (0, 1), folder or Path("runs/reproduce")
+    games = tuple(known_game(game) for game in games)
+    with workers(executor or "local") as chosen:
+        _check_results(experiment, results)
+        if experiment == "online":
+            _online(budget, games or ("qbert",), seeds, folder, results, chosen)
+        else:
+            _table(experiment, budget, games, seeds, folder, results, chosen)
 
+
+def _table(
+    experiment: str, budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path,
+    results: Path, executor: "Executor",
+) -> None:  # fmt: skip
+    """Run the missing cells of a table, draw its figure and print it."""
     from pdlearn.experiments.cells import comparable, finished_rows
     from pdlearn.experiments.cells import reproduce as run_missing
     from pdlearn.experiments.tables import picture, table
+    from pdlearn.jobs.board import Board
     from pdlearn.plots import write_picture
     from pdlearn.rows import read_rows
 
-    games = tuple(known_game(game) for game in games)
-    _check_results(experiment, results)
-    if experiment == "online":
-        _online(budget, games or ("qbert",), seeds, folder, results)
-        return
-    drive = partial(_drive, f"pdlearn reproduce {experiment}")
-    for row in run_missing(
+    board = Board()
+    new_rows = run_missing(
         experiment, budget, games, seeds,
-        folder=folder, results=results, follow=drive,
-    ):  # fmt: skip
-        print(
-            f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
-            f"[{row['low']:.1f}, {row['high']:.1f}], {row['percent']:.1f} % of the teacher",
-            flush=True,
-        )
+        folder=folder, results=results, executor=executor, watch=board,
+    )  # fmt: skip
+    with closing(new_rows):
+        for row in new_rows:
+            board.clear()
+            print(
+                f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
+                f"[{row['low']:.1f}, {row['high']:.1f}], {row['percent']:.1f} % of the teacher",
+                flush=True,
+            )
     rows = finished_rows(experiment, budget, games, seeds, results=results)
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
@@ -94,20 +111,6 @@ def _check_results(experiment: str, results: Path) -> None:
     """Raise before the work if its results could not be written afterwards."""
     for end in ("csv", "png"):
         check_writable(results / f"{experiment}.{end}")
-
-
-def _drive(again: str, run: Any, title: str) -> None:
-    """Drive a training to its end under a progress bar; `again` is the command that resumes it."""
-    if run.kind == "dqn":
-        bar = Bar(f"train {title}", run.config.agent_steps, "steps")
-        follow(run, bar, "agent_steps", ("score", "loss"), again=again)
-    elif run.kind == "online":
-        bar = Bar(f"online {title}", run.teacher_run.config.agent_steps, "steps")
-        shown = ("phase", "agreement", "best_so_far", "student")
-        follow(run, bar, "agent_steps", shown, again=again)
-    else:
-        bar = Bar(f"distill {title}", run.config.hours * run.config.updates_per_hour, "updates")
-        follow(run, bar, "updates", ("loss", "agreement"), again=again)
 
 
 def _draw(
@@ -127,20 +130,27 @@ def _draw(
 
 
 def _online(
-    budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path, results: Path
-) -> None:
+    budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path, results: Path,
+    executor: "Executor",
+) -> None:  # fmt: skip
     """Run the missing curves of figure 5 and draw the figure."""
     from pdlearn.experiments.online import finished_rows, run_missing
+    from pdlearn.jobs.board import Board
     from pdlearn.plots import online_curves, write_picture
     from pdlearn.rows import read_rows
 
-    drive = partial(_drive, "pdlearn reproduce online")
-    for row in run_missing(budget, games, seeds, folder=folder, results=results, follow=drive):
-        print(
-            f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: DQN {row['dqn']}, "
-            f"its best so far {row['best_so_far']}, student {row['student']}",
-            flush=True,
-        )
+    board = Board()
+    new_rows = run_missing(
+        budget, games, seeds, folder=folder, results=results, executor=executor, watch=board
+    )
+    with closing(new_rows):
+        for row in new_rows:
+            board.clear()
+            print(
+                f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: DQN "
+                f"{row['dqn']}, its best so far {row['best_so_far']}, student {row['student']}",
+                flush=True,
+            )
     rows = finished_rows(budget, games, seeds, results)
     write_picture(results / "online.png", online_curves(read_rows(results / "online.csv")))
     print(f"{results / 'online.csv'}, {results / 'online.png'}: {len(rows)} points")

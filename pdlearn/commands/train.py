@@ -3,12 +3,13 @@
 import dataclasses
 import math
 import shlex
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import tyro
 
-from pdlearn.commands.bars import follow
+from pdlearn.commands.bars import follow, workers
 from pdlearn.commands.options import (
     Budget,
     Device,
@@ -48,15 +49,13 @@ def train(
     device: Device = "auto",
     folder: Path | None = None,
     resume: Path | None = None,
-    jobs: Annotated[int | None, Range(1, 1_000)] = None,
-    slice_minutes: Annotated[float | None, Range(0.01)] = None,
+    executor: str | None = None,
     settings: Settings = (),
 ) -> None:
     """Train a teacher; runs/train-GAME-SEED keeps it, with a CSV of its progress.
 
-    Several games get a teacher each, trained in slices of time, the one furthest below its goal
-    first; the same command goes on with what there is. With --joint they get one network together,
-    which plays them in turn.
+    Several games get a teacher each, the one furthest below its goal first; the same command goes
+    on with what there is. With --joint they get one network together, which plays them in turn.
 
     Args:
         games: among the ten games, or a Gymnasium id with discrete actions (default beside
@@ -68,13 +67,13 @@ def train(
         budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)
             (default: fast)
         agent_steps: agent steps in all (default: the budget's)
-        minutes: stop after so many minutes; --resume goes on
+        minutes: stop after so many minutes, each run of several; --resume goes on
         seed: of the network, the exploration and the games (default: 0, or the resumed run's)
         device: where the network and its memory live
         folder: where the run is kept (default: runs/train-GAMES-SEED); the runs, of several games
         resume: a run's folder to go on from, with its settings
-        jobs: how many of several games run side by side (default: 1)
-        slice_minutes: how long each of several games runs before it is another's turn (default: 30)
+        executor: where several games are trained: local:N processes, ray:ADDRESS or slurm:FILE
+            (default: local, a process for each core)
         settings: other settings of the budget, as in --set double=True quantiles=51
     """
     if games and all_games:
@@ -84,10 +83,10 @@ def train(
     if len(games) > 1 and not joint and resume is None:
         _train_many(
             games, given, method, budget or "fast", folder=folder or Path("runs"), seed=seed or 0,
-            device=device, minutes=minutes, jobs=jobs or 1, slice_minutes=slice_minutes or 30.0,
+            device=device, minutes=minutes, executor=executor or "local",
         )  # fmt: skip
         return
-    refuse_unused("where one network is trained", jobs=jobs, slice_minutes=slice_minutes)
+    refuse_unused("where one network is trained", executor=executor)
     if resume is not None:
         refuse_unused("beside --resume: a run keeps its settings, and --set changes them",
                       budget=budget)  # fmt: skip
@@ -108,6 +107,7 @@ def train(
         config = dataclasses.replace(config, size="multi3") if joint else config
         config = with_settings(config, given)
 
+    from pdlearn import ranks
     from pdlearn.dqn import DQN
     from pdlearn.networks import size_by_name
     from pdlearn.pqn import PQN
@@ -115,19 +115,21 @@ def train(
     size_by_name(config.size, several_games=len(games) > 1)
     folder = resume or folder or Path("runs", f"train-{'-'.join(map(slug, games))}-{seed}")
     refuse_overwriting(folder, resume)
+    if method == "dqn":
+        ranks.refuse_several("with --method dqn, whose memory is one")
     loop: type[DQN | PQN] = PQN if method == "pqn" else DQN
-    run = loop(
-        games, config, seed=seed, device=device_by_name(device), folder=folder,
-        resume=resume is not None, minutes=minutes,
-    )  # fmt: skip
-    bar = Bar(f"train {' '.join(games)}", config.agent_steps, "steps")
-    follow(
-        run,
-        bar,
-        "agent_steps",
-        ("score", "best_evaluation", "loss", "epsilon"),
-        again=f"pdlearn train --resume {shlex.quote(str(folder))}",
-    )
+    with ranks.joined(device_by_name(device)) as place:
+        run = loop(
+            games, config, seed=seed, device=place, folder=folder, resume=resume is not None,
+            minutes=minutes,
+        )  # fmt: skip
+        follow(
+            run, Bar(f"train {' '.join(games)}", config.agent_steps, "steps"), "agent_steps",
+            ("score", "best_evaluation", "loss", "epsilon"),
+            again=f"pdlearn train --resume {shlex.quote(str(folder))}",
+        )  # fmt: skip
+        if ranks.rank() > 0:
+            return
     best = folder / "best.safetensors"
     made = best if best.exists() else folder / "agent.safetensors"
     print(f"{made}: score it afresh with")
@@ -138,31 +140,39 @@ def train(
 
 def _train_many(
     games: tuple[str, ...], settings: tuple[str, ...], method: Method | None, budget: str, *,
-    folder: Path, seed: int, device: str, minutes: float, jobs: int, slice_minutes: float,
+    folder: Path, seed: int, device: Device, minutes: float, executor: str,
 ) -> None:  # fmt: skip
-    """Train a teacher of each game in slices, and print a line for every slice that ends."""
-    from pdlearn.commands.schedule import train_in_slices
+    """Train a teacher of each game as jobs, and print a line for each that ends."""
+    from pdlearn.jobs import run
+    from pdlearn.jobs.board import Board
+    from pdlearn.jobs.training import TrainJob, standing
+    from pdlearn.networks import size_by_name
 
+    if executor.partition(":")[0] == "local":  # on a cluster, the worker sees what it has
+        device_by_name(device)
     names = tuple(known_game(game) for game in games)
     folders = {name: folder / f"train-{name}-{seed}" for name in names}
     if len(folders) < len(names):
         raise ValueError(f"expected different games; got {', '.join(names)}")
+    configs = {}
     for name in names:
         kind = method or method_for([name], budget)
-        refuse_other_run(folders[name], kind, with_settings(BUDGETS[kind][budget], settings))
-    arguments = ["--budget", budget, "--seed", str(seed)]
-    arguments += [] if method is None else ["--method", method]
-    arguments += ["--set", *settings] if settings else []
-    slices = train_in_slices(
-        folders, arguments, jobs=jobs, minutes=minutes, slice_minutes=slice_minutes,
-        device=device_by_name(device),
-    )  # fmt: skip
-    try:
-        for now in slices:
+        configs[name] = with_settings(BUDGETS[kind][budget], settings)
+        size_by_name(configs[name].size, several_games=False)
+        refuse_other_run(folders[name], kind, configs[name])
+
+    # The game that is furthest below its goal comes first.
+    order = sorted(names, key=lambda name: standing(name, folders[name]).way)
+    jobs = [TrainJob(name, configs[name], seed, folders[name], minutes, device) for name in order]
+    board = Board()
+    with (
+        workers(executor, device) as chosen,
+        closing(run(jobs, chosen, folder, watch=board)) as results,
+    ):
+        for _, now in results:
+            board.clear()
             print(
                 f"{now.game:15s} {now.agent_steps:11,d} steps, best evaluation "
                 f"{now.best_evaluation:9.1f}, {now.way:5.1f} % of the way to Nature DQN",
                 flush=True,
             )
-    finally:
-        slices.close()

@@ -8,7 +8,8 @@ other cells.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,10 +22,19 @@ from pdlearn.dqn import DQN
 from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.experiments import driver
 from pdlearn.experiments.tables import EXPERIMENTS, Experiment, Student
-from pdlearn.experiments.training import amounts, config_of, fingerprint_of, run_of
+from pdlearn.experiments.training import (
+    RecordJob,
+    amounts,
+    config_of,
+    fingerprint_of,
+    folder_of,
+    run_of,
+    shares_recordings,
+)
+from pdlearn.jobs import Entry, Executor, Progress, no_watch
+from pdlearn.jobs.training import drive, progress_of_run
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
-from pdlearn.runs import Run
 
 EVALUATIONS = {
     "smoke": EvalConfig(episodes=2), "fast": EvalConfig(), "full": EvalConfig(episodes=120),
@@ -51,16 +61,18 @@ def reproduce(
     *,
     folder: Path,
     results: Path,
-    follow: Callable[[Run, str], None],
-) -> Iterator[dict]:
+    executor: Executor,
+    watch: Callable[[Sequence[Entry]], None] = no_watch,
+    precision: str = "auto",
+) -> Generator[dict, None, None]:
     """Run the missing cells of the experiment `name`; yield each row once it is in the CSV file.
 
-    Empty `games` selects all games of the experiment that have a shipped teacher. `follow(run,
-    title)` drives a training to its end. Raises ValueError if a network for several games has fewer
-    than two.
+    Empty `games` selects all games of the experiment that have a shipped teacher. `executor` and
+    `watch` are those of `jobs.run`, `precision` that of `Run`. Raises ValueError if a network for
+    several games has fewer than two.
     """
-    tasks = _tasks(name, budget, games, seeds, folder, follow)
-    yield from driver.run_missing(results / f"{name}.csv", tasks)
+    tasks = _tasks(name, budget, games, seeds, folder, precision)
+    yield from driver.run_missing(results / f"{name}.csv", tasks, executor, folder, watch=watch)
 
 
 def finished_rows(
@@ -73,18 +85,27 @@ def finished_rows(
 
 def _tasks(
     name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
-    follow: Callable = driver.no_training,
-) -> Iterator[driver.Task]:  # fmt: skip
-    """Yield a task for each cell, with a part for each game; only running needs `follow`."""
+    precision: str = "auto",
+) -> list[driver.Task]:  # fmt: skip
+    """Return a task for each cell, with a part for each game."""
     experiment = EXPERIMENTS[name]
+    tasks = []
     for cell in cells(experiment, playable(games or experiment.games), seeds):
+        config = config_of(cell.student, budget, len(cell.games))
         teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
         parts = [
-            partial(_is_of, game=game, cell=cell, budget=budget, teacher=fingerprint_of(teachers))
+            partial(_is_of, game=game, cell=cell, config=config, teacher=fingerprint_of(teachers))
             for game in cell.games
         ]
-        run = partial(_run, experiment, cell, budget, teachers, folder, follow)
-        yield driver.Task(parts, run)
+        where = folder_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
+        job = CellJob(
+            cell, config, EVALUATIONS[budget], experiment.paper, folder, where, precision
+        )  # fmt: skip
+        recordings = []
+        if isinstance(config, DistillConfig) and shares_recordings(cell.student, config):
+            recordings = [RecordJob(game, config, folder, cell.seed) for game in cell.games]
+        tasks.append(driver.Task(parts, job, recordings))
+    return tasks
 
 
 def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
@@ -162,9 +183,10 @@ def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) ->
     return [Cell(g, student, s) for s in seeds for g in groups for student in experiment.students]
 
 
-def _is_of(row: dict, game: str, cell: Cell, budget: str, teacher: str) -> bool:
-    """Return whether `row` is of this game, cell, budget and fingerprint of the teachers."""
-    config = config_of(cell.student, budget, len(cell.games))
+def _is_of(
+    row: dict, game: str, cell: Cell, config: DistillConfig | DQNConfig, teacher: str
+) -> bool:
+    """Return whether `row` is of this game, cell, settings and fingerprint of the teachers."""
     agent_steps, samples = amounts(config, len(cell.games))
     wanted = (game, cell.student.label, cell.seed, teacher, agent_steps)
     found = (
@@ -175,24 +197,50 @@ def _is_of(row: dict, game: str, cell: Cell, budget: str, teacher: str) -> bool:
     return found == wanted and as_much
 
 
-def _run(
-    experiment: Experiment, cell: Cell, budget: str, teachers: Sequence[Agent], folder: Path,
-    follow: Callable,
-) -> list[dict]:  # fmt: skip
-    config = config_of(cell.student, budget, len(cell.games))
-    run = run_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
-    follow(run, cell.title)
-    agent = run.agent()
-    results = [
-        evaluate(
-            agent.for_game(game), EVALUATIONS[budget], cell.seed, progress=f"{game} {cell.title}"
-        )
-        for game in cell.games
-    ]
-    rows = [_row(cell, run, agent, teachers, *both) for both in zip(teachers, results, strict=True)]
-    for row in rows:
-        row["paper_percent"] = experiment.paper.get(row["game"], {}).get(cell.student.label, "")
-    return rows
+@dataclass(frozen=True)
+class CellJob:
+    """Train and evaluate a cell's student; the result is a row for each of its games."""
+
+    cell: Cell
+    config: DistillConfig | DQNConfig
+    evaluation: EvalConfig
+    paper: dict[str, dict[str, float]]  # percent by game and label
+    folder: Path  # of all cells and recordings
+    run_folder: Path  # of this cell
+    precision: str
+
+    @property
+    def name(self) -> str:
+        return self.cell.title
+
+    def progress(self) -> Progress | None:
+        """Return the progress of the training."""
+        where, config = self.run_folder, self.config
+        if isinstance(config, DQNConfig):
+            total, figures = config.agent_steps, ("score",)
+            return progress_of_run(where, "agent_steps", total, unit="steps", figures=figures)
+        total, figures = config.hours * config.updates_per_hour, ("agreement",)
+        return progress_of_run(where, "updates", total, unit="updates", figures=figures)
+
+    def __call__(self) -> list[dict]:
+        """Train and evaluate, from what there is."""
+        cell = self.cell
+        teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
+        run = run_of(
+            cell.student, self.config, teachers, seed=cell.seed, folder=self.folder,
+            precision=self.precision,
+        )  # fmt: skip
+        drive(run)
+        agent = run.agent()
+        results = [
+            evaluate(agent.for_game(game), self.evaluation, cell.seed) for game in cell.games
+        ]
+        rows = [
+            _row(cell, run, agent, teachers, *both) for both in zip(teachers, results, strict=True)
+        ]
+        for row in rows:
+            row["paper_percent"] = self.paper.get(row["game"], {}).get(cell.student.label, "")
+        return rows
 
 
 def _temperature(config: DistillConfig | DQNConfig) -> float | str:

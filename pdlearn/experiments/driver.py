@@ -1,13 +1,15 @@
 """The driver of all experiments that train: run what a CSV file lacks, return what it has.
 
-A task is trained as a whole. It is done when the file has a row for each of its parts: its games,
-or its seeds. A stopped experiment therefore continues with the first unfinished task.
+A task is trained as a whole, as a job. It is done when the file has a row for each of its parts:
+its games, or its seeds. A stopped experiment therefore continues with the unfinished tasks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
+from pdlearn.jobs import Entry, Executor, Job, no_watch, run
 from pdlearn.rows import read_rows, write_rows
 
 
@@ -15,7 +17,8 @@ class Task(NamedTuple):
     """One training of an experiment; `parts` has for each part the test for its rows."""
 
     parts: Sequence[Callable[[dict], bool]]
-    run: Callable[[], list[dict]]  # trains, evaluates and returns the rows
+    job: Job  # trains and evaluates; its result is the rows
+    recordings: Sequence[Job] = ()  # what the job needs, shared with other jobs of the same name
 
     def owns(self, row: dict) -> bool:
         """Return whether `row` belongs to a part of this task."""
@@ -26,22 +29,37 @@ class Task(NamedTuple):
         return all(any(part(row) for row in rows) for part in self.parts)
 
 
-def no_training(*arguments: object) -> NoReturn:
-    """Raise RuntimeError: tasks made to look up finished rows are not run."""
-    raise RuntimeError("expected finished rows only; got a task to run")
-
-
-def run_missing(path: Path, tasks: Iterable[Task]) -> Iterator[dict]:
+def run_missing(
+    path: Path,
+    tasks: Sequence[Task],
+    executor: Executor,
+    folder: Path,
+    *,
+    watch: Callable[[Sequence[Entry]], None] = no_watch,
+) -> Generator[dict, None, None]:
     """Run the tasks that are not done in the CSV file; yield their rows once the file has them.
 
-    The rows of a task that is partly done are replaced.
+    Recordings are made first. In the file the rows of `tasks` are in the order of the tasks, in
+    whatever order these end, after other rows. The rows of a task that is partly done are replaced.
     """
-    for task in tasks:
-        if task.is_done(read_rows(path)):
-            continue
-        new = task.run()
-        write_rows(path, [*(row for row in read_rows(path) if not task.owns(row)), *new])
-        yield from new
+
+    def place(row: dict) -> int:
+        return next((number for number, task in enumerate(tasks) if task.owns(row)), -1)
+
+    rows = read_rows(path)
+    missing = [task for task in tasks if not task.is_done(rows)]
+    recordings = {job.name: job for task in missing for job in task.recordings}
+    with closing(run(recordings.values(), executor, folder, watch=watch)) as made:
+        for _ in made:
+            pass
+    with closing(run([t.job for t in missing], executor, folder, watch=watch)) as results:
+        for job, new in results:
+            (task,) = (task for task in missing if task.job is job)
+            others = [row for row in read_rows(path) if not task.owns(row)]
+            # Compared as the file will give them back.
+            texts = [{key: str(value) for key, value in row.items()} for row in new]
+            write_rows(path, sorted([*others, *texts], key=place))
+            yield from new
 
 
 def finished_rows(path: Path, tasks: Iterable[Task]) -> list[dict]:

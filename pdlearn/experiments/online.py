@@ -5,7 +5,8 @@ a game follow the same DQN, which has the first student's seed.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +15,14 @@ import numpy as np
 
 from pdlearn.evaluation import protocol_of
 from pdlearn.experiments import driver
+from pdlearn.jobs import Entry, Executor, Progress, no_watch
+from pdlearn.jobs.training import METRICS, drive, progress_of_run
 from pdlearn.networks import parameter_count
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import title_of
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, DistillConfig, DQNConfig
 from pdlearn.rows import markdown_table, read_rows
+from pdlearn.runs import STATE
 from pdlearn.statistics import swing
 
 
@@ -29,14 +33,15 @@ def run_missing(
     *,
     folder: Path,
     results: Path,
-    follow: Callable[[OnlineDistillation, str], None],
-) -> Iterator[dict]:
+    executor: Executor,
+    watch: Callable[[Sequence[Entry]], None] = no_watch,
+) -> Generator[dict, None, None]:
     """Run the games with missing curves; yield a game's rows once they are in the CSV file.
 
-    `follow(run, game)` drives a run to its end and writes its rows to the run's `metrics.csv`.
+    `executor` and `watch` are those of `jobs.run`.
     """
-    tasks = _tasks(budget, games, seeds, folder, follow)
-    yield from driver.run_missing(results / "online.csv", tasks)
+    tasks = _tasks(budget, games, seeds, folder)
+    yield from driver.run_missing(results / "online.csv", tasks, executor, folder, watch=watch)
 
 
 def finished_rows(
@@ -92,15 +97,14 @@ def _late_swing(scores: np.ndarray) -> float:
 
 
 def _tasks(
-    budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
-    follow: Callable = driver.no_training,
-) -> list[driver.Task]:  # fmt: skip
-    """Return a task for each game with a part for each seed; only tasks that run need `follow`."""
+    budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path
+) -> list[driver.Task]:
+    """Return a task for each game, with a part for each seed."""
     dqn, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
     return [
         driver.Task(
             [partial(_is_of, settings=_settings(game, seed, dqn, config)) for seed in seeds],
-            partial(_run, game, dqn, config, seeds, folder, follow),
+            OnlineJob(game, dqn, config, tuple(seeds), folder),
         )
         for game in games
     ]
@@ -125,45 +129,67 @@ def _is_of(row: dict, settings: dict) -> bool:
     return all(row[key] == str(value) for key, value in settings.items())
 
 
-def _run(
-    game: str, dqn: DQNConfig, config: DistillConfig, seeds: Sequence[int], folder: Path,
-    follow: Callable,
-) -> list[dict]:  # fmt: skip
-    name = "-".join(["online", game.replace("/", "-"), str(dqn.agent_steps), *map(str, seeds)])
-    run_folder = folder / name
-    run = OnlineDistillation(
-        game, dqn, config, seeds, seed=seeds[0], folder=run_folder,
-        resume=(run_folder / "state.safetensors").exists(),
-    )  # fmt: skip
-    follow(run, game)
-    made = run.agent().card["made"]
-    common = {
-        "parameters": parameter_count(run.learner.network),
-        "dqn_network": dqn.size,
-        "dqn_seed": seeds[0],
-        "protocol": protocol_of(dqn.evaluation_epsilon),
-        "episodes": dqn.evaluation_episodes,
-        "hours": round(run.seconds / 3600, 3),
-        "hardware": made["hardware"],
-        "precision": made["precision"],
-        "version": version("pdlearn"),
-    }
-    # A resumed run repeats what it did after it was last saved; the later row is the valid one.
-    evaluated = {
-        int(row["agent_steps"]): row
-        for row in read_rows(run_folder / "metrics.csv")
-        if not math.isnan(float(row["dqn"]))  # the row of an evaluation
-    }
-    return [
-        {
-            **_settings(game, seed, dqn, config),
-            "agent_steps": agent_steps,
-            "recorded_steps": int(row["recorded_steps"]),
-            "updates": int(row["updates"]),
-            **{key: round(float(row[key]), 3) for key in ("dqn", "best_so_far", "teacher")},
-            "student": round(float(row[f"student_{seed}" if len(seeds) > 1 else "student"]), 3),
-            **common,
+@dataclass(frozen=True)
+class OnlineJob:
+    """Train a DQN and students that follow it; the result is a row for each evaluation and seed."""
+
+    game: str
+    dqn: DQNConfig
+    config: DistillConfig
+    seeds: tuple[int, ...]
+    folder: Path  # of all games
+
+    @property
+    def name(self) -> str:
+        return f"online {self.game}"
+
+    @property
+    def run_folder(self) -> Path:
+        words = ("online", self.game.replace("/", "-"), self.dqn.agent_steps, *self.seeds)
+        return self.folder / "-".join(map(str, words))
+
+    def progress(self) -> Progress | None:
+        """Return the agent steps of the DQN so far."""
+        figures = ("best_so_far", "agreement")
+        total = self.dqn.agent_steps
+        return progress_of_run(self.run_folder, "agent_steps", total, unit="steps", figures=figures)
+
+    def __call__(self) -> list[dict]:
+        """Train, from what there is, and return the rows."""
+        dqn, seeds = self.dqn, self.seeds
+        run = OnlineDistillation(
+            self.game, dqn, self.config, seeds, seed=seeds[0], folder=self.run_folder,
+            resume=(self.run_folder / STATE).exists(),
+        )  # fmt: skip
+        drive(run)
+        made = run.agent().card["made"]
+        common = {
+            "parameters": parameter_count(run.learner.network),
+            "dqn_network": dqn.size,
+            "dqn_seed": seeds[0],
+            "protocol": protocol_of(dqn.evaluation_epsilon),
+            "episodes": dqn.evaluation_episodes,
+            "hours": round(run.seconds / 3600, 3),
+            "hardware": made["hardware"],
+            "precision": made["precision"],
+            "version": version("pdlearn"),
         }
-        for seed in seeds
-        for agent_steps, row in sorted(evaluated.items())
-    ]
+        # A resumed run repeats what it did after it was last saved; the later row is the valid one.
+        evaluated = {
+            int(row["agent_steps"]): row
+            for row in read_rows(self.run_folder / METRICS)
+            if not math.isnan(float(row["dqn"]))  # the row of an evaluation
+        }
+        return [
+            {
+                **_settings(self.game, seed, dqn, self.config),
+                "agent_steps": agent_steps,
+                "recorded_steps": int(row["recorded_steps"]),
+                "updates": int(row["updates"]),
+                **{key: round(float(row[key]), 3) for key in ("dqn", "best_so_far", "teacher")},
+                "student": round(float(row[f"student_{seed}" if len(seeds) > 1 else "student"]), 3),
+                **common,
+            }
+            for seed in seeds
+            for agent_steps, row in sorted(evaluated.items())
+        ]

@@ -8,10 +8,12 @@ teachers of a student play in total.
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import DQN
@@ -21,6 +23,7 @@ from pdlearn.replay.collecting import collect
 from pdlearn.replay.compressed import compress, too_large
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.recordings import load_recording, save_recording
+from pdlearn.runs import STATE
 
 
 def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | DQNConfig:
@@ -63,6 +66,17 @@ def fingerprint_of(teachers: Sequence[Agent]) -> str:
     return hashlib.sha256(" ".join(found).encode()).hexdigest()[:16]
 
 
+def folder_of(
+    student: Student, config: DistillConfig | DQNConfig, teachers: Sequence[Agent], *,
+    seed: int, folder: Path,
+) -> Path:  # fmt: skip
+    """Return the subfolder of `folder` in which `student` is trained."""
+    games = [teacher.game for teacher in teachers]
+    agent_steps, samples = amounts(config, len(games))
+    name = f"{'-'.join(games)}-{fingerprint_of(teachers)}-{agent_steps}-{seed}"
+    return folder / f"{name}-{student.size}-{student.label}-{samples}"
+
+
 def run_of(
     student: Student,
     config: DistillConfig | DQNConfig,
@@ -70,26 +84,39 @@ def run_of(
     *,
     seed: int,
     folder: Path,
+    precision: str = "auto",
 ) -> Distillation | DQN:
     """Return the run that trains `student` in a subfolder of `folder`, resumed if it exists."""
     games = [teacher.game for teacher in teachers]
-    agent_steps, samples = amounts(config, len(games))
-    name = f"{'-'.join(games)}-{fingerprint_of(teachers)}-{agent_steps}-{seed}"
-    folder_of_run = folder / f"{name}-{student.size}-{student.label}-{samples}"
-    resume = (folder_of_run / "state.safetensors").exists()
+    run_folder = folder_of(student, config, teachers, seed=seed, folder=folder)
+    resume = (run_folder / STATE).exists()
     if isinstance(config, DQNConfig):
-        return DQN(games, config, seed=seed, folder=folder_of_run, resume=resume)
+        return DQN(
+            games, config, seed=seed, folder=run_folder, resume=resume, precision=precision
+        )  # fmt: skip
     recordings = None
-    # Shared recordings need a memory that holds all play, and play without the student.
-    if config.hours <= config.memory_hours and not student.rounds_per_hour:
+    if shares_recordings(student, config):
         shape = tuple(teachers[0].card["observation_shape"])
         recordings = [recording(teacher, config, folder, seed) for teacher in teachers]
-        if too_large(agent_steps, shape, "cpu"):
+        if too_large(amounts(config, len(games))[0], shape, "cpu"):
             recordings = [compress(memory) for memory in recordings]
         for memory in recordings:
             permute_values(memory, student.mistaken_share, seed)
     return Distillation(
-        teachers, config, recordings, seed=seed, folder=folder_of_run, resume=resume
+        teachers, config, recordings, seed=seed, folder=run_folder, resume=resume,
+        precision=precision,
+    )  # fmt: skip
+
+
+def shares_recordings(student: Student, config: DistillConfig | DQNConfig) -> bool:
+    """Return whether `student` learns from play that students of its teacher share.
+
+    Then the memory must hold all play, which is without the student.
+    """
+    return (
+        isinstance(config, DistillConfig)
+        and config.hours <= config.memory_hours
+        and not student.rounds_per_hour
     )
 
 
@@ -108,13 +135,41 @@ def permute_values(memory: Memory, share: float, seed: int) -> None:
 
 def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory:
     """Return the play that all students of this teacher and seed share; record it if needed."""
-    agent_steps, _ = amounts(config, 1)
-    path = folder / f"{teacher.game}-{fingerprint_of([teacher])}-{agent_steps}-{seed}.rec"
+    path = recording_path(teacher, config, folder, seed)
     if not path.exists():
         memory = collect(
-            teacher, agent_steps, num_envs=config.num_envs, epsilon=config.collection_epsilon,
-            seed=seed,
+            teacher, amounts(config, 1)[0], num_envs=config.num_envs,
+            epsilon=config.collection_epsilon, seed=seed,
         )  # fmt: skip
         card = {"game": teacher.game, "teacher": fingerprint_of([teacher]), "seed": seed}
         save_recording(path, memory, card)
     return load_recording(path, teacher.game)[0]
+
+
+def recording_path(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Path:
+    """Return the file of the play that all students of this teacher and seed share."""
+    agent_steps, _ = amounts(config, 1)
+    return folder / f"{teacher.game}-{fingerprint_of([teacher])}-{agent_steps}-{seed}.rec"
+
+
+@dataclass(frozen=True)
+class RecordJob:
+    """Record the play that all students of a game's shipped teacher and a seed share."""
+
+    game: str
+    config: DistillConfig
+    folder: Path
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"record {self.game}, seed {self.seed}"
+
+    def progress(self) -> None:
+        """Return None: a recording is written as a whole."""
+
+    def __call__(self) -> None:
+        """Record the play if there is none."""
+        teacher = zoo.load(f"{self.game}/teacher")
+        if not recording_path(teacher, self.config, self.folder, self.seed).exists():
+            recording(teacher, self.config, self.folder, self.seed)

@@ -27,6 +27,10 @@ NO_GAME = ["", "pnog", "Pong", "nan", "../pong", "Pong-v99", "pdlearn/Nothing-v0
 NO_FOLDER = ["nan", "inf", "-inf", "1e5", "7", "file/below", "fifo", os.devnull, "n" * 300]
 NO_OUTPUT = [*NO_FOLDER, "folder"]
 NO_INPUT = ["nowhere", "folder", "fifo", os.devnull, "file", "", "nan", "pong/net9"]
+NO_EXECUTOR = [
+    "", "x", "Local", "local:", *(f"local:{n}" for n in ("0", "-1", "x", "1.5", HUGE)), "ray:",
+    "slurm", "slurm:", "slurm:nowhere", "slurm:folder", "slurm:fifo", "slurm:file",
+]  # fmt: skip
 NO_SETTING = ["", "=", "x=1", "n_step", "n_step=", "=3", "n_step=1=2", "N_STEP=1"]
 # What only Python or a library would say.
 FOREIGN = re.compile(
@@ -58,6 +62,7 @@ OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
     }),
     (["reproduce", "table1", "--budget", "smoke"], {
         "--seeds": NO_INTEGER, "--games": NO_GAME, "--budget": NO_CHOICE,
+        "--executor": NO_EXECUTOR,
     }),
     (["reproduce", "online", "--budget", "smoke"], {"--seeds": NO_INTEGER, "--games": NO_GAME}),
     (["reproduce", "figure1", "--budget", "smoke"], {"--seeds": NO_INTEGER, "--games": NO_GAME}),
@@ -68,7 +73,7 @@ OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
     }),
     (["train", GAME, "--budget", "smoke"], {"--folder": NO_FOLDER}),
     (MANY, {
-        "--jobs": NO_COUNT, "--slice-minutes": [*NO_MINUTES, "0"], "--minutes": NO_MINUTES,
+        "--executor": NO_EXECUTOR, "--minutes": NO_MINUTES,
         "--agent-steps": NO_COUNT, "--seed": NO_INTEGER, "--resume": ["run"],
         "--set": NO_SETTING,
     }),
@@ -96,7 +101,8 @@ OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
 ]  # fmt: skip
 # Options that the command would not use beside the others.
 UNUSED = [line.split() for line in (
-    "train pong --jobs 2", "train pong --slice-minutes 5", "train pong qbert --joint --jobs 2",
+    "train pong --executor local", "train pong qbert --joint --executor local:2",
+    "reproduce figure1 --executor local", "reproduce tsne --executor ray",
     "train pong --agent-steps 5 --set agent_steps=6", "train pong --set n_step=1 n_step=2",
     "train pong --budget fast --budget full", "train pong pong", "train --all --joint --resume x",
     "distill pong --size net3 --set size=net4", "distill pong --loss nll --temperature 2",
