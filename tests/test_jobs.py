@@ -264,7 +264,14 @@ def test_a_failed_training_gets_one_sentence_and_the_others_are_trained(tmp_path
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_command_that_is_stopped_or_killed_leaves_saved_runs_and_no_process(tmp_path, how):
-    command = [sys.executable, "-m", "pdlearn.cli", *TRAIN, "agent_steps=200000"]
+    command = [
+        sys.executable,
+        "-m",
+        "pdlearn.cli",
+        *TRAIN,
+        "agent_steps=200000",
+        "evaluation_period_steps=1000000",
+    ]
     process = subprocess.Popen(
         [*command, "--folder", str(tmp_path)], stderr=subprocess.PIPE, text=True
     )
@@ -282,7 +289,17 @@ def test_a_command_that_is_stopped_or_killed_leaves_saved_runs_and_no_process(tm
         rows = read_rows(folder / "metrics.csv")
         assert 0 < int(rows[-1]["agent_steps"]) <= agent_steps < 200_000
     assert (
-        cli.main([*TRAIN, "agent_steps=200000", "--folder", str(tmp_path), "--minutes", "0.02"])
+        cli.main(
+            [
+                *TRAIN,
+                "agent_steps=200000",
+                "evaluation_period_steps=1000000",
+                "--folder",
+                str(tmp_path),
+                "--minutes",
+                "0.02",
+            ]
+        )
         == 0
     )
     for folder, before in zip(folders, saved, strict=True):

@@ -132,7 +132,7 @@ def test_a_run_of_two_ranks_is_written_by_one_and_resumed_by_any_number(tmp_path
 
 def test_the_torchrun_line_of_the_page_runs(tmp_path):
     page = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "cluster.md"
-    (line,) = re.findall("^torchrun .*", page.read_text("utf-8"), re.M)
+    (line,) = re.findall("^torchrun --.*", page.read_text("utf-8"), re.M)
     short = "--budget smoke --device cpu --size net5 --set steps_per_hour=400 updates_per_hour=2"
     command = ["torch.distributed.run", "--master-port", str(free_port())]
     done = subprocess.run(
