@@ -17,7 +17,6 @@ import torch
 from tasks import SOON, Counting, Standstill, numbers, wait_until
 
 from pdlearn import cli
-from pdlearn.checkpoints import read_file, write_file
 from pdlearn.files import locked
 from pdlearn.jobs import Entry, Progress, run
 from pdlearn.jobs.board import Board
@@ -26,6 +25,7 @@ from pdlearn.jobs.local import LocalExecutor
 from pdlearn.jobs.training import Standing, TrainJob, standing
 from pdlearn.presets import DQN_BUDGETS
 from pdlearn.rows import GrowingRows, newest_row, read_rows
+from pdlearn.tensor_files import read_file, write_file
 
 
 @pytest.fixture(autouse=True)

@@ -16,11 +16,11 @@ from fakes import CATCH, catch_experts
 from ranked import PQN_TINY, STUDENT, TapedMemory
 
 from pdlearn import cli
-from pdlearn.checkpoints import read_file
 from pdlearn.distill import Distillation
 from pdlearn.pqn import PQN
 from pdlearn.replay.collecting import collect
 from pdlearn.rows import read_rows
+from pdlearn.tensor_files import read_file
 
 SECONDS = 240
 

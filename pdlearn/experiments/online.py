@@ -22,7 +22,7 @@ from pdlearn.online import OnlineDistillation
 from pdlearn.plots import title_of
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, DistillConfig, DQNConfig
 from pdlearn.rows import markdown_table, read_rows
-from pdlearn.runs import STATE
+from pdlearn.run_files import STATE
 from pdlearn.statistics import swing
 
 

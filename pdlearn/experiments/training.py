@@ -23,7 +23,7 @@ from pdlearn.replay.collecting import collect
 from pdlearn.replay.compressed import compress, too_large
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.recordings import load_recording, save_recording
-from pdlearn.runs import STATE
+from pdlearn.run_files import STATE
 
 
 def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | DQNConfig:

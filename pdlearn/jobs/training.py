@@ -16,7 +16,8 @@ from pdlearn.jobs import Progress
 from pdlearn.pqn import PQN
 from pdlearn.presets import DQNConfig, PQNConfig
 from pdlearn.rows import GrowingRows, newest_row, read_rows
-from pdlearn.runs import STATE, Run, read_state
+from pdlearn.run_files import STATE, read_state
+from pdlearn.runs import Run
 
 METRICS = "metrics.csv"
 
