@@ -200,6 +200,18 @@ def test_a_game_on_a_page_of_its_own_says_that_it_needs_a_kernel(playing, show):
     np.testing.assert_array_equal(shown, match.colours.palette[match.own.screen()])
 
 
+BUSY = """{
+  get: (name) => name === "data" ? data : "id",
+  send() {}, on() {},
+  widget_manager: { get_model: async () => ({ comm: { on_msg() {}, send() {} } }) },
+}"""
+
+
+def test_a_game_tells_a_kernel_that_is_busy_from_none(playing, visit, tmp_path):
+    page = opened_with(BUSY, playing, visit, tmp_path)
+    page.get_by_text("If it is busy, the game can be played afterwards").wait_for()
+
+
 ANSWER_40_TIMES = """async ([answer, pixels, palette]) => {
   const put = CanvasRenderingContext2D.prototype.putImageData;
   let drawn = 0;

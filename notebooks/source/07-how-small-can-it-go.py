@@ -307,7 +307,7 @@ table(weighed, of="student")
 # %% [markdown]
 # The smaller student disagrees more often, but mostly in states where it costs little: it still agrees
 # in most decisive states. The regret is not spread evenly: a twentieth of the states
-# contains a large part of them, the rare states in which the paddle decides a point. How much of its
+# contains a large part of it, the rare states in which the paddle decides a point. How much of its
 # score a smaller student loses depends on how often such states occur in a game.
 #
 # ## What a decision depends on
