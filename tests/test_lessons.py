@@ -153,7 +153,7 @@ def test_a_lesson_has_the_parts_that_every_lesson_has(source):
     assert all(before < number for before in front["prerequisites"])
     assert 1 <= len(front["objectives"]) <= 5
     assert 25 <= len(lesson.cells) <= 48
-    longest = max(len(cell.source.splitlines()) for cell in code_cells(lesson))
+    longest = max(len(code_lines(cell)) for cell in code_cells(lesson))
     assert longest <= 30 or source.stem == WAITING
     assert "## Key points" in lesson.cells[-1].source
 
