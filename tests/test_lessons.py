@@ -463,6 +463,16 @@ def test_a_copy_is_complete_trusted_and_never_overwrites_an_answer(tmp_path, not
     assert answers.read_text() == "my answers"
 
 
+def test_copies_name_the_kernel_as_ipython_does_without_importing_it():
+    """tqdm draws its bars in a notebook where IPython's kernel was imported."""
+    code = (
+        "import sys; from pdlearn.lessons import places; found = places.of_this_python();"
+        "assert 'ipykernel.zmqshell' not in sys.modules; from ipykernel import ipkernel;"
+        "assert found['language_info'] == ipkernel.IPythonKernel.language_info"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_pages_of_the_lessons_need_neither_a_kernel_nor_a_network(tmp_path, capsys):
     lessons(html=tmp_path)
     assert "13 pages" in capsys.readouterr().out

@@ -4,11 +4,11 @@ In a clone they lie beside the package. A wheel has them as data files, which pi
 `share/pdlearn`.
 """
 
+import platform
 from importlib import metadata
 from pathlib import Path
 
 import nbformat
-from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
 from nbformat.sign import NotebookNotary
 
@@ -39,7 +39,12 @@ def of_this_python() -> dict[str, dict]:
         "kernelspec": {
             "display_name": display_name, "language": "python", "name": NATIVE_KERNEL_NAME,
         },
-        "language_info": dict(IPythonKernel.language_info),
+        # As IPython's kernel says. To import it would turn progress bars into a notebook's.
+        "language_info": {
+            "name": "python", "version": platform.python_version(), "mimetype": "text/x-python",
+            "codemirror_mode": {"name": "ipython", "version": 3}, "pygments_lexer": "ipython3",
+            "nbconvert_exporter": "python", "file_extension": ".py",
+        },
     }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 import heapq
 import os
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +59,7 @@ class Sleep:
                 time.sleep(0.1)
                 file.write(b".")
                 if self.lost_at is not None and file.tell() == round(10 * self.lost_at):
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    os._exit(1)  # as if killed
         return begun
 
 
