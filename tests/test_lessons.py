@@ -34,13 +34,9 @@ NOTEBOOKS = ROOT / "notebooks"
 SOURCES = sources_in(NOTEBOOKS)
 LEVELS = {"start", "easy", "middle", "deep"}
 MEGABYTE = 1_000_000
-WAITING = "09-follow-a-teacher-that-learns"  # its drawing has not moved yet
 SHOWING = {"show", "table", "Markdown", "pictures", "drawings", "plots"}  # what is called
 
 each_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-each_finished_lesson = pytest.mark.parametrize(
-    "source", [path for path in SOURCES if path.stem != WAITING], ids=lambda path: path.stem
-)
 
 
 def lesson_of(source):
@@ -111,9 +107,7 @@ def test_every_picture_says_what_is_to_be_seen(source):
     for picture in pictures:
         assert len(picture.metadata["image/png"]["alt"]) > 20
         pixels = imread(io.BytesIO(base64.b64decode(picture.data["image/png"])))
-        assert (
-            source.stem == WAITING or pixels[0, 0, 3] == 0
-        )  # no background: it suits a light and a dark theme
+        assert pixels[0, 0, 3] == 0  # no background: it suits a light and a dark theme
 
 
 @each_lesson
@@ -155,8 +149,7 @@ def test_a_lesson_has_the_parts_that_every_lesson_has(source):
     assert all(before < number for before in front["prerequisites"])
     assert 1 <= len(front["objectives"]) <= 5
     assert 25 <= len(lesson.cells) <= 48
-    longest = max(len(code_lines(cell)) for cell in code_cells(lesson))
-    assert longest <= 30 or source.stem == WAITING
+    assert max(len(code_lines(cell)) for cell in code_cells(lesson)) <= 30
     assert "## Key points" in lesson.cells[-1].source
 
 
@@ -232,13 +225,13 @@ def showing_lines(cell):
     return lines
 
 
-@each_finished_lesson
+@each_lesson
 def test_no_line_of_code_is_cut_at_jupyterlabs_width(source):
     lines = [line for cell in code_cells(lesson_of(source)) for line in cell.source.splitlines()]
     assert [line for line in lines if len(line) > 80] == []
 
 
-@each_finished_lesson
+@each_lesson
 def test_drawing_is_a_third_of_a_lessons_code_at_most(source):
     cells = code_cells(lesson_of(source))
     lines = [(code_lines(cell), showing_lines(cell)) for cell in cells]
@@ -248,8 +241,7 @@ def test_drawing_is_a_third_of_a_lessons_code_at_most(source):
 
 
 def test_cells_of_more_than_15_lines_are_rare():
-    finished = [source for source in SOURCES if source.stem != WAITING]
-    cells = [cell for source in finished for cell in code_cells(lesson_of(source))]
+    cells = [cell for source in SOURCES for cell in code_cells(lesson_of(source))]
     long = [cell.source for cell in cells if len(code_lines(cell)) > 15]
     assert len(long) <= len(cells) / 15
 

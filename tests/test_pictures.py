@@ -80,6 +80,14 @@ def test_bars_and_histograms_and_lines_name_what_they_show():
         plt.close(axes.figure)
 
 
+def test_series_of_one_picture_can_be_told_apart():
+    names = ["teacher, all states", "teacher, decisive states", "a", "b", "c", "d"]
+    drawn = pictures.lines({name: ([0, 1], [0, 1]) for name in names}, "x", "y").get_lines()
+    assert len({(line.get_color(), line.get_linestyle()) for line in drawn}) == len(names)
+    bars = pictures.bars(["LEFT"], {name: [1.0] for name in names[1:]}).axes[0].containers
+    assert len({bar[0].get_facecolor() for bar in bars}) == len(names) - 1
+
+
 def test_a_level_and_a_cut_are_dotted_lines():
     rows = [{"updates": t, "loss": 1.0, "score": 2.0} for t in range(3)]
     figure = pictures.curves({"student": rows}, ["loss", "score"], level=0.5, cut=1)

@@ -25,7 +25,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from IPython.display import Markdown
-from matplotlib import pyplot as plt
 
 import pdlearn
 from pdlearn.distill import StudentLearner
@@ -36,12 +35,18 @@ from pdlearn.exercises import (
     check_teacher_at,
 )
 from pdlearn.experiments import online as figure5
-from pdlearn.lessons import by_budget, pictures, results, show, table
-from pdlearn.lessons.places import folder
+from pdlearn.lessons import (
+    by_budget,
+    drawings,
+    measures,
+    pictures,
+    results,
+    show,
+    table,
+)
 from pdlearn.losses import teacher_policy
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
-from pdlearn.rows import read_rows
 from pdlearn.statistics import best_so_far, swing
 
 # %% [markdown]
@@ -80,31 +85,11 @@ check_teacher_at(teacher_at)
 
 # %%
 curve = [row for row in results("curves/pong") if row["evaluation"] != "nan"]
-agent_steps = np.array([int(row["agent_steps"]) for row in curve]) / 1e6
+agent_steps = [int(row["agent_steps"]) for row in curve]
 evaluations = np.array([float(row["evaluation"]) for row in curve])
 highest = evaluations[best_so_far(evaluations)]
-figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
-axes.plot(
-    agent_steps,
-    evaluations,
-    "o-",
-    ms=4,
-    color=pictures.TEACHER,
-    alpha=0.5,
-    label="DQN",
-)
-axes.step(
-    agent_steps,
-    highest,
-    where="post",
-    color=pictures.TEACHER,
-    label="its best so far",
-)
-axes.set(xlabel="million agent steps", ylabel="score in Pong")
-axes.legend(frameon=False)
-axes.spines[["top", "right"]].set_visible(False)
 show(
-    axes,
+    drawings.best_so_far(agent_steps, evaluations, highest),
     "Pong's teacher during training: evaluations rise and fall; the best so "
     "far only rises.",
 )
@@ -149,22 +134,32 @@ states = recorded.sample_states(
     by_budget(smoke=64, fast=1_024), torch.Generator().manual_seed(0)
 )
 going_on = replace(
-    pdlearn.DQNConfig(), minibatch=64, samples_per_step=4.0, priority_exponent=0.0, n_step=3,
-    learning_rate=1e-3, learning_rate_final=1e-3, target_period_updates=400,
-    agent_steps=by_budget(smoke=480, fast=4_000), memory_steps=4_000,
-    learn_start_steps=by_budget(smoke=320, fast=1_600), epsilon_start=0.05, epsilon_final=0.05,
+    pdlearn.DQNConfig(),
+    minibatch=64,
+    samples_per_step=4.0,
+    priority_exponent=0.0,
+    n_step=3,
+    learning_rate=1e-3,
+    learning_rate_final=1e-3,
+    target_period_updates=400,
+    agent_steps=by_budget(smoke=480, fast=4_000),
+    memory_steps=4_000,
+    learn_start_steps=by_budget(smoke=320, fast=1_600),
+    epsilon_start=0.05,
+    epsilon_final=0.05,
     normalization=teacher.network.normalization,
-)  # fmt: skip
+)
+
+# %%
 run = pdlearn.DQN("pong", going_on, seed=0, precision="float32")
 run.row_steps = by_budget(smoke=80, fast=400)  # agent steps between two looks
 for network in (run.learner.network, run.learner.target):
     network.load_state_dict(teacher.network.state_dict())
-looks = {
-    0: teacher.network(states.observation).detach()
-}  # values [B, A] by updates
+looks = {0: teacher.network(states.observation)}  # values [B, A] by updates
 for row in run:
     if row["updates"]:
-        looks[row["updates"]] = run.learner.network(states.observation).detach()
+        values = run.learner.network(states.observation).detach()
+        looks[row["updates"]] = values
 
 # %% [markdown]
 # ## Exercise 3 · A change of mind
@@ -178,71 +173,52 @@ changed = first.argmax(1) != last.argmax(1)
 print(f"after {max(looks)} updates")
 ### BEGIN SOLUTION
 # Measured: in most states the values of two actions are nearly equal.
-my_guess = 68
+my_guess = 64
 ### END SOLUTION
 check_prediction(
     my_guess, 100 * changed.float().mean().item(), near=5, unit=" %"
 )
 
 # %%
-ranked = first.sort(dim=1, descending=True).values
-decisive = ranked[:, 0] - ranked[:, 1] > 0.1  # as in lesson 05
+decisive = measures.is_decisive(first)
 minds = list(looks)
-changes = {
-    name: [
-        (looks[a].argmax(1) != looks[b].argmax(1))[chosen].float().mean().item()
-        for a, b in zip(minds, minds[1:], strict=False)
-    ]
-    for name, chosen in (
-        ("all states", slice(None)),
-        ("decisive states", decisive),
-    )
-}
-figure, axes = plt.subplots(figsize=(6.4, 2.6), layout="constrained")
-for (name, shares), style in zip(changes.items(), ("o-", "o:"), strict=True):
-    axes.plot(
-        minds[1:], shares, style, ms=4, color=pictures.TEACHER, label=name
-    )
-axes.set(xlabel="updates", ylabel="other best action", ylim=(0, None))
-axes.legend(frameon=False)
-axes.spines[["top", "right"]].set_visible(False)
+shares = {"teacher, all states": [], "teacher, decisive states": []}
+for before, after in zip(minds, minds[1:], strict=False):
+    other = (looks[before].argmax(1) != looks[after].argmax(1)).float()
+    shares["teacher, all states"].append(other.mean())
+    shares["teacher, decisive states"].append(other[decisive].mean())
+lines = {name: (minds[1:], each) for name, each in shares.items()}
 show(
-    axes,
+    pictures.lines(lines, "updates", "another best action", dots=True),
     "The share of states in which the best action is another than at the look "
     "before.",
 )
 played = pdlearn.evaluate(
     run.agent(), pdlearn.EvalConfig(episodes=by_budget(smoke=1, fast=5))
 )
-before, after = teacher.score["mean"], played.mean
-print(
-    f"score of the shipped teacher {before:.1f}, of the one that went on "
-    f"{after:.1f}"
-)
+print(f"score of the shipped teacher {teacher.score['mean']:.1f}")
+print(f"score of the one that went on {played.mean:.1f}")
 
 # %%
 policies = {updates: teacher_policy(q, 0.03) for updates, q in looks.items()}
 moved = sum(
-    (policies[b] - policies[a]).abs().sum(1)
-    for a, b in zip(minds, minds[1:], strict=False)
+    (policies[after] - policies[before]).abs().sum(1)
+    for before, after in zip(minds, minds[1:], strict=False)
 )
 moment = int(moved.masked_fill(~decisive, -1).argmax())
-some = [minds[0], *minds[1 :: max(1, (len(minds) - 1) // 3)][:3]]
 show(
     pictures.frames(states.observation[moment]),
     "A decisive moment of Pong, the last four frames.",
 )
+
+# %%
+some = [minds[0], *minds[1 :: max(1, (len(minds) - 1) // 3)][:3]]
+targets = {
+    f"after {updates} updates": policies[updates][moment].tolist()
+    for updates in some
+}
 show(
-    pictures.bars(
-        names,
-        {
-            "teacher, as shipped"
-            if updates == 0
-            else f"after {updates} updates": policies[updates][moment].tolist()
-            for updates in some
-        },
-        "target",
-    ),
+    pictures.bars(names, targets, "target"),
     "A student's targets at this moment from four networks of one DQN: they "
     "differ.",
 )
@@ -264,20 +240,39 @@ show(
 #    games.
 
 # %%
-ROUND = by_budget(smoke=100, fast=400)
+round_steps = by_budget(smoke=100, fast=400)
 taught = replace(
-    pdlearn.DQNConfig(), size="net3", num_envs=8, memory_steps=6_000,
-    agent_steps=by_budget(smoke=6, fast=18) * ROUND,
-    learn_start_steps=by_budget(smoke=100, fast=500), minibatch=32, samples_per_step=4.0,
-    priority_exponent=0.0, n_step=3,
-    learning_rate=1e-3, learning_rate_final=1e-3, target_period_updates=100,
-    epsilon_final=0.02, epsilon_decay_steps=3_000, evaluation_period_steps=ROUND,
-    evaluation_episodes=by_budget(smoke=4, fast=40), evaluation_epsilon=0.0,
-)  # fmt: skip
+    pdlearn.DQNConfig(),
+    size="net3",
+    num_envs=8,
+    memory_steps=6_000,
+    agent_steps=by_budget(smoke=6, fast=18) * round_steps,
+    learn_start_steps=by_budget(smoke=100, fast=500),
+    minibatch=32,
+    samples_per_step=4.0,
+    priority_exponent=0.0,
+    n_step=3,
+    learning_rate=1e-3,
+    learning_rate_final=1e-3,
+    target_period_updates=100,
+    epsilon_final=0.02,
+    epsilon_decay_steps=3_000,
+    evaluation_period_steps=round_steps,
+    evaluation_episodes=by_budget(smoke=4, fast=40),
+    evaluation_epsilon=0.0,
+)
+
+# %%
 online = replace(
-    pdlearn.DistillConfig(), size="net3", steps_per_hour=ROUND, minibatch=32, num_envs=8,
-    updates_per_hour=by_budget(smoke=3, fast=200), learning_rate=1e-3, learning_rate_final=1e-4,
-)  # fmt: skip
+    pdlearn.DistillConfig(),
+    size="net3",
+    steps_per_hour=round_steps,
+    minibatch=32,
+    num_envs=8,
+    updates_per_hour=by_budget(smoke=3, fast=200),
+    learning_rate=1e-3,
+    learning_rate_final=1e-4,
+)
 
 # %%
 run = OnlineDistillation(
@@ -289,53 +284,19 @@ for row in run:
         rows.append(row)
         dqn = run.teacher_run.agent()
         snapshots.append(pdlearn.Agent(deepcopy(dqn.network), dqn.card))
-scores = {
-    name: np.array([row[name] for row in rows])
-    for name in ("dqn", "teacher", "student")
-}
+names = ("dqn", "teacher", "student")
+scores = {name: np.array([row[name] for row in rows]) for name in names}
 at = [row["agent_steps"] for row in rows]
-table(
-    rows[:: max(1, len(rows) // 6)],
-    "agent_steps",
-    "updates",
-    "dqn",
-    "best_so_far",
-    "teacher",
-    "student",
-)
-
 
 # %%
-def drawn(curves):
-    """Draw scores over the DQN's agent steps, a line a name."""
-    figure, axes = plt.subplots(figsize=(6.4, 3), layout="constrained")
-    styles = {
-        "dqn": {"color": pictures.TEACHER, "alpha": 0.45, "label": "DQN"},
-        "teacher": {
-            "color": pictures.TEACHER,
-            "ls": ":",
-            "label": "its best so far, evaluated again",
-        },
-        "student": {
-            "color": pictures.STUDENT,
-            "lw": 2,
-            "label": "student of the best so far",
-        },
-        "of current": {
-            "color": pictures.OTHERS[1],
-            "label": "student of the current DQN",
-        },
-    }
-    for name, line in curves.items():
-        axes.plot(at, line, **styles[name])
-    axes.set(xlabel="agent steps of the DQN", ylabel="score in Catch")
-    axes.legend(frameon=False, fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
+some = rows[:: max(1, len(rows) // 6)]
+table(
+    some, "agent_steps", "updates", "dqn", "best_so_far", "teacher", "student"
+)
 
-
+# %%
 show(
-    drawn(scores),
+    drawings.online_scores(at, scores),
     "The DQN's score falls at times, also after its best; once the best is "
     "good, the score of its "
     "student does not fall with it.",
@@ -351,23 +312,21 @@ show(
 
 # %%
 def follow_each(teachers):
-    """Let a student learn a round from each of `teachers` in turn; return its scores."""
+    """Let a student learn a round from each in turn; return its scores."""
     generator = torch.Generator().manual_seed(1)
-    student = StudentLearner(
-        run.config, pdlearn.QNetwork(3, "net3", generator=generator)
-    )
+    network = pdlearn.QNetwork(3, "net3", generator=generator)
+    student = StudentLearner(run.config, network)
     settings = pdlearn.EvalConfig(
         episodes=taught.evaluation_episodes, epsilon=0.0
     )
     scores = []
-    for number, dqn in enumerate(teachers):
-        memory = pdlearn.collect(
-            dqn, ROUND, num_envs=8, seed=1_000 * number, generator=generator
-        )
+    for n, dqn in enumerate(teachers):
+        played = {"num_envs": 8, "seed": 1_000 * n, "generator": generator}
+        memory = pdlearn.collect(dqn, round_steps, **played)
         for _ in range(online.updates_per_hour):
             student.update(memory.sample_states(online.minibatch, generator))
         agent = dqn.with_network(student.network, "logits")
-        scores.append(pdlearn.evaluate(agent, settings, 1 + at[number]).mean)
+        scores.append(pdlearn.evaluate(agent, settings, 1 + at[n]).mean)
     return np.array(scores)
 
 
@@ -376,10 +335,8 @@ scores["of current"] = follow_each(snapshots)
 # %%
 late = len(at) // 2
 swings = {name: swing(line[late:]) for name, line in scores.items()}
-print(
-    f"DQN {swings['dqn']:.3f}, student of the best so far "
-    f"{swings['student']:.3f}"
-)
+print(f"DQN {swings['dqn']:.3f}")
+print(f"student of the best so far {swings['student']:.3f}")
 ### BEGIN SOLUTION
 # Measured: as much as the DQN's own, because its teacher changes every round.
 my_guess = 0.175
@@ -388,16 +345,20 @@ check_prediction(my_guess, swings["of current"], near=0.02)
 
 # %%
 show(
-    drawn(scores),
+    drawings.online_scores(at, scores),
     "The same curves, and a student that follows the current DQN.",
 )
 table(
-    [
-        {"who": name, "swing, second half": swings[name], "mean, second half": line[late:].mean(),
-         "at the end": line[-1]}
+    {
+        name: {
+            "swing, second half": swings[name],
+            "mean, second half": line[late:].mean(),
+            "at the end": line[-1],
+        }
         for name, line in scores.items()
-    ]
-)  # fmt: skip
+    },
+    of="who",
+)
 
 # %% [markdown]
 # DQN, rounds and loss are the same; only the teacher differs. When the score of the current DQN falls,
@@ -420,13 +381,13 @@ table(
 # 0.6 on average, with a standard deviation of 0.1. Each is evaluated over 10 balls, and the one with the
 # highest score is followed. Guess this highest score.
 
-# %% tags=["nbval-check-output"]
+# %%
 rng = np.random.default_rng(0)
 truth = np.clip(rng.normal(0.6, 0.1, (4_000, 25)), -1, 1)  # [trials, networks]
 
 
 def chosen(episodes):
-    """Return the mean high score over the trials, and the mean true score of its network."""
+    """Return the mean high score, and the mean true score of its network."""
     caught = rng.binomial(episodes, (1 + truth) / 2)
     evaluation = 2 * caught / episodes - 1
     best = [best_so_far(line)[-1] for line in evaluation]
@@ -434,6 +395,7 @@ def chosen(episodes):
     return evaluation[pick].mean(), truth[pick].mean()
 
 
+# %% tags=["nbval-check-output"]
 high_score, true_score = chosen(10)
 print(f"true score of the best of the 25: {truth.max(1).mean():.2f}")
 print(f"true score of the one that is followed: {true_score:.2f}")
@@ -446,29 +408,14 @@ check_prediction(my_guess, high_score, near=0.05)
 # %%
 numbers = (5, 10, 20, 50, 100, 300, 1_000)
 high, true = zip(*(chosen(n) for n in numbers), strict=True)
-figure, axes = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
-axes.plot(
-    numbers, high, "o-", ms=4, color=pictures.REFERENCE, label="its high score"
-)
-axes.plot(
-    numbers,
-    true,
-    "o-",
-    ms=4,
-    color=pictures.TEACHER,
-    label="true score of the network that is followed",
-)
-axes.axhline(
-    truth.max(1).mean(),
-    color="black",
-    ls=":",
-    label="true score of the best network",
-)
-axes.set(xscale="log", xlabel="games an evaluation", ylabel="score")
-axes.legend(frameon=False, fontsize=8)
-axes.spines[["top", "right"]].set_visible(False)
+lines = {
+    "its high score": (numbers, high),
+    "true score of the network that is followed": (numbers, true),
+}
+best = {"true score of the best network": truth.max(1).mean()}
+games = "games of an evaluation"
 show(
-    axes,
+    pictures.lines(lines, games, "score", log=True, dots=True, levels=best),
     "With few games in an evaluation the high score is far above the true "
     "score, and the network that "
     "is followed is little better than the average; with many games both "
@@ -477,11 +424,8 @@ show(
 
 # %% tags=["nbval-check-output"]
 luck = np.mean([row["best_so_far"] - row["teacher"] for row in rows])
-print(
-    "The run above: high score minus the same network evaluated again, mean "
-    "over evaluations,"
-)
-print("is above 0" if luck > 0 else "is not above 0")
+print("high score minus the same network evaluated again, on average:")
+print("above 0" if luck > 0 else "not above 0")
 
 # %% [markdown]
 # Luck has two effects. The curve "best so far" is too high; therefore this network is evaluated again,
@@ -508,16 +452,13 @@ check_choice("A new teacher", my_choice)
 # rows are in `online.csv` of `docs/results`.
 
 # %%
-long_rows = read_rows(folder("docs/results") / "online.csv")
-if long_rows:
-    show(
-        online_curves(long_rows),
-        "A DQN, its best network so far and students of it, over the DQN's "
-        "agent steps.",
-    )
-Markdown(
-    figure5.table(long_rows) if long_rows else "They have not been run yet."
+long_rows = results("online")
+show(
+    online_curves(long_rows),
+    "A DQN, its best network so far and students of it, over the DQN's agent "
+    "steps.",
 )
+Markdown(figure5.table(long_rows))
 
 # %% [markdown]
 # In the shell, `pdlearn distill pong --online` trains a DQN and its student together.

@@ -8,9 +8,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdlearn.plots import GREEN, INK, PINK, REFERENCE, STUDENT, TEACHER
+from pdlearn.plots import GREEN, INK, PINK, REFERENCE, STUDENT, TEACHER, VERMILION
 
-OTHERS = (GREEN, PINK, REFERENCE)
+OTHERS = (GREEN, PINK, REFERENCE, VERMILION)
+LINE_STYLES = ("-", ":", "--")  # of lines of one colour
 LEVEL_STYLES = (":", "--", "-.")  # of lines that mark a number
 
 
@@ -117,12 +118,17 @@ def lines(
     """Draw a line for each `name: (xs, ys)`, and a level one for each `name: y` of `levels`.
 
     `x` and `y` name the axes; `log` is the x axis's scale. An empty name is not in the legend.
+    Lines of one colour have different styles.
     """
     axes = _axes(6.4, 2.8)
     others = [name for name in series if not name.startswith(("teacher", "student"))]
     marks: dict[str, Any] = {"marker": "o", "ms": 4} if dots else {}
+    used: list[str] = []  # colours
     for name, (xs, ys) in series.items():
-        axes.plot(xs, ys, color=colour(name, others), label=name, **marks)
+        one = colour(name, others)
+        style = LINE_STYLES[used.count(one) % len(LINE_STYLES)]
+        axes.plot(xs, ys, color=one, ls=style, label=name, **marks)
+        used.append(one)
     for (name, level), style in zip((levels or {}).items(), LEVEL_STYLES, strict=False):
         axes.axhline(level, color=INK, ls=style, label=name or None)
     axes.set(xlabel=x, ylabel=y, xscale="log" if log else "linear")
