@@ -49,10 +49,12 @@ class Counting:
             os.kill(os.getpid(), signal.Signals[end])
             time.sleep(SOON)
         if end == "wait":
+            begun = time.monotonic()
             try:
                 time.sleep(SOON)
             finally:
-                (self.folder / f"{self.name}.saved").touch()
+                if time.monotonic() < begun + SOON:  # the sleep was interrupted
+                    (self.folder / f"{self.name}.saved").touch()
         if isinstance(end, str):
             raise ValueError(end)
         return end

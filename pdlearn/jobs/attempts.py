@@ -80,7 +80,7 @@ def _interrupted_by(stop: Path) -> Iterator[None]:
             if stop.exists() or os.getppid() != parent:
                 with interrupting:
                     if not ended.is_set():
-                        interrupt_main(signal.SIGTERM)
+                        _interrupt_main_thread()
                 return
 
     threading.Thread(target=look, daemon=True).start()
@@ -91,3 +91,12 @@ def _interrupted_by(stop: Path) -> Iterator[None]:
             ended.set()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _interrupt_main_thread() -> None:
+    """Send SIGTERM to the main thread; where it can be sent to one, it also ends a sleep."""
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGTERM)
+    else:
+        interrupt_main(signal.SIGTERM)
