@@ -36,6 +36,7 @@ from pdlearn.exercises import (
 )
 from pdlearn.exercises.comparing import given_away
 from pdlearn.exercises.sizes import layers, multiplications
+from pdlearn.experiments.cells import comparable
 from pdlearn.games import GAMES
 from pdlearn.lessons import (
     by_budget,
@@ -368,7 +369,8 @@ except ValueError as error:
 # %%
 shipped = results("teachers") + results("students")
 found = {"shipped file": shipped}
-found |= {name: results(name) for name in ("compression", "smaller")}
+for name in ("compression", "smaller"):
+    found[name] = comparable(results(name))[0]  # rows of today's teachers
 show(
     drawings.scores_by_size(found),
     "Each game's students by their parameters, and their teacher, from random "
