@@ -24,9 +24,9 @@ READINGS: dict[str, str] = {
         "network is smaller than the intervals of thirty episodes, and the largest network is not "
         "generally the best. The order of the shipped files changed when they were evaluated again "
         "with more episodes ([students.csv](results/students.csv)). The loss is largest in Beam "
-        "Rider and Seaquest, but there it does not grow as the student shrinks. Episodes of Q*bert "
-        "end after a few hundred points or after many thousands, so its means are the least "
-        "certain."
+        "Rider, Seaquest and Space Invaders, but there it does not grow as the student shrinks. "
+        "Episodes of Q*bert end after a few hundred points or after many thousands, so its means "
+        "are the least certain."
     ),
     "temperature": (
         "On these two games every temperature works; the lowest is slightly worse. Its target is "
