@@ -142,30 +142,31 @@ def preprocessing() -> Drawing:
 def loops() -> Drawing:
     """Return the loops of DQN and of PQN side by side (lesson 03)."""
     d = Drawing(760, 322, "DQN learns from a replay memory, PQN from many copies of a game")
-    d.words(180, 2, "DQN: a replay memory")
-    d.box(90, 32, 180, "few copies of the game")
-    d.arrow((180, 66), (180, 98))
-    d.words(250, 72, "every step")
-    d.box(90, 98, 180, "replay memory:\nthe newest steps")
-    d.arrow((180, 150), (180, 186))
-    d.words(262, 158, "random minibatch")
-    d.box(60, 186, 240, "target: n rewards,\nthen the target network's value")
-    d.arrow((180, 238), (180, 272))
-    d.box(110, 272, 140, "Q-network", kind="teacher")
-    d.arrow((110, 290), (28, 290), (28, 50), (90, 50))
-    d.words(60, 152, "acts")
-    d.words(580, 2, "PQN: no memory, no target network")
-    d.box(490, 32, 180, "128 copies of the game")
-    d.arrow((580, 66), (580, 98))
-    d.words(648, 72, "32 steps each")
-    d.box(490, 98, 180, "these steps, for two\nepochs; then new ones")
-    d.arrow((580, 150), (580, 186))
-    d.words(654, 158, "all, shuffled")
-    d.box(460, 186, 240, "target: λ-return,\nthe network's own values")
-    d.arrow((580, 238), (580, 272))
-    d.box(510, 272, 140, "Q-network", kind="teacher")
-    d.arrow((510, 290), (428, 290), (428, 50), (490, 50))
-    d.words(460, 152, "acts")
+    columns = (
+        (
+            180, 70, 82, "DQN: a replay memory", "few copies of the game", "every step",
+            "replay memory:\nthe newest steps", "random minibatch",
+            "target: n rewards,\nthen the target network's value",
+        ),
+        (
+            580, 68, 74, "PQN: no memory, no target network", "128 copies of the game",
+            "32 steps each", "these steps, for two\nepochs; then new ones", "all, shuffled",
+            "target: λ-return,\nthe network's own values",
+        ),
+    )  # fmt: skip
+    for x, stored_x, drawn_x, title, copies, stored, memory, drawn, target in columns:
+        d.words(x, 2, title)
+        d.box(x - 90, 32, 180, copies)
+        d.arrow((x, 66), (x, 98))
+        d.words(x + stored_x, 72, stored)
+        d.box(x - 90, 98, 180, memory)
+        d.arrow((x, 150), (x, 186))
+        d.words(x + drawn_x, 158, drawn)
+        d.box(x - 120, 186, 240, target)
+        d.arrow((x, 238), (x, 272))
+        d.box(x - 70, 272, 140, "Q-network", kind="teacher")
+        d.arrow((x - 70, 290), (x - 152, 290), (x - 152, 50), (x - 90, 50))
+        d.words(x - 120, 152, "acts")
     return d
 
 
