@@ -571,4 +571,5 @@ def test_a_wheel_is_told_to_carry_every_folder_that_is_looked_for():
         assert all(p.startswith(target.removeprefix("share/pdlearn/")) for p in patterns)
     globbed = [path for pattern in sum(carried.values(), []) for path in ROOT.glob(pattern)]
     wanted = [path for pattern in places.COPIED for path in NOTEBOOKS.glob(pattern)]
-    assert set(wanted) | set((ROOT / "docs/results").glob("*.csv")) == set(globbed)
+    results_files = (ROOT / "docs/results").rglob("*.csv")
+    assert {*wanted, *results_files} == set(globbed)
