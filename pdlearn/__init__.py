@@ -37,6 +37,7 @@ _MODULE_OF = {
     "Preprocessing": "envs.preprocessing",
     "QNetwork": "networks",
     "SIZES": "networks",
+    "advantage_mse_loss": "losses",
     "check_teacher": "interop.check",
     "collect": "replay.collecting",
     "evaluate": "evaluation",

@@ -20,6 +20,7 @@ from pdlearn.export.onnx import export_onnx as export_onnx
 from pdlearn.games import GAMES as GAMES
 from pdlearn.interop.check import check_teacher as check_teacher
 from pdlearn.interop.teachers import load_teacher as load_teacher
+from pdlearn.losses import advantage_mse_loss as advantage_mse_loss
 from pdlearn.losses import kl_loss as kl_loss
 from pdlearn.losses import lambda_returns as lambda_returns
 from pdlearn.losses import mse_loss as mse_loss

@@ -86,7 +86,10 @@ class Agent:
 
     @property
     def outputs(self) -> str:
-        """What its network puts out: "logits" after training with KL or NLL, otherwise "q"."""
+        """What its network puts out: "logits" after training with KL or NLL, otherwise "q".
+
+        After training with advantage_mse, "q" stands for advantages.
+        """
         loss = self.card.get("made", {}).get("config", {}).get("loss")
         trained = "logits" if loss in ("kl", "reverse_kl", "nll") else "q"
         return self.card.get("outputs", trained)

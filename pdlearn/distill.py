@@ -21,7 +21,13 @@ from pdlearn.checkpoints import Agent
 from pdlearn.envs.preprocessing import Preprocessing, from_card
 from pdlearn.games import columns_by_game
 from pdlearn.learner import Learner
-from pdlearn.losses import kl_loss, mse_loss, nll_loss, reverse_kl_loss
+from pdlearn.losses import (
+    advantage_mse_loss,
+    kl_loss,
+    mse_loss,
+    nll_loss,
+    reverse_kl_loss,
+)
 from pdlearn.networks import network_for, part_for
 from pdlearn.presets import DistillConfig
 from pdlearn.registry import describe_network, refuse_other_outputs
@@ -57,6 +63,8 @@ class StudentLearner(Learner):
             return reverse_kl_loss(output, batch.teacher_q, self.config.temperature)
         if self.config.loss == "nll":
             return nll_loss(output, batch.teacher_q)
+        if self.config.loss == "advantage_mse":
+            return advantage_mse_loss(output, batch.teacher_q)
         return mse_loss(output, batch.teacher_q)
 
     def learning_rate(self) -> float:
@@ -335,7 +343,7 @@ def _refuse_unsuited(teachers: list[Agent], config: DistillConfig) -> None:
     for teacher in teachers:
         if teacher.card.get("outputs") != "logits" or config.loss == "nll":
             continue
-        if config.loss == "mse" or config.temperature != 1:
+        if config.loss in ("mse", "advantage_mse") or config.temperature != 1:
             raise ValueError(
                 f"the teacher of {teacher.game!r} has a policy's logits; expected loss kl or "
                 f"reverse_kl at temperature 1, or nll; got {config.loss} at {config.temperature}"

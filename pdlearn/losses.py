@@ -178,6 +178,30 @@ def mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
     return (gap.square().sum(1) + _zero_with_best_action(teacher_q)).mean()
 
 
+def advantage_mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
+    """Return the squared distance from the student's outputs to the teacher's advantages.
+
+    The advantage of an action is its value minus the mean value of the state's available actions.
+    What all actions of a state have in common, most of the error of `mse_loss`, is not learnt. This
+    loss is not in the paper.
+
+    Args:
+        student_q: floating point `[B, A]`
+        teacher_q: floating point `[B, A]`; actions of value -inf are left out
+
+    Returns:
+        a scalar, the sum over actions and the mean over the batch
+
+    Raises:
+        ValueError: for different shapes, and for integer or empty tensors
+    """
+    _check_pair(student_q, teacher_q)
+    teacher_q = teacher_q.detach()
+    available = teacher_q != -math.inf
+    total = teacher_q.masked_fill(~available, 0).sum(1, keepdim=True)
+    return mse_loss(student_q, teacher_q - total / available.sum(1, keepdim=True))
+
+
 def td_target(
     reward_t: Tensor, discount_t: Tensor, target_q_t: Tensor, online_q_t: Tensor | None = None
 ) -> Tensor:

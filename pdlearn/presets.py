@@ -178,8 +178,8 @@ class DistillConfig(TrainingConfig):
     """learning rate at the last update (linear decay)"""
     optimizer_epsilon: Share = 1e-8
     normalization: Literal["layer", "none"] = "none"
-    loss: Literal["kl", "reverse_kl", "nll", "mse"] = "kl"
-    """kl, reverse_kl, nll or mse"""
+    loss: Literal["kl", "reverse_kl", "nll", "mse", "advantage_mse"] = "kl"
+    """kl, reverse_kl, nll, mse, or advantage_mse"""
     temperature: Temperature = 0.03
     """divides the teacher's Q-values (kl and reverse_kl); the paper uses 0.01"""
     hours: Annotated[int, Range(1, 10**6)] = 2

@@ -3,6 +3,7 @@
 The caller passes the random generator.
 """
 
+from collections.abc import Sequence
 from math import hypot
 
 import numpy as np
@@ -36,6 +37,104 @@ def middle(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def by_start(starts: ArrayLike, scores: ArrayLike) -> np.ndarray:
+    """Return the scores `[N]` of an evaluation as `[starts, episodes of a start]`.
+
+    The starts are in ascending order. Raises ValueError unless each start has equally many
+    episodes.
+    """
+    starts, scores = np.asarray(starts), np.asarray(scores, float)
+    counts = np.unique(starts, return_counts=True)[1]
+    if starts.shape != scores.shape or len(set(counts.tolist())) != 1:
+        raise ValueError(
+            f"expected equally many scores of each start; got {len(scores)} scores of "
+            f"{len(starts)} starts, {sorted(set(counts.tolist()))} of each"
+        )
+    return scores[np.argsort(starts, kind="stable")].reshape(len(counts), -1)
+
+
+def hierarchical_means(
+    scores: np.ndarray, rng: np.random.Generator, resamples: int = 10_000
+) -> np.ndarray:
+    """Return the means of bootstrap resamples of paired scores, `[resamples, players]`.
+
+    A resample draws training seeds with replacement, then starts within each seed, then episodes
+    within each start. All players share the drawn seeds and starts, so that their differences and
+    ratios are paired. Episodes are drawn for each player apart.
+
+    Args:
+        scores: `[players, seeds, starts, episodes]`, as of `by_start`
+        rng: the random generator
+        resamples: how many
+    """
+    players, *levels = scores.shape
+    count_seeds, count_starts, count_episodes = levels
+    means = np.empty((resamples, players))
+    seeds = rng.integers(count_seeds, size=(resamples, count_seeds, 1, 1))
+    starts = rng.integers(count_starts, size=(resamples, count_seeds, count_starts, 1))
+    for player in range(players):
+        episodes = rng.integers(count_episodes, size=(resamples, *levels))
+        means[:, player] = scores[player][seeds, starts, episodes].mean((1, 2, 3))
+    return means
+
+
+def resampled_percents(
+    student: np.ndarray, teacher: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a student's mean in percent of its teacher's, in each resample `[resamples]`.
+
+    Both are scores `[seeds, starts, episodes]` of the same starts; see `hierarchical_means`.
+    """
+    means = hierarchical_means(np.stack([student, teacher]), rng)
+    return 100 * means[:, 0] / means[:, 1]
+
+
+def paired_difference(
+    a: np.ndarray, b: np.ndarray, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """Return the mean of `a` minus that of `b`, and the ends of its 95 % interval.
+
+    Both are scores `[seeds, starts, episodes]`, of the same seeds and starts; see
+    `hierarchical_means`.
+    """
+    means = hierarchical_means(np.stack([a, b]), rng)
+    low, high = middle(means[:, 0] - means[:, 1])
+    return float(a.mean() - b.mean()), low, high
+
+
+def interquartile_mean(values: ArrayLike) -> float:
+    """Return the mean of the middle half of `values`, of any shape (Agarwal et al. 2021).
+
+    A quarter of the values, rounded down, is left out at each end. Raises ValueError for none.
+    """
+    ordered = np.sort(np.asarray(values, float), axis=None)
+    if len(ordered) == 0:
+        raise ValueError("expected at least one value; got none")
+    left_out = len(ordered) // 4
+    return float(ordered[left_out : len(ordered) - left_out].mean())
+
+
+def probability_of_improvement(x: Sequence[ArrayLike], y: Sequence[ArrayLike]) -> float:
+    """Return the probability that a run of `x` scores higher than one of `y` (Agarwal et al. 2021).
+
+    It is the mean over games; a tie counts one half.
+
+    Args:
+        x: for each game the scores of its runs
+        y: the same games in the same order; the numbers of runs may differ
+
+    Raises:
+        ValueError: for no games or different numbers of games
+    """
+    if len(x) != len(y) or len(x) == 0:
+        raise ValueError(f"expected the same games; got {len(x)} and {len(y)}")
+    by_game = []
+    for of_x, of_y in zip(x, y, strict=True):
+        gap = np.subtract.outer(np.asarray(of_x, float), np.asarray(of_y, float))
+        by_game.append((gap > 0).mean() + 0.5 * (gap == 0).mean())
+    return float(np.mean(by_game))
 
 
 def percent_interval(

@@ -7,31 +7,57 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from fakes import make_agent
 
 from pdlearn import paper, zoo
 from pdlearn.evaluation import Evaluation
 from pdlearn.experiments import driver
 from pdlearn.experiments.cells import cells, playable, reproduce
+from pdlearn.experiments.judging import has_collapsed, teacher_episodes
+from pdlearn.experiments.scores import Episodes, episode_columns, paired_scores
 from pdlearn.experiments.tables import (
     EXPERIMENTS,
     Student,
+    improvements,
     means_over_games,
+    middle_share,
     percents,
     picture,
     table,
 )
 from pdlearn.experiments.training import config_of, permute_values
+from pdlearn.games import GAMES
 from pdlearn.jobs.training import drive
+from pdlearn.presets import EvalConfig
 from pdlearn.replay.memory import Memory
 from pdlearn.rows import read_rows, write_rows
 from pdlearn.statistics import geometric_mean
 
 
 def row(game, label, seed, percent) -> dict:
-    scores = {"teacher_mean": "50", "low": str(percent / 2 - 3), "high": str(percent / 2 + 1)}
-    return {"game": game, "label": label, "seed": str(seed), "percent": str(percent)} | scores
+    """Return a row of an earlier protocol, without episodes, of a teacher whose mean is 50."""
+    return {
+        "game": game, "label": label, "seed": str(seed), "percent": str(percent),
+        "mean": str(percent / 2), "teacher_mean": "50", "low": str(percent / 2 - 3),
+        "high": str(percent / 2 + 1),
+    }  # fmt: skip
 
 
+def paired_row(game, label, seed, student, teacher) -> dict:
+    """Return a row with an episode of both from each of the starts 0, 1, 2 and so on."""
+    starts = list(range(len(student)))
+    played = [
+        Episodes(starts, scores, [5] * len(starts), "a protocol") for scores in (student, teacher)
+    ]
+    mean, teacher_mean = np.mean(student), np.mean(teacher)
+    return {
+        "game": game, "label": label, "seed": str(seed), "mean": str(mean),
+        "teacher_mean": str(teacher_mean), "percent": str(100 * mean / teacher_mean),
+        **episode_columns(*played),
+    }  # fmt: skip
+
+
+ONE = [make_agent(0, "pong", by="dqn")]  # a student's teachers
 ROWS = [
     row("pong", "kl", 0, 90), row("pong", "kl", 1, 110), row("pong", "nll", 0, 80),
     row("qbert", "kl", 0, 225), row("qbert", "nll", 0, -5),
@@ -51,12 +77,136 @@ def test_the_papers_means_follow_from_its_cells(cells_of_paper, means):
         assert geometric_mean(percents_of_label) == pytest.approx(mean, abs=0.1)
 
 
-def test_percents_are_listed_by_game_and_seed():
-    assert percents(ROWS, "kl") == {"pong": [90.0, 110.0], "qbert": [225.0]}
+def test_a_percentage_of_unpaired_scores_is_the_mean_over_seeds():
+    assert {game: each.mean for game, each in percents(ROWS, "kl").items()} == {
+        "pong": 100.0, "qbert": 225.0,
+    }  # fmt: skip
 
 
 def test_the_mean_over_games_is_geometric_over_the_means_over_seeds():
-    assert means_over_games("table1", ROWS)["kl"] == pytest.approx(math.sqrt(100 * 225))  # 150
+    mean = means_over_games("table1", ROWS)["kl"]
+    assert mean.mean == pytest.approx(math.sqrt(100 * 225))  # 150
+    assert math.isnan(mean.low)  # scores that are not paired
+
+
+# --- paired scores ---
+
+
+def test_a_percentage_is_of_the_teachers_score_from_the_same_starts():
+    """The student has 80 % of its teacher's score from every start, however these differ."""
+    teacher = [10.0, 1000.0, 200.0, 30.0]
+    rows = [paired_row("pong", "kl", 0, [0.8 * score for score in teacher], teacher)]
+    assert percents(rows, "kl")["pong"][:3] == pytest.approx((80, 80, 80))
+    assert "| Pong | – (94.4) | – (94.9) | 80.0 [80, 80] (100.9) |" in table("table1", rows)
+
+
+def test_seeds_whose_scores_differ_widen_the_interval():
+    seeds = [
+        paired_row("pong", "kl", s, [score] * 4, [100.0] * 4) for s, score in ((0, 60), (1, 100))
+    ]
+    both = percents(seeds, "kl")["pong"]
+    assert both[:3] == pytest.approx((80, 60, 100))
+    assert percents(seeds[:1], "kl")["pong"][:3] == pytest.approx((60, 60, 60))
+
+
+def test_the_interval_of_the_mean_over_games_follows_from_those_of_the_games():
+    rows = [
+        paired_row("pong", "kl", 0, [50.0, 50.0], [100.0, 100.0]),
+        paired_row("qbert", "kl", 0, [200.0, 200.0], [100.0, 100.0]),
+    ]
+    assert means_over_games("table1", rows)["kl"][:3] == pytest.approx((100, 100, 100))
+    rows[0] = paired_row("pong", "kl", 0, [25.0, 100.0], [100.0, 100.0])
+    # Draws of the first game are 25, 62.5 and 100 %: with 200 %, the square roots of 2500 to 20000.
+    wide = means_over_games("table1", rows)["kl"]
+    assert wide[1:3] == pytest.approx((math.sqrt(25 * 200), math.sqrt(100 * 200)))
+
+
+def test_games_are_resampled_independently():
+    """The errors of two games average out, though the scores are the same."""
+    scores = np.random.default_rng(0).normal(100, 30, 30).tolist()
+    rows = [paired_row(game, "kl", 0, scores, [100.0] * 30) for game in ("pong", "qbert")]
+    alone, both = means_over_games("table1", rows[:1])["kl"], means_over_games("table1", rows)["kl"]
+    narrower = (both.high - both.low) / (alone.high - alone.low)
+    assert narrower == pytest.approx(math.sqrt(0.5), abs=0.06)
+
+
+def test_a_student_is_not_inferior_if_its_interval_is_above_the_margin():
+    above = paired_row("pong", "kl", 0, [90.0] * 3, [100.0] * 3)
+    below = paired_row("qbert", "kl", 0, [80.0, 120.0, 100.0], [100.0] * 3)
+    assert "| not below 90 % of the teacher | – | – | 1 of 2 |" in table("table1", [above, below])
+
+
+def test_the_share_of_the_way_begins_at_random_play():
+    random = GAMES["pong"].random
+    rows = [paired_row("pong", "kl", 0, [(random + 20) / 2], [20.0])]
+    assert middle_share("table1", rows, "kl") == pytest.approx(50)
+    assert middle_share("table1", rows, "nll") is None
+
+
+def test_a_student_is_compared_with_the_column_before_it():
+    rows = [
+        paired_row("pong", "mse", 0, [1.0], [20.0]), paired_row("pong", "nll", 0, [5.0], [20.0]),
+        paired_row("pong", "nll", 1, [9.0], [20.0]), paired_row("pong", "kl", 0, [7.0], [20.0]),
+        paired_row("qbert", "kl", 0, [7.0], [20.0]),
+    ]  # fmt: skip
+    assert improvements("table1", rows) == {("mse", "nll"): 1.0, ("nll", "kl"): 0.5}
+
+
+def test_other_starts_than_the_teachers_are_refused():
+    one = Episodes([0, 1], [5.0, 6.0], [9, 9], "a protocol")
+    for other in (one._replace(starts=[1, 0]), one._replace(protocol="another")):
+        with pytest.raises(ValueError, match="expected the teacher's starts and protocol"):
+            episode_columns(one, other)
+
+
+def test_scores_are_read_back_as_they_were_written():
+    scores = [123456.5, -21.0, 0.0]
+    rows = [paired_row("pong", "kl", seed, scores, [1.0, 2.0, 3.0]) for seed in (0, 1)]
+    student, teacher = paired_scores(rows)
+    assert student.tolist() == [[[123456.5], [-21.0], [0.0]]] * 2
+    assert teacher.tolist() == [[[1.0], [2.0], [3.0]]] * 2
+
+
+def test_seeds_of_different_numbers_of_starts_are_refused():
+    rows = [
+        paired_row("pong", "kl", 0, [1.0], [1.0]),
+        paired_row("pong", "kl", 1, [1.0, 2.0], [1.0, 2.0]),
+    ]
+    with pytest.raises(ValueError, match="as many starts and episodes of each seed"):
+        paired_scores(rows)
+
+
+def test_a_collapsed_training_has_no_percentage():
+    rows = [paired_row("pong", "kl", 0, [7.0], [20.0]) | {"collapsed": "True"}]
+    assert percents(rows, "kl") == {}
+    shown = table("table1", rows)
+    assert "| Pong | – (94.4) | – (94.9) | collapsed |" in shown
+    assert "7.0" not in shown and "35.0" not in shown
+
+
+def test_a_student_whose_outputs_do_not_vary_has_collapsed(monkeypatch):
+    monkeypatch.setattr("pdlearn.experiments.judging.PROBE_STEPS", 64)
+    teacher, student = zoo.load("pong/teacher"), zoo.load("pong/net3")
+    assert not has_collapsed(student, teacher, seed=0)
+    student.network.conv2.bias.fill_(-1e6)  # every channel is dead
+    assert has_collapsed(student, teacher, seed=0)
+
+
+def test_a_teachers_episodes_are_played_once_for_each_seed(tmp_path, monkeypatch):
+    teacher, played = zoo.load("pong/teacher"), []
+
+    def evaluate(agent, config, seed):
+        played.append(seed)
+        return Evaluation("pong", [8.0, 10.5], [5, 6], 0, 0.05, seed, [seed, 2], [4, 4])
+
+    monkeypatch.setattr("pdlearn.experiments.judging.evaluate", evaluate)
+    config = EvalConfig(episodes=2)
+    first, again, other = (
+        teacher_episodes(teacher, config, seed=seed, folder=tmp_path) for seed in (0, 0, 1)
+    )
+    assert played == [0, 1]
+    assert again == first and first[:3] == ([0, 2], [8.0, 10.5], [5, 6])
+    assert other.starts == [1, 2]
 
 
 def test_there_is_no_geometric_mean_with_a_score_below_zero_or_missing():
@@ -107,14 +257,22 @@ def test_all_cells_of_one_seed_precede_those_of_the_next():
 
 
 def test_a_columns_settings_are_used_for_its_student():
-    config = config_of(Student("0.1", "net2", "kl", 0.1), "fast")
+    config = config_of(Student("0.1", "net2", "kl", 0.1), "fast", ONE)
     assert (config.size, config.loss, config.temperature) == ("net2", "kl", 0.1)
 
 
 def scored(agent, config, seed):
     """Stand in for `evaluate`."""
     assert config.episodes == 2
-    return Evaluation("pong", [8.0, 10.0], [5, 5], 0, 0.05, seed)
+    scores = [8.0, 10.0] if agent.card["size"] == "net3" else [16.0, 20.0]
+    return Evaluation("pong", scores, [5, 5], 0, 0.05, seed, [seed, 2], [4, 4])
+
+
+def judge(patch):
+    """Let `scored` evaluate students and teachers, and no student be probed."""
+    patch.setattr("pdlearn.experiments.cells.evaluate", scored)
+    patch.setattr("pdlearn.experiments.judging.evaluate", scored)
+    patch.setattr("pdlearn.experiments.cells.has_collapsed", lambda *_: False)
 
 
 def reproduced(name, folder):
@@ -135,7 +293,7 @@ def small(tmp_path_factory):
         drive(run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pdlearn.experiments.cells.evaluate", scored)
+        judge(patch)
         patch.setattr("pdlearn.experiments.cells.drive", driving)
         first = reproduced("temperature", folder)
         return folder, driven, first, reproduced("temperature", folder)
@@ -147,8 +305,9 @@ def test_every_cell_becomes_a_row(small):
     labels = ["1", "0.1", "0.01", "0.001"]
     assert [r["label"] for r in rows] == [r["label"] for r in yielded] == labels
     assert {r["game"] for r in rows} == {"pong"} and {r["seed"] for r in rows} == {"5"}
-    teacher = zoo.score_of("pong/teacher")
-    assert float(rows[0]["percent"]) == pytest.approx(100 * 9.0 / teacher, abs=0.01)
+    assert {r["percent"] for r in rows} == {"50.0"}  # of the teacher's 18 from the same starts
+    assert rows[0]["starts"] == "5 2" and rows[0]["teacher_scores"] == "16 20"
+    assert rows[0]["collapsed"] == "False"
     assert rows[0]["samples"] == str(50 * 32) and rows[0]["mean"] == "9.0"
 
 
@@ -164,15 +323,15 @@ def test_all_students_of_a_game_learn_from_one_recording(small):
 
 
 def test_an_hour_in_rounds_has_the_same_play_and_updates():
-    whole = config_of(Student("a", "net3"), "fast")
-    rounds = config_of(Student("b", "net3", rounds_per_hour=10), "fast")
+    whole = config_of(Student("a", "net3"), "fast", ONE)
+    rounds = config_of(Student("b", "net3", rounds_per_hour=10), "fast", ONE)
     for count in ("steps_per_hour", "updates_per_hour"):
         assert getattr(rounds, count) * 10 == getattr(whole, count)
     assert rounds.hours == 10 * whole.hours and rounds.memory_hours == 10 * whole.memory_hours
 
 
 def test_a_students_own_settings_are_used():
-    shares = [config_of(s, "fast").student_share for s in EXPERIMENTS["states"].students]
+    shares = [config_of(s, "fast", ONE).student_share for s in EXPERIMENTS["states"].students]
     assert shares == [0.0, 0.5, 1.0]
 
 
@@ -187,7 +346,7 @@ def test_runs_of_different_students_have_different_folders():
 
 def test_students_that_record_their_own_play_share_no_recording(tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr("pdlearn.experiments.cells.evaluate", scored)
+    judge(monkeypatch)
     monkeypatch.setattr("pdlearn.experiments.cells.drive", made.append)
     rows = reproduced("states", tmp_path)
     assert [row["label"] for row in rows] == ["teacher", "mixture", "student"]
@@ -224,7 +383,7 @@ def test_each_student_learns_from_its_share_of_permuted_values(tmp_path, monkeyp
     def driving(run):
         made.append(run.recordings["pong"].teacher_q)
 
-    monkeypatch.setattr("pdlearn.experiments.cells.evaluate", scored)
+    judge(monkeypatch)
     monkeypatch.setattr("pdlearn.experiments.cells.drive", driving)
     rows = reproduced("mistakes", tmp_path)
     assert [row["label"] for row in rows] == ["0%", "25%", "50%", "75%"]

@@ -18,13 +18,26 @@ from pdlearn.experiments.tables import EXPERIMENTS, Student, table
 from pdlearn.experiments.training import amounts, config_of, fingerprint_of
 from pdlearn.games import GAMES
 from pdlearn.networks import MultiGameNetwork
-from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS
+from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS
 from pdlearn.publish import ship
 from pdlearn.rows import read_rows, write_rows
 from pdlearn.tensor_files import CheckpointError, read_file, write_file
 
 ROOT = Path(__file__).resolve().parent.parent
 MULTI3 = EXPERIMENTS["multi3"]
+LABELS = ["dqn", "pqn", "pqn, teachers' steps", "nll", "kl"]
+LEARNT = {"pong": 1_000, "qbert": 3_000, "freeway": 700}  # agent steps
+
+
+def learnt(game, agent_steps) -> Agent:
+    """Return a teacher that was trained for so long; Freeway's held its random actions."""
+    agent = make_agent(0, game, by="dqn")
+    config = {"longest_hold_steps": 64} if game == "freeway" else {}
+    made = agent.card["made"] | {"agent_steps": agent_steps, "config": config}
+    return Agent(agent.network, agent.card | {"made": made})
+
+
+TEACHERS = [learnt(game, agent_steps) for game, agent_steps in LEARNT.items()]
 
 
 # --- what is compared with what ---
@@ -32,23 +45,34 @@ MULTI3 = EXPERIMENTS["multi3"]
 
 @pytest.mark.parametrize("budget", ["smoke", "fast", "full"])
 def test_all_networks_of_a_table_have_the_same_number_of_agent_steps(budget):
-    found = {amounts(config_of(student, budget, 3), 3)[0] for student in MULTI3.students}
+    found = {
+        student.label: amounts(config_of(student, budget, TEACHERS), 3)[0]
+        for student in MULTI3.students
+    }
+    assert found.pop("pqn, teachers' steps") == sum(LEARNT.values())
     alone = DISTILL_BUDGETS[budget]
-    assert found == {3 * alone.hours * alone.steps_per_hour}
+    assert set(found.values()) == {3 * alone.hours * alone.steps_per_hour}
+
+
+@pytest.mark.parametrize("label", ["dqn", "pqn", "pqn, teachers' steps"])
+def test_q_learning_without_a_teacher_holds_random_actions_as_long_as_a_teacher_did(label):
+    student = next(each for each in MULTI3.students if each.label == label)
+    assert config_of(student, "fast", TEACHERS).longest_hold_steps == 64
+    assert config_of(student, "fast", TEACHERS[:1]).longest_hold_steps == 1
 
 
 def test_each_game_has_as_many_minibatches_as_a_student_of_that_game():
-    config = config_of(Student("kl", "multi3"), "fast", 3)
+    config = config_of(Student("kl", "multi3"), "fast", TEACHERS)
     assert config.updates_per_hour == 3 * DISTILL_BUDGETS["fast"].updates_per_hour
-    assert config_of(Student("kl", "net3"), "fast").updates_per_hour == 5_000
+    assert config_of(Student("kl", "net3"), "fast", TEACHERS[:1]).updates_per_hour == 5_000
 
 
 def test_a_network_of_several_games_is_one_cell():
     found = cells(MULTI3, ["freeway", "pong"], [0, 1])
-    assert [(cell.games, cell.seed) for cell in found] == [(("freeway", "pong"), 0)] * 3 + [
+    assert [(cell.games, cell.seed) for cell in found] == [(("freeway", "pong"), 0)] * 5 + [
         (("freeway", "pong"), 1)
-    ] * 3
-    assert [cell.student.label for cell in found[:3]] == ["dqn", "nll", "kl"]
+    ] * 5
+    assert [cell.student.label for cell in found[:5]] == LABELS
 
 
 @pytest.mark.parametrize("games", [[], ["pong"]])
@@ -82,11 +106,16 @@ def workshop(tmp_path_factory):
             DQN_BUDGETS, "smoke",
             replace(DQN_BUDGETS["smoke"], learn_start_steps=80, minibatch=8),
         )  # fmt: skip
+        patch.setitem(
+            PQN_BUDGETS, "smoke",
+            replace(PQN_BUDGETS["smoke"], rollout_steps=5, minibatch=20, num_envs=4),
+        )  # fmt: skip
         patch.setattr("pdlearn.distill.HELD_OUT_STEPS", 40)
         for seed, (game, score) in enumerate((("freeway", 20.0), ("pong", 10.0))):
             agent = make_agent(seed, game, by="dqn")
             seen = {"observation_shape": [4, 84, 84], "preprocessing": PREPROCESSING}
-            card = agent.card | seen | {"score": {game: {"mean": score}}}
+            made = agent.card["made"] | {"agent_steps": 160}
+            card = agent.card | seen | {"score": {game: {"mean": score}}, "made": made}
             save_agent(zoo.path(f"{game}/teacher"), Agent(agent.network, card))
         yield folder
 
@@ -97,13 +126,17 @@ def small(workshop):
     driven, stop = [], [True]
 
     def drive(run):
-        driven.append((getattr(run.config, "loss", "dqn"), len(list(run))))
+        driven.append((getattr(run.config, "loss", run.kind), len(list(run))))
 
     def evaluate(agent, config, seed):
         if stop[0] and driven[-1][0] == "kl" and agent.game == "pong":
             raise ValueError("stopped")
         score = {"freeway": 16.0, "pong": 9.0}[agent.game]
-        return Evaluation(agent.game, [score, score + 2], [5, 5], 0, 0.05, seed)
+        return Evaluation(agent.game, [score, score + 2], [5, 5], 0, 0.05, seed, [3, 4], [1, 1])
+
+    def judge(teacher, config, seed):
+        score = {"freeway": 20.0, "pong": 10.0}[teacher.game]
+        return Evaluation(teacher.game, [score] * 2, [5, 5], 0, 0.05, seed, [3, 4], [1, 1])
 
     def again():
         where = {"folder": workshop / "runs", "results": workshop / "results"}
@@ -112,8 +145,10 @@ def small(workshop):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
+        patch.setattr("pdlearn.experiments.judging.evaluate", judge)
+        patch.setattr("pdlearn.experiments.judging.PROBE_STEPS", 64)
         patch.setattr("pdlearn.experiments.cells.drive", drive)
-        with pytest.raises(ValueError, match="1 of 3 jobs failed.*stopped"):
+        with pytest.raises(ValueError, match="1 of 5 jobs failed.*stopped"):
             again()
         stop[0] = False
         return driven, again(), again()
@@ -124,19 +159,21 @@ def test_every_network_gives_one_row_per_game(small, workshop):
     found = [(row["label"], row["game"], row["percent"]) for row in rows]
     assert found == [
         (label, game, percent)
-        for label in ("dqn", "nll", "kl")
+        for label in LABELS
         for game, percent in (("freeway", "85.0"), ("pong", "100.0"))
     ]
-    assert {row["agent_steps"] for row in rows} == {"240"} and rows[0]["games"] == "freeway pong"
-    # DQN begins after 80 of 240 steps and learns a sample a step; students 2 x 4 minibatches of 8.
-    assert [row["samples"] for row in rows[::2]] == ["160", "64", "64"]
+    assert [row["agent_steps"] for row in rows[::2]] == ["240", "240", "320", "240", "240"]
+    assert rows[0]["games"] == "freeway pong"
+    # DQN begins after 80 of 240 steps and learns a sample a step, PQN learns each step twice, and
+    # students learn 2 x 4 minibatches of 8.
+    assert [row["samples"] for row in rows[::2]] == ["160", "480", "640", "64", "64"]
     assert rows[0]["paper_percent"] == "90.3" and rows[0]["loss"] == "td"
     assert len({row["parameters"] for row in rows}) == 1
 
 
 def test_only_the_stopped_network_is_resumed_and_it_is_not_trained_further(small):
     driven, second, third = small
-    assert [loss for loss, _ in driven] == ["dqn", "nll", "kl", "kl"]
+    assert [loss for loss, _ in driven] == ["dqn", "pqn", "pqn", "nll", "kl", "kl"]
     assert driven[-1][1] == 0  # no row: it had finished
     assert [row["label"] for row in second] == ["kl", "kl"] and third == []
 
@@ -144,9 +181,11 @@ def test_only_the_stopped_network_is_resumed_and_it_is_not_trained_further(small
 def test_the_table_shows_the_papers_values(small, workshop):
     rows = finished_rows("multi3", "smoke", [], [0], results=workshop / "results")
     lines = table("multi3", rows).splitlines()
-    assert lines[0] == "| game | dqn | nll | kl |"
-    assert lines[2] == "| Freeway | 85.0 (90.3) | 85.0 (102.7) | 85.0 (102.0) |"
-    assert lines[4].startswith("| **geometric mean, 2 games** | 92.2 (81.8) | 92.2 (")
+    assert lines[0] == f"| game | {' | '.join(LABELS)} |"
+    ours = "85.0 [80, 90]"
+    expected = f"{ours} (90.3) | {ours} | {ours} | {ours} (102.7) | {ours} (102.0)"
+    assert lines[2] == f"| Freeway | {expected} |"
+    assert lines[4].startswith("| **geometric mean, 2 games** | 92.2 [85, 99] (81.8) | 92.2 [")
 
 
 def test_rows_of_other_teachers_do_not_count_as_finished(small, workshop):
@@ -163,10 +202,11 @@ def test_rows_of_other_teachers_do_not_count_as_finished(small, workshop):
 
 def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypatch, capsys):
     def evaluate(agent, config, seed):
-        return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed)
+        return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed, [3, 4], [1, 1])
 
     monkeypatch.setenv("PDLEARN_QUIET", "1")
     monkeypatch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
+    monkeypatch.setattr("pdlearn.experiments.judging.evaluate", evaluate)
     # In a thread: what is patched here is not in other processes.
     monkeypatch.setattr(
         "pdlearn.jobs.executors.executor_by_name", lambda *_, **__: ThreadPoolExecutor(1)
@@ -177,7 +217,7 @@ def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypa
     command += [str(tmp_path / "runs"), "--results", str(tmp_path)]
     assert cli.main(command) == 0
     out = capsys.readouterr().out
-    assert out.count("seed 1: 10.0") == 4 and "| Pong | 100.0 (74.1) |" in out
+    assert out.count("seed 1: 10.0") == 4 and "| Pong | 100.0 [100, 100] (74.1) |" in out
     assert (tmp_path / "multi3.png").stat().st_size > 5_000
     assert len(read_rows(tmp_path / "multi3.csv")) == 4
 

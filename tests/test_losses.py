@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from pdlearn.losses import (
+    advantage_mse_loss,
     kl_loss,
     lambda_returns,
     mse_loss,
@@ -18,7 +19,7 @@ from pdlearn.losses import (
 )
 
 LN3 = math.log(3)
-STUDENT_LOSSES = [kl_loss, reverse_kl_loss, nll_loss, mse_loss]
+STUDENT_LOSSES = [kl_loss, reverse_kl_loss, nll_loss, mse_loss, advantage_mse_loss]
 
 
 def draw(*shape: int, seed: int = 0, scale: float = 1.0) -> torch.Tensor:
@@ -235,6 +236,20 @@ def test_mse_compares_with_the_teachers_values_and_not_with_its_policy():
     assert loss.item() == 99401.0
 
 
+def test_advantages_are_the_values_minus_their_mean_over_the_actions():
+    # Advantages -1, 0, 1 of values 4, 5, 6: (1 + 1)^2 + (2 - 0)^2 + (3 - 1)^2 = 12
+    student = torch.tensor([[1.0, 2.0, 3.0]])
+    assert advantage_mse_loss(student, torch.tensor([[4.0, 5.0, 6.0]])).item() == 12.0
+
+
+def test_a_value_that_all_actions_share_changes_the_loss_of_values_and_not_of_advantages():
+    student, teacher = draw(8, 4, seed=1), draw(8, 4, seed=2)
+    shifted = teacher + 100 * draw(8, 1, seed=3)
+    loss = advantage_mse_loss(student, teacher)
+    torch.testing.assert_close(advantage_mse_loss(student, shifted), loss, rtol=1e-4, atol=0)
+    assert mse_loss(student, shifted) > 100 * mse_loss(student, teacher)
+
+
 # --- reverse KL, by hand ---
 
 
@@ -402,6 +417,8 @@ def reverse_kl_at_1(student, teacher):
         (nll_loss, [0.0, 0.0, NONE], math.log(2), [-0.5, 0.5, 0.0]),
         (mse_loss, [LN3 - 2, 1.0, 7.0], 5.0, [-4.0, 2.0, 0.0]),
         (mse_loss, [LN3 - 2, 1.0, NONE], 5.0, [-4.0, 2.0, 0.0]),
+        # The advantages are half of ln 3 and minus half of it.
+        (advantage_mse_loss, [LN3 / 2 - 2, 1 - LN3 / 2, NONE], 5.0, [-4.0, 2.0, 0.0]),
     ],
 )  # fmt: skip
 def test_an_action_that_is_not_available_is_exact_in_every_loss(loss, student, expected, gradient):

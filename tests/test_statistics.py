@@ -5,11 +5,18 @@ import pytest
 
 from pdlearn.statistics import (
     best_so_far,
+    by_start,
     difference_interval,
     first_to_end,
     geometric_mean,
+    hierarchical_means,
+    interquartile_mean,
     interval,
+    middle,
+    paired_difference,
     percent_interval,
+    probability_of_improvement,
+    resampled_percents,
     share_of_the_way,
     swing,
 )
@@ -167,3 +174,94 @@ def test_the_best_so_far_is_the_newer_of_two_equals():
 def test_a_swing_is_the_mean_change_without_its_sign():
     assert swing(np.array([1.0, 3.0, 2.0, 3.0, 5.0, 4.5])) == pytest.approx(6.5 / 5)
     assert np.isnan(swing(np.array([3.0])))
+
+
+# --- paired scores, training seed, start, episode ---
+
+
+def test_scores_are_sorted_by_start():
+    scores = by_start([2, 0, 1, 0, 2, 1], [20, 1, 10, 2, 21, 11])
+    np.testing.assert_array_equal(scores, [[1, 2], [10, 11], [20, 21]])
+
+
+def test_starts_with_different_numbers_of_episodes_are_refused():
+    with pytest.raises(ValueError, match="equally many scores of each start"):
+        by_start([0, 0, 1], [1, 2, 3])
+
+
+def test_what_all_episodes_of_a_seed_have_in_common_is_not_averaged_away():
+    """With three seeds of 30 equal scores, the interval is that of three values."""
+    scores = np.array([0.0, 10.0, 20.0])[:, None, None] * np.ones((3, 30, 1))
+    means = hierarchical_means(scores[None], rng())[:, 0]
+    assert means.std() == pytest.approx(np.std([0, 10, 20]) / np.sqrt(3), rel=0.03)
+    # As 90 independent episodes they would have a sixth of this standard error or less.
+    assert means.std() > 5 * np.std([0, 10, 20]) / np.sqrt(90)
+
+
+def test_what_all_episodes_of_a_start_have_in_common_is_not_averaged_away():
+    scores = np.arange(30.0)[None, :, None] * np.ones((1, 30, 4))
+    means = hierarchical_means(scores[None], rng())[:, 0]
+    assert means.std() == pytest.approx(np.arange(30).std() / np.sqrt(30), rel=0.03)
+
+
+def test_episodes_of_a_start_are_resampled_too():
+    scores = rng(1).normal(size=(1, 1, 400))
+    means = hierarchical_means(scores[None], rng())[:, 0]
+    assert means.std() == pytest.approx(scores.std() / np.sqrt(400), rel=0.03)
+
+
+def test_a_percentage_is_paired_by_start():
+    """A student that always gets 90 % of its teacher's score has no interval."""
+    teacher = rng(2).integers(100, 5000, size=(1, 30, 1)).astype(float)
+    np.testing.assert_allclose(resampled_percents(0.9 * teacher, teacher, rng()), 90)
+    shuffled = rng(3).permutation(teacher, axis=1)
+    low, high = middle(resampled_percents(0.9 * shuffled, teacher, rng()))
+    assert high - low > 20
+
+
+def test_the_teacher_is_resampled_too():
+    teacher = rng(4).normal(100, 50, size=(1, 30, 1))
+    student = np.full_like(teacher, 100.0)
+    low, high = middle(resampled_percents(student, teacher, rng()))
+    assert high - low > 20
+
+
+def test_a_difference_is_paired_by_seed_and_start():
+    b = rng(5).normal(0, 1000, size=(3, 30, 1))
+    assert paired_difference(b + 7, b, rng()) == pytest.approx((7, 7, 7))
+    assert paired_difference(b, b + 7, rng()) == pytest.approx((-7, -7, -7))
+
+
+def test_a_95_percent_interval_of_paired_percent_contains_the_truth_as_often():
+    generator, inside = rng(6), 0
+    for _ in range(200):
+        start = generator.normal(0, 20, size=(1, 30, 1))  # what both players share
+        teacher = 100 + start + generator.normal(0, 10, size=(1, 30, 2))
+        student = 80 + start + generator.normal(0, 10, size=(1, 30, 2))
+        low, high = middle(resampled_percents(student, teacher, generator))
+        inside += low <= 80 <= high
+    assert 180 <= inside <= 198  # 190 with a standard deviation of 3
+
+
+# --- means over games and runs, frozen numbers of rliable 1.2.0 (aggregate_iqm and
+# probability_of_improvement of these matrices of runs by games) ---
+
+RUNS_X = np.array([[0.9, 1.1, 0.3], [0.5, 0.5, 2.0], [1.2, 0.7, 0.1], [0.4, 1.3, 0.8]])
+RUNS_Y = np.array([[0.8, 1.1, 0.6], [0.7, 0.2, 1.0], [1.0, 0.9, 0.0]])
+
+
+def test_interquartile_means_equal_those_of_rliable():
+    assert interquartile_mean(RUNS_X) == pytest.approx(0.75)
+    assert interquartile_mean(RUNS_Y) == pytest.approx(0.8)
+
+
+def test_probabilities_of_improvement_equal_those_of_rliable():
+    assert probability_of_improvement(RUNS_X.T, RUNS_Y.T) == pytest.approx(0.5416666666666666)
+    assert probability_of_improvement(RUNS_Y.T, RUNS_X.T) == pytest.approx(0.4583333333333333)
+
+
+def test_runs_of_different_games_are_not_compared():
+    with pytest.raises(ValueError, match="the same games; got 1 and 2"):
+        probability_of_improvement([[1.0]], [[1.0], [2.0]])
+    with pytest.raises(ValueError, match="at least one value"):
+        interquartile_mean([])

@@ -48,7 +48,7 @@ def distill(
     preprocessing: str | None = None,
     size: str | None = None,
     student: str | None = None,
-    loss: Literal["kl", "reverse_kl", "nll", "mse"] | None = None,
+    loss: Literal["kl", "reverse_kl", "nll", "mse", "advantage_mse"] | None = None,
     temperature: float | None = None,
     budget: Budget | None = None,
     minutes: Minutes = math.inf,
@@ -107,7 +107,7 @@ def distill(
     config = (ONLINE_BUDGETS if online else DISTILL_BUDGETS)[budget]
     config = with_settings(config, given) if state is None else config_of_run(state, config, given)
     size_by_name(config.size, several_games=len(games) > 1)
-    if config.loss in ("nll", "mse"):
+    if config.loss in ("nll", "mse", "advantage_mse"):
         refuse_unused_settings(f"with loss {config.loss}", given, "temperature")
     if online:
         refuse_unused(

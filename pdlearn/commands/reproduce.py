@@ -32,15 +32,16 @@ def reproduce(
 ) -> None:
     """Run an experiment of the paper, in parallel. Finished parts are not run again.
 
-    The experiments use the shipped teachers. losses, smaller, states and mistakes are not in the
-    paper.
+    The experiments use the shipped teachers. mse, losses, smaller, states and mistakes are not
+    in the paper.
 
     Args:
-        experiment: table1 (three losses), compression (net1 to net3), temperature, losses (KL and
-            reverse KL), smaller (net3 to net5), states (who acts), mistakes (a teacher with wrong
-            values); one network for several games: multi3 (Multi-DQN, NLL and KL), multi10 (KL);
-            online (figure 5: students of a DQN during its training); or a figure without training:
-            figure1 (states and targets), tsne (figure D2, a network for several games)
+        experiment: table1 (three losses), compression (net1 to net3), temperature, mse (squared
+            error of values or advantages, three learning rates), losses (KL and reverse KL),
+            smaller (net3 to net5), states (who acts), mistakes (a teacher with wrong values); one
+            network for several games: multi3 (Q-learning, NLL and KL), multi10 (KL); online
+            (figure 5: students of a DQN during its training); or a figure without training: figure1
+            (states and targets), tsne (figure D2, a network for several games)
         budget: amount of training of each student and number of evaluation episodes (default: fast)
         games: only these games (default: all with a shipped teacher; for online qbert)
         seeds: one student for each seed (default: 0 1); of a figure without training, the one seed

@@ -8,11 +8,12 @@ TITLES = {
     "table1": "Three losses, students of the teacher's size (table 1)",
     "compression": "Smaller students, KL (figure 3, table B1)",
     "temperature": "Four temperatures (section 3), KL, net3",
-    "multi3": "One network for three games: DQN, NLL and KL (figure 4, table B2)",
+    "multi3": "One network for three games: Q-learning, NLL and KL (figure 4, table B2)",
     "multi10": "One network for ten games, KL (table 2)",
     "online": "Students that follow a DQN while it learns (figure 5)",
     "tsne": "Representations of the network for ten games (figure D2)",
     # Not in the paper.
+    "mse": "Squared error of values and of advantages, at three learning rates",
     "smaller": "Students smaller than the paper's, KL",
     "states": "Who acts while the teacher labels: teacher, mixture or student; KL, net3",
     "losses": "KL and reverse KL, net3",

@@ -2,9 +2,10 @@
 
 An experiment is a table with a line per game and a column per student. A cell is one training with
 an evaluation on each of its games; one network for several games is one cell. Each game's result is
-a row of `<results>/<name>.csv`. All students of a game learn from the same recorded play, except
-those that take part in it. Rows of other teachers or of another amount of play or updates belong to
-other cells.
+a row of `<results>/<name>.csv`. It keeps the episodes of the student and those of its teacher from
+the same starts, of which it is a percentage. All students of a game learn from the same recorded
+play, except those that take part in it. Rows of other teachers or of another amount of play or
+updates belong to other cells.
 """
 
 from collections import Counter
@@ -17,12 +18,14 @@ from typing import NamedTuple
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
-from pdlearn.distill import Distillation
-from pdlearn.dqn import DQN
 from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.experiments import driver
-from pdlearn.experiments.tables import EXPERIMENTS, Experiment, Student
+from pdlearn.experiments.judging import TeacherJob, episodes_of, has_collapsed, teacher_episodes
+from pdlearn.experiments.scores import Episodes, episode_columns
+from pdlearn.experiments.tables import EXPERIMENTS, Q_LEARNING, Experiment, Student
 from pdlearn.experiments.training import (
+    AnyConfig,
+    AnyRun,
     RecordJob,
     amounts,
     config_of,
@@ -31,10 +34,10 @@ from pdlearn.experiments.training import (
     run_of,
     shares_recordings,
 )
-from pdlearn.jobs import Entry, Executor, Progress, no_watch
+from pdlearn.jobs import Entry, Executor, Job, Progress, no_watch
 from pdlearn.jobs.training import drive, progress_of_run
 from pdlearn.networks import parameter_count
-from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig
+from pdlearn.presets import DistillConfig, EvalConfig, QLearningConfig
 
 EVALUATIONS = {
     "smoke": EvalConfig(episodes=2), "fast": EvalConfig(), "full": EvalConfig(episodes=120),
@@ -91,8 +94,8 @@ def _tasks(
     experiment = EXPERIMENTS[name]
     tasks = []
     for cell in cells(experiment, playable(games or experiment.games), seeds):
-        config = config_of(cell.student, budget, len(cell.games))
         teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
+        config = config_of(cell.student, budget, teachers)
         parts = [
             partial(_is_of, game=game, cell=cell, config=config, teacher=fingerprint_of(teachers))
             for game in cell.games
@@ -101,10 +104,12 @@ def _tasks(
         job = CellJob(
             cell, config, EVALUATIONS[budget], experiment.paper, folder, where, precision
         )  # fmt: skip
-        recordings = []
+        shared: list[Job] = [
+            TeacherJob(game, EVALUATIONS[budget], folder, cell.seed) for game in cell.games
+        ]
         if isinstance(config, DistillConfig) and shares_recordings(cell.student, config):
-            recordings = [RecordJob(game, config, folder, cell.seed) for game in cell.games]
-        tasks.append(driver.Task(parts, job, recordings))
+            shared += [RecordJob(game, config, folder, cell.seed) for game in cell.games]
+        tasks.append(driver.Task(parts, job, shared))
     return tasks
 
 
@@ -113,22 +118,18 @@ def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
 
     The teachers are the shipped ones. Where no row is of these, they are those of the newest row,
     whose percentages are of their own scores. The amount is the number of samples and of agent
-    steps of play that most rows have; among equally frequent ones, the larger. DQN has its own
-    number of samples, so that only its agent steps must match.
+    steps of play that most rows have; among equally frequent ones, the larger. Q-learning without a
+    teacher has its own amounts, which its label names.
     """
     shipped = _shipped_fingerprints(rows)
     teachers = {_games_of(row): row["teacher"] for row in rows}  # the newest row is the last
     teachers |= {_games_of(row): row["teacher"] for row in rows if _is_shipped(row, shipped)}
     current = [row for row in rows if row["teacher"] == teachers[_games_of(row)]]
-    counts = Counter(_amount_of(row) for row in current if row["loss"] != "td")
+    counts = Counter(_amount_of(row) for row in current if row["loss"] not in Q_LEARNING)
     if not counts:
         return [], len(rows)
     chosen = max(counts, key=lambda amount: (counts[amount], amount))
-    shown = [
-        row
-        for row in current
-        if _amount_of(row) == chosen or (row["loss"] == "td" and _amount_of(row)[1] == chosen[1])
-    ]
+    shown = [row for row in current if _amount_of(row) == chosen or row["loss"] in Q_LEARNING]
     return shown, len(rows) - len(shown)
 
 
@@ -183,9 +184,7 @@ def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) ->
     return [Cell(g, student, s) for s in seeds for g in groups for student in experiment.students]
 
 
-def _is_of(
-    row: dict, game: str, cell: Cell, config: DistillConfig | DQNConfig, teacher: str
-) -> bool:
+def _is_of(row: dict, game: str, cell: Cell, config: AnyConfig, teacher: str) -> bool:
     """Return whether `row` is of this game, cell, settings and fingerprint of the teachers."""
     agent_steps, samples = amounts(config, len(cell.games))
     wanted = (game, cell.student.label, cell.seed, teacher, agent_steps)
@@ -193,7 +192,7 @@ def _is_of(
         row["game"], row["label"], int(row["seed"]), row["teacher"], int(row["agent_steps"])
     )  # fmt: skip
     # A resumed DQN has fewer samples, because it fills its replay memory first.
-    as_much = cell.student.loss == "td" or int(row["samples"]) == samples
+    as_much = cell.student.loss in Q_LEARNING or int(row["samples"]) == samples
     return found == wanted and as_much
 
 
@@ -202,7 +201,7 @@ class CellJob:
     """Train and evaluate a cell's student; the result is a row for each of its games."""
 
     cell: Cell
-    config: DistillConfig | DQNConfig
+    config: AnyConfig
     evaluation: EvalConfig
     paper: dict[str, dict[str, float]]  # percent by game and label
     folder: Path  # of all cells and recordings
@@ -216,7 +215,7 @@ class CellJob:
     def progress(self) -> Progress | None:
         """Return the progress of the training."""
         where, config = self.run_folder, self.config
-        if isinstance(config, DQNConfig):
+        if isinstance(config, QLearningConfig):
             total, figures = config.agent_steps, ("score",)
             return progress_of_run(where, "agent_steps", total, unit="steps", figures=figures)
         total, figures = config.hours * config.updates_per_hour, ("agreement",)
@@ -232,18 +231,21 @@ class CellJob:
         )  # fmt: skip
         drive(run)
         agent = run.agent()
-        results = [
-            evaluate(agent.for_game(game), self.evaluation, cell.seed) for game in cell.games
-        ]
-        rows = [
-            _row(cell, run, agent, teachers, *both) for both in zip(teachers, results, strict=True)
-        ]
-        for row in rows:
+        rows = []
+        for teacher in teachers:
+            student = agent.for_game(teacher.game)
+            result = evaluate(student, self.evaluation, cell.seed)
+            reference = teacher_episodes(
+                teacher, self.evaluation, seed=cell.seed, folder=self.folder
+            )
+            row = _row(cell, run, agent, teachers, teacher.game, result, reference)
+            row["collapsed"] = has_collapsed(student, teacher, cell.seed)
             row["paper_percent"] = self.paper.get(row["game"], {}).get(cell.student.label, "")
+            rows.append(row)
         return rows
 
 
-def _temperature(config: DistillConfig | DQNConfig) -> float | str:
+def _temperature(config: AnyConfig) -> float | str:
     """Return what divided the teacher's values; nothing where the loss has no temperature."""
     if isinstance(config, DistillConfig) and config.loss in ("kl", "reverse_kl"):
         return config.temperature
@@ -251,16 +253,16 @@ def _temperature(config: DistillConfig | DQNConfig) -> float | str:
 
 
 def _row(
-    cell: Cell, run: Distillation | DQN, agent: Agent, teachers: Sequence[Agent], teacher: Agent,
-    result: Evaluation,
+    cell: Cell, run: AnyRun, agent: Agent, teachers: Sequence[Agent], game: str,
+    result: Evaluation, reference: Episodes,
 ) -> dict:  # fmt: skip
     made = agent.card["made"]
     low, high = result.interval
-    teacher_mean = teacher.score["mean"]
+    teacher_mean = sum(reference.scores) / len(reference.scores)
     student = cell.student
     together = {"games": " ".join(cell.games)} if len(cell.games) > 1 else {}
     return {
-        "game": teacher.game,
+        "game": game,
         **together,
         "label": student.label,
         "network": student.size,
@@ -282,4 +284,5 @@ def _row(
         "hardware": made["hardware"],
         "precision": made["precision"],
         "version": version("pdlearn"),
+        **episode_columns(episodes_of(result), reference),
     }

@@ -18,7 +18,7 @@ class Task(NamedTuple):
 
     parts: Sequence[Callable[[dict], bool]]
     job: Job  # trains and evaluates; its result is the rows
-    recordings: Sequence[Job] = ()  # what the job needs, shared with other jobs of the same name
+    shared: Sequence[Job] = ()  # what the job needs; those of one name are run once
 
     def owns(self, row: dict) -> bool:
         """Return whether `row` belongs to a part of this task."""
@@ -39,7 +39,7 @@ def run_missing(
 ) -> Generator[dict, None, None]:
     """Run the tasks that are not done in the CSV file; yield their rows once the file has them.
 
-    Recordings are made first. In the file the rows of `tasks` are in the order of the tasks, in
+    The shared jobs are run first. In the file the rows of `tasks` are in the order of the tasks, in
     whatever order these end, after other rows. The rows of a task that is partly done are replaced.
     """
 
@@ -48,8 +48,8 @@ def run_missing(
 
     rows = read_rows(path)
     missing = [task for task in tasks if not task.is_done(rows)]
-    recordings = {job.name: job for task in missing for job in task.recordings}
-    with closing(run(recordings.values(), executor, folder, watch=watch)) as made:
+    shared = {job.name: job for task in missing for job in task.shared}
+    with closing(run(shared.values(), executor, folder, watch=watch)) as made:
         for _ in made:
             pass
     with closing(run([t.job for t in missing], executor, folder, watch=watch)) as results:

@@ -2,31 +2,46 @@
 
 This file also computes means over games, the Markdown table and the figure from the rows of a
 table. Percentages are of the teacher's score. The paper's teachers are published DQN scores from
-human starts, ours are our own teachers from no-op starts.
+human starts, ours are our own teachers, evaluated with their students. Intervals are of 95 %, by a
+bootstrap over training seeds, starts and episodes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from pdlearn import paper
 from pdlearn.experiments import TITLES
-from pdlearn.games import GAMES
+from pdlearn.experiments.scores import is_paired, paired_scores
+from pdlearn.games import GAMES, percent_of_range
 from pdlearn.plots import percent_points
 from pdlearn.rows import markdown_table
-from pdlearn.statistics import geometric_mean
+from pdlearn.statistics import (
+    geometric_mean,
+    interquartile_mean,
+    middle,
+    probability_of_improvement,
+    resampled_percents,
+)
+
+Q_LEARNING = ("td", "pqn")  # losses without a teacher: DQN and PQN
+MARGIN = 90.0  # percent of the teacher's score below which a student is inferior
 
 
 @dataclass(frozen=True)
 class Student:
-    """A column of a table: a network and its training; the loss td is DQN without a teacher.
+    """A column of a table: a network and its training.
 
-    `temperature` None means the budget's; `settings` are further settings of `DistillConfig`.
-    With `rounds_per_hour` 0 the student learns from the recorded play that all students of a game
-    share. With n it records its own play, an hour in n rounds. `mistaken_share` is the share of the
-    recorded states in which the teacher's values are permuted at random.
+    The losses td and pqn are Q-learning without a teacher, for as many agent steps as the students
+    learn from, or with `teachers_steps` for as many as all teachers learnt from. `temperature` None
+    means the budget's; `settings` are further settings of `DistillConfig`. With `rounds_per_hour` 0
+    the student learns from the recorded play that all students of a game share. With n it records
+    its own play, an hour in n rounds. `mistaken_share` is the share of the recorded states in which
+    the teacher's values are permuted at random.
     """
 
     label: str
@@ -36,6 +51,7 @@ class Student:
     settings: dict = field(default_factory=dict)
     rounds_per_hour: int = 0
     mistaken_share: float = 0.0
+    teachers_steps: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +87,13 @@ EXPERIMENTS = {
     "multi3": Experiment(
         TITLES["multi3"],
         tuple(paper.TABLE_B2),
-        (Student("dqn", "multi3", "td"), Student("nll", "multi3", "nll"), Student("kl", "multi3")),
+        (
+            Student("dqn", "multi3", "td"),
+            Student("pqn", "multi3", "pqn"),
+            Student("pqn, teachers' steps", "multi3", "pqn", teachers_steps=True),
+            Student("nll", "multi3", "nll"),
+            Student("kl", "multi3"),
+        ),
         paper.TABLE_B2,
         joint=True,
     ),
@@ -83,6 +105,15 @@ EXPERIMENTS = {
         joint=True,
     ),
     # Not in the paper.
+    "mse": Experiment(
+        TITLES["mse"],
+        tuple(paper.TABLE_1),
+        tuple(
+            Student(f"{targets}, {rate:g}", "teacher", loss, settings={"learning_rate": rate})
+            for targets, loss in (("values", "mse"), ("advantages", "advantage_mse"))
+            for rate in (1e-4, 3e-4, 1e-3)
+        ),
+    ),
     "losses": Experiment(
         TITLES["losses"],
         tuple(GAMES),
@@ -112,34 +143,113 @@ EXPERIMENTS = {
 }
 
 
-def percents(rows: Sequence[dict], label: str) -> dict[str, list[float]]:
-    """Return the percentages of the student called `label` by game, one for each seed."""
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        if row["label"] == label:
-            found.setdefault(row["game"], []).append(float(row["percent"]))
+class Percent(NamedTuple):
+    """A student's percent of its teacher's score, with the ends of its interval."""
+
+    mean: float
+    low: float
+    high: float
+    draws: np.ndarray | None  # of the bootstrap; None for a row of scores that are not paired
+
+
+def percent_of(rows: Sequence[dict]) -> Percent | None:
+    """Return the percentage of a student in one game from its rows, one for each training seed.
+
+    None without rows, and for a training that has collapsed. Rows of an earlier protocol have no
+    episodes; their interval is that of their mean over the episodes of the newest seed.
+    """
+    if not rows or any(has_failed(row) for row in rows):
+        return None
+    if all(is_paired(row) for row in rows):
+        student, teacher = paired_scores(rows)
+        # A stream of its own for each game, so that the draws of two games are independent.
+        stream = np.random.default_rng(list(rows[0]["game"].encode()))
+        draws = resampled_percents(student, teacher, stream)
+        return Percent(100 * float(student.mean() / teacher.mean()), *middle(draws), draws)
+    mean = float(np.mean([float(row["percent"]) for row in rows]))
+    low, high = (
+        100 * float(rows[-1][end]) / float(rows[-1]["teacher_mean"]) for end in ("low", "high")
+    )
+    return Percent(mean, low, high, None)
+
+
+def has_failed(row: dict) -> bool:
+    """Return whether the outputs of a row's student are the same in all states."""
+    return row.get("collapsed") == "True"
+
+
+def percents(rows: Sequence[dict], label: str) -> dict[str, Percent]:
+    """Return the percentage of the student called `label` by game."""
+    found = {}
+    for game in dict.fromkeys(row["game"] for row in rows):
+        of_student = [row for row in rows if (row["game"], row["label"]) == (game, label)]
+        if (percent := percent_of(of_student)) is not None:
+            found[game] = percent
     return found
 
 
-def percent_ends(row: dict) -> tuple[float, float]:
-    """Return both ends of the interval over episodes in percent of the teacher's score."""
-    low, high = (100 * float(row[end]) / float(row["teacher_mean"]) for end in ("low", "high"))
-    return low, high
+def over_games(by_game: dict[str, Percent], games: Sequence[str]) -> Percent | None:
+    """Return the geometric mean over `games` of a student's percentages, with its interval.
 
-
-def means_over_games(name: str, rows: Sequence[dict]) -> dict[str, float | None]:
-    """Return the geometric mean of percent over the games shown, for each student by label.
-
-    A game's percentage is the mean over its seeds. The mean is None for a student without a score
-    in some game, and where a game's percentage is not above zero.
+    None for a student without a score in some game, and where a percentage is not above zero. The
+    interval is NaN where some score is not paired or some draw is not above zero.
     """
+    found = [by_game[game] for game in games if game in by_game]
+    if not games or len(found) < len(games) or min(each.mean for each in found) <= 0:
+        return None
+    mean = geometric_mean([each.mean for each in found])
+    draws = [each.draws for each in found if each.draws is not None]
+    if len(draws) < len(games) or min(each.min() for each in draws) <= 0:
+        return Percent(mean, np.nan, np.nan, None)
+    together = np.exp(np.log(np.stack(draws)).mean(0))
+    return Percent(mean, *middle(together), together)
+
+
+def means_over_games(name: str, rows: Sequence[dict]) -> dict[str, Percent | None]:
+    """Return the geometric mean of percent over the games shown, for each student by label."""
     games = games_in(name, rows)
-    means: dict[str, float | None] = {}
-    for student in EXPERIMENTS[name].students:
-        by_game = [float(np.mean(seeds)) for seeds in percents(rows, student.label).values()]
-        complete = bool(games) and len(by_game) == len(games) and min(by_game) > 0
-        means[student.label] = geometric_mean(by_game) if complete else None
-    return means
+    labels = [student.label for student in EXPERIMENTS[name].students]
+    return {label: over_games(percents(rows, label), games) for label in labels}
+
+
+def middle_share(name: str, rows: Sequence[dict], label: str) -> float | None:
+    """Return the interquartile mean over games and seeds of a student's share of the way.
+
+    The share of the way is in percent of the distance from random play to the teacher (Agarwal et
+    al. 2021, with the teacher in the human's place). None without a row.
+    """
+    shares = [
+        percent_of_range(float(row["mean"]), GAMES[row["game"]].random, float(row["teacher_mean"]))
+        for row in rows
+        if row["label"] == label and row["game"] in EXPERIMENTS[name].games
+    ]
+    return interquartile_mean(shares) if shares else None
+
+
+def improvements(name: str, rows: Sequence[dict]) -> dict[tuple[str, str], float]:
+    """Return the probability that a student scores higher than the one in the column before.
+
+    It is over training seeds, in the games that both have played (Agarwal et al. 2021).
+    """
+    found = {}
+    for before, after in pairwise(student.label for student in EXPERIMENTS[name].students):
+        both = [_scores_of(rows, game, (before, after)) for game in games_in(name, rows)]
+        shared = [(x, y) for x, y in both if x and y]
+        if shared:
+            earlier, later = zip(*shared, strict=True)
+            found[before, after] = probability_of_improvement(later, earlier)
+    return found
+
+
+def _scores_of(
+    rows: Sequence[dict], game: str, labels: tuple[str, str]
+) -> tuple[list[float], list[float]]:
+    """Return the mean scores of two students in a game, one for each seed."""
+    first, second = (
+        [float(row["mean"]) for row in rows if (row["game"], row["label"]) == (game, label)]
+        for label in labels
+    )
+    return first, second
 
 
 def games_in(name: str, rows: Sequence[dict]) -> list[str]:
@@ -150,44 +260,63 @@ def games_in(name: str, rows: Sequence[dict]) -> list[str]:
 def table(name: str, rows: Sequence[dict]) -> str:
     """Return an experiment as a Markdown table: percent of our teacher (percent in the paper).
 
-    Below several games is the geometric mean over them, ours and the paper's. Then follow how many
-    of our 95 % intervals reach the teacher's score and contain the paper's percentage.
+    A cell has the 95 % interval in square brackets where the scores are paired. Below several games
+    are the geometric mean over them, ours and the paper's, and the interquartile mean of the share
+    of the way. Then follow how many students are not inferior to their teacher by more than
+    `MARGIN` allows, and how many of our intervals contain the paper's percentage.
     """
     paper = EXPERIMENTS[name].paper
     labels = [student.label for student in EXPERIMENTS[name].students]
     games = games_in(name, rows)
-    lines = []
     ours = {label: percents(rows, label) for label in labels}
+    lines = []
     for game in games:
-        means = {k: float(np.mean(ours[k][game])) for k in labels if game in ours[k]}
-        theirs = paper.get(game, {})
-        cells = [_cell(means.get(k), theirs.get(k)) for k in labels]
+        failed = {row["label"] for row in rows if row["game"] == game and has_failed(row)}
+        cells = [
+            "collapsed" if k in failed else _cell(ours[k].get(game), paper.get(game, {}).get(k))
+            for k in labels
+        ]
         lines.append([GAMES[game].title, *cells])
-    theirs = {k: geometric_mean([paper[game][k] for game in games]) for k in labels if paper}
-    cells = [_cell(mean, theirs.get(k)) for k, mean in means_over_games(name, rows).items()]
     if len(games) > 1:
+        theirs = {
+            k: geometric_mean([paper[game][k] for game in games])
+            for k in labels
+            if all(k in paper.get(game, {}) for game in games)
+        }
+        cells = [_cell(mean, theirs.get(k)) for k, mean in means_over_games(name, rows).items()]
         lines.append([f"**geometric mean, {len(games)} games**", *cells])
-    scores = {label: [row for row in rows if row["label"] == label] for label in labels}
-    reach = [[percent_ends(row)[1] >= 100 for row in scores[k]] for k in labels]
-    lines.append(["intervals that reach 100 %", *map(_share, reach)])
+        shares = [middle_share(name, rows, k) for k in labels]
+        words = ["–" if share is None else f"{share:.1f}" for share in shares]
+        lines.append(["interquartile mean, share of the way", *words])
+    counted = [[each.low >= MARGIN for each in ours[k].values()] for k in labels]
+    lines.append([f"not below {MARGIN:.0f} % of the teacher", *map(_share, counted)])
     if paper:
-        contain = [[_contains(row, paper[row["game"]][k]) for row in scores[k]] for k in labels]
+        contain = [
+            [
+                each.low <= paper[game][k] <= each.high
+                for game, each in ours[k].items()
+                if k in paper[game]
+            ]
+            for k in labels
+        ]
         lines.append(["intervals that contain the paper's value", *map(_share, contain)])
     return markdown_table(["game", *labels], lines)
-
-
-def _contains(row: dict, percent: float) -> bool:
-    low, high = percent_ends(row)
-    return low <= percent <= high
 
 
 def _share(found: Sequence[bool]) -> str:
     return f"{sum(found)} of {len(found)}" if found else "–"
 
 
-def _cell(ours: float | None, theirs: float | None) -> str:
+def _cell(ours: Percent | None, theirs: float | None) -> str:
     """Return a cell; a percentage below 0, of a score below 0, has no meaning as a number."""
-    text = "–" if ours is None else "below 0" if ours < 0 else f"{ours:.1f}"
+    if ours is None:
+        text = "–"
+    elif ours.mean < 0:
+        text = "below 0"
+    else:
+        text = f"{ours.mean:.1f}"
+        if ours.draws is not None:
+            text += f" [{ours.low:.0f}, {ours.high:.0f}]"
     return text if theirs is None else f"{text} ({theirs:.1f})"
 
 
@@ -197,11 +326,10 @@ def picture(name: str, rows: Sequence[dict]) -> Figure:
     ours: dict[str, dict[str, list]] = {}
     for game in experiment.games:
         for label in (student.label for student in experiment.students):
-            points = [
-                (float(row["percent"]), *percent_ends(row))
-                for row in rows
-                if (row["game"], row["label"]) == (game, label)
+            found = [
+                percent_of([row]) for row in rows if (row["game"], row["label"]) == (game, label)
             ]
+            points = [(each.mean, each.low, each.high) for each in found if each is not None]
             if points:
                 ours.setdefault(game, {})[label] = points
     return percent_points(ours, experiment.paper, experiment.title)

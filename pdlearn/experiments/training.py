@@ -1,14 +1,13 @@
 """How an experiment's networks are trained: settings, recorded play and folders.
 
 Students learn from recorded play. There is one file per teacher, seed and length, and all students
-of that teacher share it. The loss td is DQN without a teacher; it gets as many agent steps as the
-teachers of a student play in total.
+of that teacher share it. The losses td and pqn are Q-learning without a teacher: DQN, or PQN. They
+get as many agent steps as the students learn from in total, or as many as all teachers learnt from.
 """
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,32 +16,46 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import DQN
-from pdlearn.experiments.tables import Student
-from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, DistillConfig, DQNConfig
+from pdlearn.experiments.tables import Q_LEARNING, Student
+from pdlearn.pqn import PQN
+from pdlearn.presets import BUDGETS, DISTILL_BUDGETS, DistillConfig, DQNConfig, PQNConfig
 from pdlearn.replay.collecting import collect
 from pdlearn.replay.compressed import compress, too_large
 from pdlearn.replay.memory import Memory
 from pdlearn.replay.recordings import load_recording, save_recording
 from pdlearn.run_files import STATE
 
+AnyConfig = DistillConfig | DQNConfig | PQNConfig
+AnyRun = Distillation | DQN | PQN
 
-def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfig | DQNConfig:
+
+def config_of(student: Student, budget: str, teachers: Sequence[Agent]) -> AnyConfig:
     """Return the settings of `student` under `budget`.
 
-    With several games, each game gets as many minibatches as a student of that game alone.
+    With several teachers, each game gets as many minibatches as a student of that game alone.
+    Q-learning without a teacher holds its random actions as long as a teacher did.
     """
     config = DISTILL_BUDGETS[budget]
     played_steps = config.hours * config.steps_per_hour
-    if student.loss == "td":
-        dqn = DQN_BUDGETS[budget]
-        return dataclasses.replace(
-            dqn, size=student.size, agent_steps=played_steps * num_games,
-            memory_steps=min(dqn.memory_steps, played_steps),
+    num_games = len(teachers)
+    if student.loss in Q_LEARNING:
+        learnt = [teacher.card["made"] for teacher in teachers]
+        agent_steps = played_steps * num_games
+        if student.teachers_steps:
+            agent_steps = sum(made["agent_steps"] for made in learnt)
+        holds = [made.get("config", {}).get("longest_hold_steps", 1) for made in learnt]
+        q_learning = replace(
+            BUDGETS["dqn" if student.loss == "td" else "pqn"][budget],
+            size=student.size, agent_steps=agent_steps, longest_hold_steps=max(holds),
         )  # fmt: skip
+        if isinstance(q_learning, DQNConfig):
+            capacity = min(q_learning.memory_steps, played_steps)
+            return replace(q_learning, memory_steps=capacity)
+        return q_learning
     if student.temperature is not None:
-        config = dataclasses.replace(config, temperature=student.temperature)
+        config = replace(config, temperature=student.temperature)
     rounds = student.rounds_per_hour or 1
-    return dataclasses.replace(
+    return replace(
         config, size=student.size, loss=student.loss, **student.settings,  # type: ignore[arg-type]
         hours=config.hours * rounds, memory_hours=config.memory_hours * rounds,
         steps_per_hour=config.steps_per_hour // rounds,
@@ -50,8 +63,10 @@ def config_of(student: Student, budget: str, num_games: int = 1) -> DistillConfi
     )  # fmt: skip
 
 
-def amounts(config: DistillConfig | DQNConfig, num_games: int) -> tuple[int, int]:
+def amounts(config: AnyConfig, num_games: int) -> tuple[int, int]:
     """Return the numbers of agent steps and of samples under `config`, of all games together."""
+    if isinstance(config, PQNConfig):
+        return config.agent_steps, config.agent_steps * config.epochs
     if isinstance(config, DQNConfig):
         return config.agent_steps, int(config.agent_steps * config.samples_per_step)
     agent_steps = config.hours * config.steps_per_hour * num_games
@@ -67,7 +82,7 @@ def fingerprint_of(teachers: Sequence[Agent]) -> str:
 
 
 def folder_of(
-    student: Student, config: DistillConfig | DQNConfig, teachers: Sequence[Agent], *,
+    student: Student, config: AnyConfig, teachers: Sequence[Agent], *,
     seed: int, folder: Path,
 ) -> Path:  # fmt: skip
     """Return the subfolder of `folder` in which `student` is trained."""
@@ -79,19 +94,20 @@ def folder_of(
 
 def run_of(
     student: Student,
-    config: DistillConfig | DQNConfig,
+    config: AnyConfig,
     teachers: Sequence[Agent],
     *,
     seed: int,
     folder: Path,
     precision: str = "auto",
-) -> Distillation | DQN:
+) -> AnyRun:
     """Return the run that trains `student` in a subfolder of `folder`, resumed if it exists."""
     games = [teacher.game for teacher in teachers]
     run_folder = folder_of(student, config, teachers, seed=seed, folder=folder)
     resume = (run_folder / STATE).exists()
-    if isinstance(config, DQNConfig):
-        return DQN(
+    if not isinstance(config, DistillConfig):
+        train = PQN if isinstance(config, PQNConfig) else DQN
+        return train(  # type: ignore[arg-type]
             games, config, seed=seed, folder=run_folder, resume=resume, precision=precision
         )  # fmt: skip
     recordings = None
@@ -108,7 +124,7 @@ def run_of(
     )  # fmt: skip
 
 
-def shares_recordings(student: Student, config: DistillConfig | DQNConfig) -> bool:
+def shares_recordings(student: Student, config: AnyConfig) -> bool:
     """Return whether `student` learns from play that students of its teacher share.
 
     Then the memory must hold all play, which is without the student.

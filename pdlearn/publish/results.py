@@ -16,6 +16,7 @@ from typing import NamedTuple
 from pdlearn import paper
 from pdlearn.experiments import TITLES, figure1, online, tables, tsne
 from pdlearn.experiments.cells import comparable, of_earlier_teachers
+from pdlearn.experiments.scores import is_paired
 from pdlearn.plots import title_of
 from pdlearn.publish.readings import READINGS
 from pdlearn.rows import markdown_table, read_rows
@@ -26,11 +27,12 @@ TOP = """# The paper's experiments and our results
 This page is built from [results/](results) by `python -m pdlearn.publish.results`.
 
 Percentages are of the teacher's score, both in raw points of the game. The paper divides by
-published DQN scores from human starts. We divide by the scores of the shipped teachers
-([zoo.md](zoo.md)) from no-op starts. Therefore our percentage and the paper's are not the same
-measurement. What can be compared is the order of the students and the cost of compression.
-[differences.md](differences.md) lists the other differences. The column `hours` of the CSV files is
-the time of the training, without evaluation.
+published DQN scores from human starts. We divide by the score of the shipped teacher
+([zoo.md](zoo.md)) from the same no-op starts as its student's. Therefore our percentage and the
+paper's are not the same measurement. What can be compared is the order of the students and the cost
+of compression. Intervals are of 95 %, by a bootstrap over training seeds, then starts, then
+episodes, of student and teacher together. [differences.md](differences.md) lists the other
+differences. The column `hours` of the CSV files is the time of the training, without evaluation.
 """
 
 
@@ -43,33 +45,42 @@ class Entry(NamedTuple):
 
     name: str
     claim: str  # the paper's
+    verdict: str  # whether it is reproduced here
     picture: str  # alternative text of the figure
     measured: Callable[[list[dict]], str]
     body: Callable[[list[dict]], str]
 
 
-def _table_entry(name: str, claim: str, picture: str) -> Entry:
+def _table_entry(name: str, claim: str, verdict: str, picture: str) -> Entry:
     """Return the entry of an experiment of `tables`."""
     return Entry(
-        name, claim, picture, partial(_measured_means, name), partial(_student_table, name)
+        name, claim, verdict, picture, partial(_measured_means, name), partial(_student_table, name)
     )
 
 
 def _measured_means(name: str, rows: list[dict]) -> str:
     shown, _ = comparable(rows)
     means = tables.means_over_games(name, shown)
-    told = (f"`{k}` {'–' if mean is None else f'{mean:.1f} %'}" for k, mean in means.items())
+    told = (f"`{k}` {_measured(mean)}" for k, mean in means.items())
     games = tables.games_in(name, shown)
     titles = ", ".join(title_of(game) for game in games)
     what = f"Geometric mean, {len(games)} games" if len(games) > 1 else titles
     return f"{what}: {', '.join(told)}."
 
 
+def _measured(percent: tables.Percent | None) -> str:
+    if percent is None:
+        return "–"
+    if percent.draws is None:
+        return f"{percent.mean:.1f} %"
+    return f"{percent.mean:.1f} % [{percent.low:.0f}, {percent.high:.0f}]"
+
+
 def _student_table(name: str, rows: list[dict]) -> str:
     shown, left_out = comparable(rows)
     if not shown:
         return "No row is of a student."
-    legend = "Percent of the teacher's score, mean over seeds; intervals are of 95 %."
+    legend = "Percent of the teacher's score [95 % interval], mean over seeds."
     if tables.EXPERIMENTS[name].paper:
         legend += " The paper's values are in brackets, its means over the same games."
     if earlier := of_earlier_teachers(shown):
@@ -77,6 +88,14 @@ def _student_table(name: str, rows: list[dict]) -> str:
             f" {', '.join(title_of(game) for game in earlier)}: these students learnt before a "
             "teacher was replaced; the percentages are of its earlier score."
         )
+    if not all(map(is_paired, shown)):
+        legend += (
+            " A cell without an interval is of an earlier protocol: student and teacher were "
+            "evaluated on different episodes, and the starts were not balanced."
+        )
+    if chances := tables.improvements(name, shown):
+        told = (f"`{b}` over `{a}` {chance:.2f}" for (a, b), chance in chances.items())
+        legend += f" Probability of a higher score, mean over games: {', '.join(told)}."
     amounts = []
     for key in ("samples", "agent_steps", "episodes", "seed"):
         values = sorted({int(row[key]) for row in shown})
@@ -116,6 +135,7 @@ ENTRIES = [
         "figure1",
         "Similar frames can have very different values, and very different frames can have similar "
         "values. Softmax turns both into targets that a student can learn.",
+        "Yes: the rule finds such pairs in both games.",
         "Pairs of states with the teacher's values and the targets of the losses",
         figure1.measured,
         _figure1_body,
@@ -125,6 +145,7 @@ ENTRIES = [
         "KL gives the best students, then NLL, then MSE. The geometric means over four games are "
         f"{paper.TABLE_1_MEAN['kl']}, {paper.TABLE_1_MEAN['nll']} and "
         f"{paper.TABLE_1_MEAN['mse']} %, computed from the cells of the paper's table.",
+        "Cannot be told: the order is the paper's, in one game with one seed.",
         "Percent of the teacher's score by loss, ours and the paper's, a panel per game",
     ),
     _table_entry(
@@ -132,29 +153,34 @@ ENTRIES = [
         "Students with 25, 7 and 4 % of the teacher's parameters reach "
         f"{paper.TABLE_B1_MEAN['net1']}, {paper.TABLE_B1_MEAN['net2']} and "
         f"{paper.TABLE_B1_MEAN['net3']} % of its score, geometric means over ten games.",
+        "In part: all sizes keep most of the score; the score does not fall with the size.",
         "Percent of the teacher's score by size, ours and the paper's, a panel per game",
     ),
     _table_entry(
         "temperature",
         "The authors tried these temperatures and chose 0.01. They report no table.",
+        "Cannot be told: in both games students of all temperatures play like their teacher.",
         "Percent of the teacher's score by temperature, a panel per game",
     ),
     _table_entry(
         "multi3",
         "One network distilled from three teachers scores higher than they do, with KL and with "
         "NLL. The same network trained by DQN scores lower than they do.",
+        "In part: DQN scores far lower; no student scores higher than its teachers.",
         "Percent of the teachers' scores by method, ours and the paper's, a panel per game",
     ),
     _table_entry(
         "multi10",
         "One network distilled from ten teachers scores higher than they do in half of the games, "
         "and slightly lower in the mean over all ten.",
+        "Cannot be told: the mean is slightly lower, and no game is clearly higher.",
         "Percent of the teachers' scores, ours and the paper's, a panel per game",
     ),
     Entry(
         "online",
         "The scores of a student of the DQN's best network so far fluctuate much less than those "
         "of the DQN, and its final score is equal or higher.",
+        "Cannot be told: one run of one game.",
         "Scores of the DQN, of its best network so far and of its students, over agent steps",
         online.measured,
         _online_body,
@@ -163,23 +189,34 @@ ENTRIES = [
         "tsne",
         "The first layer separates the games. The last shared layer also separates them, with more "
         "variation within a game.",
+        "Yes.",
         "Embeddings of states from the first layer and from the shared layer, coloured by game",
         tsne.measured,
         _tsne_body,
     ),
     _table_entry(
+        "mse",
+        "MSE gives the worst students. The paper does not give its learning rate, and the squared "
+        "error is mostly of what all actions of a state have in common.",
+        "Not in the paper.",
+        "Percent of the teacher's score by target and learning rate, a panel per game",
+    ),
+    _table_entry(
         "smaller",
         "The smallest student is net3. The paper does not test at which size a game fails.",
+        "Not in the paper.",
         "Percent of the teacher's score by size, a panel per game",
     ),
     _table_entry(
         "states",
         "Only the teacher acts. In Actor-Mimic, published in the same month, the student acts.",
+        "Not in the paper.",
         "Percent of the teacher's score by acting network, a panel per game",
     ),
     _table_entry(
         "losses",
         "The paper uses KL with the teacher's policy first and does not test the reverse.",
+        "Not in the paper.",
         "Percent of the teacher's score by loss, a panel per game",
     ),
     _table_entry(
@@ -187,6 +224,7 @@ ENTRIES = [
         "The paper does not change the teachers' values. Here the teacher's values are permuted "
         "over the actions at random in a share of the recorded states. The recorded play is the "
         "teacher's own.",
+        "Not in the paper.",
         "Percent of the teacher's score by the share of states with wrong values, a panel per game",
     ),
 ]
@@ -204,8 +242,10 @@ def claims_table(entries: Sequence[Entry], results: Path) -> str:
     for entry in entries:
         rows = read_rows(results / f"{entry.name}.csv")
         measured = entry.measured(rows) if rows else "–"
-        lines.append((_link(TITLES[entry.name]), entry.claim, measured))
-    return markdown_table(("experiment", "the paper's claim", "measured here"), lines) + "\n"
+        verdict = entry.verdict if rows else "not run"
+        lines.append((_link(TITLES[entry.name]), entry.claim, verdict, measured))
+    names = ("experiment", "the paper's claim", "reproduced", "measured here")
+    return markdown_table(names, lines) + "\n"
 
 
 def _link(title: str) -> str:
