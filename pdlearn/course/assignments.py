@@ -217,18 +217,18 @@ SMALL = Assignment(
             "what-goes-first",
             "What goes first",
             "A small student agrees with its teacher in fewer states and yet loses few points. "
-            "Explain how both can be true, with the points given away in a state.",
+            "Explain how both can be true, with the regret in a state.",
             (
                 (
                     4,
-                    "most states have a small gap between the actions, so that a slip costs little",
+                    "most states have a small action gap, so that another action costs little",
                 ),
-                (4, "points given away weigh a slip by the teacher's values"),
+                (4, "the regret weighs a different choice by the teacher's values"),
                 (2, "a game in which this would not hold, with the reason"),
             ),
             "Agreement counts all states alike, but in most of them all actions are worth nearly "
-            "the same. Points given away weigh each slip by what the teacher thinks it costs; "
-            "these are large only in the few decisive states. Where every action matters, as in a "
+            "the same. The regret weighs each different choice by its cost in the teacher's values; "
+            "it is large only in the few decisive states. Where every action matters, as in a "
             "maze full of enemies, both would fall together.",
         ),
     ),
