@@ -227,8 +227,8 @@ SMALL = Assignment(
                 (2, "a game in which this would not hold, with the reason"),
             ),
             "Agreement counts all states alike, but in most of them all actions are worth nearly "
-            "the same. The regret weighs each different choice by its cost in the teacher's values; "
-            "it is large only in the few decisive states. Where every action matters, as in a "
+            "the same. The regret weighs each different choice by its cost in the teacher's "
+            "values; it is large only in the few decisive states. Where every action matters, as in a "
             "maze full of enemies, both would fall together.",
         ),
     ),
