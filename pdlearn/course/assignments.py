@@ -228,8 +228,8 @@ SMALL = Assignment(
             ),
             "Agreement counts all states alike, but in most of them all actions are worth nearly "
             "the same. The regret weighs each different choice by its cost in the teacher's "
-            "values; it is large only in the few decisive states. Where every action matters, as in a "
-            "maze full of enemies, both would fall together.",
+            "values; it is large only in the few decisive states. Where every action matters, as "
+            "in a maze full of enemies, both would fall together.",
         ),
     ),
 )
