@@ -14,6 +14,7 @@ from pdlearn.exercises import (
     check_prediction,
     check_sentence,
     compare,
+    reporting,
 )
 from pdlearn.exercises import comparing as c
 from pdlearn.exercises import distilling as d
@@ -27,6 +28,7 @@ from pdlearn.exercises import remembering as r
 from pdlearn.exercises import seeing as s
 from pdlearn.exercises import sharing as h
 from pdlearn.exercises import sizes as z
+from pdlearn.exercises import stepping as p
 from pdlearn.exercises.choices import QUESTIONS
 from pdlearn.lessons import emulator
 from pdlearn.networks import SIZES, QNetwork, parameter_count
@@ -45,7 +47,7 @@ CHECKERS = [
     ),
     (exercises.check_variety, lambda p: p.std(0).mean(), d.VARIETY_MISTAKES),
     (exercises.check_shrink, emulator.shrink, s.SHRINK_MISTAKES),
-    (exercises.check_agent_step, emulator.agent_step, s.AGENT_STEP_MISTAKES),
+    (exercises.check_agent_step, emulator.agent_step, p.AGENT_STEP_MISTAKES),
     (exercises.check_push, emulator.push, s.PUSH_MISTAKES),
     (exercises.check_rebuild, r.rebuild, r.REBUILD_MISTAKES),
     (exercises.check_discounts, r.discounts, r.DISCOUNTS_MISTAKES),
@@ -53,7 +55,7 @@ CHECKERS = [
     (exercises.check_n_step, a.n_step, a.N_STEP_MISTAKES),
     (exercises.check_double_target, losses.td_target, a.DOUBLE_MISTAKES),
     (exercises.check_td_loss, losses.td_loss, a.TD_LOSS_MISTAKES),
-    (exercises.check_episode_lengths, s.episode_lengths, s.EPISODE_LENGTHS_MISTAKES),
+    (exercises.check_episode_lengths, p.episode_lengths, p.EPISODE_LENGTHS_MISTAKES),
     (exercises.check_interval, statistics.interval, e.INTERVAL_MISTAKES),
     (exercises.check_first_to_end, statistics.first_to_end, e.FIRST_MISTAKES),
     (exercises.check_epsilon, dqn.epsilon_at, t.EPSILON_MISTAKES),
@@ -274,10 +276,10 @@ def test_a_sentence_is_told_what_it_leaves_out(left_out, hint):
     assert verdict.state == "not yet" and hint in verdict.text
 
 
-@pytest.mark.parametrize("word", rd.TOO_MUCH)
+@pytest.mark.parametrize("word", reporting.TOO_MUCH)
 def test_a_sentence_that_says_too_much_is_told_so(word):
     verdict = check_sentence(f"{SENTENCE} This {word.title()}s it.", FACTS)
-    assert verdict.state == "not yet" and rd.TOO_MUCH[word] in verdict.text
+    assert verdict.state == "not yet" and reporting.TOO_MUCH[word] in verdict.text
 
 
 @pytest.mark.parametrize("nothing", [None, ...])

@@ -31,17 +31,13 @@ from pdlearn.exercises.reading import (
     check_normalised,
     check_percent_interval,
     check_recipe_interval,
-    check_sentence,
 )
 from pdlearn.exercises.remembering import check_discounts, check_rebuild
-from pdlearn.exercises.seeing import (
-    check_agent_step,
-    check_episode_lengths,
-    check_push,
-    check_shrink,
-)
+from pdlearn.exercises.reporting import check_sentence
+from pdlearn.exercises.seeing import check_push, check_shrink
 from pdlearn.exercises.sharing import check_outputs, check_turns
 from pdlearn.exercises.sizes import check_multiplications, check_parameter_count
+from pdlearn.exercises.stepping import check_agent_step, check_episode_lengths
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 __all__ = [
