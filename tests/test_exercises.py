@@ -25,6 +25,7 @@ from pdlearn.exercises import looking_ahead as a
 from pdlearn.exercises import losses as l
 from pdlearn.exercises import reading as rd
 from pdlearn.exercises import remembering as r
+from pdlearn.exercises import returns as y
 from pdlearn.exercises import seeing as s
 from pdlearn.exercises import sharing as h
 from pdlearn.exercises import sizes as z
@@ -59,6 +60,7 @@ CHECKERS = [
     (exercises.check_interval, statistics.interval, e.INTERVAL_MISTAKES),
     (exercises.check_first_to_end, statistics.first_to_end, e.FIRST_MISTAKES),
     (exercises.check_epsilon, dqn.epsilon_at, t.EPSILON_MISTAKES),
+    (exercises.check_lambda_returns, y.lambda_returns, y.LAMBDA_MISTAKES),
     (exercises.check_geometric_mean, statistics.geometric_mean, e.GEOMETRIC_MISTAKES),
     (exercises.check_normalised, games.normalise, rd.NORMALISE_MISTAKES),
     (exercises.check_recipe_interval, rd.recipe_interval, rd.RECIPE_MISTAKES),
@@ -194,7 +196,16 @@ def test_a_gradient_through_the_target_is_seen():
     def leaks_too(q, action, target):
         return F.huber_loss(q.gather(1, action.unsqueeze(1)).squeeze(1), target)
 
+    def leaks_as_well(reward, discount, value, last, lambda_):
+        returns, following = [], value[-1]
+        for now in reversed(range(len(reward))):
+            mixed = lambda_ * following + (1 - lambda_) * value[now + 1]
+            following = torch.where(last[now], value[now], reward[now] + discount[now] * mixed)
+            returns.insert(0, following)
+        return torch.stack(returns)
+
     assert "detach" in exercises.check_td_target(leaks).text
+    assert "detach" in exercises.check_lambda_returns(leaks_as_well).text
     assert "detach" in exercises.check_td_loss(leaks_too).text
 
 
