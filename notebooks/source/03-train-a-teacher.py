@@ -311,7 +311,9 @@ table(last_scores, of="setting")
 # - **128 copies of the game.** A minibatch must contain different states. DQN draws them from the past,
 #   out of its memory. PQN draws them from 128 copies, which are in different moments of their games. The
 #   newest 32 steps of each are 4,096 transitions. They are learnt twice, in minibatches of 128, and
-#   thrown away. So PQN never learns from the play of an old network, and needs no memory of gigabytes.
+#   thrown away, so that no memory of gigabytes is needed. Both methods are
+#   [off-policy](glossary.md#off-policy): they learn the greedy policy's values from epsilon-greedy play.
+#   But PQN learns only from the play of its current network, DQN also from that of old ones.
 # - **Normalised layers.** A target network keeps targets constant for a while. Without it, an update
 #   that raises one value can raise the values in the next targets, and these the next again, without a
 #   limit. [Layer normalisation](glossary.md#layer-normalisation) bounds how far the features, and with
@@ -333,10 +335,10 @@ table(last_scores, of="setting")
 #
 # ## Exercise 5 · The λ-return by hand
 #
-# After an episode's end the environment shows its last observation once more before a new game begins.
-# The action of this step is ignored: the step is *void*, and `last[t]` is true. There the return is
-# `value[t]`. So a time limit bootstraps from the last observation, and no return crosses into the next
-# episode. (After a real end the discount of the step before is 0.) Write the λ-returns of E copies.
+# The last observation of an episode has a step of its own, whose action is ignored: the step is *void*,
+# and `last[t]` is true. There the return is `value[t]`. So a time limit bootstraps from the last
+# observation, and no return crosses into the next episode. (After a real end the discount of the step
+# before is 0.) Write the λ-returns of T steps of E copies.
 
 
 # %%

@@ -73,7 +73,9 @@ NORMALISE_MISTAKES = [
         lambda g, s: 100 * (s + GAMES[g].random) / (GAMES[g].human + GAMES[g].random),
         "Random play is added. Subtract it with its sign: minus -20.7 is plus 20.7.",
     ),
-    Mistake(lambda g, s: s - GAMES[g].random, "These are points; divide by a human's way."),
+    Mistake(
+        lambda g, s: s - GAMES[g].random, "These are points above random play. Divide by a human's."
+    ),
 ]
 
 

@@ -178,7 +178,7 @@ OUTPUTS_MISTAKES = [
     ),
     Mistake(
         lambda t, c, x, g: c[g](torch.relu(t(x))),
-        "The torso ends with a ReLU of its own if it has one. Pass its features on as they are.",
+        "Another ReLU is applied to the features. Pass them on as the torso returns them.",
     ),
     Mistake(
         lambda t, c, x, g: c[g](t(x)).argmax(1),
