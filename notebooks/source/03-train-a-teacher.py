@@ -313,7 +313,7 @@ table(last_scores, of="setting")
 #   newest 32 steps of each are 4,096 transitions. They are learnt twice, in minibatches of 128, and
 #   thrown away, so that no memory of gigabytes is needed. Both methods are
 #   [off-policy](glossary.md#off-policy): they learn the greedy policy's values from epsilon-greedy play.
-#   But PQN learns only from the play of its current network, DQN also from that of old ones.
+#   But PQN learns only from its newest play, DQN also from that of older networks.
 # - **Normalised layers.** A target network keeps targets constant for a while. Without it, an update
 #   that raises one value can raise the values in the next targets, and these the next again, without a
 #   limit. [Layer normalisation](glossary.md#layer-normalisation) bounds how far the features, and with
@@ -330,8 +330,9 @@ table(last_scores, of="setting")
 #
 # $$G_t = r_t + \gamma_t \, \bigl(\lambda \, G_{t+1} + (1 - \lambda) \max_a Q(s_{t+1}, a)\bigr).$$
 #
-# With λ = 0 this is the target of one step, above. With λ = 1 it is the sum of all rewards up to the
-# roll-out's end and of the value there. The recursion runs backwards and begins with `value[T]`, the value after the last step.
+# With λ = 0 this is the target of one step, above. With λ = 1 it is the discounted sum of all rewards up
+# to the roll-out's end and of the value there. The recursion runs backwards and begins with `value[T]`,
+# the value after the last step.
 #
 # ## Exercise 5 · The λ-return by hand
 #
@@ -390,7 +391,8 @@ table({6 + n: row for n, row in enumerate(steps)}, of="step of copy 0")
 #
 # Which method is better? One learns more from a step, the other plays more steps a minute. This is the
 # training of three games by both, in minutes of one processor thread (`docs/results/race_curves.csv`,
-# longer runs, one seed each).
+# longer runs, one seed each). The minutes of PQN are counted from its steps, at the rate of an
+# undisturbed thread that the file gives.
 
 # %%
 race = results("race_curves")
@@ -408,7 +410,8 @@ table(measures.race_ends(race))
 # ahead of nearly all of DQN's points. (These are means of the newest 20 games, those of PQN of the newest
 # 100. So DQN's line is the rougher one.) In Q*bert and Space Invaders DQN learns more from fewer steps.
 # Neither method is the better one for all games at this budget, and one seed each does not tell how large
-# the differences are. `pdlearn train` uses PQN for Breakout and DQN for the other games; `--method`
+# the differences are. (With more time the order can change: the shipped teacher of Space Invaders is from
+# a longer run of PQN.) `pdlearn train` uses PQN for Breakout and DQN for the other games; `--method`
 # chooses.
 #
 # ## The Pong teacher
