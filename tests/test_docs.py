@@ -136,3 +136,18 @@ def test_shares_of_the_bench_are_between_0_and_100_percent():
         "dqn loop", "pqn loop", "distillation", "evaluation",
     }  # fmt: skip
     assert all(0 < float(row["value"]) <= 100 for row in shares)
+
+
+def test_the_curves_of_the_race_pass_through_its_rows():
+    def place(row):
+        return row["game"], row["method"], row["agent_steps"]
+
+    points = {place(row): row for row in rows("race_curves.csv")}
+    raced = [row for row in rows("teacher_recipes.csv") if row["race"] in ("DQN", "PQN")]
+    passed = [(points[place(row)], row) for row in raced if place(row) in points]
+    assert len(passed) == 4  # two rows are later than the end of the other method's curve
+    for point, row in passed:
+        assert float(point["score"]) == pytest.approx(float(row["score"]), abs=0.01)
+        minutes = float(row["processor_minutes"])
+        assert float(point["minutes"]) == pytest.approx(minutes, abs=0.1)
+        assert point["hardware"] == row["hardware"]

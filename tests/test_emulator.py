@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pdlearn.exercises.seeing import episode_lengths
+from pdlearn.exercises.stepping import episode_lengths
 from pdlearn.games import GAMES
 from pdlearn.lessons import emulator
 

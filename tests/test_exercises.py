@@ -14,6 +14,7 @@ from pdlearn.exercises import (
     check_prediction,
     check_sentence,
     compare,
+    reporting,
 )
 from pdlearn.exercises import comparing as c
 from pdlearn.exercises import distilling as d
@@ -24,9 +25,11 @@ from pdlearn.exercises import looking_ahead as a
 from pdlearn.exercises import losses as l
 from pdlearn.exercises import reading as rd
 from pdlearn.exercises import remembering as r
+from pdlearn.exercises import returns as y
 from pdlearn.exercises import seeing as s
 from pdlearn.exercises import sharing as h
 from pdlearn.exercises import sizes as z
+from pdlearn.exercises import stepping as p
 from pdlearn.exercises.choices import QUESTIONS
 from pdlearn.lessons import emulator
 from pdlearn.networks import SIZES, QNetwork, parameter_count
@@ -45,7 +48,7 @@ CHECKERS = [
     ),
     (exercises.check_variety, lambda p: p.std(0).mean(), d.VARIETY_MISTAKES),
     (exercises.check_shrink, emulator.shrink, s.SHRINK_MISTAKES),
-    (exercises.check_agent_step, emulator.agent_step, s.AGENT_STEP_MISTAKES),
+    (exercises.check_agent_step, emulator.agent_step, p.AGENT_STEP_MISTAKES),
     (exercises.check_push, emulator.push, s.PUSH_MISTAKES),
     (exercises.check_rebuild, r.rebuild, r.REBUILD_MISTAKES),
     (exercises.check_discounts, r.discounts, r.DISCOUNTS_MISTAKES),
@@ -53,10 +56,11 @@ CHECKERS = [
     (exercises.check_n_step, a.n_step, a.N_STEP_MISTAKES),
     (exercises.check_double_target, losses.td_target, a.DOUBLE_MISTAKES),
     (exercises.check_td_loss, losses.td_loss, a.TD_LOSS_MISTAKES),
-    (exercises.check_episode_lengths, s.episode_lengths, s.EPISODE_LENGTHS_MISTAKES),
+    (exercises.check_episode_lengths, p.episode_lengths, p.EPISODE_LENGTHS_MISTAKES),
     (exercises.check_interval, statistics.interval, e.INTERVAL_MISTAKES),
     (exercises.check_first_to_end, statistics.first_to_end, e.FIRST_MISTAKES),
     (exercises.check_epsilon, dqn.epsilon_at, t.EPSILON_MISTAKES),
+    (exercises.check_lambda_returns, y.lambda_returns, y.LAMBDA_MISTAKES),
     (exercises.check_geometric_mean, statistics.geometric_mean, e.GEOMETRIC_MISTAKES),
     (exercises.check_normalised, games.normalise, rd.NORMALISE_MISTAKES),
     (exercises.check_recipe_interval, rd.recipe_interval, rd.RECIPE_MISTAKES),
@@ -192,7 +196,16 @@ def test_a_gradient_through_the_target_is_seen():
     def leaks_too(q, action, target):
         return F.huber_loss(q.gather(1, action.unsqueeze(1)).squeeze(1), target)
 
+    def leaks_as_well(reward, discount, value, last, lambda_):
+        returns, following = [], value[-1]
+        for now in reversed(range(len(reward))):
+            mixed = lambda_ * following + (1 - lambda_) * value[now + 1]
+            following = torch.where(last[now], value[now], reward[now] + discount[now] * mixed)
+            returns.insert(0, following)
+        return torch.stack(returns)
+
     assert "detach" in exercises.check_td_target(leaks).text
+    assert "detach" in exercises.check_lambda_returns(leaks_as_well).text
     assert "detach" in exercises.check_td_loss(leaks_too).text
 
 
@@ -274,10 +287,10 @@ def test_a_sentence_is_told_what_it_leaves_out(left_out, hint):
     assert verdict.state == "not yet" and hint in verdict.text
 
 
-@pytest.mark.parametrize("word", rd.TOO_MUCH)
+@pytest.mark.parametrize("word", reporting.TOO_MUCH)
 def test_a_sentence_that_says_too_much_is_told_so(word):
     verdict = check_sentence(f"{SENTENCE} This {word.title()}s it.", FACTS)
-    assert verdict.state == "not yet" and rd.TOO_MUCH[word] in verdict.text
+    assert verdict.state == "not yet" and reporting.TOO_MUCH[word] in verdict.text
 
 
 @pytest.mark.parametrize("nothing", [None, ...])

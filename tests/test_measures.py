@@ -46,9 +46,21 @@ def test_a_score_of_random_play_is_none_of_the_way():
     assert measures.score_row(score) == {"mean": -20.7, "low": -21.0, "high": -20.5, "episodes": 30}
 
 
-def test_the_best_evaluation_leaves_out_rows_without_one():
-    rows = [{"evaluation": value} for value in (math.nan, 1.0, 3.0, 2.0, math.nan)]
-    assert measures.best_and_last(rows) == {"best evaluation": 3.0, "last evaluation": 2.0}
+def test_the_last_evaluations_of_each_seed_are_averaged_without_rows_that_have_none():
+    nan = math.nan
+    first = [{"evaluation": x, "loss": 9.0} for x in (nan, 9.0, 1.0, 2.0, nan, 3.0)]
+    second = [{"evaluation": x, "loss": 1.0} for x in (0.0, 4.0, 4.0, 7.0, nan)]
+    row = measures.last_of_seeds([first, second])
+    assert row == {"seed 1": 2.0, "seed 2": 5.0, "mean": 3.5, "last loss": 5.0}
+
+
+def test_the_race_of_both_methods_is_told_at_equal_minutes():
+    ends = measures.race_ends(results("race_curves"))
+    assert [row["method"] for row in ends] == ["PQN", "DQN"] * 3
+    for pqn, dqn in zip(ends[::2], ends[1::2], strict=True):
+        assert pqn["game"] == dqn["game"]
+        assert pqn["minutes"] == pytest.approx(dqn["minutes"], abs=1)
+        assert pqn["agent steps"] > dqn["agent steps"]
 
 
 def test_neighbouring_sizes_are_compared_by_their_first_row():

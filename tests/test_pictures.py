@@ -1,10 +1,11 @@
 """Drawings of the lessons: no name lies on what is drawn."""
 
 import io
+import math
 
 from matplotlib import pyplot as plt
 
-from pdlearn.lessons import drawings, pictures
+from pdlearn.lessons import drawings, pictures, results
 from pdlearn.plots import learning_curve, on_any_background
 
 
@@ -111,4 +112,31 @@ def test_every_size_and_source_is_named_below_the_panels():
     dots = [line for line in figure.axes[0].lines if line.get_marker() in "os"]
     assert [line.get_marker() for line in dots] == ["o", "o", "s"]
     assert dots[0].get_ydata()[0] == 1
+    plt.close(figure)
+
+
+def test_a_band_reaches_from_the_lowest_seed_to_the_highest():
+    def rows(*scores):
+        scores = [math.nan, *scores, math.nan]  # rows without an evaluation are left out
+        return [{"agent_steps": 10 * n, "evaluation": score} for n, score in enumerate(scores)]
+
+    unchanged = [rows(0.0, 1.0), rows(0.0, 3.0), rows(0.0, 2.0)]
+    changed = {"one": [rows(5.0, 5.0)], "other": [rows(4.0, 6.0), rows(6.0, 6.0)]}
+    figure = drawings.bands_of_seeds(unchanged, changed)
+    assert [axes.get_title() for axes in figure.axes] == ["one", "other"]
+    for axes, mean in zip(figure.axes, ([5, 5], [5, 6]), strict=True):
+        drawn = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+        assert drawn == {"unchanged": [[10, 0], [20, 2]], "changed": [[10, mean[0]], [20, mean[1]]]}
+        band = axes.collections[0].get_paths()[0].vertices
+        assert {tuple(point) for point in band.tolist()} == {(10, 0), (20, 1), (20, 3)}
+    plt.close(figure)
+
+
+def test_a_race_has_a_panel_for_each_game_and_both_methods_end_at_the_same_minute():
+    figure = drawings.race(results("race_curves"))
+    assert [axes.get_title() for axes in figure.axes] == ["Breakout", "Q*bert", "Space Invaders"]
+    for axes in figure.axes:
+        dqn, pqn = axes.lines
+        assert [line.get_label() for line in axes.lines] == ["DQN", "PQN"]
+        assert abs(dqn.get_xdata()[-1] - pqn.get_xdata()[-1]) < 0.5
     plt.close(figure)

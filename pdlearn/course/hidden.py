@@ -23,6 +23,7 @@ from pdlearn.exercises import (
     remembering,
     seeing,
     sizes,
+    stepping,
 )
 from pdlearn.exercises import losses as losses_exercises
 from pdlearn.exercises.losses import check_gradients
@@ -93,16 +94,16 @@ _ENTRIES = [
     Hidden(
         exercises.check_agent_step,
         emulator.agent_step,
-        seeing.AGENT_STEP_MISTAKES,
+        stepping.AGENT_STEP_MISTAKES,
         drawing.tapes,
-        adapt=seeing.on_tape,
+        adapt=stepping.on_tape,
         provided=("Tape.act", "Tape.grey"),
     ),
     Hidden(exercises.check_push, emulator.push, seeing.PUSH_MISTAKES, drawing.stacks),
     Hidden(
         exercises.check_episode_lengths,
-        seeing.episode_lengths,
-        seeing.EPISODE_LENGTHS_MISTAKES,
+        stepping.episode_lengths,
+        stepping.EPISODE_LENGTHS_MISTAKES,
         drawing.episodes,
     ),
     # lesson 02

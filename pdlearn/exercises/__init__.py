@@ -31,17 +31,14 @@ from pdlearn.exercises.reading import (
     check_normalised,
     check_percent_interval,
     check_recipe_interval,
-    check_sentence,
 )
 from pdlearn.exercises.remembering import check_discounts, check_rebuild
-from pdlearn.exercises.seeing import (
-    check_agent_step,
-    check_episode_lengths,
-    check_push,
-    check_shrink,
-)
+from pdlearn.exercises.reporting import check_sentence
+from pdlearn.exercises.returns import check_lambda_returns
+from pdlearn.exercises.seeing import check_push, check_shrink
 from pdlearn.exercises.sharing import check_outputs, check_turns
 from pdlearn.exercises.sizes import check_multiplications, check_parameter_count
+from pdlearn.exercises.stepping import check_agent_step, check_episode_lengths
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 __all__ = [
@@ -60,6 +57,7 @@ __all__ = [
     "check_given_away",
     "check_interval",
     "check_kl_loss",
+    "check_lambda_returns",
     "check_mse_loss",
     "check_multiplications",
     "check_n_step",

@@ -112,6 +112,31 @@ SHARE_MISTAKES = [
         lambda s, r, t: (s + r) / (t + r),
         "Subtract the random score with its sign: minus -20 is plus 20.",
     ),
+    Mistake(lambda s, r, t: s - r, "These are points; divide by the way from random to teacher."),
+    Mistake(
+        lambda s, r, t: (r - s) / (t - r), "The sign is wrong: subtract `random` from `score`."
+    ),
+    Mistake(
+        lambda s, r, t: (t - r) / (s - r),
+        "The fraction is upside down: the teacher's way is the denominator.",
+    ),
+    Mistake(
+        lambda s, r, t: abs(s - r) / (t - r),
+        "`abs` hides that an agent is worse than random play. Its share is below 0.",
+    ),
+    Mistake(
+        lambda s, r, t: min(max((s - r) / (t - r), 0), 1),
+        "The share is limited to 0 to 1. It is below 0 for an agent worse than random play, and "
+        "above 1 for one better than its teacher.",
+    ),
+    Mistake(
+        lambda s, r, t: (s - r) // (t - r),
+        "`//` drops the fraction. Use `/`.",
+    ),
+    Mistake(
+        lambda s, r, t: s - r / (t - r),
+        "The brackets are missing: `/` comes before `-`.",
+    ),
 ]
 
 
@@ -171,6 +196,28 @@ DIFFERENCE_MISTAKES = [
         "The means are subtracted, but their errors still add.",
     ),
     Mistake(lambda a, b: difference_interval(b, a), "This is `b` minus `a`."),
+    Mistake(
+        lambda a, b: _around(a, b, (a[2] - a[1]) / 2),
+        "Only the error of `a` is counted. That of `b` adds to it, as a square.",
+    ),
+    Mistake(
+        lambda a, b: _around(a, b, ((a[2] - a[1]) + (b[2] - b[1])) / 4),
+        "This is the mean of the two half widths. A difference is less certain than either mean: "
+        "the half widths add as squares.",
+    ),
+    Mistake(
+        lambda a, b: _around(a, b, hypot(a[2] - a[0], b[2] - b[0])),
+        "This takes the upper parts of the intervals, which are not symmetric. The half width is "
+        "half of high minus low.",
+    ),
+    Mistake(
+        lambda a, b: difference_interval(a, b)[::-1],
+        "The ends are swapped: return the low one first.",
+    ),
+    Mistake(
+        lambda a, b: hypot(a[2] - a[1], b[2] - b[1]) / 2,
+        "This is half the width. Subtract it from the difference of the means, and add it.",
+    ),
 ]
 
 

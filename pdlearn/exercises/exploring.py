@@ -30,11 +30,49 @@ EPSILON_MISTAKES = [
         "It falls by 1 over the decay and ends early. It must fall by the difference between "
         "start and end.",
     ),
+    Mistake(
+        lambda c, n: max(c.epsilon_start - n / c.epsilon_decay_steps * _fall(c), 0),
+        "It falls on to 0 after the decay. It must stay at `epsilon_final`.",
+    ),
+    Mistake(
+        lambda c, n: c.epsilon_start,
+        "It does not fall at all; the number of steps is not used.",
+    ),
+    Mistake(
+        lambda c, n: c.epsilon_start - min(n // c.epsilon_decay_steps, 1) * _fall(c),
+        "It is constant until the decay ends, and then jumps: `//` drops the fraction. Use `/`.",
+    ),
+    Mistake(
+        lambda c, n: c.epsilon_start * (c.epsilon_final / c.epsilon_start) ** _done(c, n),
+        "It falls by the same *factor* in equal times. It must fall on a straight line.",
+    ),
+    Mistake(
+        lambda c, n: 1 - _done(c, n) * (1 - c.epsilon_final),
+        "It begins at 1; the first value is `epsilon_start`.",
+    ),
+    Mistake(
+        lambda c, n: c.epsilon_start + _done(c, n) * _fall(c),
+        "The sign of the change is wrong: it rises from `epsilon_start`.",
+    ),
+    Mistake(
+        lambda c, n: c.epsilon_start - _done(c, n) * c.epsilon_final,
+        "It falls by `epsilon_final`. It must fall *to* it, by the difference between start and "
+        "end.",
+    ),
+    Mistake(
+        lambda c, n: _done(c, n),
+        "This is the finished share of the decay. Use it to go from `epsilon_start` to "
+        "`epsilon_final`.",
+    ),
 ]
 
 
 def _fall(config: DQNConfig) -> float:
     return config.epsilon_start - config.epsilon_final
+
+
+def _done(config: DQNConfig, agent_steps: int) -> float:
+    return min(agent_steps / config.epsilon_decay_steps, 1.0)
 
 
 def check_epsilon(function: Callable) -> Verdict:

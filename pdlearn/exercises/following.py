@@ -43,6 +43,40 @@ TEACHER_MISTAKES = [
         lambda e: np.array([e[: t + 1].argmin() for t in range(len(e))]),
         "This follows the worst so far.",
     ),
+    Mistake(
+        lambda e: np.full(len(e), e.argmax()),
+        "Every evaluation gets the best of the whole run, which was not known before. At each, "
+        "look at the evaluations up to it.",
+    ),
+    Mistake(
+        lambda e: np.append(0, best_so_far(e)[:-1]),
+        "This is one evaluation late: the newest counts too.",
+    ),
+    Mistake(
+        lambda e: best_so_far(e) + 1,
+        "The indices count from 1. `evaluations[0]` is the first.",
+    ),
+    Mistake(
+        lambda e: e >= np.maximum.accumulate(e),
+        "This marks the evaluations that are a new best. Return the index of the best so far.",
+    ),
+    Mistake(
+        lambda e: np.unique(best_so_far(e)),
+        "These are the changes of the teacher. Return an index for every evaluation.",
+    ),
+    Mistake(
+        lambda e: _all(e) - (np.diff(e, prepend=-np.inf) < 0),
+        "This compares the last two evaluations only. Compare with the best of all before.",
+    ),
+    Mistake(
+        lambda e: np.argsort(e, kind="stable"),
+        "These are the indices in the order of the scores. Return the best so far at each "
+        "evaluation.",
+    ),
+    Mistake(
+        lambda e: best_so_far(e)[-1],
+        "This is the best of the whole run alone. Return an index for every evaluation.",
+    ),
 ]
 
 
@@ -102,6 +136,48 @@ SWING_MISTAKES = [
         "These are squares. Return the change itself, in points.",
     ),
     Mistake(lambda s: np.abs(np.diff(s)).max(), "This is the largest change; return the mean."),
+    Mistake(
+        lambda s: np.abs(np.diff(s)).sum() / len(s),
+        "This divides by the number of scores. T scores have T - 1 changes.",
+    ),
+    Mistake(
+        lambda s: np.median(np.abs(np.diff(s))),
+        "This is the median change, which ignores a few deep falls. Take the mean.",
+    ),
+    Mistake(
+        lambda s: np.diff(s).std(),
+        "This is the spread of the changes around their mean. Take the mean of their sizes.",
+    ),
+    Mistake(
+        lambda s: np.square(np.diff(s)).mean() ** 0.5,
+        "This is the root of the mean square, in which large changes weigh more. Take the mean of "
+        "`abs`.",
+    ),
+    Mistake(
+        lambda s: np.abs(np.diff(np.abs(s))).mean(),
+        "`abs` comes too early: a change from -1 to 1 would count as none.",
+    ),
+    Mistake(
+        lambda s: np.abs(np.diff(s) / s[:-1]).mean(),
+        "These are changes relative to the score, which may be 0. Return points.",
+    ),
+    Mistake(
+        lambda s: np.abs(s[2:] - s[:-2]).mean(),
+        "This compares scores two evaluations apart. Compare neighbours.",
+    ),
+    Mistake(
+        lambda s: np.abs(s - s.mean()).mean(),
+        "This is the mean distance from the mean. A curve that only rises has it too: compare "
+        "neighbours.",
+    ),
+    Mistake(
+        lambda s: np.abs(np.diff(s)),
+        "These are the changes, one by one; return their mean.",
+    ),
+    Mistake(
+        lambda s: np.abs(np.diff(s)).mean() / np.abs(s).mean(),
+        "This divides by the size of the scores. Return points.",
+    ),
 ]
 
 

@@ -1,16 +1,20 @@
-"""Checkers of reading results: normalised scores, two intervals, a sentence on a result."""
+"""Checkers of reading results: normalised scores and two intervals (lesson 10)."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
 from pdlearn import statistics
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.resampling import compare_intervals
-from pdlearn.exercises.verdicts import Mistake, Verdict, compare, is_blank
+from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.games import GAMES, normalise
 from pdlearn.statistics import middle, percent_interval, resampled_means
+
+
+def _way(game: str) -> float:
+    return GAMES[game].human - GAMES[game].random
+
 
 NORMALISE_MISTAKES = [
     Mistake(
@@ -34,6 +38,43 @@ NORMALISE_MISTAKES = [
     Mistake(
         lambda g, s: 100 * (GAMES[g].human - s) / (GAMES[g].human - GAMES[g].random),
         "This is the distance to the human's score: random play gets 100.",
+    ),
+    Mistake(
+        lambda g, s: 100 * s / (GAMES[g].human - GAMES[g].random),
+        "Random play is subtracted from the denominator only. Subtract it from the score as well.",
+    ),
+    Mistake(
+        lambda g, s: (100 * s - GAMES[g].random) / (GAMES[g].human - GAMES[g].random),
+        "The brackets are missing: subtract first, then multiply by 100.",
+    ),
+    Mistake(
+        lambda g, s: 100 * (s - GAMES[g].human) / (GAMES[g].human - GAMES[g].random),
+        "This counts from the human's score: a human would get 0. Count from random play.",
+    ),
+    Mistake(
+        lambda g, s: 100 * s / GAMES[g].dqn,
+        "This is the paper's percentage, of the DQN's score. Here 0 is random play and 100 a "
+        "human.",
+    ),
+    Mistake(
+        lambda g, s: 100 * (s - GAMES["pong"].random) / _way("pong"),
+        "All games are measured by Pong's scores. Look up those of `game`.",
+    ),
+    Mistake(
+        lambda g, s: np.clip(normalise(g, s), 0, 100),
+        "The percentage is limited to 0 to 100. An agent can be better than a human, and worse "
+        "than random play.",
+    ),
+    Mistake(
+        lambda g, s: 100 * ((s - GAMES[g].random) // _way(g)),
+        "`//` drops the fraction. Use `/`.",
+    ),
+    Mistake(
+        lambda g, s: 100 * (s + GAMES[g].random) / (GAMES[g].human + GAMES[g].random),
+        "Random play is added. Subtract it with its sign: minus -20.7 is plus 20.7.",
+    ),
+    Mistake(
+        lambda g, s: s - GAMES[g].random, "These are points above random play. Divide by a human's."
     ),
 ]
 
@@ -61,6 +102,10 @@ def recipe_interval(scores: np.ndarray, rng: np.random.Generator) -> tuple[float
     return statistics.interval(scores.mean(1), rng)
 
 
+def _normal(means, error):
+    return means.mean() - 1.96 * error, means.mean() + 1.96 * error
+
+
 RECIPE_MISTAKES = [
     Mistake(
         lambda s, rng: statistics.interval(s.flatten(), rng),
@@ -80,6 +125,47 @@ RECIPE_MISTAKES = [
     Mistake(
         lambda s, rng: statistics.interval(s[0], rng),
         "This is the interval of the first student alone. The recipe made all of them.",
+    ),
+    Mistake(
+        lambda s, rng: statistics.interval(s[s.mean(1).argmax()], rng),
+        "This is the interval of the best student alone. The recipe made all of them.",
+    ),
+    Mistake(
+        lambda s, rng: np.mean([statistics.interval(games, rng) for games in s], 0),
+        "These are the means of the students' own intervals, in which the differences between "
+        "students do not count. Resample the students' means.",
+    ),
+    Mistake(
+        lambda s, rng: middle(resampled_means(s.mean(1), rng), 0.9),
+        "These ends hold 90 %: 5 % are cut off at each end. For 95 % it is 2.5 %.",
+    ),
+    Mistake(
+        lambda s, rng: statistics.interval(s.mean(1), rng)[::-1],
+        "The ends are swapped: return the low one first.",
+    ),
+    Mistake(
+        lambda s, rng: (s.mean(1).min(), s.mean(1).max()),
+        "These are the worst and the best student. The interval is that of the recipe's mean: "
+        "resample the students.",
+    ),
+    Mistake(
+        lambda s, rng: _normal(s.mean(1), s.mean(1).std(ddof=1) / len(s) ** 0.5),
+        "This is the normal approximation, 1.96 standard errors to both sides. With a few students "
+        "it is rough: resample the students, and take quantiles of the means.",
+    ),
+    Mistake(
+        lambda s, rng: _normal(s.mean(1), s.mean(1).std(ddof=1)),
+        "This is the spread of single students. A mean of S students spreads less, by the root of "
+        "S.",
+    ),
+    Mistake(
+        lambda s, rng: statistics.interval(s.sum(1), rng),
+        "Each student's scores are added up. Take their mean.",
+    ),
+    Mistake(
+        lambda s, rng: (s.mean(), s.mean()),
+        "Both ends are the mean itself. Draw the students with replacement, so that the resamples "
+        "differ.",
     ),
 ]
 
@@ -149,6 +235,33 @@ PERCENT_MISTAKES = [
         lambda s, t, rng: middle(100 * resampled_means(t, rng) / resampled_means(s, rng)),
         "The teacher's mean is the denominator.",
     ),
+    Mistake(
+        lambda s, t, rng: middle(100 * s.mean() / resampled_means(t, rng)),
+        "This takes the student's mean as known exactly. It is a mean of a few games too: resample "
+        "its scores as well.",
+    ),
+    Mistake(
+        lambda s, t, rng: middle(100 * s / t.mean()),
+        "Single games lie between these ends. Resample the games, and divide the means of the "
+        "resamples.",
+    ),
+    Mistake(
+        lambda s, t, rng: middle(resampled_means(s, rng) - resampled_means(t, rng)),
+        "This is the difference in points. Divide the student's means by the teacher's.",
+    ),
+    Mistake(
+        lambda s, t, rng: middle(100 * resampled_means(s, rng) / resampled_means(t, rng) - 100),
+        "This is the percent by which they differ: equal agents would get 0. The teacher itself "
+        "must get 100.",
+    ),
+    Mistake(
+        lambda s, t, rng: middle(100 * resampled_means(s, rng) / resampled_means(t, rng), 0.9),
+        "These ends hold 90 %: 5 % are cut off at each end. For 95 % it is 2.5 %.",
+    ),
+    Mistake(
+        lambda s, t, rng: percent_interval(s, t, rng)[::-1],
+        "The ends are swapped: return the low one first.",
+    ),
 ]
 
 
@@ -172,57 +285,3 @@ def check_percent_interval(function: Callable) -> Verdict:
     ]
     praise = "Both means are estimates, and both are resampled."
     return compare_intervals(function, percent_interval, cases, PERCENT_MISTAKES, praise=praise)
-
-
-TOO_MUCH = {
-    "reproduc": "One student of one game reproduces no table. Say what was measured.",
-    "prove": "A mean over some games proves nothing. Say what was measured.",
-    "confirm": "Say what was measured, and let the reader compare it with the claim.",
-    "every game": "It played one game.",
-    "atari": "It played one game: name it.",
-    "significant": "By which test? Give the interval; it says more.",
-    "better than the paper": "The paper's percentages are of other teachers, from other starts.",
-    "exactly": "No mean of a few games is known exactly.",
-}
-
-
-def check_sentence(sentence: str, facts: Mapping) -> Verdict:
-    """Check a sentence on a result: it states all that a reader needs, and claims no more.
-
-    Args:
-        sentence: on one result; a number in it may be rounded to an integer
-        facts: what was measured: `game`, `student`, `percent` of the teacher's score, `low` and
-            `high` in percent, `episodes` and `seed`
-
-    Returns:
-        the verdict, with a hint if the sentence lacks a fact or claims too much
-    """
-    if is_blank(sentence):
-        return Verdict("missing", "Write one sentence, between quotation marks.")
-    if not isinstance(sentence, str):
-        return Verdict("not yet", f"Expected a sentence, a `str`; got {sentence!r}.")
-    said = sentence.lower()
-    for word, hint in TOO_MUCH.items():
-        if found := re.search(rf"{word}\w*", said):
-            return Verdict("not yet", f"`{found[0]}` says too much. {hint}")
-    numbers = [float(n) for n in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", said.replace(",", ""))]
-
-    def gives(number: float) -> bool:
-        return any(abs(number - told) <= 0.5 for told in numbers)
-
-    states = {
-        f"which student it was: `{facts['student']}`": facts["student"].lower() in said,
-        f"the game: {facts['game']}": facts["game"].lower() in said,
-        "the percentage": gives(facts["percent"]),
-        "of what it is a percentage: its teacher's score": "teacher" in said,
-        "both ends of the interval": gives(facts["low"]) and gives(facts["high"]),
-        f"over how many games: {facts['episodes']}": gives(facts["episodes"]),
-        "how many seeds trained it: a single one": "seed" in said,
-        "from which starts: no-ops": "no-op" in said,
-    }
-    for what, is_stated in states.items():
-        if not is_stated:
-            return Verdict("not yet", f"The sentence does not state {what}.")
-    return Verdict(
-        "right", "The sentence states what was measured, on what, and with what uncertainty."
-    )

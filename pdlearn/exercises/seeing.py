@@ -1,12 +1,10 @@
-"""Checkers of observations (shrinking, four frames, the stack) and of episode lengths."""
+"""Checkers of observations: a shrunk picture, and the stack of four (lesson 01)."""
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from pdlearn.envs import FRAMES_PER_STEP
 from pdlearn.envs.console import area_means
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.lessons import emulator
@@ -20,6 +18,11 @@ def frame_of(seed: int, *shape: int) -> np.ndarray:
 def _overlapping(frame):
     picture = torch.from_numpy(frame).float()[None]
     return torch.nn.functional.adaptive_avg_pool2d(picture, 84)[0].round()
+
+
+def _halves(rows):
+    """Return the means over columns of `rows` `[84, 160]`."""
+    return rows.repeat(21, 1).reshape(84, 84, 40).mean(2)
 
 
 SHRINK_MISTAKES = [
@@ -51,6 +54,36 @@ SHRINK_MISTAKES = [
         "These areas are stretched to whole pixels and overlap (`adaptive_avg_pool2d` and "
         "`interpolate` with `area` do so). A pixel that lies half in an area counts half.",
     ),
+    Mistake(
+        lambda f: f.repeat(2, 0).repeat(21, 1).reshape(84, 5, 84, 40).max(axis=(1, 3)),
+        "This takes the brightest pixel of each area. Take the mean of the area.",
+    ),
+    Mistake(
+        lambda f: _halves(f.repeat(2, 0).reshape(84, 5, 160).mean(1).round()).round(),
+        "The means over rows are rounded before those over columns are taken. Round once, at the "
+        "end.",
+    ),
+    Mistake(
+        lambda f: area_means(f).round().T,
+        "The picture is transposed: the first axis is its rows, the second its columns.",
+    ),
+    Mistake(
+        lambda f: area_means(f) / 255,
+        "The grey levels are divided by 255. An observation stays uint8, 0 to 255; the network "
+        "divides.",
+    ),
+    Mistake(
+        lambda f: f[63:147, 38:122],
+        "This cuts 84 × 84 pixels out of the picture. Shrink the whole picture.",
+    ),
+    Mistake(
+        lambda f: f[: 84 * 2 : 2, : 84 * 2 : 2],
+        "This takes every second pixel, so the lower rows are missing. Shrink the whole picture.",
+    ),
+    Mistake(
+        lambda f: np.ceil(area_means(f)),
+        "The means are rounded up. `round()` takes the nearest grey level.",
+    ),
 ]
 
 
@@ -67,117 +100,6 @@ def check_shrink(function: Callable) -> Verdict:
     cases = [(frame_of(seed, 210, 160),) for seed in range(2)]
     praise = "Every pixel is the mean of its area, as in `emulator.shrink`."
     return compare(function, emulator.shrink, cases, SHRINK_MISTAKES, praise=praise)
-
-
-class Tape:
-    """An emulator with given frames and rewards; it records the actions."""
-
-    def __init__(self, frames: np.ndarray, rewards: np.ndarray):
-        self.frames, self.rewards = frames, rewards
-        self.actions: list[int] = []
-
-    def act(self, action: int) -> float:
-        self.actions.append(action)
-        return float(self.rewards[len(self.actions) - 1])
-
-    @property
-    def grey(self) -> np.ndarray:
-        return self.frames[max(len(self.actions) - 1, 0)]
-
-
-def _agent_step(
-    picture: Callable = lambda frames: np.maximum(frames[-2], frames[-1]),
-    reward: Callable = sum,
-    held: int = FRAMES_PER_STEP,
-) -> Callable:
-    """Return a function that takes an agent step, right or with a common mistake."""
-
-    def agent_step(tape, action):
-        frames, rewards = [], []
-        for count in range(FRAMES_PER_STEP):
-            rewards.append(tape.act(action if count < held else 0))
-            frames.append(tape.grey)
-        return picture(frames), reward(rewards)
-
-    return agent_step
-
-
-def _adds_bytes(frames):
-    return ((frames[-2].astype(int) + frames[-1]) // 2).astype(np.uint8)
-
-
-AGENT_STEP_MISTAKES = [
-    Mistake(
-        _agent_step(lambda frames: frames[-1]),
-        "This returns the last frame alone. Objects that the game draws in every second frame "
-        "would be missing at times: take the brighter of the last two.",
-    ),
-    Mistake(
-        _agent_step(lambda frames: np.max(frames, axis=0)),
-        "This is the brightest of all four frames, in which moving objects leave a trail. Two are "
-        "enough against flicker.",
-    ),
-    Mistake(
-        _agent_step(lambda frames: np.maximum(frames[0], frames[1])),
-        "These are the first two frames of the four; the agent must see the newest.",
-    ),
-    Mistake(
-        _agent_step(_adds_bytes),
-        "The mean of two frames makes flickering objects half as bright. Take the brighter one.",
-    ),
-    Mistake(
-        _agent_step(reward=lambda rewards: rewards[-1]),
-        "Only the last frame's points are counted. Points can come in any of the four: add them "
-        "up.",
-    ),
-    Mistake(
-        _agent_step(held=1),
-        "The action is held for one frame only; hold it for all four.",
-    ),
-]
-
-
-def check_agent_step(function: Callable) -> Verdict:
-    """Check a function that takes an agent step of four frames.
-
-    It is called with a `Tape` instead of an emulator.
-
-    Args:
-        function: takes an emulator and an action; returns the pixelwise maximum of the last two
-            frames, uint8 `[H, W]`, and the sum of the rewards, as `lessons.emulator.agent_step`
-
-    Returns:
-        the verdict, with a hint if the answer is wrong
-    """
-    cases = [
-        (frame_of(seed, 6, 3, 2), np.array(rewards), action)
-        for seed, rewards, action in [(0, [1, 0, 0, 5, 9, 9], 2), (1, [0, 10, 0, 0, 9, 9], 3)]
-    ]
-    return compare(
-        function,
-        emulator.agent_step,
-        cases,
-        AGENT_STEP_MISTAKES,
-        praise="Four frames, one action and all points, as in `emulator.agent_step`.",
-        adapt=on_tape,
-        shape_hint="It does not act four times; it is one action for four frames.",
-    )
-
-
-def on_tape(agent_step: Callable) -> Callable:
-    """Return a function of `(frames, rewards, action)` that runs `agent_step` on a `Tape`."""
-
-    def taped(frames: np.ndarray, rewards: np.ndarray, action: int) -> Tensor | None:
-        """Return the frame, the reward and the actions taken as one row; None for no answer."""
-        tape = Tape(frames, rewards)
-        answer = agent_step(tape, action)
-        if answer is None or answer is ...:
-            return None
-        frame, reward = answer
-        numbers = [*np.asarray(frame, float).ravel(), float(reward), *tape.actions]
-        return torch.tensor(numbers, dtype=torch.float64)
-
-    return taped
 
 
 PUSH_MISTAKES = [
@@ -198,6 +120,46 @@ PUSH_MISTAKES = [
         lambda s, f: np.concatenate([s, f[None]]),
         "The stack grows to five frames. Drop the oldest, `stack[1:]`.",
     ),
+    Mistake(
+        lambda s, f: np.concatenate([f[None], s[1:]]),
+        "The newest frame takes the oldest one's place. The frames must stay in order: drop the "
+        "first, and add the newest at the end.",
+    ),
+    Mistake(
+        lambda s, f: np.concatenate([np.roll(s, 1, axis=0)[:-1], f[None]]),
+        "The stack is rolled in the wrong direction, so the last frame becomes the first: "
+        "`np.roll(stack, -1, axis=0)`.",
+    ),
+    Mistake(
+        lambda s, f: np.roll(s, -1, axis=0),
+        "The stack is rolled, but the newest frame is not written: the oldest is last now.",
+    ),
+    Mistake(
+        lambda s, f: np.concatenate([s[1:], s[-1:]]),
+        "The last frame of the stack is repeated, and `frame` is not used.",
+    ),
+    Mistake(
+        lambda s, f: np.concatenate([s[2:], f[None], f[None]]),
+        "Two frames are dropped, and the newest is there twice.",
+    ),
+    Mistake(
+        lambda s, f: np.append(s[1:], f),
+        "`np.append` without an axis makes one row of all pixels. Use `np.concatenate` with "
+        "`frame[None]`.",
+    ),
+    Mistake(
+        lambda s, f: np.concatenate([*s[1:], f]),
+        "The frames are joined along their rows. `frame[None]` gives the frame an axis to be "
+        "stacked along.",
+    ),
+    Mistake(
+        lambda s, f: np.stack([*s[1:], f], axis=-1),
+        "The frames are the last axis here, `[84, 84, 4]`. They must be the first, `[4, 84, 84]`.",
+    ),
+    Mistake(
+        lambda s, f: np.concatenate([s[1:], f[None]]) / 255,
+        "The grey levels are divided by 255. An observation stays uint8; the network divides.",
+    ),
 ]
 
 
@@ -214,62 +176,3 @@ def check_push(function: Callable) -> Verdict:
     cases = [(frame_of(seed, 4, 84, 84), frame_of(seed + 9, 84, 84)) for seed in range(2)]
     praise = "The oldest frame is dropped and the newest is last, as in `emulator.push`."
     return compare(function, emulator.push, cases, PUSH_MISTAKES, praise=praise)
-
-
-def episode_lengths(ended: np.ndarray) -> list[int]:
-    """Return the agent steps of each finished episode; the step after an end does not count."""
-    lengths, steps, void = [], 0, False
-    for end in ended:
-        if not void:
-            steps += 1
-        void = bool(end)
-        if end:
-            lengths.append(steps)
-            steps = 0
-    return lengths
-
-
-def _every_step(ended):
-    return np.diff(np.flatnonzero(ended), prepend=-1)
-
-
-EPISODE_LENGTHS_MISTAKES = [
-    Mistake(
-        _every_step,
-        "The step after an end is counted too. Its action was ignored: it only brought the first "
-        "observation of the next episode.",
-    ),
-    Mistake(
-        lambda ended: [*episode_lengths(ended), len(ended) - np.flatnonzero(ended)[-1] - 2],
-        "The last episode has not ended yet, so its length is not known; leave it out.",
-    ),
-    Mistake(
-        lambda ended: np.diff(np.flatnonzero(ended), prepend=0),
-        "The lengths are off by one: the very first step is a step of the first episode.",
-    ),
-    Mistake(
-        lambda ended: [length - 1 for length in episode_lengths(ended)],
-        "The step that ended the episode belongs to it.",
-    ),
-    Mistake(
-        lambda ended: len(episode_lengths(ended)),
-        "This is the number of episodes that ended; return a list of their lengths.",
-    ),
-]
-
-
-def check_episode_lengths(function: Callable) -> Verdict:
-    """Check a function that counts the agent steps of episodes.
-
-    Args:
-        function: takes `ended`, bool `[T]`: the steps of one game in order; returns a list of the
-            length of each finished episode, without the step after an end
-
-    Returns:
-        the verdict, with a hint if the answer is wrong
-    """
-    cases = [
-        (np.isin(np.arange(length), ends),) for length, ends in [(12, [3, 8]), (20, [0, 5, 15])]
-    ]
-    praise = "The void step belongs to no episode, as in `rollout.EpisodeTracker`."
-    return compare(function, episode_lengths, cases, EPISODE_LENGTHS_MISTAKES, praise=praise)

@@ -22,6 +22,11 @@ def _without_generator(games, updates, generator):
     return [games[number] for number in torch.randint(len(games), (updates,)).tolist()]
 
 
+def _never_twice(games, updates, generator):
+    ahead = torch.randint(1, len(games), (updates,), generator=generator).cumsum(0)
+    return [games[number] for number in (ahead % len(games)).tolist()]
+
+
 TURNS_MISTAKES = [
     Mistake(
         lambda games, updates, generator: [games[i % len(games)] for i in range(updates)],
@@ -53,6 +58,33 @@ TURNS_MISTAKES = [
     Mistake(
         lambda games, updates, generator: turns(games, 1, generator),
         "This is one turn; return a list of `updates` turns.",
+    ),
+    Mistake(
+        lambda games, updates, generator: turns(games, updates, torch.Generator().manual_seed(0)),
+        "A new generator of a fixed seed makes the same turns each time. Draw from `generator`.",
+    ),
+    Mistake(
+        lambda games, updates, generator: turns([games[0], *games], updates, generator),
+        "One game comes too often. All have the same chance: `torch.randint(len(games), …)`.",
+    ),
+    Mistake(
+        _never_twice,
+        "The same game never comes twice in a row, so a turn depends on the one before. Draw each "
+        "from all games.",
+    ),
+    Mistake(
+        lambda games, updates, generator: turns(games, updates * len(games), generator),
+        "These are `updates` turns for each game; return `updates` turns of all games together.",
+    ),
+    Mistake(
+        lambda games, updates, generator: turns(games, updates - 1, generator),
+        "The list is one turn too short: `range(1, n)` has n - 1 numbers.",
+    ),
+    Mistake(
+        lambda games, updates, generator: torch.randint(
+            len(games), (updates,), generator=generator
+        ),
+        "This is a tensor of numbers. Return a list of the games' names.",
     ),
 ]
 
@@ -124,6 +156,46 @@ OUTPUTS_MISTAKES = [
         lambda t, c, x, g: c[g](t(x).detach()),
         "The gradient stops before the torso, so the torso would not learn.",
     ),
+    Mistake(
+        lambda t, c, x, g: list(c.values())[-1](t(x)),
+        "This always uses the last controller; choose it by `game`.",
+    ),
+    Mistake(
+        lambda t, c, x, g: c[g](x),
+        "The controller reads the observation; the torso is missing.",
+    ),
+    Mistake(
+        lambda t, c, x, g: c[g](t(t(x))),
+        "The torso is applied twice.",
+    ),
+    Mistake(
+        lambda t, c, x, g: torch.log_softmax(c[g](t(x)), 1),
+        "These are logarithms of probabilities. The loss takes the `log_softmax`: return logits.",
+    ),
+    Mistake(
+        lambda t, c, x, g: torch.relu(c[g](t(x))),
+        "No ReLU follows the last layer: a logit may be negative.",
+    ),
+    Mistake(
+        lambda t, c, x, g: c[g](torch.relu(t(x))),
+        "Another ReLU is applied to the features. Pass them on as the torso returns them.",
+    ),
+    Mistake(
+        lambda t, c, x, g: c[g](t(x)).argmax(1),
+        "These are the best actions; return the outputs of all actions.",
+    ),
+    Mistake(
+        lambda t, c, x, g: c[g](t(x)).max(1).values,
+        "This is the largest output of each state; return the outputs of all actions.",
+    ),
+    Mistake(
+        lambda t, c, x, g: c[g](t(x)).mean(0),
+        "This is the mean over the minibatch; return outputs for each state.",
+    ),
+    Mistake(
+        lambda t, c, x, g: c[g](t(x / 255)),
+        "The observation is divided by 255. The torso does this itself.",
+    ),
 ]
 
 
@@ -155,13 +227,13 @@ def _with_modules(function: Callable) -> Callable:
         torso = _linear(1, 4, 4)
         controllers = {"freeway": _linear(2, 4, 3), "pong": _linear(3, 4, 6)}
         answer = function(torso, controllers, observation, game)
-        if not torch.is_tensor(answer) or not answer.is_floating_point():
+        if not torch.is_tensor(answer) or not answer.is_floating_point() or answer.ndim != 2:
             return answer
         learns = torch.zeros(len(answer), 1)
         if answer.requires_grad:
             answer.square().sum().backward()
             learns += float(torso.weight.grad is not None)
-        return torch.cat([answer.detach().flatten(1), learns], 1)
+        return torch.cat([answer.detach(), learns], 1)
 
     return on_modules
 

@@ -61,6 +61,11 @@ def _own_inputs(layer: Layer, divisor: dict[str, int]) -> int:
     return layer.inputs // divisor.get(layer.name, 1)
 
 
+def _at(places: dict[str, int]) -> Callable[[Layer], int]:
+    """Return a function that counts a layer's multiplications at other numbers of places."""
+    return lambda layer: layer.inputs * layer.outputs * places.get(layer.name, layer.places)
+
+
 PARAMETER_MISTAKES = [
     Mistake(
         _summed(lambda layer: layer.inputs * layer.outputs),
@@ -93,6 +98,46 @@ PARAMETER_MISTAKES = [
     Mistake(
         lambda widths, num_actions: 4 * count_parameters(widths, num_actions),
         "These are bytes, four per number; count the numbers.",
+    ),
+    Mistake(
+        _summed(lambda layer: layer.inputs * layer.outputs + 1),
+        "Each layer has one bias here. Each *output* of a layer has one of its own.",
+    ),
+    Mistake(
+        _summed(lambda layer: layer.inputs * (layer.outputs + 1)),
+        "There is a bias for each input here. A bias is added to an output: one for each output.",
+    ),
+    Mistake(
+        _summed(lambda layer: layer.parameters, skip="fc1"),
+        "`fc1` is missing, the layer with the most parameters.",
+    ),
+    Mistake(
+        _summed(
+            lambda layer: (
+                (_own_inputs(layer, {"fc1": 49}) * (84 * 84 if layer.name == "fc1" else 1) + 1)
+                * layer.outputs
+            )
+        ),
+        "`fc1` does not read the whole picture: the strides leave 7 × 7 places of 84 × 84.",
+    ),
+    Mistake(
+        _summed(
+            lambda layer: (
+                (layer.inputs * (3 if layer.name == "conv1" else 4) // 4 + 1) * layer.outputs
+                if layer.name == "conv1"
+                else layer.parameters
+            )
+        ),
+        "`conv1` has 3 input channels here, as for colours. An observation is four grey frames.",
+    ),
+    Mistake(
+        lambda widths, num_actions: count_parameters(widths, 18),
+        "The last layer has 18 outputs here. It has one for each action of the game, "
+        "`num_actions`.",
+    ),
+    Mistake(
+        lambda widths, num_actions: count_parameters(widths, num_actions) / 1e6,
+        "These are millions; return the number itself.",
     ),
 ]
 
@@ -153,6 +198,42 @@ MULTIPLICATION_MISTAKES = [
     Mistake(
         lambda widths, num_actions: 2 * multiplications(widths, num_actions),
         "This counts the additions too; count the multiplications alone.",
+    ),
+    Mistake(
+        _summed(lambda layer: layer.multiplications, skip="out"),
+        "The last layer is missing, from `fc1` to one output per action.",
+    ),
+    Mistake(
+        _summed(lambda layer: _own_inputs(layer, {"conv1": 4}) * layer.outputs * layer.places),
+        "An observation has four frames: `conv1` multiplies the pixels of all four.",
+    ),
+    Mistake(
+        _summed(
+            lambda layer: (
+                _own_inputs(layer, {"conv1": 8, "conv2": 4, "conv3": 3})
+                * layer.outputs
+                * layer.places
+            )
+        ),
+        "A kernel is a square: 8 × 8 numbers for each channel, not 8.",
+    ),
+    Mistake(
+        _summed(lambda layer: _own_inputs(layer, {"fc1": 49}) * layer.outputs * layer.places),
+        "`fc1` reads all 7 × 7 places of every channel, not one: its inputs are `conv3 * 7 * 7`.",
+    ),
+    Mistake(
+        _summed(_at({"conv1": 77 * 77, "conv2": 17 * 17})),
+        "The strides are left out: with a stride of 4, a kernel of 8 has 20 × 20 places on "
+        "84 × 84, and with a stride of 2, one of 4 has 9 × 9 on those.",
+    ),
+    Mistake(
+        _summed(_at({"conv1": 21 * 21, "conv2": 11 * 11, "conv3": 11 * 11})),
+        "This divides the picture's side by the stride, as if there were padding. A kernel of 8 at "
+        "a stride of 4 fits 20 times into 84.",
+    ),
+    Mistake(
+        lambda widths, num_actions: multiplications(widths, num_actions) / 1e6,
+        "These are millions; return the number itself.",
     ),
 ]
 

@@ -37,6 +37,54 @@ def temperature_scores(groups: Mapping[str, Sequence[Mapping]], teacher: float) 
     return axes
 
 
+def bands_of_seeds(
+    unchanged: Sequence[Sequence[Mapping]],
+    changed: Mapping[str, Sequence[Sequence[Mapping]]],
+    column: str = "evaluation",
+) -> Figure:
+    """Draw a panel for each change: the mean over seeds as a line, lowest to highest as a band.
+
+    `unchanged` and each of `changed` are the rows of a run for each seed. The unchanged runs are in
+    every panel.
+    """
+    figure, grid = plt.subplots(
+        1, len(changed), figsize=(3 * len(changed), 2.8), layout="constrained", sharey=True,
+        squeeze=False,
+    )  # fmt: skip
+    for axes, (name, runs) in zip(grid.flat, changed.items(), strict=True):
+        for label, tint, seeds in (("unchanged", TEACHER, unchanged), ("changed", VERMILION, runs)):
+            seen = [[row for row in rows if row[column] == row[column]] for rows in seeds]
+            steps = [row["agent_steps"] for row in seen[0]]
+            scores = np.array([[row[column] for row in rows] for rows in seen])
+            axes.fill_between(steps, scores.min(0), scores.max(0), color=tint, alpha=0.2, lw=0)
+            axes.plot(steps, scores.mean(0), color=tint, label=label)
+        axes.set(title=name, xlabel="agent_steps")
+        axes.spines[["top", "right"]].set_visible(False)
+    grid[0, 0].set_ylabel(column)
+    names = grid[0, 0].get_legend_handles_labels()
+    figure.legend(*names, loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def race(rows: Sequence[Mapping]) -> Figure:
+    """Draw the training scores of race_curves.csv over minutes: a panel a game, a line a method."""
+    games = list(dict.fromkeys(row["game"] for row in rows))
+    figure, grid = plt.subplots(
+        1, len(games), figsize=(3 * len(games), 2.8), layout="constrained", squeeze=False
+    )
+    for axes, game in zip(grid.flat, games, strict=True):
+        for method, tint in (("dqn", TEACHER), ("pqn", VERMILION)):
+            found = [row for row in rows if (row["game"], row["method"]) == (game, method)]
+            minutes, scores = ([float(row[key]) for row in found] for key in ("minutes", "score"))
+            axes.plot(minutes, scores, color=tint, label=method.upper())
+        axes.set(title=GAMES[game].title, xlabel="minutes of one thread")
+        axes.spines[["top", "right"]].set_visible(False)
+    grid[0, 0].set_ylabel("score of training games")
+    names = grid[0, 0].get_legend_handles_labels()
+    figure.legend(*names, loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
 def layer_shares(sizes: Mapping[str, Sequence[Any]]) -> Figure:
     """Draw each layer's share of a size's parameters and of its multiplications.
 

@@ -5,6 +5,7 @@ Convention: tensors are `[B, A]`, the outputs for B states and A actions.
 
 import itertools
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -58,10 +59,32 @@ def share_row(score: Mapping, random: float, teacher: float) -> dict[str, object
     }
 
 
-def best_and_last(rows: Sequence[Mapping]) -> dict[str, float]:
-    """Return the best and the last evaluation in the rows of a run."""
-    seen = [row["evaluation"] for row in rows if row["evaluation"] == row["evaluation"]]
-    return {"best evaluation": max(seen), "last evaluation": seen[-1]}
+def last_of_seeds(seeds: Sequence[Sequence[Mapping]], evaluations: int = 3) -> dict[str, float]:
+    """Return a row for a setting: the mean of each seed's last evaluations, and means over seeds.
+
+    `seeds` are the rows of a run for each seed, numbered from 1.
+    """
+    row = {}
+    for number, rows in enumerate(seeds, start=1):
+        seen = [r["evaluation"] for r in rows if r["evaluation"] == r["evaluation"]]
+        row[f"seed {number}"] = fmean(seen[-evaluations:])
+    losses = [rows[-1]["loss"] for rows in seeds]
+    return row | {"mean": fmean(row.values()), "last loss": fmean(losses)}
+
+
+def race_ends(rows: Sequence[Mapping]) -> list[dict[str, object]]:
+    """Return a row for each curve of race_curves.csv: its last minute, agent steps and score."""
+    ends = {(row["game"], row["method"]): row for row in rows}
+    return [
+        {
+            "game": GAMES[game].title,
+            "method": method.upper(),
+            "minutes": round(float(row["minutes"])),
+            "agent steps": int(row["agent_steps"]),
+            "score": row["score"],
+        }
+        for (game, method), row in ends.items()
+    ]
 
 
 def choice_row(action: Tensor, teacher_q: Tensor) -> dict[str, str]:
