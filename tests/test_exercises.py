@@ -20,6 +20,7 @@ from pdlearn.exercises import distilling as d
 from pdlearn.exercises import evaluating as e
 from pdlearn.exercises import exploring as t
 from pdlearn.exercises import following as f
+from pdlearn.exercises import language as g
 from pdlearn.exercises import looking_ahead as a
 from pdlearn.exercises import losses as l
 from pdlearn.exercises import reading as rd
@@ -27,6 +28,7 @@ from pdlearn.exercises import remembering as r
 from pdlearn.exercises import seeing as s
 from pdlearn.exercises import sharing as h
 from pdlearn.exercises import sizes as z
+from pdlearn.exercises import truncating as k
 from pdlearn.exercises.choices import QUESTIONS
 from pdlearn.lessons import emulator
 from pdlearn.networks import SIZES, QNetwork, parameter_count
@@ -70,6 +72,9 @@ CHECKERS = [
     (exercises.check_outputs, h.outputs, h.OUTPUTS_MISTAKES),
     (exercises.check_share, statistics.share_of_the_way, c.SHARE_MISTAKES),
     (exercises.check_difference, statistics.difference_interval, c.DIFFERENCE_MISTAKES),
+    (exercises.check_next_token_loss, g.next_token_loss, g.NEXT_TOKEN_MISTAKES),
+    (exercises.check_own_text_loss, g.own_text_loss, g.OWN_TEXT_MISTAKES),
+    (exercises.check_top_k_kl, k.top_k_kl, k.TOP_K_MISTAKES),
 ]
 each_checker = pytest.mark.parametrize(
     ("check", "right", "mistakes"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]
