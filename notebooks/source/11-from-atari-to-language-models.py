@@ -53,15 +53,16 @@ from pdlearn.losses import kl_loss, nll_loss, reverse_kl_loss
 # | stored targets | recordings with the Q-values of all actions | logits of the teacher's likeliest tokens |
 #
 # Hinton et al. 2015 distilled classifiers, Rusu et al. 2015 policies, Kim and Rush 2016 translation
-# models. Gu et al. 2024 (MiniLLM) and Agarwal et al. 2024 (GKD) let the student write. Both refer to
-# [exposure bias](glossary.md#exposure-bias), which is the [covariate
-# shift](glossary.md#covariate-shift) of lesson 06. Thinking Machines 2025 use the reverse KL of each token
-# that the student wrote, as a reward. In one equation,
+# models. Gu et al. 2024 (MiniLLM) and Agarwal et al. 2024 (GKD) let the student write. The reason is
+# [exposure bias](glossary.md#exposure-bias), the [covariate shift](glossary.md#covariate-shift) of lesson
+# 06. Thinking Machines 2025 estimate the reverse KL at each token that the student wrote and use it in
+# the place of a reward. In one equation,
 #
 # $$\texttt{loss} = (1 - \lambda)\; \mathbb{E}_{\texttt{tokens} \sim \texttt{data}}\, [D] \;+\; \lambda\;
 # \mathbb{E}_{\texttt{tokens} \sim \texttt{student}}\, [D],$$
 #
-# where $D$ is the divergence of the two policies, the mean over the tokens of a text.
+# where $D$ is the divergence of the two policies, the mean over the tokens of a text. Policy distillation
+# as in the paper is λ = 0 with the forward KL; [DAgger](glossary.md#dagger) is a λ above 0.
 #
 # ## Text
 #
@@ -494,8 +495,8 @@ table(probes, of="loss function")
 # 3. A student of the reverse KL has a higher cross-entropy on held-out text than one of the forward KL.
 #    Is it worse?
 #    <details><summary>Answer</summary>As a model of the data, yes. As a writer it need not be: it gives
-#    little probability to what its teacher would not write. The loss decides what is measured
-#    well.</details>
+#    little probability to what its teacher would not write. Each loss does best on its own
+#    measure.</details>
 # 4. Why is a sum over the teacher's k likeliest tokens no KL?
 #    <details><summary>Answer</summary>Terms are missing, so that it can be negative, and its minimum is
 #    not the teacher's policy. Add the rest as one more category.</details>

@@ -18,7 +18,9 @@ from pdlearn.losses import kl_loss, reverse_kl_loss
 LAST_LESSON = "10"  # of those that are read: lesson 11 does not learn from itself
 SYMBOLS = " abcdefghijklmnopqrstuvwxyz0123456789.,;:()'\"%?-"
 PIECE = 1_000  # characters; every tenth piece is held out
-REMOVED = (r"\$\$.*?\$\$", r"<[^>]*>", r"^\|.*$", r"[*`#_]")  # equations, tags, tables, marks
+REMOVED = (  # equations, tags, tables, marks
+    r"\$\$[^$]*\$\$", r"\$[^$\n]*\$", r"<[^>]*>", r"^\|.*$", r"[*`#_]",
+)  # fmt: skip
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 SAMPLES, SAMPLE_TOKENS = 60, 300  # what a model writes to be measured
 
@@ -40,7 +42,7 @@ def plain(markdown: str) -> str:
     """Return the words of a Markdown text in lower case, without links, equations and tables."""
     text = LINK.sub(r"\1", markdown)
     for pattern in REMOVED:
-        text = re.sub(pattern, " ", text, flags=re.S | re.M if "$$" in pattern else re.M)
+        text = re.sub(pattern, " ", text, flags=re.M)
     return " ".join(re.sub(f"[^{re.escape(SYMBOLS)}]", " ", text.lower()).split())
 
 
