@@ -197,7 +197,7 @@ for name, model in {"teacher": teacher, "student": start}.items():
 
 # %%
 def own_text_by_hand(student_logits, teacher_logits, prompt):
-    """Return the loss, a scalar, for logits [B, T, V] and a number of tokens."""
+    """Return the loss, a scalar, for logits [B, T, V] and a length."""
     ### BEGIN SOLUTION
     written = slice(prompt - 1, -1)
     student = student_logits[:, written].flatten(0, 1)
