@@ -87,9 +87,9 @@ class LanguageModel(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits `[B, T, V]`: those at t are for token t + 1, given tokens up to t."""
-        return self.step(tokens)[0]
+        return self.with_state(tokens)[0]
 
-    def step(self, tokens: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def with_state(self, tokens: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return logits `[B, T, V]` and the hidden state after the last token."""
         hidden, state = self.recurrent(self.dropout(self.embedding(tokens)), state)
         return self.output(self.dropout(hidden)), state
@@ -99,7 +99,7 @@ class LanguageModel(nn.Module):
         """Return the prompt `[B, P]` continued by sampling, tokens `[B, length]`."""
         written, state, last = [prompt], None, prompt
         for _ in range(length - prompt.shape[1]):
-            logits, state = self.step(last, state)
+            logits, state = self.with_state(last, state)
             last = torch.multinomial(logits[:, -1].softmax(1), 1, generator=generator)
             written.append(last)
         return torch.cat(written, 1)
@@ -108,22 +108,20 @@ class LanguageModel(nn.Module):
 def descent(model: nn.Module, updates: int, learning_rate: float) -> Callable[[Tensor], None]:
     """Return a function that takes an update's loss and changes the model's weights by Adam.
 
-    The learning rate rises over a tenth of `updates` and then falls.
+    It can be called `updates` times: the learning rate rises over a tenth of them and then falls.
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     rise = max(updates // 10, 1)
-
-    def rate(done: int) -> float:
-        return min((done + 1) / rise, (updates - done) / max(updates - rise, 1))
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    rates = (
+        min((done + 1) / rise, (updates - done) / max(updates - rise, 1)) for done in range(updates)
+    )
 
     def descend(loss: Tensor) -> None:
+        optimizer.param_groups[0]["lr"] = learning_rate * next(rates)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        schedule.step()
 
     return descend
 
