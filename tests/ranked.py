@@ -1,9 +1,13 @@
-"""The program of a rank in test_ranks.py: `python -m ranked distil` or `pqn`, in a folder.
+"""The program of a rank, and how tests start several.
 
-It leaves the run there, and the rank's minibatches in `tape-RANK`.
+`python -m ranked distil` or `pqn`, in a folder, leaves the run there, and the rank's minibatches in
+`tape-RANK`.
 """
 
+import os
 import pickle
+import socket
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +22,7 @@ from pdlearn.presets import DISTILL_BUDGETS, PQN_BUDGETS
 from pdlearn.replay.collecting import collect
 from pdlearn.replay.memory import Memory
 
+SECONDS = 240
 STUDENT = replace(
     DISTILL_BUDGETS["smoke"], size="net5", updates_per_hour=30, minibatch=16, temperature=1.0
 )
@@ -25,6 +30,35 @@ PQN_TINY = replace(
     PQN_BUDGETS["smoke"], size="net5", agent_steps=512, num_envs=8, rollout_steps=16, minibatch=16,
     evaluation_period_steps=10**9,
 )  # fmt: skip
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return free.getsockname()[1]
+
+
+def common_environment():
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    return {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PDLEARN_QUIET": "1"}
+
+
+def started(*words, folder, processes=2):
+    """Run Python with `words` in several ranks, as torchrun does; return what each printed."""
+    common = common_environment() | {
+        "WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port()),
+    }  # fmt: skip
+    running = [
+        subprocess.Popen(
+            [sys.executable, *words], cwd=folder, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, env=os.environ | common | {"RANK": str(rank)},
+        )
+        for rank in range(processes)
+    ]  # fmt: skip
+    said = [process.communicate(timeout=SECONDS) for process in running]
+    for process, (_, complaint) in zip(running, said, strict=True):
+        assert process.returncode == 0, complaint
+    return said
 
 
 class TapedMemory(Memory):

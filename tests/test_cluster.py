@@ -3,10 +3,13 @@
 import json
 import os
 import signal
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import torch
+from ranked import started
 from tasks import Counting, wait_until
 
 from pdlearn import cli
@@ -16,6 +19,7 @@ from pdlearn.jobs.executors import executor_by_name
 from pdlearn.jobs.local import LocalExecutor
 from pdlearn.jobs.training import standing
 from pdlearn.rows import read_rows
+from pdlearn.tensor_files import read_file
 
 pytestmark = pytest.mark.cluster
 EXTRAS = {"ray": "ray", "slurm": "submitit"}
@@ -78,6 +82,40 @@ def test_closing_the_results_stops_and_saves_what_runs(executor, tmp_path):
             assert next(results) == (first, 1)
             wait_until(second.calls.exists)
     assert (tmp_path / "b.saved").exists()
+
+
+def test_two_workers_of_rays_trainer_learn_as_two_ranks_of_torchrun(tmp_path, monkeypatch):
+    pytest.importorskip("ray.train")
+    import ray
+    from ray.train import RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    monkeypatch.setenv("PDLEARN_QUIET", "1")
+    by_ray, by_torchrun = tmp_path / "ray", tmp_path / "torchrun"
+    for folder in (by_ray, by_torchrun):
+        folder.mkdir()
+    started("-m", "ranked", "distil", folder=by_torchrun)
+    paths = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
+    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": paths})
+
+    def work(config):
+        os.chdir(config["folder"])
+        import ranked  # on the worker
+
+        ranked.distil()
+
+    try:
+        TorchTrainer(
+            work, train_loop_config={"folder": str(by_ray)},
+            scaling_config=ScalingConfig(num_workers=2, use_gpu=False),
+            run_config=RunConfig(storage_path=str(tmp_path / "results")),
+        ).fit()  # fmt: skip
+    finally:
+        ray.shutdown()
+    one, other = (read_file(folder / "state.safetensors") for folder in (by_ray, by_torchrun))
+    assert one[0].keys() == other[0].keys()
+    assert all(torch.equal(tensor, other[0][name]) for name, tensor in one[0].items())
+    assert one[1]["counts"]["updates"] == 30
 
 
 def test_a_teacher_of_each_game_is_trained_by_the_command(executor, tmp_path, capsys):

@@ -170,7 +170,7 @@ def test_written_questions_have_a_rubric_and_a_model_answer():
 def test_lessons_given_out_in_a_course_show_no_solution(tmp_path):
     written = write_handouts(tmp_path / "lessons")
     texts = {p.name: p.read_text("utf-8") for p in written if p.suffix == ".ipynb"}
-    assert len(texts) == 11 and (tmp_path / "lessons" / "glossary.md").exists()
+    assert len(texts) == 12 and (tmp_path / "lessons" / "glossary.md").exists()
     shown = {
         name for text in texts.values() for name in re.findall(r"\.\./(images/\w+\.svg)", text)
     }
@@ -239,7 +239,7 @@ def test_a_page_on_the_course_is_built_from_its_source(name):
 
 def test_the_notes_have_what_goes_wrong_questions_and_variations_for_each_lesson():
     notes = pages()["instructor-notes.md"].split("\n## ")[1:]
-    assert [note[:2] for note in notes] == [f"{n:02d}" for n in range(11)]
+    assert [note[:2] for note in notes] == [f"{n:02d}" for n in range(12)]
     for note in notes:
         assert all(f"**{part}.**" in note for part in ("What goes wrong", "Discuss", "Vary"))
 
@@ -427,7 +427,7 @@ QUESTIONS = quiz.questions()
 
 def test_there_are_sixty_questions_on_all_lessons_each_asked_once():
     assert len(QUESTIONS) >= 60
-    assert {question.lesson for question in QUESTIONS} == {f"{n:02d}" for n in range(11)}
+    assert {question.lesson for question in QUESTIONS} == {f"{n:02d}" for n in range(12)}
     assert len({question.name for question in QUESTIONS}) == len(QUESTIONS)
     for question in QUESTIONS:
         assert len(set(question.answers)) == len(question.answers) in (3, 4)

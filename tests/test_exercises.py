@@ -1,5 +1,7 @@
 """Checkers: the right answer passes, a common mistake gets its hint, no answer raises."""
 
+import math
+
 import numpy
 import pytest
 import torch
@@ -21,6 +23,7 @@ from pdlearn.exercises import distilling as d
 from pdlearn.exercises import evaluating as e
 from pdlearn.exercises import exploring as t
 from pdlearn.exercises import following as f
+from pdlearn.exercises import language as g
 from pdlearn.exercises import looking_ahead as a
 from pdlearn.exercises import losses as l
 from pdlearn.exercises import reading as rd
@@ -30,6 +33,7 @@ from pdlearn.exercises import seeing as s
 from pdlearn.exercises import sharing as h
 from pdlearn.exercises import sizes as z
 from pdlearn.exercises import stepping as p
+from pdlearn.exercises import truncating as k
 from pdlearn.exercises.choices import QUESTIONS
 from pdlearn.lessons import emulator
 from pdlearn.networks import SIZES, QNetwork, parameter_count
@@ -74,6 +78,9 @@ CHECKERS = [
     (exercises.check_outputs, h.outputs, h.OUTPUTS_MISTAKES),
     (exercises.check_share, statistics.share_of_the_way, c.SHARE_MISTAKES),
     (exercises.check_difference, statistics.difference_interval, c.DIFFERENCE_MISTAKES),
+    (exercises.check_next_token_loss, g.next_token_loss, g.NEXT_TOKEN_MISTAKES),
+    (exercises.check_own_text_loss, g.own_text_loss, g.OWN_TEXT_MISTAKES),
+    (exercises.check_top_k_kl, k.top_k_kl, k.TOP_K_MISTAKES),
 ]
 each_checker = pytest.mark.parametrize(
     ("check", "right", "mistakes"), CHECKERS, ids=[check.__name__ for check, _, _ in CHECKERS]
@@ -163,6 +170,34 @@ def test_any_fair_draw_of_turns_is_right():
 
     assert exercises.check_turns(by_floats).state == "right"
     assert "too often" in exercises.check_turns(favours_the_first).text
+
+
+def test_a_kl_of_the_likeliest_tokens_and_the_rest_is_what_it_is_by_hand():
+    teacher = torch.tensor([[0.5, 0.3, 0.15, 0.05]])
+    student = torch.tensor([[0.2, 0.4, 0.1, 0.3]])
+    two, three = (k.top_k_kl(student.log(), teacher.log(), n).item() for n in (2, 3))
+    by_hand = 0.5 * math.log(0.5 / 0.2) + 0.3 * math.log(0.3 / 0.4) + 0.2 * math.log(0.2 / 0.4)
+    assert two == pytest.approx(by_hand)
+    assert three == pytest.approx(losses.kl_loss(student.log(), teacher.log(), 1).item())
+    terms = k.truncated_kl(student.log(), teacher.log(), 2)
+    assert terms.sum().item() == pytest.approx(by_hand - 0.2 * math.log(0.2 / 0.4))
+
+
+def test_a_truncated_reverse_kl_is_least_at_the_eth_part_of_the_teacher():
+    teacher = torch.tensor([[0.6, 0.3, 0.1]])
+    top = teacher[:, :2] / math.e
+    sums = []
+    for factor in (1, 0.9, 1.1):
+        student = torch.cat([factor * top, 1 - factor * top.sum(1, keepdim=True)], 1)
+        sums.append(k.truncated_reverse_kl(student.log(), teacher.log(), 2).sum().item())
+    assert sums[0] == min(sums) == pytest.approx(-0.9 / math.e)
+
+
+def test_a_students_own_text_is_marked_from_its_first_token_to_its_last():
+    student, teacher = torch.zeros(1, 5, 2), torch.zeros(1, 5, 2)
+    teacher[0, :, 0] = torch.tensor([9.0, 9.0, 0.0, 0.0, 9.0])  # only at 2 and 3 they agree
+    assert g.own_text_loss(student, teacher, 3).item() == pytest.approx(0)
+    assert g.own_text_loss(student, teacher, 2).item() > 1
 
 
 def test_a_loss_that_runs_out_of_numbers_is_told_so():

@@ -467,7 +467,7 @@ def test_copies_name_the_kernel_as_ipython_does_without_importing_it():
 
 def test_pages_of_the_lessons_need_neither_a_kernel_nor_a_network(tmp_path, capsys):
     lessons(html=tmp_path)
-    assert "13 pages" in capsys.readouterr().out
+    assert "14 pages" in capsys.readouterr().out
     for source in SOURCES:
         page = (tmp_path / f"{source.stem}.html").read_text("utf-8")
         loaded = re.findall(r'<(?:img|iframe|script|link)[^>]* (?:src|href)="([^"]+)"', page)
@@ -477,7 +477,7 @@ def test_pages_of_the_lessons_need_neither_a_kernel_nor_a_network(tmp_path, caps
         assert [address for address in files if not (tmp_path / address).exists()] == []
         widgets = [o for o in outputs(lesson_of(source)) if stored.VIEW in o.get("data", {})]
         assert len([address for address in files if address.startswith("widgets/")]) == len(widgets)
-    assert len((tmp_path / "index.html").read_text("utf-8").split('.html">')) == 13
+    assert len((tmp_path / "index.html").read_text("utf-8").split('.html">')) == 14
 
 
 def test_an_equation_is_a_transparent_picture_with_its_latex_as_text():

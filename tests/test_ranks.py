@@ -4,7 +4,6 @@ import os
 import pickle
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from fakes import CATCH, catch_experts
-from ranked import PQN_TINY, STUDENT, TapedMemory
+from ranked import PQN_TINY, STUDENT, TapedMemory, common_environment, free_port, started
 
 from pdlearn import cli
 from pdlearn.distill import Distillation
@@ -21,37 +20,6 @@ from pdlearn.pqn import PQN
 from pdlearn.replay.collecting import collect
 from pdlearn.rows import read_rows
 from pdlearn.tensor_files import read_file
-
-SECONDS = 240
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        return free.getsockname()[1]
-
-
-def common_environment():
-    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-    return {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PDLEARN_QUIET": "1"}
-
-
-def started(*words, folder, processes=2):
-    """Run Python with `words` in several ranks, as torchrun does; return what each printed."""
-    common = common_environment() | {
-        "WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port()),
-    }  # fmt: skip
-    running = [
-        subprocess.Popen(
-            [sys.executable, *words], cwd=folder, stderr=subprocess.PIPE, text=True,
-            stdout=subprocess.PIPE, env=os.environ | common | {"RANK": str(rank)},
-        )
-        for rank in range(processes)
-    ]  # fmt: skip
-    said = [process.communicate(timeout=SECONDS) for process in running]
-    for process, (_, complaint) in zip(running, said, strict=True):
-        assert process.returncode == 0, complaint
-    return said
 
 
 def weights(network):

@@ -14,6 +14,7 @@ from pdlearn.exercises.evaluating import (
 )
 from pdlearn.exercises.exploring import check_epsilon
 from pdlearn.exercises.following import check_swing, check_teacher_at
+from pdlearn.exercises.language import check_next_token_loss, check_own_text_loss
 from pdlearn.exercises.looking_ahead import (
     check_double_target,
     check_n_step,
@@ -39,6 +40,7 @@ from pdlearn.exercises.seeing import check_push, check_shrink
 from pdlearn.exercises.sharing import check_outputs, check_turns
 from pdlearn.exercises.sizes import check_multiplications, check_parameter_count
 from pdlearn.exercises.stepping import check_agent_step, check_episode_lengths
+from pdlearn.exercises.truncating import check_top_k_kl
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 __all__ = [
@@ -61,9 +63,11 @@ __all__ = [
     "check_mse_loss",
     "check_multiplications",
     "check_n_step",
+    "check_next_token_loss",
     "check_nll_loss",
     "check_normalised",
     "check_outputs",
+    "check_own_text_loss",
     "check_parameter_count",
     "check_percent_interval",
     "check_prediction",
@@ -78,6 +82,7 @@ __all__ = [
     "check_td_target",
     "check_teacher_at",
     "check_teacher_policy",
+    "check_top_k_kl",
     "check_turns",
     "check_update",
     "check_variety",

@@ -108,6 +108,20 @@ QUESTIONS = {
             "are out of date.",
         },
     ),
+    "A silent no-op": Question(
+        "d",
+        {
+            "a": "`.item()` makes a number of the KL. It is added to the logged loss, but has no "
+            "gradient: only the data teaches.",
+            "b": "At β = 1 the mixture is the teacher. Its divergence from itself is 0, and the "
+            "student's has weight 0. Libraries treat β = 0 and β = 1 as the two KLs by "
+            "themselves.",
+            "c": "The target is the student's own policy: `teacher = student` does this without a "
+            "copy of the weights. The loss is 0 from the first update.",
+            "d": "Its gradient is another one if the teacher is another one. For the other three "
+            "it stays the same.",
+        },
+    ),
     "What would refute it?": Question(
         "ten games, all of the interval below 84 %",
         {
