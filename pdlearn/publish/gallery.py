@@ -23,9 +23,10 @@ from pdlearn.web.clips import Clip, record_clip
 from pdlearn.widgets import compare
 
 PAGES, GALLERY = "docs/_extra/gallery", "docs/gallery.md"
-PICTURE = "docs/images/pong.webp"
+PICTURE = "docs/images/breakout.webp"
 COLOURS = ["#6db8e8", "#eeb457"]  # teacher and student on a dark ground
-SHOWN, SHOWN_STEPS = "pong", 260
+# A game in which teacher and student open a way behind the wall at the same time.
+SHOWN, SHOWN_SEED, SHOWN_FROM, SHOWN_TO = "breakout", 22, 1030, 1290
 CLIP_STEPS, SEED = 200, 1
 TOP = f"""# Gallery
 
@@ -72,13 +73,18 @@ def gallery(folder: Path) -> str:
     return "\n".join(parts)
 
 
-def side_by_side(clips: list[Clip], captions: list[str], colours: list[str]) -> list[Image.Image]:
-    """Return the pictures of the clips beside each other, each below its caption and its score."""
+def side_by_side(
+    clips: list[Clip], captions: list[str], colours: list[str], *, first: int
+) -> list[Image.Image]:
+    """Return the pictures of the clips beside each other, each below its caption and its score.
+
+    They begin at the agent step `first`.
+    """
     font, small = ImageFont.load_default(15), ImageFont.load_default(12)
     width, height, gap, top = 160 * 2, 210 * 2, 16, 52
     size = (len(clips) * width + (len(clips) + 1) * gap, height + top + gap)
     pictures = []
-    for moment in range(min(len(clip.frames) for clip in clips)):
+    for moment in range(first, min(len(clip.frames) for clip in clips)):
         picture = Image.new("RGB", size, "#141518")
         draw = ImageDraw.Draw(picture)
         for index, (clip, caption, colour) in enumerate(zip(clips, captions, colours, strict=True)):
@@ -94,14 +100,14 @@ def side_by_side(clips: list[Clip], captions: list[str], colours: list[str]) -> 
 
 
 def record_picture(path: Path) -> None:
-    """Write the moving picture of Pong's teacher and its student net3."""
+    """Write the moving picture of a game's teacher and its student net3."""
     agents = {"teacher": zoo.load(f"{SHOWN}/teacher"), "student": zoo.load(f"{SHOWN}/net3")}
     clips = [
-        record_clip(name, agent, seed=SEED, agent_steps=SHOWN_STEPS)
+        record_clip(name, agent, seed=SHOWN_SEED, agent_steps=SHOWN_TO)
         for name, agent in agents.items()
     ]
     captions = [f"{parameter_count(agent.network):,} parameters" for agent in agents.values()]
-    first, *rest = side_by_side(clips, captions, COLOURS)
+    first, *rest = side_by_side(clips, captions, COLOURS, first=SHOWN_FROM)
     path.parent.mkdir(parents=True, exist_ok=True)
     first.save(
         path, save_all=True, append_images=rest, duration=int(1000 / STEPS_PER_SECOND), loop=0,
