@@ -11,6 +11,7 @@ from pdlearn.losses import (
     lambda_returns,
     mse_loss,
     nll_loss,
+    regret,
     reverse_kl_loss,
     td_loss,
     td_target,
@@ -233,6 +234,20 @@ def test_mse_compares_with_the_teachers_values_and_not_with_its_policy():
     # (300-1)^2 + (100-0)^2 = 89401 + 10000
     loss = mse_loss(torch.tensor([[1.0, 0.0]]), torch.tensor([[300.0, 100.0]]))
     assert loss.item() == 99401.0
+
+
+# --- regret, by hand ---
+
+
+def test_regret_is_the_teachers_value_of_its_action_minus_that_of_the_students():
+    student = torch.tensor([[0.0, 9.0, 1.0], [0.0, 1.0, 9.0]])
+    teacher = torch.tensor([[1.0, 0.25, 0.5], [-3.0, -2.0, -1.0]])
+    assert regret(student, teacher).tolist() == [0.75, 0.0]
+
+
+def test_regret_of_other_shapes_is_refused():
+    with pytest.raises(ValueError, match=r"of one shape and not empty; got float32 \[2, 3\]"):
+        regret(draw(2, 3), draw(2, 4))
 
 
 # --- reverse KL, by hand ---

@@ -13,6 +13,7 @@ TITLES = {
     "online": "Students that follow a DQN while it learns (figure 5)",
     "tsne": "Representations of the network for ten games (figure D2)",
     # Not in the paper.
+    "learning-curves": "Learning curves of students: score and regret during a distillation, KL",
     "smaller": "Students smaller than the paper's, KL",
     "states": "Who acts while the teacher labels: teacher, mixture or student; KL, net3",
     "losses": "KL and reverse KL, net3",

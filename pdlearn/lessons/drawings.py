@@ -9,13 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pdlearn.games import GAMES
-from pdlearn.plots import GREEN, GREY, INK, PINK, STUDENT, TEACHER, VERMILION
+from pdlearn.plots import GREY, INK, PINK, SIZE_COLOURS, STUDENT, TEACHER
 from pdlearn.statistics import geometric_mean, share_of_the_way
-
-SIZE_COLOURS = {
-    "teacher": TEACHER, "net1": VERMILION, "net2": PINK, "net3": STUDENT, "net4": GREEN,
-    "net5": GREY,
-}  # fmt: skip
 
 
 def temperature_scores(groups: Mapping[str, Sequence[Mapping]], teacher: float) -> Axes:
