@@ -121,12 +121,12 @@ def test_figure_1_has_a_line_for_each_state():
 
 def test_the_embedding_is_summarised_by_nearest_neighbours():
     points = [
-        ("first", "pong", 0),
-        ("first", "pong", 1),
-        ("shared", "pong", 0),
-        ("shared", "qbert", 1),
+        ("first", "pong", "pong"),
+        ("first", "qbert", "qbert"),
+        ("shared", "pong", "qbert"),
+        ("shared", "qbert", "pong"),
     ]
-    rows = [{"layer": layer, "game": game, "x": x, "y": "0"} for layer, game, x in points]
+    rows = [{"layer": layer, "game": game, "nearest": nearest} for layer, game, nearest in points]
     assert "100.0 % in the first layer, 0.0 % in the shared hidden layer" in tsne.measured(rows)
     assert BY_NAME["tsne"].body(rows).startswith("2 states of 2 games")
 
