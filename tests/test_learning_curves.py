@@ -14,77 +14,85 @@ from pdlearn.rows import read_rows, write_rows
 POINTS = [2, 5, 10, 20, 40]
 
 
-@pytest.fixture
-def evaluated(monkeypatch):
-    """Stand in for `evaluate`: the updates at which students were evaluated, and where to stop."""
-    seen, stops = [], {}
+def few(patch, stops=()):
+    """Stand in for `evaluate`; return the updates at which students were evaluated."""
+    seen = []
 
     def score(agent, config, seed):
         seen.append(agent.card["made"]["updates"])
-        if seen[-1] == stops.get("at"):
+        if seen[-1] in stops:
             raise KeyboardInterrupt
         return Evaluation("pong", [seen[-1] - 1.0, seen[-1] + 1.0], [5, 5], 0, 0.05, seed)
 
-    monkeypatch.setattr("pdlearn.experiments.learning_curves.evaluate", score)
-    monkeypatch.setattr("pdlearn.distill.HELD_OUT_STEPS", 80)
-    return seen, stops
+    patch.setattr("pdlearn.experiments.learning_curves.evaluate", score)
+    patch.setattr("pdlearn.distill.HELD_OUT_STEPS", 80)
+    patch.setattr("pdlearn.distill.agreement", lambda *_: 0.5)  # of the run's own rows
+    return seen
 
 
-@pytest.fixture
-def missing(tmp_path):
-    """Return a function that runs what is missing of net5's curve on Pong with seed 3."""
-
-    def run():
-        with ThreadPoolExecutor(1) as executor:
-            rows = run_missing(
-                "smoke", ["pong"], [3], folder=tmp_path / "runs", results=tmp_path,
-                executor=executor, labels=["net5"],
-            )  # fmt: skip
-            return list(rows)
-
-    return run
+def missing(folder):
+    """Run what is missing of net5's curve on Pong with seed 3; return the new rows."""
+    with ThreadPoolExecutor(1) as executor:
+        rows = run_missing(
+            "smoke", ["pong"], [3], folder=folder / "runs", results=folder, executor=executor,
+            labels=["net5"],
+        )  # fmt: skip
+        return list(rows)
 
 
-def test_a_student_has_a_row_at_each_point_of_one_training(evaluated, missing, tmp_path):
-    yielded = missing()
-    assert evaluated[0] == POINTS
-    rows = read_rows(tmp_path / "learning-curves.csv")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a finished curve; its rows, and the updates at which it was evaluated."""
+    folder = tmp_path_factory.mktemp("curves")
+    with pytest.MonkeyPatch.context() as patch:
+        seen = few(patch)
+        return folder, missing(folder), seen
+
+
+def test_a_student_has_a_row_at_each_point_of_one_training(finished):
+    folder, yielded, seen = finished
+    assert seen == POINTS
+    rows = read_rows(folder / "learning-curves.csv")
     assert [int(row["updates"]) for row in rows] == POINTS == [int(r["updates"]) for r in yielded]
     assert [float(row["mean"]) for row in rows] == POINTS
     assert {row["label"] for row in rows} == {"net5"} and {row["seed"] for row in rows} == {"3"}
     assert all(float(row["regret"]) > 0 and 0 < float(row["agreement"]) < 1 for row in rows)
     assert len({row["regret"] for row in rows}) > 1, "the student did not learn between points"
-    assert len(list((tmp_path / "runs").glob("curve-*"))) == 1
-    assert missing() == [] and evaluated[0] == POINTS
-    assert finished_rows("smoke", ["pong"], [3], tmp_path) == rows
+    assert len(list((folder / "runs").glob("curve-*"))) == 1
 
 
-@pytest.mark.parametrize("stopped_at", [5, 40])
-def test_a_stopped_curve_goes_on_and_repeats_no_finished_point(evaluated, tmp_path, stopped_at):
-    seen, stops = evaluated
-    stops["at"] = stopped_at
-    with pytest.raises(KeyboardInterrupt):
-        job(tmp_path)()
-    assert seen == POINTS[: POINTS.index(stopped_at) + 1]
-    seen.clear()
-    stops.clear()
-    rows = job(tmp_path)()
-    assert seen == POINTS[POINTS.index(stopped_at) :]
-    assert [int(row["updates"]) for row in rows] == POINTS
-
-
-def job(folder) -> CurveJob:
-    return CurveJob("pong", "net5", "smoke", 3, "a teacher", folder)
+def test_a_finished_curve_is_not_run_again(finished):
+    folder, _, seen = finished
+    assert missing(folder) == [] and seen == POINTS
+    rows = read_rows(folder / "learning-curves.csv")
+    # finished_rows asks for all sizes; only net5 has rows.
+    assert finished_rows("smoke", ["pong"], [3], folder) == rows
 
 
 @pytest.mark.parametrize(("column", "value"), [("teacher", "another"), ("run_updates", "80")])
 def test_rows_of_another_teacher_or_a_longer_run_are_of_another_curve(
-    evaluated, missing, tmp_path, column, value
+    finished, tmp_path, column, value
 ):
-    missing()
-    path = tmp_path / "learning-curves.csv"
-    write_rows(path, [{**row, column: value} for row in read_rows(path)])
+    rows = read_rows(finished[0] / "learning-curves.csv")
+    write_rows(tmp_path / "learning-curves.csv", [{**row, column: value} for row in rows])
     assert finished_rows("smoke", ["pong"], [3], tmp_path) == []
+
+
+@pytest.mark.parametrize("stopped_at", [5, 40])
+def test_a_stopped_curve_goes_on_and_repeats_no_finished_point(
+    finished, tmp_path, monkeypatch, stopped_at
+):
+    (recorded,) = (finished[0] / "runs").glob("*.rec")
+    (tmp_path / recorded.name).write_bytes(recorded.read_bytes())
+    job = CurveJob("pong", "net5", "smoke", 3, "a teacher", tmp_path)
+    seen = few(monkeypatch, stops=[stopped_at])
+    with pytest.raises(KeyboardInterrupt):
+        job()
+    assert seen == POINTS[: POINTS.index(stopped_at) + 1]
+    seen = few(monkeypatch)
+    rows = job()
+    assert seen == POINTS[POINTS.index(stopped_at) :]
+    assert [int(row["updates"]) for row in rows] == POINTS
 
 
 # --- table, sentence and figure ---

@@ -47,12 +47,10 @@ def all_games(
         ValueError: for an agent for one game
         CheckpointError: for a game without a shipped teacher, and for an unknown name
     """
-    name = name_of(agent)
     several = agent if isinstance(agent, Agent) else zoo.load_all_games(agent)
+    name = name_of(several)
     if len(several.games) == 1:
         raise ValueError(f"{name} plays one game; expected a network for several")
-    if not isinstance(agent, Agent):
-        name = name_of(several)
     clips = {}
     for game in several.games:
         pair = {"teacher": zoo.load(f"{game}/teacher"), name: several.for_game(game)}
