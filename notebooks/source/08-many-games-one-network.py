@@ -21,7 +21,6 @@
 # three and of six outputs.](images/torso.svg)
 
 # %%
-
 import torch
 from torch import nn
 
