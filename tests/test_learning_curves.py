@@ -122,7 +122,7 @@ def test_a_table_has_score_and_regret_of_each_student_at_each_point():
 
 
 def test_only_the_newest_teacher_and_the_longest_runs_are_shown():
-    old = [point("net1", 2, 99, teacher="old"), point("net1", 1, 99, run_updates=4)]
+    old = [point("net2", 2, teacher="old"), point("net3", 2, run_updates=4)]
     assert table([*old, *ROWS]) == table(ROWS)
 
 

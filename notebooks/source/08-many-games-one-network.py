@@ -58,7 +58,7 @@ num_actions = {game: len(teachers[game].actions) for game in games}
 
 # %%
 pdlearn.widgets.all_games(
-    "multi10/kl", agent_steps=by_budget(smoke=8, fast=150)
+    "multi10/kl", agent_steps=by_budget(smoke=8, fast=100)
 )
 
 # %% [markdown]
@@ -276,10 +276,10 @@ before, after = (
 )
 print(f"before: {before:.0f} %")
 ### BEGIN SOLUTION
-# Measured: near that of a constant player.
-my_guess = 30
+# Measured: more than half of the way to a constant player's agreement.
+my_guess = 38
 ### END SOLUTION
-check_prediction(my_guess, after, near=8, unit=" %")
+check_prediction(my_guess, after, near=5, unit=" %")
 
 # %%
 both = of_pong + [
@@ -347,8 +347,9 @@ table(rows)
 # %% [markdown]
 # [Share of the way](glossary.md#share-of-the-way): 0 % for random play, 100 % for the teacher (lesson
 # 07). In Freeway a player that always walks up already has a high share. In random turns our network plays
-# both games: it crosses more often than this player, and its Pong is that of its torso's teacher. The
-# network that learnt one game after the other has the same start and half of the updates.
+# both games: it crosses more often than this player, and it plays Pong about as well as the teacher. The
+# network that learnt one game after the other began with the same torso. Its Pong is uncertain now: some
+# games are still won clearly and others are nearly lost.
 
 # %%
 pdlearn.widgets.compare(

@@ -10,10 +10,12 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.envs import STEPS_PER_SECOND
 from pdlearn.games import game_by_name
-from pdlearn.web.clips import Clip, pack, record_clip
+from pdlearn.web.clips import Clip, pack, pack_array, record_clip
 from pdlearn.widgets.face import Face, name_of
 
 GAMES_IN_A_LINE = 3
+# Values are not shown here; those of 18 actions would take a fifth of the room.
+WITHOUT_VALUES = {"outputs": "none", "values": pack_array(np.zeros((0, 1)), "<f4")}
 
 
 class AllGames(Face, script="games", style="games"):
@@ -27,7 +29,7 @@ class AllGames(Face, script="games", style="games"):
 
 
 def all_games(
-    agent: Agent | str | Path, seed: int = 0, *, epsilon: float = 0.05, agent_steps: int = 150
+    agent: Agent | str | Path, seed: int = 0, *, epsilon: float = 0.05, agent_steps: int = 100
 ) -> AllGames:
     """Record each game of a network for several games and of the game's shipped teacher.
 
@@ -64,7 +66,7 @@ def all_games(
         "label": alt,
         "steps_per_second": STEPS_PER_SECOND,
         "clips": [
-            pack(clip) | {"title": game_by_name(game).title, "kind": kind, "outputs": "logits"}
+            pack(clip) | {"title": game_by_name(game).title, "kind": kind} | WITHOUT_VALUES
             for game, pair_of_clips in clips.items()
             for kind, clip in zip(("teacher", "student"), pair_of_clips, strict=True)
         ],
