@@ -10,6 +10,7 @@ from pdlearn.experiments.curve_tables import measured, picture, table
 from pdlearn.experiments.learning_curves import CurveJob, finished_rows, run_missing
 from pdlearn.plots import SIZE_COLOURS
 from pdlearn.rows import read_rows, write_rows
+from pdlearn.run_files import STATE
 
 POINTS = [2, 5, 10, 20, 40]
 
@@ -78,9 +79,10 @@ def test_rows_of_another_teacher_or_a_longer_run_are_of_another_curve(
     assert finished_rows("smoke", ["pong"], [3], tmp_path) == []
 
 
-@pytest.mark.parametrize("stopped_at", [5, 40])
+# A killed process may leave an older state than its last point: here none at all.
+@pytest.mark.parametrize(("stopped_at", "killed"), [(5, False), (40, False), (20, True)])
 def test_a_stopped_curve_goes_on_and_repeats_no_finished_point(
-    finished, tmp_path, monkeypatch, stopped_at
+    finished, tmp_path, monkeypatch, stopped_at, killed
 ):
     (recorded,) = (finished[0] / "runs").glob("*.rec")
     (tmp_path / recorded.name).write_bytes(recorded.read_bytes())
@@ -89,6 +91,8 @@ def test_a_stopped_curve_goes_on_and_repeats_no_finished_point(
     with pytest.raises(KeyboardInterrupt):
         job()
     assert seen == POINTS[: POINTS.index(stopped_at) + 1]
+    if killed:
+        (job.run_folder / STATE).unlink()
     seen = few(monkeypatch)
     rows = job()
     assert seen == POINTS[POINTS.index(stopped_at) :]

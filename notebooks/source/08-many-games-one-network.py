@@ -348,8 +348,8 @@ table(rows)
 # [Share of the way](glossary.md#share-of-the-way): 0 % for random play, 100 % for the teacher (lesson
 # 07). In Freeway a player that always walks up already has a high share. In random turns our network plays
 # both games: it crosses more often than this player, and it plays Pong about as well as the teacher. The
-# network that learnt one game after the other began with the same torso. Its Pong is uncertain now: some
-# games are still won clearly and others are nearly lost.
+# network that learnt one game after the other began with the same torso. It has lost a part of its Pong,
+# and its games differ widely, as the interval shows.
 
 # %%
 pdlearn.widgets.compare(
