@@ -288,8 +288,8 @@ both = of_pong + [
 panels = [f"loss, {game}" for game in games]
 show(
     pictures.curves({"student": both}, panels, cut=first),
-    "Each game's loss on unseen states: left of the dotted line every minibatch "
-    "is of Pong, right of it of Freeway.",
+    "Each game's loss on unseen states: left of the dotted line every "
+    "minibatch is of Pong, right of it of Freeway.",
 )
 
 # %% [markdown]
