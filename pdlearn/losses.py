@@ -202,6 +202,24 @@ def advantage_mse_loss(student_q: Tensor, teacher_q: Tensor) -> Tensor:
     return mse_loss(student_q, teacher_q - total / available.sum(1, keepdim=True))
 
 
+def regret(student_output: Tensor, teacher_q: Tensor) -> Tensor:
+    """Return the teacher's value lost by the student's best actions, which is no loss to train on.
+
+    Args:
+        student_output: floating point `[B, A]`; only its best actions are used
+        teacher_q: floating point `[B, A]`
+
+    Returns:
+        `[B]`: the value of the teacher's best action minus that of the student's, 0 or above
+
+    Raises:
+        ValueError: for different shapes, and for integer or empty tensors
+    """
+    _check_pair(student_output, teacher_q)
+    chosen = teacher_q.gather(1, student_output.argmax(1, keepdim=True)).squeeze(1)  # [B]
+    return teacher_q.amax(1) - chosen
+
+
 def td_target(
     reward_t: Tensor, discount_t: Tensor, target_q_t: Tensor, online_q_t: Tensor | None = None
 ) -> Tensor:

@@ -28,6 +28,10 @@ GREY = "#767676"
 TEACHER, STUDENT, REFERENCE = BLUE, ORANGE, GREY  # REFERENCE: scores that others reported
 COLOURS = {"teacher": TEACHER, "student": STUDENT, "third": GREEN, "fourth": PINK}
 LIGHT_COLOURS = {"teacher": "#3d9fdc", "student": "#e8a02c"}  # on a dark picture
+SIZE_COLOURS = {
+    "teacher": TEACHER, "net1": VERMILION, "net2": PINK, "net3": STUDENT, "net4": GREEN,
+    "net5": GREY,
+}  # fmt: skip
 INK = "#797979"  # as distinct from white as from JupyterLab's dark background
 
 

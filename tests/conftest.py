@@ -55,6 +55,13 @@ def comparison():
 
 
 @pytest.fixture(scope="session")
+def of_three():
+    from pdlearn.widgets import all_games
+
+    return all_games("multi3/kl", seed=3, agent_steps=3)
+
+
+@pytest.fixture(scope="session")
 def tempering():
     from pdlearn.widgets import temperature
 

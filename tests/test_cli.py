@@ -313,6 +313,9 @@ def test_the_tour_leaves_its_page_and_its_figures(at):
     assert result["student_parameters"] == 61_174 and result["teacher_parameters"] == 1_687_206
     assert {"teacher_score", "student_score", "student_percent", "seconds"} <= set(result)
     assert result["student"]["kilobytes"] < 150
+    page = (folder / "report.html").read_text("utf-8")
+    assert "1 min 7 s of the teacher" in page  # 1,000 states
+    assert result["teacher"]["low"] is None and "with 2 episodes there is no interval" in page
     assert (folder / "report.html").stat().st_size > 20_000
     assert read_agent(folder / "student.safetensors", "pong").card["size"] == "net3"
     assert (folder / "metrics.csv").read_text().startswith("phase,hour,agent_steps")

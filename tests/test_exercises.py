@@ -73,7 +73,7 @@ CHECKERS = [
     (exercises.check_percent_interval, statistics.percent_interval, rd.PERCENT_MISTAKES),
     (exercises.check_parameter_count, z.count_parameters, z.PARAMETER_MISTAKES),
     (exercises.check_multiplications, z.multiplications, z.MULTIPLICATION_MISTAKES),
-    (exercises.check_given_away, c.given_away, c.GIVEN_AWAY_MISTAKES),
+    (exercises.check_given_away, c.regret, c.GIVEN_AWAY_MISTAKES),
     (exercises.check_turns, h.turns, h.TURNS_MISTAKES),
     (exercises.check_outputs, h.outputs, h.OUTPUTS_MISTAKES),
     (exercises.check_share, statistics.share_of_the_way, c.SHARE_MISTAKES),

@@ -12,6 +12,7 @@ from pdlearn.losses import (
     lambda_returns,
     mse_loss,
     nll_loss,
+    regret,
     reverse_kl_loss,
     td_loss,
     td_target,
@@ -248,6 +249,20 @@ def test_a_value_that_all_actions_share_changes_the_loss_of_values_and_not_of_ad
     loss = advantage_mse_loss(student, teacher)
     torch.testing.assert_close(advantage_mse_loss(student, shifted), loss, rtol=1e-4, atol=0)
     assert mse_loss(student, shifted) > 100 * mse_loss(student, teacher)
+
+
+# --- regret, by hand ---
+
+
+def test_regret_is_the_teachers_value_of_its_action_minus_that_of_the_students():
+    student = torch.tensor([[0.0, 9.0, 1.0], [0.0, 1.0, 9.0]])
+    teacher = torch.tensor([[1.0, 0.25, 0.5], [-3.0, -2.0, -1.0]])
+    assert regret(student, teacher).tolist() == [0.75, 0.0]
+
+
+def test_regret_of_other_shapes_is_refused():
+    with pytest.raises(ValueError, match=r"of one shape and not empty; got float32 \[2, 3\]"):
+        regret(draw(2, 3), draw(2, 4))
 
 
 # --- reverse KL, by hand ---

@@ -126,3 +126,19 @@ def test_means_over_every_choice_of_games_are_as_many_as_there_are_choices():
 def test_each_of_the_ten_games_has_a_row_of_normalised_scores():
     rows = readings.human_normalised({r["game"]: r for r in results("teachers")})
     assert len(rows) == 10 and "% of human" in rows["Pong"]["our teacher, no-op starts"]
+
+
+def test_the_price_of_a_network_has_both_runtimes_in_one_row():
+    sizes = {"network": "net3", "parameters": "61174", "weights_kb": "244.7"}
+    rows = [
+        sizes | {"activations_kb": "138.5", "runtime": runtime, "milliseconds": ms,
+                 "times_the_teacher": ratio}
+        for runtime, ms, ratio in (("eager", "0.3115", "0.327"), ("onnx", "0.126", "0.353"))
+    ]  # fmt: skip
+    assert measures.prices(rows) == {
+        "net3": {
+            "parameters": "61,174", "kB of weights": "245", "kB of activations": "138",
+            "ms, torch": "0.31", "of the teacher's, torch": "0.33",
+            "ms, exported": "0.13", "of the teacher's, exported": "0.35",
+        }
+    }  # fmt: skip

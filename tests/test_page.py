@@ -127,10 +127,7 @@ def test_the_embedding_is_summarised_by_nearest_neighbours():
         ("shared", "pong", "qbert"),
         ("shared", "qbert", "pong"),
     ]
-    rows = [
-        {"layer": layer, "game": game, "x": "0", "y": "0", "neighbour": nearest}
-        for layer, game, nearest in points
-    ]
+    rows = [{"layer": layer, "game": game, "nearest": nearest} for layer, game, nearest in points]
     assert "100.0 % in the first layer, 0.0 % in the shared hidden layer" in tsne.measured(rows)
     assert BY_NAME["tsne"].body(rows).startswith("2 states of 2 games")
 
@@ -239,7 +236,7 @@ def test_the_page_has_every_experiment(tmp_path, rows):
 
 def test_each_experiment_is_named_once_and_is_on_the_page():
     assert [entry.name for entry in ENTRIES] == list(TITLES)
-    assert set(EXPERIMENTS) == set(TITLES) - {"figure1", "online", "tsne"}
+    assert set(EXPERIMENTS) == set(TITLES) - {"figure1", "learning-curves", "online", "tsne"}
     assert all(experiment.title == TITLES[name] for name, experiment in EXPERIMENTS.items())
 
 

@@ -140,3 +140,21 @@ def test_a_race_has_a_panel_for_each_game_and_both_methods_end_at_the_same_minut
         assert [line.get_label() for line in axes.lines] == ["DQN", "PQN"]
         assert abs(dqn.get_xdata()[-1] - pqn.get_xdata()[-1]) < 0.5
     plt.close(figure)
+
+
+def test_each_network_is_named_beside_its_price_and_no_name_lies_on_another():
+    priced = {"teacher": (1_687_206, 1.1), "net3": (61_174, 0.3), "multi3": (1_883_055, 1.05)}
+    rows = [
+        {"network": name, "runtime": runtime, "parameters": str(count), "milliseconds": str(ms)}
+        for name, (count, time) in priced.items()
+        for runtime, ms in (("eager", time), ("onnx", time / 3))
+    ]
+    figure = drawings.prices(rows)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == list(priced)
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+    marks = [line for line in axes.lines if line.get_marker() in ("o", "s")]
+    assert [line.get_ydata()[0] for line in marks[:2]] == [1.1, 1.1 / 3]
+    plt.close(figure)

@@ -96,6 +96,8 @@ UNUSED = [
     ("evaluate pong/net3 --student torch.nn:ReLU", "expected no --student with pong/net3, whose"),
     ("record pong f --preprocessing sb3", "expected no --preprocessing with a shipped teacher"),
     ("distill pong --preprocessing sb3", "expected no --preprocessing with a shipped teacher"),
+    ("bench --decisions d --peer sb3", "expected no --peer with --decisions; got 'sb3'"),
+    ("bench --decisions d --json f", "expected no --json with --decisions"),
     ("zoo list --episodes 5", "expected no --episodes with list; got 5"),
     ("zoo --seed 0", "expected no --seed with list; got 0"),
     ("reproduce table1 --agent f", "expected no --agent with table1"),

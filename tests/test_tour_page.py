@@ -45,7 +45,7 @@ def make_result(**changes) -> dict:
     }  # fmt: skip
     result = {
         "game": "pong", "title": "Pong", "seconds": 271.4, "teacher": teacher, "student": student,
-        "student_percent": 90.0, "epsilon": 0.05, "hours": 2, "states": 108_000,
+        "student_percent": 90.0, "epsilon": 0.05, "states": 108_000,
         "updates": 10_000, "temperature": 0.01, "loss": "kl", "hardware": "two cores",
         "versions": {"torch": "2"}, "seed": 0,
     }  # fmt: skip
@@ -191,19 +191,35 @@ def test_no_percentage_of_a_score_below_zero_is_told(tmp_path, who, said):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "hours", "said"),
+    ("seconds", "said"),
     [
-        (271.4, 2, "In 4 min 31 s, a student"),
-        (0.2, 1, "In 0 s, a student"),
-        (3_600, 10, "In 1 h, a student"),
-        (3_659.8, 2, "In 1 h 1 min, a student"),
+        (271.4, "In 4 min 31 s, a student"),
+        (0.2, "In 0 s, a student"),
+        (3_600, "In 1 h, a student"),
+        (3_659.8, "In 1 h 1 min, a student"),
     ],
 )
-def test_durations_are_told_in_whole_units(tmp_path, seconds, hours, said):
-    result = make_result(seconds=seconds, hours=hours)
+def test_durations_are_told_in_whole_units(tmp_path, seconds, said):
+    result = make_result(seconds=seconds)
     summary = data_of(make_page(tmp_path, result=result).read_text("utf-8"))["summary"]
     assert summary.startswith(said)
-    assert f"{hours} hour{'s' if hours > 1 else ''} of the teacher’s play" in summary
+
+
+@pytest.mark.parametrize(
+    ("states", "said"), [(1_000, "1 min 7 s"), (54_000, "1 h"), (108_000, "2 h")]
+)
+def test_the_recorded_play_is_as_long_as_its_states_last(tmp_path, states, said):
+    data = data_of(make_page(tmp_path, result=make_result(states=states)).read_text("utf-8"))
+    assert f"was trained on {said} of the teacher’s play" in data["summary"]
+    assert data["play"] == said
+
+
+def test_a_score_of_few_episodes_has_no_interval(tmp_path):
+    result = make_result()
+    for agent in ("teacher", "student"):
+        result[agent] |= {"low": None, "high": None, "episodes": 2}
+    data = data_of(make_page(tmp_path, result=result).read_text("utf-8"))
+    assert data["reading"].endswith("with 2 episodes there is no interval.")
 
 
 def test_missing_scores_become_null(tmp_path):
@@ -334,7 +350,7 @@ def test_hostile_text_is_shown_as_text(tmp_path, visit):
 def test_a_tour_with_little_to_show_still_makes_a_page(tmp_path, visit):
     rows = [[], [{"updates": 50, "loss": 1.0, "agreement": 0.5}]]
     for curve, told in zip(rows, ("No learning curve was recorded.", "update 50"), strict=True):
-        result = make_result(hours=1)
+        result = make_result()
         result["teacher"]["mean"] = -20.0
         path = make_page(
             tmp_path, result=result, curve=curve,

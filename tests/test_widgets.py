@@ -16,7 +16,7 @@ from pdlearn.plots import COLOURS, LIGHT_COLOURS
 from pdlearn.rollout import Scripted, steps
 from pdlearn.tensor_files import CheckpointError
 from pdlearn.web import pages
-from pdlearn.widgets import compare, temperature
+from pdlearn.widgets import all_games, compare, temperature
 from pdlearn.widgets.comparison import draw
 from pdlearn.widgets.face import Face
 
@@ -113,6 +113,35 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(agents, game, message)
 def test_an_agent_that_is_not_shipped_is_refused_with_the_nearest_name():
     with pytest.raises(CheckpointError, match="did you mean 'pong/net3'"):
         compare(["pong/teacher", "pong/net33"], agent_steps=2)
+
+
+# --- all games ---
+
+
+def test_each_game_is_a_pair_of_teacher_and_network_from_the_same_start(of_three):
+    packed = of_three.data["clips"]
+    assert [clip["title"] for clip in packed[::2]] == ["Freeway", "Pong", "Q*bert"]
+    assert [(clip["kind"], clip["name"]) for clip in packed] == [
+        ("teacher", "teacher"), ("student", "multi3"),
+    ] * 3  # fmt: skip
+    for game, (teacher, network) in of_three.clips.items():
+        assert game in of_three.alt.lower().replace("*", "")
+        np.testing.assert_array_equal(teacher.frames[0], network.frames[0])
+        assert teacher.frames.shape == (3, 105, 80)
+    clips = [clip for pair in of_three.clips.values() for clip in pair]
+    for clip, one in zip(packed, clips, strict=True):
+        np.testing.assert_array_equal(decode(clip["frames"]), one.frames)
+
+
+def test_a_game_among_many_takes_less_room(of_three):
+    whole = compare(["pong/teacher", "pong/net3"], agent_steps=3).data["clips"][0]
+    half = of_three.data["clips"][2]  # Pong too
+    assert len(half["frames"]["zlib"]) < 0.7 * len(whole["frames"]["zlib"])
+
+
+def test_a_network_for_one_game_is_refused():
+    with pytest.raises(ValueError, match="net3 plays one game; expected a network for several"):
+        all_games("pong/net3", agent_steps=1)
 
 
 # --- temperature ---

@@ -62,6 +62,17 @@ def test_the_scrubber_shows_the_recorded_frame_of_every_agent(comparison, show):
     assert chosen == [clip.action_names[clip.actions[20]] for clip in comparison.clips]
 
 
+def test_all_games_are_shown_in_step(of_three, show):
+    page = show(of_three, drawn=".thumb canvas")
+    page.locator(".scrubber").evaluate(SLIDE, 2)
+    clips = [clip for pair in of_three.clips.values() for clip in pair]
+    for clip, screen in zip(clips, page.locator("canvas").all(), strict=True):
+        shown = np.array(screen.evaluate(PIXELS)).reshape(105, 80, 4)[..., :3]
+        np.testing.assert_array_equal(shown, clip.palette[clip.frames[2]])
+    titles = page.locator(".thumb h3").all_inner_texts()
+    assert titles == ["Freeway", "Freeway", "Pong", "Pong", "Q*bert", "Q*bert"]
+
+
 def test_q_values_are_shown_as_they_are_or_sharpened_and_say_which(comparison, show):
     page = show(comparison)
     teacher = page.locator(".agent.teacher")

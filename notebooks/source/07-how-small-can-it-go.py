@@ -19,8 +19,6 @@
 # lost first.
 
 # %%
-import time
-
 import numpy as np
 import torch
 
@@ -34,7 +32,6 @@ from pdlearn.exercises import (
     check_prediction,
     check_share,
 )
-from pdlearn.exercises.comparing import given_away
 from pdlearn.exercises.sizes import layers, multiplications
 from pdlearn.experiments.cells import comparable
 from pdlearn.games import GAMES
@@ -47,7 +44,7 @@ from pdlearn.lessons import (
     show,
     table,
 )
-from pdlearn.losses import kl_loss, teacher_policy
+from pdlearn.losses import kl_loss, regret, teacher_policy
 from pdlearn.networks import SIZES
 from pdlearn.paper import TABLE_B1, TABLE_B1_MEAN
 from pdlearn.statistics import geometric_mean, share_of_the_way
@@ -102,34 +99,14 @@ check_multiplications(multiplications_by_hand)
 
 # %% [markdown]
 # ## The cost of a size
-#
-# The table also contains a file's kilobytes (two bytes for each parameter, as in the shipped agents) and
-# the time of one decision, the shortest of many.
-
-# %%
-picture = torch.zeros(1, 4, 84, 84, dtype=torch.uint8)
-
-
-@torch.no_grad()
-def shortest(network):
-    """Return the milliseconds of a decision, the shortest of many."""
-    times = [time.perf_counter()]
-    for _ in range(by_budget(smoke=3, fast=100)):
-        network(picture)
-        times.append(time.perf_counter())
-    return 1e3 * np.diff(times).min()
-
 
 # %%
 costs = {}
 for size, widths in SIZES.items():
-    network = pdlearn.QNetwork(6, size)
-    count = pdlearn.parameter_count(network)
+    count = pdlearn.parameter_count(pdlearn.QNetwork(6, size))
     costs[size] = {
         "parameters": f"{count:,}",
-        "kilobytes": f"{2 * count / 1e3:,.0f}",
         "million multiplications": f"{multiplications(widths, 6) / 1e6:.2f}",
-        "milliseconds": f"{shortest(network):.2f}",
     }
 table(costs, of="size")
 
@@ -144,8 +121,34 @@ show(
 # %% [markdown]
 # Parameters need memory, multiplications need time, and they are in different layers. A smaller `fc1`
 # gives a smaller file, not a much faster network: `net3` saves a far larger share of the parameters than
-# of the multiplications. The time falls even less, because much of a small network's time is the
-# overhead of calling five layers.
+# of the multiplications. The shipped files hold two bytes for each parameter.
+#
+# ## The price of a decision
+#
+# What does a smaller network save where it is used? `docs/results` has the times of one decision on one
+# thread, from four frames to the best action: with torch, and as the graph that `pdlearn export --onnx`
+# writes. The weights are float32; the activations are the frames and the first layer's outputs.
+# `pdlearn bench --decisions FILE` measures your machine.
+
+# %%
+prices = results("decisions")
+table(measures.prices(prices), of="network")
+
+# %%
+show(
+    drawings.prices(prices),
+    "Milliseconds of one decision over the parameters. The teacher and multi3 "
+    "need about 1 ms with torch, multi10 more than 2, net1 less than 0.4 and "
+    "net5 nearly 0.3; the exported graphs need less than half, multi10 more.",
+)
+
+# %% [markdown]
+# From the teacher to `net1` the time falls by more than half. From `net2` to `net5` the parameters fall
+# by a factor of over twenty, and the time hardly: calling five layers and converting the frames costs the
+# same for every size, and the activations of the first layer need more memory than the weights of `net4`.
+# The exported graph has less of this overhead. `multi3` costs a decision about as much as the teacher of
+# one game. The weights of `multi10` are read from memory for each decision, so its time grows faster than
+# its multiplications.
 #
 # ## Scores by size in the paper
 #
@@ -297,7 +300,7 @@ students = {"net3": net3.network, "net4": net4.network, "collapsed": hasty}
 weighed = {}
 for name, network in students.items():
     output = network(states.observation).detach()
-    lost = given_away(output, states.teacher_q)
+    lost = regret(output, states.teacher_q)
     worst = lost.sort(descending=True).values[: len(lost) // 20]
     share = worst.sum() / lost.sum().clamp_min(1e-9)
     weighed[name] = measures.agreement(output, states.teacher_q)

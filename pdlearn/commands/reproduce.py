@@ -32,13 +32,14 @@ def reproduce(
 ) -> None:
     """Run an experiment of the paper, in parallel. Finished parts are not run again.
 
-    The experiments use the shipped teachers. mse, losses, smaller, states and mistakes are not
-    in the paper.
+    The experiments use the shipped teachers. mse, learning-curves, losses, smaller, states and
+    mistakes are not in the paper.
 
     Args:
         experiment: table1 (three losses), compression (net1 to net3), temperature, mse (squared
             error of values or advantages, three learning rates), losses (KL and reverse KL),
-            smaller (net3 to net5), states (who acts), mistakes (a teacher with wrong values); one
+            smaller (net3 to net5), states (who acts), mistakes (a teacher with wrong values);
+            learning-curves (score and regret of net1 to net5 at five points of their training); one
             network for several games: multi3 (Q-learning, NLL and KL), multi10 (KL); online
             (figure 5: students of a DQN during its training); or a figure without training: figure1
             (states and targets), tsne (figure D2, a network for several games)
@@ -68,7 +69,9 @@ def reproduce(
     games = tuple(known_game(game) for game in games)
     with workers(executor or "local") as chosen:
         _check_results(experiment, results)
-        if experiment == "online":
+        if experiment == "learning-curves":
+            _learning_curves(budget, games, seeds, folder, results, chosen)
+        elif experiment == "online":
             _online(budget, games or ("qbert",), seeds, folder, results, chosen)
         else:
             _table(experiment, budget, games, seeds, folder, results, chosen)
@@ -128,6 +131,37 @@ def _draw(
 
         rows = reproduce_tsne(agent, seed, results, STATES_PER_GAME[budget])
     print(f"{results / experiment}.csv: {len(rows)} rows; {results / experiment}.png")
+
+
+def _learning_curves(
+    budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path, results: Path,
+    executor: "Executor",
+) -> None:  # fmt: skip
+    """Run the missing learning curves of students, draw them and print their table."""
+    from pdlearn.experiments.curve_tables import picture, table
+    from pdlearn.experiments.learning_curves import finished_rows, run_missing
+    from pdlearn.jobs.board import Board
+    from pdlearn.plots import write_picture
+    from pdlearn.rows import read_rows
+
+    board = Board()
+    new_rows = run_missing(
+        budget, games, seeds, folder=folder, results=results, executor=executor, watch=board
+    )
+    with closing(new_rows):
+        for row in new_rows:
+            board.clear()
+            print(
+                f"{row['game']:15s} {row['label']} seed {row['seed']}, {row['updates']} updates: "
+                f"{row['mean']} [{row['low']}, {row['high']}], regret {row['regret']}",
+                flush=True,
+            )
+    rows = finished_rows(budget, games, seeds, results)
+    if not rows:
+        raise ValueError("none of these games has a shipped teacher; expected one that has")
+    every = read_rows(results / "learning-curves.csv")
+    write_picture(results / "learning-curves.png", picture(every))
+    print(table(rows))
 
 
 def _online(

@@ -21,12 +21,15 @@ def tour(
         budget: smoke is a test of a few seconds; fast takes a few minutes on two cores
         seed: seed of the student, the exploration and the games
     """
+    from pdlearn.games import game_by_name, percent_of_range
     from pdlearn.tour import run_tour
 
     result = run_tour(folder, known_game(game), budget, seed)
+    random = game_by_name(game).random
+    way = percent_of_range(result["student_score"], random, result["teacher_score"])
     print(
         f"teacher {result['teacher_score']:.2f}, student {result['student_score']:.2f}: "
-        f"{result['student_percent']:.1f} % of the score with "
+        f"{way:z.1f} % of the way from random play to the teacher with "
         f"{100 * result['student_parameters'] / result['teacher_parameters']:.1f} % of the "
         f"parameters, in {result['seconds']:.0f} s"
     )

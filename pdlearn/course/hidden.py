@@ -223,7 +223,7 @@ _ENTRIES = [
     ),
     Hidden(
         exercises.check_given_away,
-        comparing.given_away,
+        comparing.regret,
         comparing.GIVEN_AWAY_MISTAKES,
         drawing.near_pairs,
     ),

@@ -4,19 +4,12 @@ from collections.abc import Callable
 from math import hypot
 
 import torch
-from torch import Tensor
 
 from pdlearn.exercises.losses import values
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 from pdlearn.games import percent_of_range
+from pdlearn.losses import regret
 from pdlearn.statistics import difference_interval, share_of_the_way
-
-
-def given_away(output: Tensor, teacher_q: Tensor) -> Tensor:
-    """Return the teacher's value lost by choosing by `output`, `[B]` for two `[B, A]`."""
-    chosen = teacher_q.gather(1, output.argmax(1, keepdim=True)).squeeze(1)
-    return teacher_q.max(1).values - chosen
-
 
 GIVEN_AWAY_MISTAKES = [
     Mistake(
@@ -30,7 +23,7 @@ GIVEN_AWAY_MISTAKES = [
         "is worth.",
     ),
     Mistake(
-        lambda s, q: -given_away(s, q),
+        lambda s, q: -regret(s, q),
         "The sign is wrong: subtract from the teacher's best value, so that no result is below 0.",
     ),
     Mistake(
@@ -38,7 +31,7 @@ GIVEN_AWAY_MISTAKES = [
         "This is the value of the choice. Subtract it from the value of the best action.",
     ),
     Mistake(
-        lambda s, q: given_away(s, q).mean(),
+        lambda s, q: regret(s, q).mean(),
         "Return one number per state, so that the states with large numbers can be seen.",
     ),
     Mistake(
@@ -60,7 +53,7 @@ GIVEN_AWAY_MISTAKES = [
         "action of the same state: `max(1)`.",
     ),
     Mistake(
-        lambda s, q: given_away(s, q).square(),
+        lambda s, q: regret(s, q).square(),
         "These are squares. Return the difference itself, in points.",
     ),
     Mistake(
@@ -88,7 +81,7 @@ def check_given_away(function: Callable) -> Verdict:
     near = values(1, batch=9)
     cases = [(values(0, batch=9), near), (near + 0.5 * values(2, batch=9), near)]
     return compare(
-        function, given_away, cases, GIVEN_AWAY_MISTAKES, praise="It is 0 where both choose alike."
+        function, regret, cases, GIVEN_AWAY_MISTAKES, praise="It is 0 where both choose alike."
     )
 
 

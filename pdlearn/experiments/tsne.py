@@ -2,9 +2,10 @@
 
 The network plays each game, and states are taken at regular intervals. Their activations in the
 first layer and in the shared hidden layer are reduced to 50 principal components and embedded in
-the plane (van der Maaten and Hinton 2008). Nearest neighbours are those of the activations: t-SNE
-distorts distances. The paper gives no sample size, no perplexity and no
-hidden layer. We use the last shared layer, because the paper speaks of "shared representations".
+the plane (van der Maaten and Hinton 2008). A state's nearest neighbour is counted among the
+activations, because a plane does not keep all neighbours. The paper gives no sample size, no
+perplexity and no hidden layer. We use the last shared layer, because the paper speaks of "shared
+representations".
 """
 
 from collections.abc import Sequence
@@ -49,16 +50,12 @@ def reproduce_tsne(file: Path | None, seed: int, results: Path, states_per_game:
     }  # [N, 4, 84, 84] each
     played = [game for game, observations in kept.items() for _ in observations]
     source = {"network": agent.card["size"], "mark": fingerprint(agent.network), "seed": seed}
-    rows = [
-        {
-            "layer": layer, "game": game, "x": round(float(x), 2), "y": round(float(y), 2),
-            "neighbour": played[nearest], **source,
-        }
-        for layer, points in activations(agent, torch.cat(list(kept.values()))).items()
-        for game, nearest, (x, y) in zip(
-            played, neighbours(points), embed(points.numpy(), seed), strict=True
-        )
-    ]  # fmt: skip
+    rows = []
+    for layer, points in activations(agent, torch.cat(list(kept.values()))).items():
+        places = embed(points.numpy(), seed)
+        for game, near, (x, y) in zip(played, nearest(points).tolist(), places, strict=True):
+            place = {"x": round(float(x), 2), "y": round(float(y), 2), "nearest": played[near]}
+            rows.append({"layer": layer, "game": game, **place, **source})
     write_rows(results / "tsne.csv", rows)
     write_picture(results / "tsne.png", picture(rows))
     return rows
@@ -113,10 +110,14 @@ def activations(agent: Agent, observations: Tensor) -> dict[str, Tensor]:
     return {layer: torch.cat(parts) for layer, parts in found.items()}
 
 
-def neighbours(points: Tensor) -> list[int]:
-    """Return the index of the nearest other point of each of `points` `[N, D]`."""
-    apart = torch.cdist(points, points).fill_diagonal_(float("inf"))
-    return apart.argmin(1).tolist()
+def nearest(points: Tensor) -> Tensor:
+    """Return the index `[N]` of each point's nearest neighbour among points `[N, D]`."""
+    found = []
+    for start, part in zip(range(0, len(points), 64), points.split(64), strict=True):
+        apart = torch.cdist(part, points)
+        apart[torch.arange(len(part)), torch.arange(start, start + len(part))] = torch.inf
+        found.append(apart.argmin(1))
+    return torch.cat(found)
 
 
 def embed(points: np.ndarray, seed: int) -> np.ndarray:
@@ -135,9 +136,12 @@ def embed(points: np.ndarray, seed: int) -> np.ndarray:
 
 
 def same_game_percent(rows: Sequence[dict], layer: str) -> float:
-    """Return the percentage of a layer's states whose nearest neighbour is from the same game."""
-    same = [row["game"] == row["neighbour"] for row in rows if row["layer"] == layer]
-    return 100 * float(np.mean(same))
+    """Return the percentage of a layer's states whose nearest neighbour is from the same game.
+
+    The neighbours are those among the activations, not those in the picture.
+    """
+    same = [row["game"] == row["nearest"] for row in rows if row["layer"] == layer]
+    return 100 * sum(same) / len(same)
 
 
 def measured(rows: Sequence[dict]) -> str:
@@ -145,7 +149,7 @@ def measured(rows: Sequence[dict]) -> str:
     told = ", ".join(
         f"{same_game_percent(rows, layer):.1f} % in the {title}" for layer, title in LAYERS.items()
     )
-    return f"The state with the most similar activations is from the same game: {told}."
+    return f"The nearest neighbour among the activations is from the same game: {told}."
 
 
 def picture(rows: Sequence[dict]) -> Figure:

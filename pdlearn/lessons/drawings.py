@@ -9,13 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pdlearn.games import GAMES
-from pdlearn.plots import GREEN, GREY, INK, PINK, STUDENT, TEACHER, VERMILION
+from pdlearn.plots import GREY, INK, PINK, SIZE_COLOURS, STUDENT, TEACHER, VERMILION
 from pdlearn.statistics import geometric_mean, share_of_the_way
-
-SIZE_COLOURS = {
-    "teacher": TEACHER, "net1": VERMILION, "net2": PINK, "net3": STUDENT, "net4": GREEN,
-    "net5": GREY,
-}  # fmt: skip
 
 
 def temperature_scores(groups: Mapping[str, Sequence[Mapping]], teacher: float) -> Axes:
@@ -102,6 +97,41 @@ def layer_shares(sizes: Mapping[str, Sequence[Any]]) -> Figure:
     grid[0].invert_yaxis()
     names = grid[0].get_legend_handles_labels()
     figure.legend(*names, loc="outside lower center", ncols=5, frameon=False)
+    return figure
+
+
+def prices(rows: Sequence[Mapping]) -> Figure:
+    """Draw the milliseconds of a decision over a network's parameters, each with its name.
+
+    `rows` are those of `decisions.csv`. A dot is torch, a square the exported graph; a line joins
+    those of one network.
+    """
+    figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
+    networks: dict[str, dict[str, Mapping]] = {}
+    for row in rows:
+        networks.setdefault(row["network"], {})[row["runtime"]] = row
+    for name, priced in networks.items():
+        x, tint = int(priced["eager"]["parameters"]), SIZE_COLOURS.get(name, INK)
+        times = {runtime: float(row["milliseconds"]) for runtime, row in priced.items()}
+        axes.plot([x, x], list(times.values()), color=tint, lw=1)
+        for runtime, shape in (("eager", "o"), ("onnx", "s")):
+            axes.plot(x, times[runtime], shape, ms=5, color=tint)
+        # The teacher and multi3 are nearly of one size: names stand on either side.
+        side = 1 if name.startswith("multi") else -1
+        axes.annotate(
+            name, (x, times["eager"]), (6 * side, 4), textcoords="offset points", color=tint,
+            ha="left" if side > 0 else "right", fontsize=9,
+        )  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel="parameters", ylabel="milliseconds of a decision")
+    ticks = (0.1, 0.2, 0.5, 1, 2)
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.margins(x=0.12, y=0.15)
+    marks = [plt.Line2D([], [], marker=shape, ls="", color=INK) for shape in "os"]
+    figure.legend(
+        marks, ["torch", "exported graph"], loc="outside lower center", ncols=2, frameon=False
+    )
+    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 

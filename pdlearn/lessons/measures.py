@@ -94,6 +94,22 @@ def choice_row(action: Tensor, teacher_q: Tensor) -> dict[str, str]:
     return agreement(chosen, teacher_q) | {"takes one action in": f"{commonest:.0%}"}
 
 
+def prices(rows: Sequence[Mapping]) -> dict[str, dict[str, str]]:
+    """Return a row for each network: what it holds in memory, and the time of one decision.
+
+    `rows` are those of `decisions.csv`, one for each network and runtime.
+    """
+    shown: dict[str, dict[str, str]] = {}
+    for row in rows:
+        line = shown.setdefault(row["network"], {"parameters": f"{int(row['parameters']):,}"})
+        line["kB of weights"] = f"{float(row['weights_kb']):,.0f}"
+        line["kB of activations"] = f"{float(row['activations_kb']):,.0f}"
+        runtime = {"eager": "torch", "onnx": "exported"}[row["runtime"]]
+        line[f"ms, {runtime}"] = f"{float(row['milliseconds']):.2f}"
+        line[f"of the teacher's, {runtime}"] = f"{float(row['times_the_teacher']):.2f}"
+    return shown
+
+
 def neighbours(rows: Sequence[Mapping]) -> list[dict[str, str]]:
     """Return a row for each game and two sizes in order: the difference of their scores.
 

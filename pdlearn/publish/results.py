@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdlearn import paper
-from pdlearn.experiments import TITLES, figure1, online, tables, tsne
+from pdlearn.experiments import TITLES, curve_tables, figure1, online, tables, tsne
 from pdlearn.experiments.cells import comparable, of_earlier_teachers
 from pdlearn.experiments.scores import is_paired
 from pdlearn.plots import title_of
@@ -193,6 +193,15 @@ ENTRIES = [
         "Embeddings of states from the first layer and from the shared layer, coloured by game",
         tsne.measured,
         _tsne_body,
+    ),
+    Entry(
+        "learning-curves",
+        "Only final scores are reported. Here each student is evaluated at five points of one "
+        "distillation, on all recorded play from the start.",
+        "Not in the paper.",
+        "Score and regret of each size over the updates, a column per game",
+        curve_tables.measured,
+        curve_tables.body,
     ),
     _table_entry(
         "mse",

@@ -30,6 +30,7 @@ from pdlearn.web.clips import record_clip
 
 EVALUATIONS = {"smoke": EvalConfig(episodes=2), "fast": EvalConfig(episodes=30)}
 CLIP_STEPS = {"smoke": 40, "fast": 900}
+LEAST_EPISODES = 10  # of a score with an interval; of fewer, a bootstrap interval is too narrow
 GLANCE = EvalConfig(episodes=4, num_envs=4)  # the curve's scores: quick, with wide intervals
 
 
@@ -64,7 +65,6 @@ def run_tour(folder: Path, game: str, budget: str, seed: int) -> dict:
         "seconds": time.monotonic() - started,
         **figures,
         "epsilon": settings.epsilon,
-        "hours": config.hours,
         "states": config.hours * config.steps_per_hour,
         "updates": config.hours * config.updates_per_hour,
         "minibatch": config.minibatch,
@@ -97,7 +97,7 @@ def _learn(run: Distillation, folder: Path) -> list[dict]:
     curve = []
     with GrowingRows(folder / "metrics.csv", keep=lambda row: False) as file:
         for (hour, phase), rows in groupby(run, lambda row: (row["hour"], row["phase"])):
-            title = f"hour {hour + 1} of {config.hours}: "
+            title = f"round {hour + 1} of {config.hours}: "
             if phase == "record":
                 bar = Bar(title + "teacher plays", config.steps_per_hour, "steps")
             else:
@@ -119,7 +119,7 @@ def _learn(run: Distillation, folder: Path) -> list[dict]:
 
 
 def _figures(name: str, agent: Agent, path: Path, score: Evaluation) -> dict:
-    low, high = score.interval
+    low, high = score.interval if score.episodes >= LEAST_EPISODES else (None, None)
     return {
         "name": name,
         "mean": score.mean,

@@ -56,6 +56,7 @@ def write_tour_page(
         "paper_temperature": paper.TEMPERATURE,
         "steps_per_second": envs.STEPS_PER_SECOND,
         "frames_per_step": envs.FRAMES_PER_STEP,
+        "play": _play(result),
         "noop_max": envs.PREPROCESSING["noop_max"],
         "max_episode_frames": envs.MAX_EPISODE_FRAMES,
         "summary": _read_summary(result),
@@ -82,14 +83,18 @@ def _duration(seconds: float) -> str:
     return " ".join(f"{n} {unit}" for n, unit in units if n) or "0 s"
 
 
+def _play(result: dict) -> str:
+    """Return the length of the recorded play, in the game's own time."""
+    return _duration(result["states"] / envs.STEPS_PER_SECOND)
+
+
 def _read_summary(result: dict) -> str:
     teacher, student = result["teacher"], result["student"]
     size = _times(teacher["parameters"], student["parameters"], "smaller", "larger")
-    hours = f"{result['hours']:,g} hour{'s' if result['hours'] != 1 else ''}"
     return (
         f"In {_duration(result['seconds'])}, a student {size} than its teacher was trained on "
-        f"{hours} of the teacher’s play and evaluated: it scores {_number(student['mean'])}, the "
-        f"teacher {_number(teacher['mean'])}."
+        f"{_play(result)} of the teacher’s play and evaluated: it scores "
+        f"{_number(student['mean'])}, the teacher {_number(teacher['mean'])}."
     )
 
 
@@ -97,11 +102,15 @@ def _read_table(result: dict) -> str:
     teacher, student = result["teacher"], result["student"]
     size = _times(teacher["parameters"], student["parameters"], "smaller", "larger")
     speed = _times(teacher["milliseconds"], student["milliseconds"], "faster", "slower")
-    overlap = teacher["low"] <= student["high"] and student["low"] <= teacher["high"]
     score = f"{_number(student['mean'])} against {_number(teacher['mean'])}"
     if min(teacher["mean"], student["mean"]) > 0:  # a percentage of or below zero is meaningless
         score += f", {_number(result['student_percent'], 0)} % of the teacher’s score"
-    return (
-        f"The student is {size} and decides {speed}. It scores {score}; "
-        f"the two 95 % intervals {'overlap' if overlap else 'do not overlap'}."
-    )
+    return f"The student is {size} and decides {speed}. It scores {score}; {_compared(result)}."
+
+
+def _compared(result: dict) -> str:
+    teacher, student = result["teacher"], result["student"]
+    if teacher["low"] is None or student["low"] is None:
+        return f"with {student['episodes']} episodes there is no interval"
+    overlap = teacher["low"] <= student["high"] and student["low"] <= teacher["high"]
+    return f"the two 95 % intervals {'overlap' if overlap else 'do not overlap'}"

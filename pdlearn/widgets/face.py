@@ -34,10 +34,13 @@ class Face(anywidget.AnyWidget):
     data = traitlets.Dict().tag(sync=True)
     identity = traitlets.Unicode().tag(sync=True)  # the model's id: `face.js` finds it by that
 
-    def __init_subclass__(cls, script: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, script: str | None = None, style: str | None = None, **kwargs: Any
+    ) -> None:
         if script is not None:
             cls._esm = pages.source("web/player.js", "widgets/face.js", f"widgets/{script}.js")
-            cls._css = pages.source("web/player.css", "widgets/face.css")
+            own = [] if style is None else [f"widgets/{style}.css"]
+            cls._css = pages.source("web/player.css", "widgets/face.css", *own)
         super().__init_subclass__(**kwargs)
 
     def __init__(self, call: str, data: dict, fallback: Figure, alt: str):

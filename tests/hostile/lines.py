@@ -56,6 +56,7 @@ OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
     (["bench"], {
         "--seconds": [*NO_MINUTES, "inf", "0", "1e308", "0.01"], "--peer": NO_CHOICE,
         "--device": NO_CHOICE, "--json": NO_OUTPUT,
+        "--decisions": NO_OUTPUT,
     }),
     (["tour", "--budget", "smoke"], {
         "--seed": NO_INTEGER, "--game": NO_GAME, "--budget": NO_CHOICE, "--folder": NO_FOLDER,
