@@ -8,7 +8,8 @@ import numpy as np
 from pdlearn.experiments import tables
 from pdlearn.experiments.cells import comparable
 from pdlearn.games import GAMES, normalise
-from pdlearn.lessons.page import results
+from pdlearn.lessons.places import folder
+from pdlearn.rows import read_rows
 from pdlearn.statistics import geometric_mean, middle
 
 DRAWS = 10_000
@@ -17,7 +18,8 @@ WIDTH = 3.92  # of a 95 % interval, in standard deviations
 
 def experiments() -> dict[str, list[dict]]:
     """Return the comparable rows of every experiment that was run, by its name."""
-    rows = {name: comparable(results(name))[0] for name in tables.EXPERIMENTS}
+    recorded = folder("docs/results")
+    rows = {name: comparable(read_rows(recorded / f"{name}.csv"))[0] for name in tables.EXPERIMENTS}
     return {name: found for name, found in rows.items() if found}
 
 
