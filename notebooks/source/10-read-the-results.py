@@ -311,7 +311,8 @@ table(rows, of="teacher's mean")
 # %% [markdown]
 # The difference in points is constant, but the percentage becomes less certain, and near 0 it has no
 # meaning. The difference in width between the last two columns is due to the teacher's score. The
-# intervals of `docs/results.md` ignore it; below we include it.
+# intervals of `docs/results.md` include it. They also pair the scores: student and teacher play from the
+# same starts, and a resample draws starts for both together.
 #
 # ## The best of many
 #
@@ -354,8 +355,11 @@ check_choice("What would refute it?", my_choice)
 # %% [markdown]
 # ## Our results
 #
-# These tables are read from `docs/results`: percent of our teachers, the paper's values in brackets.
-# They contain only the experiments that were run.
+# These tables are read from `docs/results`: percent of our teachers with its interval in square brackets,
+# and the paper's values in round ones. They contain only the experiments that were run; rows without an
+# interval are older, and not paired. "Not below 90 % of the teacher" counts the students whose whole
+# interval is above that margin. The *interquartile mean* (Agarwal et al. 2021) leaves out the lowest and
+# the highest quarter of the games.
 
 # %%
 Markdown(
