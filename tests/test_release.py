@@ -45,7 +45,7 @@ def test_the_wheel_has_every_file_of_the_package(built):
 def test_the_wheel_has_the_lessons_and_the_results(built):
     shared = f"pdlearn-{pdlearn.__version__}.data/data/share/pdlearn/"
     names = {name.removeprefix(shared) for name in built[0] if name.startswith(shared)}
-    lessons = ("notebooks/*.ipynb", "notebooks/glossary.md", "notebooks/images/*.svg")
+    lessons = ("notebooks/*.ipynb", "notebooks/glossary.md", "notebooks/images/*")
     assert names == set(tracked(*lessons, "docs/results/*.csv"))  # also those in subfolders
 
 

@@ -15,7 +15,11 @@
 #
 # A deep Q-network that plays Pong from pixels has 1.7 million weights. A network with 28 times fewer can
 # play nearly as well if it learns from the large one instead of from the game. This is *policy
-# distillation* (Rusu et al. 2015), the subject of these lessons.
+# distillation* (Rusu et al. 2015), the subject of these lessons. In Breakout, too, a student finds its
+# teacher's way behind the wall:
+#
+# ![Breakout's teacher and a student with 28 times fewer weights each get the ball behind the wall, side by
+# side.](images/breakout.webp)
 #
 # ![A teacher plays; observations and its Q-values are stored. The Q-values divided by a temperature give a
 # target, and the student's policy is brought near to it.](images/method.svg)

@@ -20,7 +20,7 @@ def write_handouts(target: Path) -> list[Path]:
     """Write a copy of each lesson without solutions, glossary and diagrams; return the files."""
     source = folder("notebooks")
     paths = []
-    for path in (source / "glossary.md", *source.glob("images/*.svg")):
+    for path in (source / "glossary.md", *source.glob("images/*")):
         paths.append(target / path.relative_to(source))
         write_bytes(paths[-1], path.read_bytes())
     for path in sorted((source / "exercises").glob("*.ipynb")):

@@ -35,7 +35,7 @@ def write_pages(target: Path) -> int:
     links = [f"- [{title}]({stem}.html)" for stem, title in titles.items()]
     listed = "\n".join(["# Lessons", "", *links, "- [Glossary](glossary.html)"])
     _write(target / "index.html", "Lessons", _text(listed))
-    for pattern in ("exercises/*.ipynb", "images/*.svg"):
+    for pattern in ("exercises/*.ipynb", "images/*"):
         for path in source.glob(pattern):
             write_bytes(target / path.relative_to(source), path.read_bytes())
     return len(titles) + 2

@@ -16,7 +16,7 @@ from pdlearn.files import write_bytes
 
 CLONE = Path(__file__).resolve().parents[2]
 JUPYTER = Path(__file__).resolve().parent / "jupyter"  # settings, as in a folder ~/.jupyter
-COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md", "images/*.svg")
+COPIED = ("*.ipynb", "exercises/*.ipynb", "glossary.md", "images/*")
 
 
 def folder(name: str) -> Path:

@@ -23,7 +23,7 @@ from pdlearn.web.clips import Clip, record_clip
 from pdlearn.widgets import compare
 
 PAGES, GALLERY = "docs/_extra/gallery", "docs/gallery.md"
-PICTURE = "docs/images/breakout.webp"
+PICTURE = "notebooks/images/breakout.webp"
 COLOURS = ["#6db8e8", "#eeb457"]  # teacher and student on a dark ground
 # A game in which teacher and student open a way behind the wall at the same time.
 SHOWN, SHOWN_SEED, SHOWN_FROM, SHOWN_TO = "breakout", 22, 1030, 1290
