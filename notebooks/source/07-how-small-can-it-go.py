@@ -33,6 +33,7 @@ from pdlearn.exercises import (
     check_share,
 )
 from pdlearn.exercises.sizes import layers, multiplications
+from pdlearn.experiments import curve_tables
 from pdlearn.experiments.cells import comparable
 from pdlearn.games import GAMES
 from pdlearn.lessons import (
@@ -313,6 +314,26 @@ table(weighed, of="student")
 # in most decisive states. The regret is not spread evenly: a twentieth of the states
 # contains a large part of it, the rare states in which the paddle decides a point. How much of its
 # score a smaller student loses depends on how often such states occur in a game.
+#
+# ## How fast each size learns
+#
+# The final scores of several sizes can be equal. Their curves need not be. These are net1 to net5 in
+# Q*bert, evaluated at five points of one distillation each (`docs/results/learning-curves.csv`, longer
+# runs, one seed, thirty episodes a point).
+
+# %%
+show(
+    curve_tables.picture(results("learning-curves")),
+    "Score and regret of five sizes over the updates, from 1,000 to 20,000; "
+    "dotted is the teacher's score.",
+)
+
+# %% [markdown]
+# After 20,000 updates the intervals of net1 to net4 all contain the teacher's score: a hundredth of the
+# weights is enough for it. What a smaller size costs here is *updates*. After 2,500, net1 is close to its
+# teacher, net3 is not half-way, and net4 has hardly begun. Only net5 is still short at the end, and it is
+# still rising. So "this size fails" can mean "this size was stopped too early". Score and regret do not
+# fall and rise together point by point: each point is thirty episodes of one seed.
 #
 # ## What a decision depends on
 #

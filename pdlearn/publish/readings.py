@@ -29,6 +29,12 @@ READINGS: dict[str, str] = {
         "Seaquest, where it does not grow as the student shrinks. The paper's students of Q*bert "
         "and Seaquest score much higher than their teachers; ours do not."
     ),
+    "learning-curves": (
+        "In Q*bert a smaller student needs more updates to reach the same score. At the last point "
+        "the intervals of all sizes but the smallest contain the teacher's score, and the "
+        "smallest is still rising. The regret falls to a similar level for the larger sizes and "
+        "stays higher for the smallest two. It is one seed of one game."
+    ),
     "temperature": (
         "On these two games every temperature works; the lowest is slightly worse. Its target is "
         "nearly that of NLL, which has one action only. At the highest temperature the targets are "
