@@ -84,6 +84,7 @@ def test_closing_the_results_stops_and_saves_what_runs(executor, tmp_path):
     assert (tmp_path / "b.saved").exists()
 
 
+@pytest.mark.long
 def test_two_workers_of_rays_trainer_learn_as_two_ranks_of_torchrun(tmp_path, monkeypatch):
     pytest.importorskip("ray.train")
     import ray

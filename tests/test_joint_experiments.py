@@ -200,7 +200,10 @@ def test_rows_of_other_teachers_do_not_count_as_finished(small, workshop):
         file.write_bytes(kept)
 
 
-def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("labels", "drawn"), [(("dqn", "nll"), True), (("dqn", "pqn"), False)])
+def test_the_command_writes_a_csv_file_and_a_figure(
+    labels, drawn, workshop, tmp_path, monkeypatch, capsys
+):
     def evaluate(agent, config, seed):
         return Evaluation(agent.game, [9.0, 11.0], [5, 5], 0, 0.05, seed, [3, 4], [1, 1])
 
@@ -211,14 +214,15 @@ def test_the_command_writes_a_csv_file_and_a_figure(workshop, tmp_path, monkeypa
     monkeypatch.setattr(
         "pdlearn.jobs.executors.executor_by_name", lambda *_, **__: ThreadPoolExecutor(1)
     )
-    two = replace(MULTI3, students=MULTI3.students[:2])
+    two = replace(MULTI3, students=tuple(s for s in MULTI3.students if s.label in labels))
     monkeypatch.setitem(EXPERIMENTS, "multi3", two)
     command = ["reproduce", "multi3", "--budget", "smoke", "--seeds", "1", "--folder"]
     command += [str(tmp_path / "runs"), "--results", str(tmp_path)]
     assert cli.main(command) == 0
     out = capsys.readouterr().out
     assert out.count("seed 1: 10.0") == 4 and "| Pong | 100.0 [100, 100] (74.1) |" in out
-    assert (tmp_path / "multi3.png").stat().st_size > 5_000
+    assert (tmp_path / "multi3.png").exists() == drawn
+    assert not drawn or (tmp_path / "multi3.png").stat().st_size > 5_000
     assert len(read_rows(tmp_path / "multi3.csv")) == 4
 
 

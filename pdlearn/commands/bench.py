@@ -14,6 +14,7 @@ from pdlearn.schema import Range
 
 
 def bench(
+    *,
     peer: Literal["none", "sb3"] = "none",
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
     seconds: Annotated[float, Range(0.1, 3_600)] = 20.0,

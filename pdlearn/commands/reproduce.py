@@ -107,7 +107,8 @@ def _table(
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     # The figure shows all comparable rows of the CSV file, as docs/results.md does.
     shown, _ = comparable(read_rows(results / f"{experiment}.csv"))
-    write_picture(results / f"{experiment}.png", picture(experiment, shown))
+    if shown:  # rows of Q-learning alone are compared with nothing
+        write_picture(results / f"{experiment}.png", picture(experiment, shown))
     print(table(experiment, rows))
 
 

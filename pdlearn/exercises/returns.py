@@ -1,6 +1,7 @@
 """Checker of the λ-return, the target of parallel Q-learning (lesson 03)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,11 +11,10 @@ from pdlearn.exercises.losses import values
 from pdlearn.exercises.verdicts import Mistake, Verdict, compare
 
 
-def lambda_returns(
-    reward: Tensor, discount: Tensor, value: Tensor, last: Tensor, lambda_: float
-) -> Tensor:
-    """Return `losses.lambda_returns`; here λ is the fifth argument."""
-    return losses.lambda_returns(reward, discount, value, last, lambda_=lambda_)
+def lambda_returns(*case: Any) -> Tensor:
+    """Return `losses.lambda_returns` of reward, discount, value and last, with λ as the fifth."""
+    *outcome, lambda_ = case
+    return losses.lambda_returns(*outcome, lambda_=lambda_)
 
 
 def _right(r, d, g, v, lam):

@@ -13,8 +13,8 @@ TITLES = {
     "online": "Students that follow a DQN while it learns (figure 5)",
     "tsne": "Representations of the network for ten games (figure D2)",
     # Not in the paper.
-    "mse": "Squared error of values and of advantages, at three learning rates",
     "learning-curves": "Learning curves of students: score and regret during a distillation, KL",
+    "mse": "Squared error of values and of advantages, at three learning rates",
     "smaller": "Students smaller than the paper's, KL",
     "states": "Who acts while the teacher labels: teacher, mixture or student; KL, net3",
     "losses": "KL and reverse KL, net3",
