@@ -210,6 +210,7 @@ def test_the_command_writes_a_csv_file_and_a_figure(
     monkeypatch.setenv("PDLEARN_QUIET", "1")
     monkeypatch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
     monkeypatch.setattr("pdlearn.experiments.judging.evaluate", evaluate)
+    monkeypatch.setattr("pdlearn.experiments.judging.PROBE_STEPS", 64)
     # In a thread: what is patched here is not in other processes.
     monkeypatch.setattr(
         "pdlearn.jobs.executors.executor_by_name", lambda *_, **__: ThreadPoolExecutor(1)
