@@ -216,14 +216,17 @@ def middle_share(name: str, rows: Sequence[dict], label: str) -> float | None:
     """Return the interquartile mean over games and seeds of a student's share of the way.
 
     The share of the way is in percent of the distance from random play to the teacher (Agarwal et
-    al. 2021, with the teacher in the human's place). None without a row.
+    al. 2021, with the teacher in the human's place). None for a student without a score in some
+    game, as of `over_games`.
     """
-    shares = [
+    games = games_in(name, rows)
+    played = [row for row in rows if row["label"] == label and row["game"] in games]
+    if not games or {row["game"] for row in played} < set(games) or any(map(has_failed, played)):
+        return None
+    return interquartile_mean([
         percent_of_range(float(row["mean"]), GAMES[row["game"]].random, float(row["teacher_mean"]))
-        for row in rows
-        if row["label"] == label and row["game"] in EXPERIMENTS[name].games
-    ]
-    return interquartile_mean(shares) if shares else None
+        for row in played
+    ])  # fmt: skip
 
 
 def improvements(name: str, rows: Sequence[dict]) -> dict[tuple[str, str], float]:
@@ -244,9 +247,13 @@ def improvements(name: str, rows: Sequence[dict]) -> dict[tuple[str, str], float
 def _scores_of(
     rows: Sequence[dict], game: str, labels: tuple[str, str]
 ) -> tuple[list[float], list[float]]:
-    """Return the mean scores of two students in a game, one for each seed."""
+    """Return the mean scores of two students in a game, one for each seed that did not collapse."""
     first, second = (
-        [float(row["mean"]) for row in rows if (row["game"], row["label"]) == (game, label)]
+        [
+            float(row["mean"])
+            for row in rows
+            if (row["game"], row["label"]) == (game, label) and not has_failed(row)
+        ]
         for label in labels
     )
     return first, second

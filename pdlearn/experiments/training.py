@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -105,11 +106,13 @@ def run_of(
     games = [teacher.game for teacher in teachers]
     run_folder = folder_of(student, config, teachers, seed=seed, folder=folder)
     resume = (run_folder / STATE).exists()
-    if not isinstance(config, DistillConfig):
-        train = PQN if isinstance(config, PQNConfig) else DQN
-        return train(  # type: ignore[arg-type]
-            games, config, seed=seed, folder=run_folder, resume=resume, precision=precision
-        )  # fmt: skip
+    where: dict[str, Any] = {
+        "seed": seed, "folder": run_folder, "resume": resume, "precision": precision,
+    }  # fmt: skip
+    if isinstance(config, PQNConfig):
+        return PQN(games, config, **where)
+    if isinstance(config, DQNConfig):
+        return DQN(games, config, **where)
     recordings = None
     if shares_recordings(student, config):
         shape = tuple(teachers[0].card["observation_shape"])
@@ -118,10 +121,7 @@ def run_of(
             recordings = [compress(memory) for memory in recordings]
         for memory in recordings:
             permute_values(memory, student.mistaken_share, seed)
-    return Distillation(
-        teachers, config, recordings, seed=seed, folder=run_folder, resume=resume,
-        precision=precision,
-    )  # fmt: skip
+    return Distillation(teachers, config, recordings, **where)
 
 
 def shares_recordings(student: Student, config: AnyConfig) -> bool:
