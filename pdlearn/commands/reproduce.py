@@ -97,9 +97,11 @@ def _table(
     with closing(new_rows):
         for row in new_rows:
             board.clear()
+            # A percentage of or below zero has no meaning.
+            percent = f", {row['percent']:.1f} % of the teacher" if row["percent"] > 0 else ""
             print(
                 f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
-                f"[{row['low']:.1f}, {row['high']:.1f}], {row['percent']:.1f} % of the teacher",
+                f"[{row['low']:.1f}, {row['high']:.1f}]{percent}",
                 flush=True,
             )
     rows = finished_rows(experiment, budget, games, seeds, results=results)
