@@ -91,19 +91,6 @@ def resampled_percents(
     return 100 * means[:, 0] / means[:, 1]
 
 
-def paired_difference(
-    a: np.ndarray, b: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float, float]:
-    """Return the mean of `a` minus that of `b`, and the ends of its 95 % interval.
-
-    Both are scores `[seeds, starts, episodes]`, of the same seeds and starts; see
-    `hierarchical_means`.
-    """
-    means = hierarchical_means(np.stack([a, b]), rng)
-    low, high = middle(means[:, 0] - means[:, 1])
-    return float(a.mean() - b.mean()), low, high
-
-
 def interquartile_mean(values: ArrayLike) -> float:
     """Return the mean of the middle half of `values`, of any shape (Agarwal et al. 2021).
 

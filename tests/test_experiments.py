@@ -1,5 +1,6 @@
 """Tables of experiments: the paper's means, tables and figures of rows, and a small table run."""
 
+import itertools
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from pdlearn.experiments.scores import Episodes, episode_columns, paired_scores
 from pdlearn.experiments.tables import (
     EXPERIMENTS,
     Student,
-    improvements,
+    comparisons,
     means_over_games,
     middle_share,
     percents,
@@ -149,7 +150,26 @@ def test_a_student_is_compared_with_the_column_before_it():
         paired_row("pong", "nll", 1, [9.0], [20.0]), paired_row("pong", "kl", 0, [7.0], [20.0]),
         paired_row("qbert", "kl", 0, [7.0], [20.0]),
     ]  # fmt: skip
-    assert improvements("table1", rows) == {("mse", "nll"): 1.0, ("nll", "kl"): 0.5}
+    found = comparisons("table1", rows)
+    chances = {labels: each.chance for labels, each in found.items()}
+    assert chances == {("mse", "nll"): 1.0, ("nll", "kl"): 0.5}
+    # Seed 0 is the one that both have: 5 and 1 of 20, then 7 and 5.
+    gaps = {labels: each.difference.mean for labels, each in found.items()}
+    assert gaps == pytest.approx({("mse", "nll"): 20, ("nll", "kl"): 10})
+
+
+def test_a_difference_of_students_is_paired_by_seed_and_start():
+    """A student that is 10 % of its teacher's mean above another has no interval."""
+    rows = []
+    for game, seed in itertools.product(("pong", "qbert"), (0, 1, 2)):
+        lower = np.random.default_rng(seed).normal(100, 50, 30)
+        teacher = [200.0] * 30
+        rows.append(paired_row(game, "mse", seed, lower.tolist(), teacher))
+        rows.append(paired_row(game, "nll", seed, (lower + 20).tolist(), teacher))
+    difference = comparisons("table1", rows)["mse", "nll"].difference
+    assert difference[:3] == pytest.approx((10, 10, 10))
+    unpaired = [row("pong", "mse", 0, 50), row("pong", "nll", 0, 60)]
+    assert comparisons("table1", unpaired)["mse", "nll"].difference is None
 
 
 def test_other_starts_than_the_teachers_are_refused():

@@ -13,7 +13,6 @@ from pdlearn.statistics import (
     interquartile_mean,
     interval,
     middle,
-    paired_difference,
     percent_interval,
     probability_of_improvement,
     resampled_percents,
@@ -224,12 +223,6 @@ def test_the_teacher_is_resampled_too():
     student = np.full_like(teacher, 100.0)
     low, high = middle(resampled_percents(student, teacher, rng()))
     assert high - low > 20
-
-
-def test_a_difference_is_paired_by_seed_and_start():
-    b = rng(5).normal(0, 1000, size=(3, 30, 1))
-    assert paired_difference(b + 7, b, rng()) == pytest.approx((7, 7, 7))
-    assert paired_difference(b, b + 7, rng()) == pytest.approx((-7, -7, -7))
 
 
 def test_a_95_percent_interval_of_paired_percent_contains_the_truth_as_often():

@@ -229,10 +229,18 @@ def middle_share(name: str, rows: Sequence[dict], label: str) -> float | None:
     ])  # fmt: skip
 
 
-def improvements(name: str, rows: Sequence[dict]) -> dict[tuple[str, str], float]:
-    """Return the probability that a student scores higher than the one in the column before.
+class Comparison(NamedTuple):
+    """A student against the one in the column before."""
 
-    It is over training seeds, in the games that both have played (Agarwal et al. 2021).
+    difference: Percent | None  # in points of percent, mean over games; None where unpaired
+    chance: float  # probability that it scores higher
+
+
+def comparisons(name: str, rows: Sequence[dict]) -> dict[tuple[str, str], Comparison]:
+    """Compare each student with the one in the column before, in the games that both have played.
+
+    The differences are paired: both students have the same training seeds and starts in each
+    resample. The probability is over training seeds (Agarwal et al. 2021).
     """
     found = {}
     for before, after in pairwise(student.label for student in EXPERIMENTS[name].students):
@@ -240,8 +248,34 @@ def improvements(name: str, rows: Sequence[dict]) -> dict[tuple[str, str], float
         shared = [(x, y) for x, y in both if x and y]
         if shared:
             earlier, later = zip(*shared, strict=True)
-            found[before, after] = probability_of_improvement(later, earlier)
+            chance = probability_of_improvement(later, earlier)
+            found[before, after] = Comparison(_difference(rows, before, after), chance)
     return found
+
+
+def _difference(rows: Sequence[dict], before: str, after: str) -> Percent | None:
+    """Return the mean over games of `after` minus `before`, over the seeds that both have.
+
+    None if they share no game, and if some scores are not paired.
+    """
+    gaps = []
+    for game in dict.fromkeys(row["game"] for row in rows):
+        of_game = [row for row in rows if row["game"] == game]
+        seeds = [{r["seed"] for r in of_game if r["label"] == k} for k in (before, after)]
+        one, other = (
+            percent_of([r for r in of_game if r["label"] == k and r["seed"] in seeds[0] & seeds[1]])
+            for k in (before, after)
+        )
+        if one is not None and other is not None:
+            if one.draws is None or other.draws is None:
+                return None
+            # Both draws come from one stream, so that they have the same seeds and starts.
+            gaps.append((other.mean - one.mean, other.draws - one.draws))
+    if not gaps:
+        return None
+    means, draws = zip(*gaps, strict=True)
+    together = np.mean(draws, axis=0)
+    return Percent(float(np.mean(means)), *middle(together), together)
 
 
 def _scores_of(

@@ -93,9 +93,13 @@ def _student_table(name: str, rows: list[dict]) -> str:
             " A cell without an interval is of an earlier protocol: student and teacher were "
             "evaluated on different episodes, and the starts were not balanced."
         )
-    if chances := tables.improvements(name, shown):
-        told = (f"`{b}` over `{a}` {chance:.2f}" for (a, b), chance in chances.items())
-        legend += f" Probability of a higher score, mean over games: {', '.join(told)}."
+    if compared := tables.comparisons(name, shown):
+        told = (_compared(*labels, each) for labels, each in compared.items())
+        legend += (
+            " Each student and the one before it, mean over games: difference in points of "
+            "percent [95 % interval, paired by seed and start], probability of a higher score: "
+            f"{'; '.join(told)}."
+        )
     amounts = []
     for key in ("samples", "agent_steps", "episodes", "seed"):
         values = sorted({int(row[key]) for row in shown})
@@ -103,6 +107,13 @@ def _student_table(name: str, rows: list[dict]) -> str:
     if left_out:
         amounts.append(f"rows left out, of other teachers or amounts of training: {left_out}")
     return "\n\n".join([tables.table(name, shown), legend, f"Amounts: {'; '.join(amounts)}."])
+
+
+def _compared(before: str, after: str, each: tables.Comparison) -> str:
+    told = f"`{after}` over `{before}` "
+    if (gap := each.difference) is not None:
+        told += f"{gap.mean:+.1f} [{gap.low:+.1f}, {gap.high:+.1f}], "
+    return told + f"{each.chance:.2f}"
 
 
 def _figure1_body(rows: list[dict]) -> str:
