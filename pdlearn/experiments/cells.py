@@ -20,9 +20,15 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.experiments import driver
+from pdlearn.experiments.definitions import (
+    EXPERIMENTS,
+    Q_LEARNING,
+    UNTRAINED,
+    Experiment,
+    Student,
+)
 from pdlearn.experiments.judging import TeacherJob, episodes_of, has_collapsed, teacher_episodes
 from pdlearn.experiments.scores import Episodes, episode_columns
-from pdlearn.experiments.tables import EXPERIMENTS, Q_LEARNING, Experiment, Student
 from pdlearn.experiments.training import (
     AnyConfig,
     AnyRun,
@@ -33,6 +39,7 @@ from pdlearn.experiments.training import (
     folder_of,
     run_of,
     shares_recordings,
+    with_noise,
 )
 from pdlearn.jobs import Entry, Executor, Job, Progress, no_watch
 from pdlearn.jobs.training import drive, progress_of_run
@@ -91,24 +98,25 @@ def _tasks(
     precision: str = "auto",
 ) -> list[driver.Task]:  # fmt: skip
     """Return a task for each cell, with a part for each game."""
-    experiment = EXPERIMENTS[name]
+    experiment, evaluation = EXPERIMENTS[name], EVALUATIONS[budget]
     tasks = []
     for cell in cells(experiment, playable(games or experiment.games), seeds):
         teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
-        config = config_of(cell.student, budget, teachers)
+        shared: list[Job] = [TeacherJob(game, evaluation, folder, cell.seed) for game in cell.games]
+        job: Job
+        if cell.student.loss == UNTRAINED:
+            amount, job = (0, 0), NoisyTeacherJob(cell, evaluation, folder)
+        else:
+            config = config_of(cell.student, budget, teachers)
+            amount = amounts(config, len(cell.games))
+            where = folder_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
+            job = CellJob(cell, config, evaluation, experiment.paper, folder, where, precision)
+            if isinstance(config, DistillConfig) and shares_recordings(cell.student, config):
+                shared += [RecordJob(game, config, folder, cell.seed) for game in cell.games]
         parts = [
-            partial(_is_of, game=game, cell=cell, config=config, teacher=fingerprint_of(teachers))
+            partial(_is_of, game=game, cell=cell, amount=amount, teacher=fingerprint_of(teachers))
             for game in cell.games
         ]
-        where = folder_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
-        job = CellJob(
-            cell, config, EVALUATIONS[budget], experiment.paper, folder, where, precision
-        )  # fmt: skip
-        shared: list[Job] = [
-            TeacherJob(game, EVALUATIONS[budget], folder, cell.seed) for game in cell.games
-        ]
-        if isinstance(config, DistillConfig) and shares_recordings(cell.student, config):
-            shared += [RecordJob(game, config, folder, cell.seed) for game in cell.games]
         tasks.append(driver.Task(parts, job, shared))
     return tasks
 
@@ -119,17 +127,18 @@ def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
     The teachers are the shipped ones. Where no row is of these, they are those of the newest row,
     whose percentages are of their own scores. The amount is the number of samples and of agent
     steps of play that most rows have; among equally frequent ones, the larger. Q-learning without a
-    teacher has its own amounts, which its label names.
+    teacher has its own amounts, which its label names; a teacher with noise has none.
     """
+    other_amounts = (*Q_LEARNING, UNTRAINED)
     shipped = _shipped_fingerprints(rows)
     teachers = {_games_of(row): row["teacher"] for row in rows}  # the newest row is the last
     teachers |= {_games_of(row): row["teacher"] for row in rows if _is_shipped(row, shipped)}
     current = [row for row in rows if row["teacher"] == teachers[_games_of(row)]]
-    counts = Counter(_amount_of(row) for row in current if row["loss"] not in Q_LEARNING)
+    counts = Counter(_amount_of(row) for row in current if row["loss"] not in other_amounts)
     if not counts:
         return [], len(rows)
     chosen = max(counts, key=lambda amount: (counts[amount], amount))
-    shown = [row for row in current if _amount_of(row) == chosen or row["loss"] in Q_LEARNING]
+    shown = [row for row in current if _amount_of(row) == chosen or row["loss"] in other_amounts]
     return shown, len(rows) - len(shown)
 
 
@@ -184,9 +193,9 @@ def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) ->
     return [Cell(g, student, s) for s in seeds for g in groups for student in experiment.students]
 
 
-def _is_of(row: dict, game: str, cell: Cell, config: AnyConfig, teacher: str) -> bool:
-    """Return whether `row` is of this game, cell, settings and fingerprint of the teachers."""
-    agent_steps, samples = amounts(config, len(cell.games))
+def _is_of(row: dict, game: str, cell: Cell, amount: tuple[int, int], teacher: str) -> bool:
+    """Return whether `row` is of this game, cell, amount and fingerprint of the teachers."""
+    agent_steps, samples = amount
     wanted = (game, cell.student.label, cell.seed, teacher, agent_steps)
     found = (
         row["game"], row["label"], int(row["seed"]), row["teacher"], int(row["agent_steps"])
@@ -238,11 +247,65 @@ class CellJob:
             reference = teacher_episodes(
                 teacher, self.evaluation, seed=cell.seed, folder=self.folder
             )
-            row = _row(cell, run, agent, teachers, teacher.game, result, reference)
+            row = _row(
+                cell, agent, fingerprint_of(teachers), result, reference,
+                training=_training_of(run, agent),
+            )  # fmt: skip
             row["collapsed"] = has_collapsed(student, teacher, cell.seed)
             row["paper_percent"] = self.paper.get(row["game"], {}).get(cell.student.label, "")
             rows.append(row)
         return rows
+
+
+@dataclass(frozen=True)
+class NoisyTeacherJob:
+    """Evaluate the teacher of a cell's game with noise in its weights; the result is a row."""
+
+    cell: Cell
+    evaluation: EvalConfig
+    folder: Path  # of the teachers' episodes
+
+    @property
+    def name(self) -> str:
+        return self.cell.title
+
+    def progress(self) -> None:
+        """Return None: the episodes are written as a whole."""
+
+    def __call__(self) -> list[dict]:
+        """Evaluate."""
+        cell = self.cell
+        (game,) = cell.games
+        teacher = zoo.load(f"{game}/teacher")
+        noisy = with_noise(teacher, cell.student.weight_noise, cell.seed)
+        result = evaluate(noisy, self.evaluation, cell.seed)
+        reference = teacher_episodes(teacher, self.evaluation, seed=cell.seed, folder=self.folder)
+        row = _row(cell, noisy, fingerprint_of([teacher]), result, reference)
+        row["collapsed"] = has_collapsed(noisy, teacher, cell.seed)
+        return [row]
+
+
+class _Training(NamedTuple):
+    """What a row tells of a training; the defaults are of a network that was not trained for it."""
+
+    temperature: float | str = ""
+    agent_steps: int = 0
+    samples: int = 0
+    hours: float = 0.0
+    hardware: str = ""
+    precision: str = ""
+
+
+def _training_of(run: AnyRun, agent: Agent) -> _Training:
+    made = agent.card["made"]
+    return _Training(
+        temperature=_temperature(run.config),
+        agent_steps=amounts(run.config, len(agent.games))[0],
+        samples=made["updates"] * run.config.minibatch,
+        hours=round(run.seconds / 3600, 3),
+        hardware=made["hardware"],
+        precision=made["precision"],
+    )
 
 
 def _temperature(config: AnyConfig) -> float | str:
@@ -253,36 +316,36 @@ def _temperature(config: AnyConfig) -> float | str:
 
 
 def _row(
-    cell: Cell, run: AnyRun, agent: Agent, teachers: Sequence[Agent], game: str,
-    result: Evaluation, reference: Episodes,
+    cell: Cell, agent: Agent, teacher: str, result: Evaluation, reference: Episodes, *,
+    training: _Training = _Training(),
 ) -> dict:  # fmt: skip
-    made = agent.card["made"]
+    """Return the columns of a result: `reference` is of the teacher with fingerprint `teacher`."""
     low, high = result.interval
     teacher_mean = sum(reference.scores) / len(reference.scores)
     student = cell.student
     together = {"games": " ".join(cell.games)} if len(cell.games) > 1 else {}
     return {
-        "game": game,
+        "game": result.game,
         **together,
         "label": student.label,
         "network": student.size,
         "parameters": parameter_count(agent.network),
         "loss": student.loss,
-        "temperature": _temperature(run.config),
+        "temperature": training.temperature,
         "seed": cell.seed,
-        "agent_steps": amounts(run.config, len(cell.games))[0],
-        "samples": made["updates"] * run.config.minibatch,
+        "agent_steps": training.agent_steps,
+        "samples": training.samples,
         "protocol": result.protocol,
         "episodes": result.episodes,
         "mean": round(result.mean, 3),
         "low": round(low, 3),
         "high": round(high, 3),
-        "teacher": fingerprint_of(teachers),
+        "teacher": teacher,
         "teacher_mean": round(teacher_mean, 3),
         "percent": round(100 * result.mean / teacher_mean, 2),
-        "hours": round(run.seconds / 3600, 3),
-        "hardware": made["hardware"],
-        "precision": made["precision"],
+        "hours": training.hours,
+        "hardware": training.hardware,
+        "precision": training.precision,
         "version": version("pdlearn"),
         **episode_columns(episodes_of(result), reference),
     }
