@@ -52,7 +52,7 @@ EVALUATIONS = {
 
 
 class Cell(NamedTuple):
-    """One training of an experiment: a student, on one game or on several together."""
+    """One column of an experiment in one game, or in several together: mostly a training."""
 
     games: tuple[str, ...]
     student: Student
@@ -98,25 +98,24 @@ def _tasks(
     precision: str = "auto",
 ) -> list[driver.Task]:  # fmt: skip
     """Return a task for each cell, with a part for each game."""
-    experiment, evaluation = EXPERIMENTS[name], EVALUATIONS[budget]
+    experiment = EXPERIMENTS[name]
     tasks = []
     for cell in cells(experiment, playable(games or experiment.games), seeds):
         teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
-        shared: list[Job] = [TeacherJob(game, evaluation, folder, cell.seed) for game in cell.games]
-        job: Job
-        if cell.student.loss == UNTRAINED:
-            amount, job = (0, 0), NoisyTeacherJob(cell, evaluation, folder)
-        else:
-            config = config_of(cell.student, budget, teachers)
-            amount = amounts(config, len(cell.games))
-            where = folder_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
-            job = CellJob(cell, config, evaluation, experiment.paper, folder, where, precision)
-            if isinstance(config, DistillConfig) and shares_recordings(cell.student, config):
-                shared += [RecordJob(game, config, folder, cell.seed) for game in cell.games]
+        config = config_of(cell.student, budget, teachers)
         parts = [
-            partial(_is_of, game=game, cell=cell, amount=amount, teacher=fingerprint_of(teachers))
+            partial(_is_of, game=game, cell=cell, config=config, teacher=fingerprint_of(teachers))
             for game in cell.games
         ]
+        where = folder_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
+        job = CellJob(
+            cell, config, EVALUATIONS[budget], experiment.paper, folder, where, precision
+        )  # fmt: skip
+        shared: list[Job] = [
+            TeacherJob(game, EVALUATIONS[budget], folder, cell.seed) for game in cell.games
+        ]
+        if isinstance(config, DistillConfig) and shares_recordings(cell.student, config):
+            shared += [RecordJob(game, config, folder, cell.seed) for game in cell.games]
         tasks.append(driver.Task(parts, job, shared))
     return tasks
 
@@ -129,16 +128,16 @@ def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
     steps of play that most rows have; among equally frequent ones, the larger. Q-learning without a
     teacher has its own amounts, which its label names; a teacher with noise has none.
     """
-    other_amounts = (*Q_LEARNING, UNTRAINED)
+    of_any_amount = (*Q_LEARNING, UNTRAINED)
     shipped = _shipped_fingerprints(rows)
     teachers = {_games_of(row): row["teacher"] for row in rows}  # the newest row is the last
     teachers |= {_games_of(row): row["teacher"] for row in rows if _is_shipped(row, shipped)}
     current = [row for row in rows if row["teacher"] == teachers[_games_of(row)]]
-    counts = Counter(_amount_of(row) for row in current if row["loss"] not in other_amounts)
+    counts = Counter(_amount_of(row) for row in current if row["loss"] not in of_any_amount)
     if not counts:
         return [], len(rows)
     chosen = max(counts, key=lambda amount: (counts[amount], amount))
-    shown = [row for row in current if _amount_of(row) == chosen or row["loss"] in other_amounts]
+    shown = [row for row in current if _amount_of(row) == chosen or row["loss"] in of_any_amount]
     return shown, len(rows) - len(shown)
 
 
@@ -193,9 +192,9 @@ def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) ->
     return [Cell(g, student, s) for s in seeds for g in groups for student in experiment.students]
 
 
-def _is_of(row: dict, game: str, cell: Cell, amount: tuple[int, int], teacher: str) -> bool:
-    """Return whether `row` is of this game, cell, amount and fingerprint of the teachers."""
-    agent_steps, samples = amount
+def _is_of(row: dict, game: str, cell: Cell, config: AnyConfig | None, teacher: str) -> bool:
+    """Return whether `row` is of this game, cell, settings and fingerprint of the teachers."""
+    agent_steps, samples = amounts(config, len(cell.games))
     wanted = (game, cell.student.label, cell.seed, teacher, agent_steps)
     found = (
         row["game"], row["label"], int(row["seed"]), row["teacher"], int(row["agent_steps"])
@@ -205,12 +204,39 @@ def _is_of(row: dict, game: str, cell: Cell, amount: tuple[int, int], teacher: s
     return found == wanted and as_much
 
 
+class Training(NamedTuple):
+    """What a row tells of a training; the defaults are of a teacher that only got noise."""
+
+    temperature: float | str = ""  # nothing where the loss has none
+    agent_steps: int = 0
+    samples: int = 0
+    hours: float = 0.0
+    hardware: str = ""
+    precision: str = ""
+
+    @classmethod
+    def of(cls, run: AnyRun, agent: Agent) -> "Training":
+        """Return what there is to tell of the training of `agent`."""
+        config, made = run.config, agent.card["made"]
+        temperature: float | str = ""
+        if isinstance(config, DistillConfig) and config.loss in ("kl", "reverse_kl"):
+            temperature = config.temperature
+        return cls(
+            temperature=temperature,
+            agent_steps=amounts(config, len(agent.games))[0],
+            samples=made["updates"] * config.minibatch,
+            hours=round(run.seconds / 3600, 3),
+            hardware=made["hardware"],
+            precision=made["precision"],
+        )
+
+
 @dataclass(frozen=True)
 class CellJob:
     """Train and evaluate a cell's student; the result is a row for each of its games."""
 
     cell: Cell
-    config: AnyConfig
+    config: AnyConfig | None  # None: the noisy teacher is evaluated, without a student
     evaluation: EvalConfig
     paper: dict[str, dict[str, float]]  # percent by game and label
     folder: Path  # of all cells and recordings
@@ -224,6 +250,8 @@ class CellJob:
     def progress(self) -> Progress | None:
         """Return the progress of the training."""
         where, config = self.run_folder, self.config
+        if config is None:
+            return None
         if isinstance(config, QLearningConfig):
             total, figures = config.agent_steps, ("score",)
             return progress_of_run(where, "agent_steps", total, unit="steps", figures=figures)
@@ -234,12 +262,7 @@ class CellJob:
         """Train and evaluate, from what there is."""
         cell = self.cell
         teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
-        run = run_of(
-            cell.student, self.config, teachers, seed=cell.seed, folder=self.folder,
-            precision=self.precision,
-        )  # fmt: skip
-        drive(run)
-        agent = run.agent()
+        agent, training = self._trained(teachers)
         rows = []
         for teacher in teachers:
             student = agent.for_game(teacher.game)
@@ -247,85 +270,37 @@ class CellJob:
             reference = teacher_episodes(
                 teacher, self.evaluation, seed=cell.seed, folder=self.folder
             )
-            row = _row(
-                cell, agent, fingerprint_of(teachers), result, reference,
-                training=_training_of(run, agent),
-            )  # fmt: skip
+            row = _row(cell, training, agent, teachers, teacher.game, result, reference)
             row["collapsed"] = has_collapsed(student, teacher, cell.seed)
             row["paper_percent"] = self.paper.get(row["game"], {}).get(cell.student.label, "")
             rows.append(row)
         return rows
 
-
-@dataclass(frozen=True)
-class NoisyTeacherJob:
-    """Evaluate the teacher of a cell's game with noise in its weights; the result is a row."""
-
-    cell: Cell
-    evaluation: EvalConfig
-    folder: Path  # of the teachers' episodes
-
-    @property
-    def name(self) -> str:
-        return self.cell.title
-
-    def progress(self) -> None:
-        """Return None: the episodes are written as a whole."""
-
-    def __call__(self) -> list[dict]:
-        """Evaluate."""
+    def _trained(self, teachers: Sequence[Agent]) -> tuple[Agent, Training]:
+        """Return the agent of the cell and what the rows tell of its training."""
         cell = self.cell
-        (game,) = cell.games
-        teacher = zoo.load(f"{game}/teacher")
-        noisy = with_noise(teacher, cell.student.weight_noise, cell.seed)
-        result = evaluate(noisy, self.evaluation, cell.seed)
-        reference = teacher_episodes(teacher, self.evaluation, seed=cell.seed, folder=self.folder)
-        row = _row(cell, noisy, fingerprint_of([teacher]), result, reference)
-        row["collapsed"] = has_collapsed(noisy, teacher, cell.seed)
-        return [row]
-
-
-class _Training(NamedTuple):
-    """What a row tells of a training; the defaults are of a network that was not trained for it."""
-
-    temperature: float | str = ""
-    agent_steps: int = 0
-    samples: int = 0
-    hours: float = 0.0
-    hardware: str = ""
-    precision: str = ""
-
-
-def _training_of(run: AnyRun, agent: Agent) -> _Training:
-    made = agent.card["made"]
-    return _Training(
-        temperature=_temperature(run.config),
-        agent_steps=amounts(run.config, len(agent.games))[0],
-        samples=made["updates"] * run.config.minibatch,
-        hours=round(run.seconds / 3600, 3),
-        hardware=made["hardware"],
-        precision=made["precision"],
-    )
-
-
-def _temperature(config: AnyConfig) -> float | str:
-    """Return what divided the teacher's values; nothing where the loss has no temperature."""
-    if isinstance(config, DistillConfig) and config.loss in ("kl", "reverse_kl"):
-        return config.temperature
-    return ""
+        if self.config is None:
+            (teacher,) = teachers
+            return with_noise(teacher, cell.student.weight_noise, cell.seed), Training()
+        run = run_of(
+            cell.student, self.config, teachers, seed=cell.seed, folder=self.folder,
+            precision=self.precision,
+        )  # fmt: skip
+        drive(run)
+        agent = run.agent()
+        return agent, Training.of(run, agent)
 
 
 def _row(
-    cell: Cell, agent: Agent, teacher: str, result: Evaluation, reference: Episodes, *,
-    training: _Training = _Training(),
+    cell: Cell, training: Training, agent: Agent, teachers: Sequence[Agent], game: str,
+    result: Evaluation, reference: Episodes,
 ) -> dict:  # fmt: skip
-    """Return the columns of a result: `reference` is of the teacher with fingerprint `teacher`."""
     low, high = result.interval
     teacher_mean = sum(reference.scores) / len(reference.scores)
     student = cell.student
     together = {"games": " ".join(cell.games)} if len(cell.games) > 1 else {}
     return {
-        "game": result.game,
+        "game": game,
         **together,
         "label": student.label,
         "network": student.size,
@@ -340,7 +315,7 @@ def _row(
         "mean": round(result.mean, 3),
         "low": round(low, 3),
         "high": round(high, 3),
-        "teacher": teacher,
+        "teacher": fingerprint_of(teachers),
         "teacher_mean": round(teacher_mean, 3),
         "percent": round(100 * result.mean / teacher_mean, 2),
         "hours": training.hours,

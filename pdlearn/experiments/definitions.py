@@ -69,7 +69,7 @@ def _with_little_play(actor: str, loss: str) -> Student:
 
 def _of_noisy_teacher(actor: str, noise: float) -> Student:
     student = Student(
-        f"{noise:.0%}, {actor}", "net3", play_share=0.25, updates_share=0.5, weight_noise=noise
+        f"{noise:.0%}, {actor}", "net3", play_share=0.24, updates_share=0.5, weight_noise=noise
     )
     return _in_rounds(actor, student)
 

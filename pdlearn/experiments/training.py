@@ -19,7 +19,7 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import DQN
-from pdlearn.experiments.definitions import Q_LEARNING, Student
+from pdlearn.experiments.definitions import Q_LEARNING, UNTRAINED, Student
 from pdlearn.pqn import PQN
 from pdlearn.presets import BUDGETS, DISTILL_BUDGETS, DistillConfig, DQNConfig, PQNConfig
 from pdlearn.replay.collecting import collect
@@ -32,12 +32,14 @@ AnyConfig = DistillConfig | DQNConfig | PQNConfig
 AnyRun = Distillation | DQN | PQN
 
 
-def config_of(student: Student, budget: str, teachers: Sequence[Agent]) -> AnyConfig:
-    """Return the settings of `student` under `budget`.
+def config_of(student: Student, budget: str, teachers: Sequence[Agent]) -> AnyConfig | None:
+    """Return the settings of `student` under `budget`; None without a training.
 
     With several teachers, each game gets as many minibatches as a student of that game alone.
     Q-learning without a teacher holds its random actions as long as a teacher did.
     """
+    if student.loss == UNTRAINED:
+        return None
     config = DISTILL_BUDGETS[budget]
     played_steps = config.hours * config.steps_per_hour
     num_games = len(teachers)
@@ -67,8 +69,10 @@ def config_of(student: Student, budget: str, teachers: Sequence[Agent]) -> AnyCo
     )  # fmt: skip
 
 
-def amounts(config: AnyConfig, num_games: int) -> tuple[int, int]:
+def amounts(config: AnyConfig | None, num_games: int) -> tuple[int, int]:
     """Return the numbers of agent steps and of samples under `config`, of all games together."""
+    if config is None:
+        return 0, 0
     if isinstance(config, PQNConfig):
         return config.agent_steps, config.agent_steps * config.epochs
     if isinstance(config, DQNConfig):
@@ -86,7 +90,7 @@ def fingerprint_of(teachers: Sequence[Agent]) -> str:
 
 
 def folder_of(
-    student: Student, config: AnyConfig, teachers: Sequence[Agent], *,
+    student: Student, config: AnyConfig | None, teachers: Sequence[Agent], *,
     seed: int, folder: Path,
 ) -> Path:  # fmt: skip
     """Return the subfolder of `folder` in which `student` is trained."""
