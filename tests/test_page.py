@@ -185,9 +185,9 @@ def test_a_network_for_several_games_has_several_teachers_and_dqn_its_own_number
 
 
 def test_a_teacher_with_noise_is_shown_beside_students_of_any_amount(row):
-    noisy = row("pong", "5% noise", 40, loss=UNTRAINED, samples=0, agent_steps=0)
-    student = row("pong", "5%, student", 50)
-    less = row("pong", "5%, teacher", 30, samples=1)
+    noisy = row("pong", "3% noise", 40, loss=UNTRAINED, samples=0, agent_steps=0)
+    student = row("pong", "3%, student", 50)
+    less = row("pong", "3%, teacher", 30, samples=1)
     assert comparable([noisy, noisy, student, less, student])[0] == [noisy, noisy, student, student]
     body = BY_NAME["noisy-teacher"].body([noisy, student])
     assert "Amounts: samples 64,000; agent steps 1,000; episodes 30; seed 0." in body

@@ -69,7 +69,7 @@ def _with_little_play(actor: str, loss: str) -> Student:
 
 def _of_noisy_teacher(actor: str, noise: float) -> Student:
     student = Student(
-        f"{noise:.0%}, {actor}", "net3", play_share=0.24, updates_share=0.5, weight_noise=noise
+        f"{noise:.0%}, {actor}", "net3", play_share=0.16, updates_share=0.4, weight_noise=noise
     )
     return _in_rounds(actor, student)
 
@@ -156,9 +156,9 @@ EXPERIMENTS = {
         (
             _of_noisy_teacher("teacher", 0.0),
             _of_noisy_teacher("student", 0.0),
-            _noisy_teacher(0.05),
-            _of_noisy_teacher("teacher", 0.05),
-            _of_noisy_teacher("student", 0.05),
+            _noisy_teacher(0.03),
+            _of_noisy_teacher("teacher", 0.03),
+            _of_noisy_teacher("student", 0.03),
             _noisy_teacher(0.1),
             _of_noisy_teacher("teacher", 0.1),
             _of_noisy_teacher("student", 0.1),

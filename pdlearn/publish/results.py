@@ -237,8 +237,8 @@ ENTRIES = [
     _table_entry(
         "noisy-teacher",
         "The paper does not change the teachers' weights. Spigler 2024 adds Gaussian noise. Here "
-        "`5% noise` is such a teacher itself, with 5 % of each tensor's standard deviation; "
-        "`5%, teacher` and `5%, student` are its students, named after the network that acts. All "
+        "`3% noise` is such a teacher itself, with 3 % of each tensor's standard deviation; "
+        "`3%, teacher` and `3%, student` are its students, named after the network that acts. All "
         "percentages are of the teacher without noise.",
         "Not in the paper.",
         "Percent of the teacher's score by noise and acting network, a panel per game",
