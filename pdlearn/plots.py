@@ -167,7 +167,8 @@ def percent_points(
             if label in paper.get(game, {}):
                 axes.plot(x, paper[game][label], "D", ms=6, mfc="none", color=REFERENCE)
         axes.axhline(100, color=TEACHER, ls=":", lw=1)
-        axes.set_xticks(range(len(students)), list(students))
+        slanted = {"rotation": 45, "ha": "right"} if sum(map(len, students)) > 20 else {}
+        axes.set_xticks(range(len(students)), list(students), **slanted)
         axes.set(title=game_by_name(game).title, xlim=(-0.6, len(students) - 0.4))
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[:, 0]:

@@ -4,6 +4,7 @@ import itertools
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,12 +14,11 @@ from fakes import make_agent
 from pdlearn import paper, zoo
 from pdlearn.evaluation import Evaluation
 from pdlearn.experiments import driver
-from pdlearn.experiments.cells import cells, playable, reproduce
+from pdlearn.experiments.cells import cells, finished_rows, playable, reproduce
+from pdlearn.experiments.definitions import EXPERIMENTS, UNTRAINED, Student
 from pdlearn.experiments.judging import has_collapsed, teacher_episodes
 from pdlearn.experiments.scores import Episodes, episode_columns, paired_scores
 from pdlearn.experiments.tables import (
-    EXPERIMENTS,
-    Student,
     comparisons,
     means_over_games,
     middle_share,
@@ -26,7 +26,7 @@ from pdlearn.experiments.tables import (
     picture,
     table,
 )
-from pdlearn.experiments.training import config_of, permute_values
+from pdlearn.experiments.training import amounts, config_of, permute_values, with_noise
 from pdlearn.games import GAMES
 from pdlearn.jobs.training import drive
 from pdlearn.presets import EvalConfig
@@ -266,6 +266,13 @@ def test_a_figure_shows_each_seed_with_its_interval_and_the_papers_value():
     assert any(ends == pytest.approx([74.0, 82.0]) for ends in drawn)
 
 
+def test_long_labels_are_slanted_so_that_they_do_not_overlap():
+    long = [row("qbert", s.label, 0, 50) for s in EXPERIMENTS["on-policy"].students]
+    for name, rows, angle in (("on-policy", long, 45), ("table1", ROWS, 0)):
+        labels = picture(name, rows).axes[0].get_xticklabels()
+        assert {label.get_rotation() for label in labels} == {angle}
+
+
 def test_only_games_with_a_shipped_teacher_are_run():
     assert playable(["pong", "no_such_game"]) == ["pong"]
 
@@ -350,9 +357,24 @@ def test_an_hour_in_rounds_has_the_same_play_and_updates():
     assert rounds.hours == 10 * whole.hours and rounds.memory_hours == 10 * whole.memory_hours
 
 
-def test_a_students_own_settings_are_used():
-    shares = [config_of(s, "fast", ONE).student_share for s in EXPERIMENTS["states"].students]
-    assert shares == [0.0, 0.5, 1.0]
+def test_on_policy_students_differ_in_who_acts_and_in_the_loss_alone():
+    configs = [config_of(s, "fast", ONE) for s in EXPERIMENTS["on-policy"].students]
+    assert [(config.student_share, config.loss) for config in configs] == [
+        (0.0, "reverse_kl"), (0.0, "kl"), (1.0, "kl"), (1.0, "reverse_kl"),
+    ]  # fmt: skip
+    assert len({replace(config, student_share=0.0, loss="kl") for config in configs}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "samples"),
+    [("on-policy", 8_640, 256_000), ("noisy-teacher", 17_280, 256_000)],
+)
+def test_shares_of_the_budget_are_the_amounts_in_many_rounds(name, steps, samples):
+    trained = [s for s in EXPERIMENTS[name].students if s.loss != UNTRAINED]
+    for config in (config_of(student, "fast", ONE) for student in trained):
+        assert amounts(config, 1) == (steps, samples)
+        assert config.hours == 20 == config.memory_hours / 5
+        assert config.steps_per_hour % config.num_envs == 0
 
 
 def test_runs_of_different_students_have_different_folders():
@@ -368,11 +390,105 @@ def test_students_that_record_their_own_play_share_no_recording(tmp_path, monkey
     made = []
     judge(monkeypatch)
     monkeypatch.setattr("pdlearn.experiments.cells.drive", made.append)
-    rows = reproduced("states", tmp_path)
-    assert [row["label"] for row in rows] == ["teacher", "mixture", "student"]
-    assert [run.recordings for run in made] == [None] * 3
-    assert [run.config.student_share for run in made] == [0.0, 0.5, 1.0]
+    rows = reproduced("on-policy", tmp_path)
+    labels = ["teacher, reverse_kl", "teacher, kl", "student, kl", "student, reverse_kl"]
+    assert [row["label"] for row in rows] == labels
+    assert [run.recordings for run in made] == [None] * 4
+    assert [run.config.student_share for run in made] == [0.0, 0.0, 1.0, 1.0]
     assert not list((tmp_path / "runs").glob("*.rec"))
+
+
+@pytest.mark.parametrize("name", ["on-policy", "noisy-teacher"])
+def test_a_student_of_its_own_states_is_trained_at_smoke(name, tmp_path, monkeypatch):
+    judge(monkeypatch)
+    monkeypatch.setattr("pdlearn.distill.HELD_OUT_STEPS", 40)
+    last = replace(EXPERIMENTS[name], students=EXPERIMENTS[name].students[-1:])
+    monkeypatch.setitem(EXPERIMENTS, name, last)
+    (row,) = reproduced(name, tmp_path)
+    assert row["label"] == last.students[0].label
+    assert (row["agent_steps"], row["samples"]) == amounts(
+        config_of(last.students[0], "smoke", ONE), 1
+    )
+    assert reproduced(name, tmp_path) == []
+
+
+# --- a teacher with noise in its weights ---
+
+
+def weights_of(agent) -> dict:
+    return dict(agent.network.named_parameters())
+
+
+def test_the_noise_of_each_tensor_is_a_share_of_its_own_deviation():
+    teacher = zoo.load("pong/teacher")
+    before = {name: each.clone() for name, each in weights_of(teacher).items()}
+    after = weights_of(with_noise(teacher, 0.2, seed=0))
+    for name, weights in before.items():
+        assert torch.equal(weights_of(teacher)[name], weights)  # the teacher itself is as it was
+        noise = after[name] - weights
+        assert noise.abs().max() > 0
+        if weights.numel() > 10_000:
+            assert noise.std() / weights.std() == pytest.approx(0.2, rel=0.03)
+            assert noise.mean().abs() < 0.02 * noise.std()
+
+
+def test_the_noise_of_a_seed_grows_in_one_direction():
+    teacher = zoo.load("pong/teacher")
+    weak, strong, other = (
+        weights_of(with_noise(teacher, share, seed))
+        for share, seed in ((0.1, 3), (0.3, 3), (0.3, 4))
+    )
+    for name, weights in weights_of(teacher).items():
+        expected = weights + 3 * (weak[name] - weights)
+        torch.testing.assert_close(strong[name], expected, atol=1e-5, rtol=1e-4)
+        assert not torch.equal(other[name], strong[name])
+    assert with_noise(teacher, 0.0, seed=3) is teacher
+
+
+def test_students_learn_from_the_noisy_teacher_of_their_column_and_seed(tmp_path, monkeypatch):
+    made = []
+    judge(monkeypatch)
+    monkeypatch.setattr("pdlearn.experiments.cells.drive", made.append)
+    rows = reproduced("noisy-teacher", tmp_path)
+    students = EXPERIMENTS["noisy-teacher"].students
+    assert [row["label"] for row in rows] == [student.label for student in students]
+    trained = [student for student in students if student.loss != UNTRAINED]
+    intact = zoo.load("pong/teacher")
+    for run, student in zip(made, trained, strict=True):
+        labels = weights_of(run.teachers["pong"])["out.weight"]
+        wanted = weights_of(with_noise(intact, student.weight_noise, seed=5))["out.weight"]
+        assert torch.equal(labels, wanted), student.label
+
+
+def test_a_noisy_teacher_has_a_row_of_its_own_and_is_not_trained(tmp_path, monkeypatch):
+    played, steps = [], []
+
+    def evaluate(agent, config, seed):
+        played.append(agent)
+        return scored(agent, config, seed)
+
+    judge(monkeypatch)
+    monkeypatch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
+    monkeypatch.setattr("pdlearn.experiments.cells.drive", steps.append)
+    students = EXPERIMENTS["noisy-teacher"].students
+    columns = tuple(s for s in students if s.label in ("10% noise", "10%, teacher"))
+    one = replace(EXPERIMENTS["noisy-teacher"], games=("pong",), students=columns)
+    monkeypatch.setitem(EXPERIMENTS, "noisy-teacher", one)
+    noisy, student = reproduced("noisy-teacher", tmp_path)
+    assert len(steps) == 1  # the student
+    wanted = weights_of(with_noise(zoo.load("pong/teacher"), 0.1, seed=5))
+    assert all(torch.equal(each, wanted[name]) for name, each in weights_of(played[0]).items())
+    assert (noisy["label"], noisy["loss"], noisy["samples"]) == ("10% noise", UNTRAINED, 0)
+    assert noisy["teacher"] == student["teacher"] and noisy["percent"] == 100.0
+    assert list(noisy) == list(student)  # one CSV file
+    results = tmp_path / "results"
+    (done,) = finished_rows("noisy-teacher", "smoke", ["pong"], [5], results=results)
+    assert done["label"] == "10% noise"  # the student was not trained
+    shown = table("noisy-teacher", read_rows(results / "noisy-teacher.csv"))
+    assert "| Pong | 100.0 [100, 100] | 50.0 [50, 50] |" in shown
+
+
+# --- wrong values ---
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])

@@ -14,7 +14,8 @@ from pdlearn.checkpoints import Agent, load_whole, save_agent
 from pdlearn.envs import PREPROCESSING
 from pdlearn.evaluation import PROTOCOL, Evaluation
 from pdlearn.experiments.cells import cells, finished_rows, reproduce
-from pdlearn.experiments.tables import EXPERIMENTS, Student, table
+from pdlearn.experiments.definitions import EXPERIMENTS, Student
+from pdlearn.experiments.tables import table
 from pdlearn.experiments.training import amounts, config_of, fingerprint_of
 from pdlearn.games import GAMES
 from pdlearn.networks import MultiGameNetwork

@@ -11,7 +11,8 @@ from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.envs import PREPROCESSING
 from pdlearn.experiments import TITLES, figure1, online, tsne
 from pdlearn.experiments.cells import comparable, of_earlier_teachers
-from pdlearn.experiments.tables import EXPERIMENTS, table
+from pdlearn.experiments.definitions import EXPERIMENTS, UNTRAINED
+from pdlearn.experiments.tables import table
 from pdlearn.experiments.training import fingerprint_of
 from pdlearn.publish import results as page
 from pdlearn.publish.readings import READINGS
@@ -181,6 +182,15 @@ def test_a_network_for_several_games_has_several_teachers_and_dqn_its_own_number
     longer = row("pong", "pqn, teachers' steps", 5, loss="pqn", agent_steps=2_000, **both)
     assert comparable([*kl, dqn, longer, *others]) == ([*kl, dqn, longer], 1)
     assert "samples 63,000 or 64,000" in BY_NAME["multi3"].body([*kl, dqn])
+
+
+def test_a_teacher_with_noise_is_shown_beside_students_of_any_amount(row):
+    noisy = row("pong", "3% noise", 40, loss=UNTRAINED, samples=0, agent_steps=0)
+    student = row("pong", "3%, student", 50)
+    less = row("pong", "3%, teacher", 30, samples=1)
+    assert comparable([noisy, noisy, student, less, student])[0] == [noisy, noisy, student, student]
+    body = BY_NAME["noisy-teacher"].body([noisy, student])
+    assert "Amounts: samples 64,000; agent steps 1,000; episodes 30; seed 0." in body
 
 
 # --- the page ---

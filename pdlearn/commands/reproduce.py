@@ -32,13 +32,14 @@ def reproduce(
 ) -> None:
     """Run an experiment of the paper, in parallel. Finished parts are not run again.
 
-    The experiments use the shipped teachers. mse, learning-curves, losses, smaller, states and
-    mistakes are not in the paper.
+    The experiments use the shipped teachers. mse, learning-curves, smaller, on-policy,
+    mistakes and noisy-teacher are not in the paper.
 
     Args:
         experiment: table1 (three losses), compression (net1 to net3), temperature, mse (squared
-            error of values or advantages, three learning rates), losses (KL and reverse KL),
-            smaller (net3 to net5), states (who acts), mistakes (a teacher with wrong values);
+            error of values or advantages, three learning rates), smaller (net3 to net5),
+            on-policy (teacher or student acts, KL or reverse KL, little play), mistakes (a teacher
+            with wrong values), noisy-teacher (a teacher with noise in its weights);
             learning-curves (score and regret of net1 to net5 at five points of their training); one
             network for several games: multi3 (Q-learning, NLL and KL), multi10 (KL); online
             (figure 5: students of a DQN during its training); or a figure without training: figure1

@@ -16,7 +16,7 @@ TITLES = {
     "learning-curves": "Learning curves of students: score and regret during a distillation, KL",
     "mse": "Squared error of values and of advantages, at three learning rates",
     "smaller": "Students smaller than the paper's, KL",
-    "states": "Who acts while the teacher labels: teacher, mixture or student; KL, net3",
-    "losses": "KL and reverse KL, net3",
+    "on-policy": "Whose states and which KL, with little play; net3",
     "mistakes": "Students of a teacher with wrong values in a share of the states; KL, net3",
+    "noisy-teacher": "Students of a teacher with noise in its weights; KL, net3",
 }

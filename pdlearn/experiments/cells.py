@@ -20,9 +20,15 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.experiments import driver
+from pdlearn.experiments.definitions import (
+    EXPERIMENTS,
+    Q_LEARNING,
+    UNTRAINED,
+    Experiment,
+    Student,
+)
 from pdlearn.experiments.judging import TeacherJob, episodes_of, has_collapsed, teacher_episodes
 from pdlearn.experiments.scores import Episodes, episode_columns
-from pdlearn.experiments.tables import EXPERIMENTS, Q_LEARNING, Experiment, Student
 from pdlearn.experiments.training import (
     AnyConfig,
     AnyRun,
@@ -33,6 +39,7 @@ from pdlearn.experiments.training import (
     folder_of,
     run_of,
     shares_recordings,
+    with_noise,
 )
 from pdlearn.jobs import Entry, Executor, Job, Progress, no_watch
 from pdlearn.jobs.training import drive, progress_of_run
@@ -45,7 +52,7 @@ EVALUATIONS = {
 
 
 class Cell(NamedTuple):
-    """One training of an experiment: a student, on one game or on several together."""
+    """One column of an experiment in one game, or in several together: mostly a training."""
 
     games: tuple[str, ...]
     student: Student
@@ -119,17 +126,18 @@ def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
     The teachers are the shipped ones. Where no row is of these, they are those of the newest row,
     whose percentages are of their own scores. The amount is the number of samples and of agent
     steps of play that most rows have; among equally frequent ones, the larger. Q-learning without a
-    teacher has its own amounts, which its label names.
+    teacher has its own amounts, which its label names; a teacher with noise has none.
     """
+    of_any_amount = (*Q_LEARNING, UNTRAINED)
     shipped = _shipped_fingerprints(rows)
     teachers = {_games_of(row): row["teacher"] for row in rows}  # the newest row is the last
     teachers |= {_games_of(row): row["teacher"] for row in rows if _is_shipped(row, shipped)}
     current = [row for row in rows if row["teacher"] == teachers[_games_of(row)]]
-    counts = Counter(_amount_of(row) for row in current if row["loss"] not in Q_LEARNING)
+    counts = Counter(_amount_of(row) for row in current if row["loss"] not in of_any_amount)
     if not counts:
         return [], len(rows)
     chosen = max(counts, key=lambda amount: (counts[amount], amount))
-    shown = [row for row in current if _amount_of(row) == chosen or row["loss"] in Q_LEARNING]
+    shown = [row for row in current if _amount_of(row) == chosen or row["loss"] in of_any_amount]
     return shown, len(rows) - len(shown)
 
 
@@ -184,7 +192,7 @@ def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) ->
     return [Cell(g, student, s) for s in seeds for g in groups for student in experiment.students]
 
 
-def _is_of(row: dict, game: str, cell: Cell, config: AnyConfig, teacher: str) -> bool:
+def _is_of(row: dict, game: str, cell: Cell, config: AnyConfig | None, teacher: str) -> bool:
     """Return whether `row` is of this game, cell, settings and fingerprint of the teachers."""
     agent_steps, samples = amounts(config, len(cell.games))
     wanted = (game, cell.student.label, cell.seed, teacher, agent_steps)
@@ -196,12 +204,39 @@ def _is_of(row: dict, game: str, cell: Cell, config: AnyConfig, teacher: str) ->
     return found == wanted and as_much
 
 
+class Training(NamedTuple):
+    """What a row tells of a training; the defaults are of a teacher that only got noise."""
+
+    temperature: float | str = ""  # nothing where the loss has none
+    agent_steps: int = 0
+    samples: int = 0
+    hours: float = 0.0
+    hardware: str = ""
+    precision: str = ""
+
+    @classmethod
+    def of(cls, run: AnyRun, agent: Agent) -> "Training":
+        """Return what there is to tell of the training of `agent`."""
+        config, made = run.config, agent.card["made"]
+        temperature: float | str = ""
+        if isinstance(config, DistillConfig) and config.loss in ("kl", "reverse_kl"):
+            temperature = config.temperature
+        return cls(
+            temperature=temperature,
+            agent_steps=amounts(config, len(agent.games))[0],
+            samples=made["updates"] * config.minibatch,
+            hours=round(run.seconds / 3600, 3),
+            hardware=made["hardware"],
+            precision=made["precision"],
+        )
+
+
 @dataclass(frozen=True)
 class CellJob:
     """Train and evaluate a cell's student; the result is a row for each of its games."""
 
     cell: Cell
-    config: AnyConfig
+    config: AnyConfig | None  # None: the noisy teacher is evaluated, without a student
     evaluation: EvalConfig
     paper: dict[str, dict[str, float]]  # percent by game and label
     folder: Path  # of all cells and recordings
@@ -215,6 +250,8 @@ class CellJob:
     def progress(self) -> Progress | None:
         """Return the progress of the training."""
         where, config = self.run_folder, self.config
+        if config is None:
+            return None
         if isinstance(config, QLearningConfig):
             total, figures = config.agent_steps, ("score",)
             return progress_of_run(where, "agent_steps", total, unit="steps", figures=figures)
@@ -225,12 +262,7 @@ class CellJob:
         """Train and evaluate, from what there is."""
         cell = self.cell
         teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
-        run = run_of(
-            cell.student, self.config, teachers, seed=cell.seed, folder=self.folder,
-            precision=self.precision,
-        )  # fmt: skip
-        drive(run)
-        agent = run.agent()
+        agent, training = self._trained(teachers)
         rows = []
         for teacher in teachers:
             student = agent.for_game(teacher.game)
@@ -238,25 +270,31 @@ class CellJob:
             reference = teacher_episodes(
                 teacher, self.evaluation, seed=cell.seed, folder=self.folder
             )
-            row = _row(cell, run, agent, teachers, teacher.game, result, reference)
+            row = _row(cell, training, agent, teachers, teacher.game, result, reference)
             row["collapsed"] = has_collapsed(student, teacher, cell.seed)
             row["paper_percent"] = self.paper.get(row["game"], {}).get(cell.student.label, "")
             rows.append(row)
         return rows
 
-
-def _temperature(config: AnyConfig) -> float | str:
-    """Return what divided the teacher's values; nothing where the loss has no temperature."""
-    if isinstance(config, DistillConfig) and config.loss in ("kl", "reverse_kl"):
-        return config.temperature
-    return ""
+    def _trained(self, teachers: Sequence[Agent]) -> tuple[Agent, Training]:
+        """Return the agent of the cell and what the rows tell of its training."""
+        cell = self.cell
+        if self.config is None:
+            (teacher,) = teachers
+            return with_noise(teacher, cell.student.weight_noise, cell.seed), Training()
+        run = run_of(
+            cell.student, self.config, teachers, seed=cell.seed, folder=self.folder,
+            precision=self.precision,
+        )  # fmt: skip
+        drive(run)
+        agent = run.agent()
+        return agent, Training.of(run, agent)
 
 
 def _row(
-    cell: Cell, run: AnyRun, agent: Agent, teachers: Sequence[Agent], game: str,
+    cell: Cell, training: Training, agent: Agent, teachers: Sequence[Agent], game: str,
     result: Evaluation, reference: Episodes,
 ) -> dict:  # fmt: skip
-    made = agent.card["made"]
     low, high = result.interval
     teacher_mean = sum(reference.scores) / len(reference.scores)
     student = cell.student
@@ -268,10 +306,10 @@ def _row(
         "network": student.size,
         "parameters": parameter_count(agent.network),
         "loss": student.loss,
-        "temperature": _temperature(run.config),
+        "temperature": training.temperature,
         "seed": cell.seed,
-        "agent_steps": amounts(run.config, len(cell.games))[0],
-        "samples": made["updates"] * run.config.minibatch,
+        "agent_steps": training.agent_steps,
+        "samples": training.samples,
         "protocol": result.protocol,
         "episodes": result.episodes,
         "mean": round(result.mean, 3),
@@ -280,9 +318,9 @@ def _row(
         "teacher": fingerprint_of(teachers),
         "teacher_mean": round(teacher_mean, 3),
         "percent": round(100 * result.mean / teacher_mean, 2),
-        "hours": round(run.seconds / 3600, 3),
-        "hardware": made["hardware"],
-        "precision": made["precision"],
+        "hours": training.hours,
+        "hardware": training.hardware,
+        "precision": training.precision,
         "version": version("pdlearn"),
         **episode_columns(episodes_of(result), reference),
     }

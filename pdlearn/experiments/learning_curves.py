@@ -23,7 +23,7 @@ from pdlearn.evaluation import evaluate
 from pdlearn.experiments import driver
 from pdlearn.experiments.cells import EVALUATIONS, playable
 from pdlearn.experiments.curve_tables import LABELS, STATES
-from pdlearn.experiments.tables import Student
+from pdlearn.experiments.definitions import Student
 from pdlearn.experiments.training import RecordJob, amounts, config_of, recording
 from pdlearn.games import GAMES
 from pdlearn.jobs import Entry, Executor, Progress, no_watch

@@ -1,21 +1,18 @@
-"""The paper's experiments as tables: games, students, and the results in the paper.
+"""The results of the experiments of `definitions`: means over games, tables and figures of rows.
 
-This file also computes means over games, the Markdown table and the figure from the rows of a
-table. Percentages are of the teacher's score. The paper's teachers are published DQN scores from
+Percentages are of the teacher's score. The paper's teachers are published DQN scores from
 human starts, ours are our own teachers, evaluated with their students. Intervals are of 95 %, by a
 bootstrap over training seeds, starts and episodes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from pdlearn import paper
-from pdlearn.experiments import TITLES
+from pdlearn.experiments.definitions import EXPERIMENTS
 from pdlearn.experiments.scores import is_paired, paired_scores
 from pdlearn.games import GAMES, percent_of_range
 from pdlearn.plots import percent_points
@@ -28,119 +25,7 @@ from pdlearn.statistics import (
     resampled_percents,
 )
 
-Q_LEARNING = ("td", "pqn")  # losses without a teacher: DQN and PQN
 MARGIN = 90.0  # percent of the teacher's score below which a student is inferior
-
-
-@dataclass(frozen=True)
-class Student:
-    """A column of a table: a network and its training.
-
-    The losses td and pqn are Q-learning without a teacher, for as many agent steps as the students
-    learn from, or with `teachers_steps` for as many as all teachers learnt from. `temperature` None
-    means the budget's; `settings` are further settings of `DistillConfig`. With `rounds_per_hour` 0
-    the student learns from the recorded play that all students of a game share. With n it records
-    its own play, an hour in n rounds. `mistaken_share` is the share of the recorded states in which
-    the teacher's values are permuted at random.
-    """
-
-    label: str
-    size: str
-    loss: str = "kl"
-    temperature: float | None = None
-    settings: dict = field(default_factory=dict)
-    rounds_per_hour: int = 0
-    mistaken_share: float = 0.0
-    teachers_steps: bool = False
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A table of the paper or a later one."""
-
-    title: str
-    games: tuple[str, ...]
-    students: tuple[Student, ...]
-    # Percent by game and label; empty if not in the paper.
-    paper: dict[str, dict[str, float]] = field(default_factory=dict)
-    joint: bool = False  # each student plays all games
-
-
-EXPERIMENTS = {
-    "table1": Experiment(
-        TITLES["table1"],
-        tuple(paper.TABLE_1),
-        tuple(Student(loss, "teacher", loss) for loss in ("mse", "nll", "kl")),
-        paper.TABLE_1,
-    ),
-    "compression": Experiment(
-        TITLES["compression"],
-        tuple(paper.TABLE_B1),
-        tuple(Student(size, size) for size in ("net1", "net2", "net3")),
-        paper.TABLE_B1,
-    ),
-    "temperature": Experiment(
-        TITLES["temperature"],
-        tuple(GAMES),
-        tuple(Student(f"{t:g}", "net3", "kl", t) for t in (1.0, 0.1, 0.01, 0.001)),
-    ),
-    "multi3": Experiment(
-        TITLES["multi3"],
-        tuple(paper.TABLE_B2),
-        (
-            Student("dqn", "multi3", "td"),
-            Student("pqn", "multi3", "pqn"),
-            Student("pqn, teachers' steps", "multi3", "pqn", teachers_steps=True),
-            Student("nll", "multi3", "nll"),
-            Student("kl", "multi3"),
-        ),
-        paper.TABLE_B2,
-        joint=True,
-    ),
-    "multi10": Experiment(
-        TITLES["multi10"],
-        tuple(paper.TABLE_2),
-        (Student("kl", "multi10"),),
-        paper.TABLE_2,
-        joint=True,
-    ),
-    # Not in the paper.
-    "mse": Experiment(
-        TITLES["mse"],
-        tuple(paper.TABLE_1),
-        tuple(
-            Student(f"{targets}, {rate:g}", "teacher", loss, settings={"learning_rate": rate})
-            for targets, loss in (("values", "mse"), ("advantages", "advantage_mse"))
-            for rate in (1e-4, 3e-4, 1e-3)
-        ),
-    ),
-    "losses": Experiment(
-        TITLES["losses"],
-        tuple(GAMES),
-        tuple(Student(loss, "net3", loss) for loss in ("kl", "reverse_kl")),
-    ),
-    "smaller": Experiment(
-        TITLES["smaller"],
-        tuple(GAMES),
-        tuple(Student(size, size) for size in ("net3", "net4", "net5")),
-    ),
-    "states": Experiment(
-        TITLES["states"],
-        tuple(GAMES),
-        tuple(
-            Student(label, "net3", settings={"student_share": share}, rounds_per_hour=10)
-            for label, share in (("teacher", 0.0), ("mixture", 0.5), ("student", 1.0))
-        ),
-    ),
-    "mistakes": Experiment(
-        TITLES["mistakes"],
-        tuple(GAMES),
-        tuple(
-            Student(f"{share:.0%}", "net3", mistaken_share=share)
-            for share in (0.0, 0.25, 0.5, 0.75)
-        ),
-    ),
-}
 
 
 class Percent(NamedTuple):

@@ -3,8 +3,10 @@
 Students learn from recorded play. There is one file per teacher, seed and length, and all students
 of that teacher share it. The losses td and pqn are Q-learning without a teacher: DQN, or PQN. They
 get as many agent steps as the students learn from in total, or as many as all teachers learnt from.
+`permute_values` and `with_noise` make a teacher worse.
 """
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +19,7 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, fingerprint
 from pdlearn.dqn import DQN
-from pdlearn.experiments.tables import Q_LEARNING, Student
+from pdlearn.experiments.definitions import Q_LEARNING, UNTRAINED, Student
 from pdlearn.pqn import PQN
 from pdlearn.presets import BUDGETS, DISTILL_BUDGETS, DistillConfig, DQNConfig, PQNConfig
 from pdlearn.replay.collecting import collect
@@ -30,12 +32,14 @@ AnyConfig = DistillConfig | DQNConfig | PQNConfig
 AnyRun = Distillation | DQN | PQN
 
 
-def config_of(student: Student, budget: str, teachers: Sequence[Agent]) -> AnyConfig:
-    """Return the settings of `student` under `budget`.
+def config_of(student: Student, budget: str, teachers: Sequence[Agent]) -> AnyConfig | None:
+    """Return the settings of `student` under `budget`; None without a training.
 
     With several teachers, each game gets as many minibatches as a student of that game alone.
     Q-learning without a teacher holds its random actions as long as a teacher did.
     """
+    if student.loss == UNTRAINED:
+        return None
     config = DISTILL_BUDGETS[budget]
     played_steps = config.hours * config.steps_per_hour
     num_games = len(teachers)
@@ -59,13 +63,16 @@ def config_of(student: Student, budget: str, teachers: Sequence[Agent]) -> AnyCo
     return replace(
         config, size=student.size, loss=student.loss, **student.settings,  # type: ignore[arg-type]
         hours=config.hours * rounds, memory_hours=config.memory_hours * rounds,
-        steps_per_hour=config.steps_per_hour // rounds,
-        updates_per_hour=config.updates_per_hour // rounds * num_games,
+        steps_per_hour=round(config.steps_per_hour * student.play_share) // rounds,
+        updates_per_hour=round(config.updates_per_hour * student.updates_share)
+        // rounds * num_games,
     )  # fmt: skip
 
 
-def amounts(config: AnyConfig, num_games: int) -> tuple[int, int]:
+def amounts(config: AnyConfig | None, num_games: int) -> tuple[int, int]:
     """Return the numbers of agent steps and of samples under `config`, of all games together."""
+    if config is None:
+        return 0, 0
     if isinstance(config, PQNConfig):
         return config.agent_steps, config.agent_steps * config.epochs
     if isinstance(config, DQNConfig):
@@ -83,7 +90,7 @@ def fingerprint_of(teachers: Sequence[Agent]) -> str:
 
 
 def folder_of(
-    student: Student, config: AnyConfig, teachers: Sequence[Agent], *,
+    student: Student, config: AnyConfig | None, teachers: Sequence[Agent], *,
     seed: int, folder: Path,
 ) -> Path:  # fmt: skip
     """Return the subfolder of `folder` in which `student` is trained."""
@@ -113,6 +120,7 @@ def run_of(
         return PQN(games, config, **where)
     if isinstance(config, DQNConfig):
         return DQN(games, config, **where)
+    teachers = [with_noise(teacher, student.weight_noise, seed) for teacher in teachers]
     recordings = None
     if shares_recordings(student, config):
         shape = tuple(teachers[0].card["observation_shape"])
@@ -147,6 +155,23 @@ def permute_values(memory: Memory, share: float, seed: int) -> None:
     wrong = torch.rand(len(q), device=q.device, generator=generator) < share
     order = torch.rand(q.shape, device=q.device, generator=generator).argsort(1)
     q[wrong] = q.gather(1, order)[wrong]
+
+
+@torch.no_grad()
+def with_noise(teacher: Agent, share: float, seed: int) -> Agent:
+    """Return `teacher` with Gaussian noise in its weights; with a `share` of 0, itself.
+
+    The noise of each tensor has `share` times the tensor's own standard deviation. With one seed,
+    the noise of a larger share is a multiple of that of a smaller one.
+    """
+    if share == 0:
+        return teacher
+    network = copy.deepcopy(teacher.network)
+    generator = torch.Generator().manual_seed(seed)
+    for weights in network.parameters():
+        drawn = torch.randn(weights.shape, generator=generator).to(weights.device)
+        weights.add_(share * weights.std(correction=0) * drawn)
+    return teacher.with_network(network, teacher.outputs)
 
 
 def recording(teacher: Agent, config: DistillConfig, folder: Path, seed: int) -> Memory:

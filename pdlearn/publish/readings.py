@@ -66,10 +66,17 @@ READINGS: dict[str, str] = {
         "of the paper's. These results cannot separate the cost of one network for all games from "
         "the effect of short training. Breakout is missing, because its teacher was trained later."
     ),
-    "states": (
-        "Pong alone shows no advantage: the teacher's states work at least as well as the "
-        "student's. A game in which students of the teacher's states score low would be a better "
-        "test."
+    "on-policy": (
+        "Four students differ in two choices. The first is who acts while the teacher labels: in "
+        "Actor-Mimic (Parisotto et al.) it is the student, in the paper the teacher. Czarnecki et "
+        "al. compare the two. The student's own states are those that it will be in, but at first "
+        "they are those of an untrained network. The second choice is the direction of KL. "
+        "Reverse KL does not penalise a student that never takes some action of its teacher, and "
+        "penalises a student that takes an action that the teacher would not take. On-policy "
+        "distillation of language models makes the same two choices (GKD, in the lesson on "
+        "language models). All four students have the same agent steps, in as many rounds, and "
+        "the same updates. The play is a small part of that of the other tables, so that there "
+        "are differences to measure."
     ),
     "mistakes": (
         "A quarter of wrong values has no cost on Pong. The students with more wrong values "
@@ -77,12 +84,13 @@ READINGS: dict[str, str] = {
         "those of a failed training, not of wrong values, so their rows are withdrawn. A lower "
         "learning rate has not been tried."
     ),
-    "losses": (
-        "Reverse KL does not penalise a student that never takes some action of its teacher, and "
-        "penalises a student that takes an action that the teacher would not take. A student may "
-        "therefore choose one of several actions early and get no signal about the others. On Pong "
-        "the cost is small. On Freeway the student of reverse KL agrees with its teacher much less "
-        "often in unseen games, and crosses the road less often."
+    "noisy-teacher": (
+        "The question is whether a student is better or worse than the noisy teacher that it "
+        "learns from. The column before a pair of students is that teacher. The first pair, of the "
+        "teacher without noise, shows what little play and a small network cost. The noise is "
+        "drawn anew for each seed. Spigler compares the same two students of a noisy teacher with "
+        "a third, proximal policy distillation, which also learns from rewards; it is not among "
+        "these."
     ),
     "online": (
         "The student's score rises with the DQN's, as in the paper. This run does not show that "

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from pdlearn import paper
 from pdlearn.experiments import TITLES, curve_tables, figure1, online, tables, tsne
 from pdlearn.experiments.cells import comparable, of_earlier_teachers
+from pdlearn.experiments.definitions import EXPERIMENTS, UNTRAINED
 from pdlearn.experiments.scores import is_paired
 from pdlearn.plots import title_of
 from pdlearn.publish.readings import READINGS
@@ -81,7 +82,7 @@ def _student_table(name: str, rows: list[dict]) -> str:
     if not shown:
         return "No row is of a student."
     legend = "Percent of the teacher's score [95 % interval], mean over seeds."
-    if tables.EXPERIMENTS[name].paper:
+    if EXPERIMENTS[name].paper:
         legend += " The paper's values are in brackets, its means over the same games."
     if earlier := of_earlier_teachers(shown):
         legend += (
@@ -100,9 +101,9 @@ def _student_table(name: str, rows: list[dict]) -> str:
             "percent [95 % interval, paired by seed and start], probability of a higher score: "
             f"{'; '.join(told)}."
         )
-    amounts = []
+    amounts, trained = [], [row for row in shown if row["loss"] != UNTRAINED]
     for key in ("samples", "agent_steps", "episodes", "seed"):
-        values = sorted({int(row[key]) for row in shown})
+        values = sorted({int(row[key]) for row in trained})
         amounts.append(f"{key.replace('_', ' ')} {' or '.join(f'{value:,}' for value in values)}")
     if left_out:
         amounts.append(f"rows left out, of other teachers or amounts of training: {left_out}")
@@ -228,16 +229,13 @@ ENTRIES = [
         "Percent of the teacher's score by size, a panel per game",
     ),
     _table_entry(
-        "states",
-        "Only the teacher acts. In Actor-Mimic, published in the same month, the student acts.",
+        "on-policy",
+        "Only the teacher acts, and the loss is KL with the teacher's policy first. In Actor-Mimic "
+        "(Parisotto et al. 2016) the student acts; Czarnecki et al. 2019 compare both. On-policy "
+        "distillation of language models (GKD, lesson 11) also chooses the direction of KL. A "
+        "column is named after the network that acts and the loss.",
         "Not in the paper.",
-        "Percent of the teacher's score by acting network, a panel per game",
-    ),
-    _table_entry(
-        "losses",
-        "The paper uses KL with the teacher's policy first and does not test the reverse.",
-        "Not in the paper.",
-        "Percent of the teacher's score by loss, a panel per game",
+        "Percent of the teacher's score by acting network and loss, a panel per game",
     ),
     _table_entry(
         "mistakes",
@@ -246,6 +244,15 @@ ENTRIES = [
         "teacher's own.",
         "Not in the paper.",
         "Percent of the teacher's score by the share of states with wrong values, a panel per game",
+    ),
+    _table_entry(
+        "noisy-teacher",
+        "The paper does not change the teachers' weights. Spigler 2024 adds Gaussian noise. Here "
+        "`3% noise` is such a teacher itself, with 3 % of each tensor's standard deviation; "
+        "`3%, teacher` and `3%, student` are its students, named after the network that acts. All "
+        "percentages are of the teacher without noise.",
+        "Not in the paper.",
+        "Percent of the teacher's score by noise and acting network, a panel per game",
     ),
 ]
 

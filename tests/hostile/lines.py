@@ -113,7 +113,7 @@ UNUSED = [line.split() for line in (
     "record pong new.rec --preprocessing sb3", "evaluate pong/net3 --preprocessing sb3",
     "evaluate pong/net3 --student torch.nn:ReLU", "evaluate pong/net3 --student os:path",
     "zoo list --episodes 5", "zoo list --seed 0", "reproduce table1 --agent f",
-    "reproduce losses --agent f", "reproduce figure1 --budget full", "reproduce figure1 --agent f",
+    "reproduce smaller --agent f", "reproduce figure1 --budget full", "reproduce figure1 --agent f",
     "reproduce figure1 --seeds 1 2", "reproduce figure1 --folder f", "reproduce tsne --games pong",
     "reproduce tsne --folder f", "course init new distilling", "course init new --from f",
     "course init new --student ann", "course release new --memory-gb 2",
