@@ -13,7 +13,8 @@ from ranked import started
 from tasks import Counting, wait_until
 
 from pdlearn import cli
-from pdlearn.experiments.cells import reproduce
+from pdlearn.experiments import driver
+from pdlearn.experiments.cells import tasks
 from pdlearn.jobs import run
 from pdlearn.jobs.executors import executor_by_name
 from pdlearn.jobs.local import LocalExecutor
@@ -40,10 +41,9 @@ def executor(request, tmp_path, monkeypatch):
 
 def table_1(folder, executor, watch=lambda entries: None):
     """Return the rows of Q*bert's students in the CSV file, without the time that they took."""
-    where = {"folder": folder / "runs", "results": folder}
-    made = reproduce(
-        "table1", "smoke", ["qbert"], [0], **where, executor=executor, watch=watch,
-        precision="float32",
+    wanted = tasks("table1", "smoke", ["qbert"], [0], folder / "runs", precision="float32")
+    made = driver.run_missing(
+        folder / "table1.csv", wanted, executor, folder / "runs", watch=watch
     )  # fmt: skip
     assert len(list(made)) == 3
     return [{k: v for k, v in r.items() if k != "hours"} for r in read_rows(folder / "table1.csv")]

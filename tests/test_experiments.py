@@ -14,7 +14,7 @@ from fakes import make_agent
 from pdlearn import paper, zoo
 from pdlearn.evaluation import Evaluation
 from pdlearn.experiments import driver
-from pdlearn.experiments.cells import cells, finished_rows, playable, reproduce
+from pdlearn.experiments.cells import cells, playable, tasks
 from pdlearn.experiments.definitions import EXPERIMENTS, UNTRAINED, Student
 from pdlearn.experiments.judging import has_collapsed, teacher_episodes
 from pdlearn.experiments.scores import Episodes, episode_columns, paired_scores
@@ -304,9 +304,10 @@ def judge(patch):
 
 def reproduced(name, folder):
     """Run the table `name` on Pong at smoke with seed 5, in a thread; return its new rows."""
-    where = {"folder": folder / "runs", "results": folder / "results"}
+    runs, path = folder / "runs", folder / "results" / f"{name}.csv"
     with ThreadPoolExecutor(1) as executor:
-        return list(reproduce(name, "smoke", ["pong"], [5], **where, executor=executor))
+        wanted = tasks(name, "smoke", ["pong"], [5], runs)
+        return list(driver.run_missing(path, wanted, executor, runs))
 
 
 @pytest.fixture(scope="module")
@@ -481,10 +482,10 @@ def test_a_noisy_teacher_has_a_row_of_its_own_and_is_not_trained(tmp_path, monke
     assert (noisy["label"], noisy["loss"], noisy["samples"]) == ("10% noise", UNTRAINED, 0)
     assert noisy["teacher"] == student["teacher"] and noisy["percent"] == 100.0
     assert list(noisy) == list(student)  # one CSV file
-    results = tmp_path / "results"
-    (done,) = finished_rows("noisy-teacher", "smoke", ["pong"], [5], results=results)
+    path = tmp_path / "results" / "noisy-teacher.csv"
+    (done,) = driver.finished_rows(path, tasks("noisy-teacher", "smoke", ["pong"], [5], tmp_path))
     assert done["label"] == "10% noise"  # the student was not trained
-    shown = table("noisy-teacher", read_rows(results / "noisy-teacher.csv"))
+    shown = table("noisy-teacher", read_rows(path))
     assert "| Pong | 100.0 [100, 100] | 50.0 [50, 50] |" in shown
 
 

@@ -13,7 +13,8 @@ from pdlearn import cli, networks, zoo
 from pdlearn.checkpoints import Agent, load_whole, save_agent
 from pdlearn.envs import PREPROCESSING
 from pdlearn.evaluation import PROTOCOL, Evaluation
-from pdlearn.experiments.cells import cells, finished_rows, reproduce
+from pdlearn.experiments import driver
+from pdlearn.experiments.cells import cells, tasks
 from pdlearn.experiments.definitions import EXPERIMENTS, Student
 from pdlearn.experiments.tables import table
 from pdlearn.experiments.training import amounts, config_of, fingerprint_of
@@ -121,6 +122,12 @@ def workshop(tmp_path_factory):
         yield folder
 
 
+def finished(workshop):
+    """Return the rows of the finished cells of multi3."""
+    wanted = tasks("multi3", "smoke", [], [0], workshop)
+    return driver.finished_rows(workshop / "results" / "multi3.csv", wanted)
+
+
 @pytest.fixture(scope="module")
 def small(workshop):
     """multi3 run once, stopped before the last network was evaluated, and then run twice more."""
@@ -140,9 +147,13 @@ def small(workshop):
         return Evaluation(teacher.game, [score] * 2, [5, 5], 0, 0.05, seed, [3, 4], [1, 1])
 
     def again():
-        where = {"folder": workshop / "runs", "results": workshop / "results"}
+        folder = workshop / "runs"
         with ThreadPoolExecutor(1) as executor:
-            return list(reproduce("multi3", "smoke", [], [0], **where, executor=executor))
+            new = driver.run_missing(
+                workshop / "results" / "multi3.csv", tasks("multi3", "smoke", [], [0], folder),
+                executor, folder,
+            )  # fmt: skip
+            return list(new)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pdlearn.experiments.cells.evaluate", evaluate)
@@ -180,7 +191,7 @@ def test_only_the_stopped_network_is_resumed_and_it_is_not_trained_further(small
 
 
 def test_the_table_shows_the_papers_values(small, workshop):
-    rows = finished_rows("multi3", "smoke", [], [0], results=workshop / "results")
+    rows = finished(workshop)
     lines = table("multi3", rows).splitlines()
     assert lines[0] == f"| game | {' | '.join(LABELS)} |"
     ours = "85.0 [80, 90]"
@@ -196,7 +207,7 @@ def test_rows_of_other_teachers_do_not_count_as_finished(small, workshop):
     agent.network.out.bias += 1
     save_agent(file, agent)
     try:
-        assert finished_rows("multi3", "smoke", [], [0], results=workshop / "results") == []
+        assert finished(workshop) == []
     finally:
         file.write_bytes(kept)
 

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pdlearn.evaluation import Evaluation
-from pdlearn.experiments import curve_tables
+from pdlearn.experiments import curve_tables, driver
 from pdlearn.experiments.curve_tables import measured, picture, table
-from pdlearn.experiments.learning_curves import CurveJob, finished_rows, run_missing
+from pdlearn.experiments.learning_curves import CurveJob, tasks
 from pdlearn.plots import SIZE_COLOURS
 from pdlearn.rows import read_rows, write_rows
 from pdlearn.run_files import STATE
@@ -34,11 +34,15 @@ def few(patch, stops=()):
 def missing(folder):
     """Run what is missing of net5's curve on Pong with seed 3; return the new rows."""
     with ThreadPoolExecutor(1) as executor:
-        rows = run_missing(
-            "smoke", ["pong"], [3], folder=folder / "runs", results=folder, executor=executor,
-            labels=["net5"],
-        )  # fmt: skip
-        return list(rows)
+        wanted = tasks("learning-curves", "smoke", ["pong"], [3], folder / "runs", labels=["net5"])
+        path = folder / "learning-curves.csv"
+        return list(driver.run_missing(path, wanted, executor, folder / "runs"))
+
+
+def finished_rows(folder):
+    """Return the rows of the curves of all sizes on Pong with seed 3."""
+    wanted = tasks("learning-curves", "smoke", ["pong"], [3], folder)
+    return driver.finished_rows(folder / "learning-curves.csv", wanted)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +70,7 @@ def test_a_finished_curve_is_not_run_again(finished):
     folder, _, seen = finished
     assert missing(folder) == [] and seen == POINTS
     rows = read_rows(folder / "learning-curves.csv")
-    # finished_rows asks for all sizes; only net5 has rows.
-    assert finished_rows("smoke", ["pong"], [3], folder) == rows
+    assert finished_rows(folder) == rows
 
 
 @pytest.mark.parametrize(("column", "value"), [("teacher", "another"), ("run_updates", "80")])
@@ -76,7 +79,7 @@ def test_rows_of_another_teacher_or_a_longer_run_are_of_another_curve(
 ):
     rows = read_rows(finished[0] / "learning-curves.csv")
     write_rows(tmp_path / "learning-curves.csv", [{**row, column: value} for row in rows])
-    assert finished_rows("smoke", ["pong"], [3], tmp_path) == []
+    assert finished_rows(tmp_path) == []
 
 
 # A killed process may leave an older state than its last point: here none at all.

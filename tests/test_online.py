@@ -13,6 +13,7 @@ from fakes import CATCH, without_clocks
 from pdlearn.checkpoints import Agent, read_agent, save_agent
 from pdlearn.distill import fingerprint
 from pdlearn.evaluation import evaluate
+from pdlearn.experiments import driver
 from pdlearn.experiments import online as experiment
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
@@ -271,11 +272,10 @@ def figure_5(tmp_path, monkeypatch):
     monkeypatch.setitem(experiment.ONLINE_BUDGETS, "smoke", TINY)
 
     def run_missing(seeds):
-        folders = {"folder": tmp_path / "runs", "results": tmp_path}
+        folder = tmp_path / "runs"
+        wanted = experiment.tasks("online", "smoke", [CATCH], seeds, folder)
         with ThreadPoolExecutor(1) as executor:
-            return list(
-                experiment.run_missing("smoke", [CATCH], seeds, **folders, executor=executor)
-            )
+            return list(driver.run_missing(tmp_path / "online.csv", wanted, executor, folder))
 
     return run_missing
 
@@ -290,7 +290,8 @@ def test_each_students_curve_is_a_row_for_every_evaluation_of_the_dqn(figure_5, 
     assert [r["dqn"] for r in rows[:2]] == [r["dqn"] for r in rows[2:]]
     assert {r["parameters"] for r in rows} == {"4639"}  # net5 less 15 of 18 actions of 17 numbers
     assert figure_5([2, 3]) == []
-    assert experiment.finished_rows("smoke", [CATCH], [2], tmp_path) == rows[:2]
+    of_one = experiment.tasks("online", "smoke", [CATCH], [2], tmp_path)
+    assert driver.finished_rows(tmp_path / "online.csv", of_one) == rows[:2]
     (axes,) = online_curves(rows).axes
     labels = ["DQN", "its best so far", "student, seed 2", "student, seed 3"]
     assert [line.get_label() for line in axes.lines] == labels

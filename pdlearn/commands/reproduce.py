@@ -70,49 +70,35 @@ def reproduce(
     games = tuple(known_game(game) for game in games)
     with workers(executor or "local") as chosen:
         _check_results(experiment, results)
-        if experiment == "learning-curves":
-            _learning_curves(budget, games, seeds, folder, results, chosen)
-        elif experiment == "online":
-            _online(budget, games or ("qbert",), seeds, folder, results, chosen)
-        else:
-            _table(experiment, budget, games, seeds, folder, results, chosen)
+        _train(experiment, budget, games, seeds, folder, results, chosen)
 
 
-def _table(
+def _train(
     experiment: str, budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path,
     results: Path, executor: "Executor",
 ) -> None:  # fmt: skip
-    """Run the missing cells of a table, draw its figure and print it."""
-    from pdlearn.experiments.cells import comparable, finished_rows
-    from pdlearn.experiments.cells import reproduce as run_missing
-    from pdlearn.experiments.tables import picture, table
+    """Run the missing parts of an experiment, draw its figure and print its table."""
+    from pdlearn.experiments import cells, driver, learning_curves, online
     from pdlearn.jobs.board import Board
     from pdlearn.plots import write_picture
     from pdlearn.rows import read_rows
 
-    board = Board()
-    new_rows = run_missing(
-        experiment, budget, games, seeds,
-        folder=folder, results=results, executor=executor, watch=board,
-    )  # fmt: skip
-    with closing(new_rows):
+    kinds: dict[str, driver.Kind] = {"learning-curves": learning_curves, "online": online}
+    kind: driver.Kind = kinds.get(experiment, cells)
+    tasks = kind.tasks(experiment, budget, games, seeds, folder)
+    path, board = results / f"{experiment}.csv", Board()
+    with closing(driver.run_missing(path, tasks, executor, folder, watch=board)) as new_rows:
         for row in new_rows:
             board.clear()
-            # A percentage of or below zero has no meaning.
-            percent = f", {row['percent']:.1f} % of the teacher" if row["percent"] > 0 else ""
-            print(
-                f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
-                f"[{row['low']:.1f}, {row['high']:.1f}]{percent}",
-                flush=True,
-            )
-    rows = finished_rows(experiment, budget, games, seeds, results=results)
+            print(kind.told(row), flush=True)
+    rows = driver.finished_rows(path, tasks)
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     # The figure shows all comparable rows of the CSV file, as docs/results.md does.
-    shown, _ = comparable(read_rows(results / f"{experiment}.csv"))
-    if shown:  # rows of Q-learning alone are compared with nothing
-        write_picture(results / f"{experiment}.png", picture(experiment, shown))
-    print(table(experiment, rows))
+    figure = kind.picture(experiment, read_rows(path))
+    if figure is not None:
+        write_picture(results / f"{experiment}.png", figure)
+    print(kind.table(experiment, rows))
 
 
 def _check_results(experiment: str, results: Path) -> None:
@@ -135,61 +121,3 @@ def _draw(
 
         rows = reproduce_tsne(agent, seed, results, STATES_PER_GAME[budget])
     print(f"{results / experiment}.csv: {len(rows)} rows; {results / experiment}.png")
-
-
-def _learning_curves(
-    budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path, results: Path,
-    executor: "Executor",
-) -> None:  # fmt: skip
-    """Run the missing learning curves of students, draw them and print their table."""
-    from pdlearn.experiments.curve_tables import picture, table
-    from pdlearn.experiments.learning_curves import finished_rows, run_missing
-    from pdlearn.jobs.board import Board
-    from pdlearn.plots import write_picture
-    from pdlearn.rows import read_rows
-
-    board = Board()
-    new_rows = run_missing(
-        budget, games, seeds, folder=folder, results=results, executor=executor, watch=board
-    )
-    with closing(new_rows):
-        for row in new_rows:
-            board.clear()
-            print(
-                f"{row['game']:15s} {row['label']} seed {row['seed']}, {row['updates']} updates: "
-                f"{row['mean']} [{row['low']}, {row['high']}], regret {row['regret']}",
-                flush=True,
-            )
-    rows = finished_rows(budget, games, seeds, results)
-    if not rows:
-        raise ValueError("none of these games has a shipped teacher; expected one that has")
-    every = read_rows(results / "learning-curves.csv")
-    write_picture(results / "learning-curves.png", picture(every))
-    print(table(rows))
-
-
-def _online(
-    budget: str, games: tuple[str, ...], seeds: tuple[int, ...], folder: Path, results: Path,
-    executor: "Executor",
-) -> None:  # fmt: skip
-    """Run the missing curves of figure 5 and draw the figure."""
-    from pdlearn.experiments.online import finished_rows, run_missing
-    from pdlearn.jobs.board import Board
-    from pdlearn.plots import online_curves, write_picture
-    from pdlearn.rows import read_rows
-
-    board = Board()
-    new_rows = run_missing(
-        budget, games, seeds, folder=folder, results=results, executor=executor, watch=board
-    )
-    with closing(new_rows):
-        for row in new_rows:
-            board.clear()
-            print(
-                f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: DQN "
-                f"{row['dqn']}, its best so far {row['best_so_far']}, student {row['student']}",
-                flush=True,
-            )
-    rows = finished_rows(budget, games, seeds, results)
-    write_picture(results / "online.png", online_curves(read_rows(results / "online.csv")))
-    print(f"{results / 'online.csv'}, {results / 'online.png'}: {len(rows)} points")

@@ -9,17 +9,19 @@ updates belong to other cells.
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from matplotlib.figure import Figure
+
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.evaluation import Evaluation, evaluate
-from pdlearn.experiments import driver
+from pdlearn.experiments import driver, tables
 from pdlearn.experiments.definitions import (
     EXPERIMENTS,
     Q_LEARNING,
@@ -41,7 +43,7 @@ from pdlearn.experiments.training import (
     shares_recordings,
     with_noise,
 )
-from pdlearn.jobs import Entry, Executor, Job, Progress, no_watch
+from pdlearn.jobs import Job, Progress
 from pdlearn.jobs.training import drive, progress_of_run
 from pdlearn.networks import parameter_count
 from pdlearn.presets import DistillConfig, EvalConfig, QLearningConfig
@@ -63,43 +65,17 @@ class Cell(NamedTuple):
         return f"{' '.join(self.games)} {self.student.label}, seed {self.seed}"
 
 
-def reproduce(
-    name: str,
-    budget: str,
-    games: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    folder: Path,
-    results: Path,
-    executor: Executor,
-    watch: Callable[[Sequence[Entry]], None] = no_watch,
-    precision: str = "auto",
-) -> Generator[dict, None, None]:
-    """Run the missing cells of the experiment `name`; yield each row once it is in the CSV file.
-
-    Empty `games` selects all games of the experiment that have a shipped teacher. `executor` and
-    `watch` are those of `jobs.run`, `precision` that of `Run`. Raises ValueError if a network for
-    several games has fewer than two.
-    """
-    tasks = _tasks(name, budget, games, seeds, folder, precision)
-    yield from driver.run_missing(results / f"{name}.csv", tasks, executor, folder, watch=watch)
-
-
-def finished_rows(
-    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], *, results: Path
-) -> list[dict]:
-    """Return the rows of the cells that `reproduce` with the same arguments has finished."""
-    tasks = _tasks(name, budget, games, seeds, results)
-    return driver.finished_rows(results / f"{name}.csv", tasks)
-
-
-def _tasks(
+def tasks(
     name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
     precision: str = "auto",
 ) -> list[driver.Task]:  # fmt: skip
-    """Return a task for each cell, with a part for each game."""
+    """Return a task for each cell of the experiment `name`, with a part for each game.
+
+    Empty `games` selects all games of the experiment that have a shipped teacher; `precision` is
+    that of `Run`. Raises ValueError if a network for several games has fewer than two.
+    """
     experiment = EXPERIMENTS[name]
-    tasks = []
+    found = []
     for cell in cells(experiment, playable(games or experiment.games), seeds):
         teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
         config = config_of(cell.student, budget, teachers)
@@ -116,8 +92,26 @@ def _tasks(
         ]
         if isinstance(config, DistillConfig) and shares_recordings(cell.student, config):
             shared += [RecordJob(game, config, folder, cell.seed) for game in cell.games]
-        tasks.append(driver.Task(parts, job, shared))
-    return tasks
+        found.append(driver.Task(parts, job, shared))
+    return found
+
+
+def told(row: dict) -> str:
+    """Return a line on a new row; a percentage of or below zero has no meaning."""
+    percent = f", {row['percent']:.1f} % of the teacher" if row["percent"] > 0 else ""
+    return (
+        f"{row['game']:15s} {row['label']:6s} seed {row['seed']}: {row['mean']:.1f} "
+        f"[{row['low']:.1f}, {row['high']:.1f}]{percent}"
+    )
+
+
+def picture(name: str, rows: Sequence[dict]) -> Figure | None:
+    """Return the figure of all comparable rows; None if there are only rows of Q-learning."""
+    shown, _ = comparable(rows)
+    return tables.picture(name, shown) if shown else None
+
+
+table = tables.table
 
 
 def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:

@@ -7,7 +7,9 @@ its games, or its seeds. A stopped experiment therefore continues with the unfin
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from matplotlib.figure import Figure
 
 from pdlearn.jobs import Entry, Executor, Job, no_watch, run
 from pdlearn.rows import read_rows, write_rows
@@ -27,6 +29,24 @@ class Task(NamedTuple):
     def is_done(self, rows: list[dict]) -> bool:
         """Return whether each part has a row."""
         return all(any(part(row) for row in rows) for part in self.parts)
+
+
+class Kind(Protocol):
+    """What the modules of experiments that train have in common; `name` is an experiment's."""
+
+    def tasks(
+        self, name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path
+    ) -> list[Task]:
+        """Return the tasks; without `games`, those of the experiment."""
+
+    def told(self, row: dict) -> str:
+        """Return a line on a new row."""
+
+    def picture(self, name: str, rows: Sequence[dict]) -> Figure | None:
+        """Return the figure of the rows of the CSV file; None if they have none."""
+
+    def table(self, name: str, rows: Sequence[dict]) -> str:
+        """Return a Markdown table of rows."""
 
 
 def run_missing(

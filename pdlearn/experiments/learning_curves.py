@@ -7,7 +7,7 @@ states of the teacher's play.
 """
 
 import dataclasses
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -15,18 +15,19 @@ from itertools import chain
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, fingerprint, unseen_states
 from pdlearn.evaluation import evaluate
-from pdlearn.experiments import driver
+from pdlearn.experiments import curve_tables, driver
 from pdlearn.experiments.cells import EVALUATIONS, playable
 from pdlearn.experiments.curve_tables import LABELS, STATES
 from pdlearn.experiments.definitions import Student
 from pdlearn.experiments.training import RecordJob, amounts, config_of, recording
 from pdlearn.games import GAMES
-from pdlearn.jobs import Entry, Executor, Progress, no_watch
+from pdlearn.jobs import Progress
 from pdlearn.jobs.training import kept, progress_of_run
 from pdlearn.losses import regret
 from pdlearn.networks import parameter_count
@@ -43,40 +44,16 @@ POINTS_AT = (2, 5, 10, 20, 40)  # parts after which a student is evaluated
 POINTS = "points.csv"
 
 
-def run_missing(
-    budget: str,
-    games: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    folder: Path,
-    results: Path,
-    executor: Executor,
-    watch: Callable[[Sequence[Entry]], None] = no_watch,
+def tasks(
+    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
     labels: Sequence[str] = LABELS,
-) -> Generator[dict, None, None]:
-    """Run the students with missing points; yield a student's rows once the CSV file has them.
+) -> list[driver.Task]:  # fmt: skip
+    """Return a task for each student, with a part for each point.
 
-    Empty `games` selects all games with a shipped teacher. `executor` and `watch` are those of
-    `jobs.run`; `labels` are the students' sizes.
+    `name` is learning-curves. Empty `games` selects all games with a shipped teacher; `labels` are
+    the students' sizes.
     """
-    tasks = _tasks(budget, games, seeds, folder, labels)
-    path = results / "learning-curves.csv"
-    yield from driver.run_missing(path, tasks, executor, folder, watch=watch)
-
-
-def finished_rows(
-    budget: str, games: Sequence[str], seeds: Sequence[int], results: Path
-) -> list[dict]:
-    """Return the rows of the students that `run_missing` with the same arguments has finished."""
-    tasks = _tasks(budget, games, seeds, results, LABELS)
-    return driver.finished_rows(results / "learning-curves.csv", tasks)
-
-
-def _tasks(
-    budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path, labels: Sequence[str]
-) -> list[driver.Task]:
-    """Return a task for each student, with a part for each point."""
-    tasks = []
+    found = []
     for seed in seeds:
         for game in playable(games or tuple(GAMES)):
             teacher = fingerprint(zoo.load(f"{game}/teacher").network)
@@ -84,8 +61,26 @@ def _tasks(
                 job = CurveJob(game, label, budget, seed, teacher, folder)
                 parts = [partial(_is_of, wanted=job.settings(updates)) for updates in job.points()]
                 play = RecordJob(game, job.shared, folder, seed)
-                tasks.append(driver.Task(parts, job, [play]))
-    return tasks
+                found.append(driver.Task(parts, job, [play]))
+    return found
+
+
+def told(row: dict) -> str:
+    """Return a line on a new row."""
+    return (
+        f"{row['game']:15s} {row['label']} seed {row['seed']}, {row['updates']} updates: "
+        f"{row['mean']} [{row['low']}, {row['high']}], regret {row['regret']}"
+    )
+
+
+def picture(name: str, rows: Sequence[dict]) -> Figure:
+    """Return the figure of all rows."""
+    return curve_tables.picture(rows)
+
+
+def table(name: str, rows: Sequence[dict]) -> str:
+    """Return a Markdown table of the rows."""
+    return curve_tables.table(rows)
 
 
 def _is_of(row: dict, wanted: dict) -> bool:

@@ -5,54 +5,59 @@ a game follow the same DQN, which has the first student's seed.
 """
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from pdlearn.evaluation import protocol_of
 from pdlearn.experiments import driver
-from pdlearn.jobs import Entry, Executor, Progress, no_watch
+from pdlearn.jobs import Progress
 from pdlearn.jobs.training import METRICS, drive, progress_of_run
 from pdlearn.networks import parameter_count
 from pdlearn.online import OnlineDistillation
-from pdlearn.plots import title_of
+from pdlearn.plots import online_curves, title_of
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, DistillConfig, DQNConfig
 from pdlearn.rows import markdown_table, read_rows
 from pdlearn.run_files import STATE
 from pdlearn.statistics import swing
 
 
-def run_missing(
-    budget: str,
-    games: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    folder: Path,
-    results: Path,
-    executor: Executor,
-    watch: Callable[[Sequence[Entry]], None] = no_watch,
-) -> Generator[dict, None, None]:
-    """Run the games with missing curves; yield a game's rows once they are in the CSV file.
+def tasks(
+    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path
+) -> list[driver.Task]:
+    """Return a task for each game, with a part for each seed.
 
-    `executor` and `watch` are those of `jobs.run`.
+    `name` is online. Empty `games` selects Q*bert.
     """
-    tasks = _tasks(budget, games, seeds, folder)
-    yield from driver.run_missing(results / "online.csv", tasks, executor, folder, watch=watch)
+    dqn, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
+    return [
+        driver.Task(
+            [partial(_is_of, settings=_settings(game, seed, dqn, config)) for seed in seeds],
+            OnlineJob(game, dqn, config, tuple(seeds), folder),
+        )
+        for game in games or ("qbert",)
+    ]
 
 
-def finished_rows(
-    budget: str, games: Sequence[str], seeds: Sequence[int], results: Path
-) -> list[dict]:
-    """Return the rows of the curves that `run_missing` with the same arguments has finished."""
-    tasks = _tasks(budget, games, seeds, results)
-    return driver.finished_rows(results / "online.csv", tasks)
+def told(row: dict) -> str:
+    """Return a line on a new row."""
+    return (
+        f"{row['game']:15s} seed {row['seed']}, {row['agent_steps']} steps: DQN {row['dqn']}, its "
+        f"best so far {row['best_so_far']}, student {row['student']}"
+    )
 
 
-def table(rows: Sequence[dict]) -> str:
+def picture(name: str, rows: Sequence[dict]) -> Figure:
+    """Return the figure of all rows."""
+    return online_curves(rows)
+
+
+def table(name: str, rows: Sequence[dict]) -> str:
     """Return a Markdown table of the final scores and the swings, with a line for each student."""
     names = (
         "game", "DQN's agent steps", "student's seed", "final DQN",
@@ -94,20 +99,6 @@ def _curves(rows: Sequence[dict]) -> dict[tuple[str, int, int], dict[str, np.nda
 def _late_swing(scores: np.ndarray) -> float:
     """Return the swing in the second half, when scores no longer rise quickly."""
     return swing(scores[len(scores) // 2 :])
-
-
-def _tasks(
-    budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path
-) -> list[driver.Task]:
-    """Return a task for each game, with a part for each seed."""
-    dqn, config = DQN_BUDGETS[budget], ONLINE_BUDGETS[budget]
-    return [
-        driver.Task(
-            [partial(_is_of, settings=_settings(game, seed, dqn, config)) for seed in seeds],
-            OnlineJob(game, dqn, config, tuple(seeds), folder),
-        )
-        for game in games
-    ]
 
 
 def _settings(game: str, seed: int, dqn: DQNConfig, config: DistillConfig) -> dict:
