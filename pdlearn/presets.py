@@ -173,7 +173,7 @@ class DistillConfig(TrainingConfig):
     size: str = "net3"
     minibatch: Minibatch = 64
     learning_rate: Annotated[float | None, Range(0, 10)] = None
-    """the highest learning rate (None: 3e-3, or 3e-4 for the teacher's size and larger)"""
+    """the highest learning rate (None: 3e-3; teacher 1e-3; several games 3e-4)"""
     learning_rate_final: Rate = 3e-5
     """learning rate at the last update (linear decay)"""
     optimizer_epsilon: Share = 1e-8
@@ -211,8 +211,8 @@ class DistillConfig(TrainingConfig):
         # Files written before None was allowed hold 0.0 in its place.
         if self.learning_rate not in (None, 0.0):
             return self
-        large = self.size in ("teacher", "multi3", "multi10")
-        return replace(self, learning_rate=3e-4 if large else 3e-3)
+        large = {"teacher": 1e-3, "multi3": 3e-4, "multi10": 3e-4}
+        return replace(self, learning_rate=large.get(self.size, 3e-3))
 
 
 @dataclass(frozen=True)

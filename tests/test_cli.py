@@ -371,7 +371,10 @@ def test_reproduce_online_leaves_curves_and_runs_none_twice(tmp_path, monkeypatc
     ]  # fmt: skip
     assert cli.main(command) == 0
     out = capsys.readouterr().out
-    assert out.startswith("pong            seed 0, 1000 steps: DQN -") and "| Pong | 1,000 | 1 |" in out
+    assert (
+        out.startswith("pong            seed 0, 1000 steps: DQN -")
+        and "| Pong | 1,000 | 1 |" in out
+    )
     assert (tmp_path / "results" / "online.png").stat().st_size > 5_000
     lines = (tmp_path / "results" / "online.csv").read_text().splitlines()
     assert lines[0].startswith("game,seed,dqn_steps") and len(lines) == 3

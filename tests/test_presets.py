@@ -62,8 +62,9 @@ def test_each_budget_has_a_learning_rate_once_it_is_settled():
 
 @pytest.mark.parametrize("unset", [None, 0.0])  # files written before None was allowed hold 0.0
 def test_an_unset_learning_rate_depends_on_the_size(unset):
-    small, large = (DistillConfig(size=size, learning_rate=unset) for size in ("net3", "multi3"))
-    assert (small.settled().learning_rate, large.settled().learning_rate) == (3e-3, 3e-4)
+    wanted = {"net3": 3e-3, "teacher": 1e-3, "multi3": 3e-4}
+    configs = {size: DistillConfig(size=size, learning_rate=unset) for size in wanted}
+    assert {size: each.settled().learning_rate for size, each in configs.items()} == wanted
 
 
 def test_a_negative_learning_rate_of_a_student_is_refused():
