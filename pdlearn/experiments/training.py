@@ -15,9 +15,10 @@ import torch
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
-from pdlearn.distill import Distillation, fingerprint
+from pdlearn.distill import Distillation
 from pdlearn.dqn import DQN
 from pdlearn.experiments.tables import Q_LEARNING, Student
+from pdlearn.networks import fingerprint
 from pdlearn.pqn import PQN
 from pdlearn.presets import BUDGETS, DISTILL_BUDGETS, DistillConfig, DQNConfig, PQNConfig
 from pdlearn.replay.collecting import collect
