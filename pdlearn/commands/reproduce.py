@@ -32,13 +32,14 @@ def reproduce(
 ) -> None:
     """Run an experiment of the paper, in parallel. Finished parts are not run again.
 
-    The experiments use the shipped teachers. mse, learning-curves, losses, smaller, states and
-    mistakes are not in the paper.
+    The experiments use the shipped teachers; kickstarting trains weaker ones first. mse,
+    learning-curves, losses, smaller, states, mistakes and kickstarting are not in the paper.
 
     Args:
         experiment: table1 (three losses), compression (net1 to net3), temperature, mse (squared
             error of values or advantages, three learning rates), losses (KL and reverse KL),
-            smaller (net3 to net5), states (who acts), mistakes (a teacher with wrong values);
+            smaller (net3 to net5), states (who acts), mistakes (a teacher with wrong values),
+            kickstarting (rewards, a weak teacher, or both);
             learning-curves (score and regret of net1 to net5 at five points of their training); one
             network for several games: multi3 (Q-learning, NLL and KL), multi10 (KL); online
             (figure 5: students of a DQN during its training); or a figure without training: figure1
@@ -104,7 +105,7 @@ def _table(
                 f"[{row['low']:.1f}, {row['high']:.1f}]{percent}",
                 flush=True,
             )
-    rows = finished_rows(experiment, budget, games, seeds, results=results)
+    rows = finished_rows(experiment, budget, games, seeds, results=results, folder=folder)
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     # The figure shows all comparable rows of the CSV file, as docs/results.md does.

@@ -65,7 +65,7 @@ def train(
         all_games: all ten games
         joint: one network of size multi3 for several games (multi10 with --set size=multi10)
         teacher: also learn the policy of this file or shipped agent, with a weight that falls to 0,
-            as in --teacher pong/net3 --set distillation_weight=0.3 (dqn, one game)
+            as in --teacher pong/teacher --set distillation_weight=0.3 (dqn, one game)
         method: dqn (replay memory) or pqn (128 copies, no memory); default: what learns the game
             fastest, dqn with the budget paper
         budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)

@@ -19,4 +19,5 @@ TITLES = {
     "states": "Who acts while the teacher labels: teacher, mixture or student; KL, net3",
     "losses": "KL and reverse KL, net3",
     "mistakes": "Students of a teacher with wrong values in a share of the states; KL, net3",
+    "kickstarting": "Q-learning that begins with a weak teacher's policy; net1",
 }

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.evaluation import Evaluation, evaluate
-from pdlearn.experiments import driver
+from pdlearn.experiments import driver, weak_teachers
 from pdlearn.experiments.judging import TeacherJob, episodes_of, has_collapsed, teacher_episodes
 from pdlearn.experiments.scores import Episodes, episode_columns
 from pdlearn.experiments.tables import EXPERIMENTS, Q_LEARNING, Experiment, Student
@@ -37,7 +37,7 @@ from pdlearn.experiments.training import (
 from pdlearn.jobs import Entry, Executor, Job, Progress, no_watch
 from pdlearn.jobs.training import drive, progress_of_run
 from pdlearn.networks import parameter_count
-from pdlearn.presets import DistillConfig, EvalConfig, QLearningConfig
+from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig, QLearningConfig
 
 EVALUATIONS = {
     "smoke": EvalConfig(episodes=2), "fast": EvalConfig(), "full": EvalConfig(episodes=120),
@@ -71,18 +71,27 @@ def reproduce(
     """Run the missing cells of the experiment `name`; yield each row once it is in the CSV file.
 
     Empty `games` selects all games of the experiment that have a shipped teacher. `executor` and
-    `watch` are those of `jobs.run`, `precision` that of `Run`. Raises ValueError if a network for
-    several games has fewer than two.
+    `watch` are those of `jobs.run`, `precision` that of `Run`. Weak teachers are trained first, if
+    `folder` has none. Raises ValueError if a network for several games has fewer than two.
     """
+    if EXPERIMENTS[name].weak_teachers:
+        weak_teachers.train_missing(
+            _games_to_run(name, games), budget, folder,
+            executor=executor, watch=watch, precision=precision,
+        )  # fmt: skip
     tasks = _tasks(name, budget, games, seeds, folder, precision)
     yield from driver.run_missing(results / f"{name}.csv", tasks, executor, folder, watch=watch)
 
 
 def finished_rows(
-    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], *, results: Path
-) -> list[dict]:
-    """Return the rows of the cells that `reproduce` with the same arguments has finished."""
-    tasks = _tasks(name, budget, games, seeds, results)
+    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], *, results: Path,
+    folder: Path | None = None,
+) -> list[dict]:  # fmt: skip
+    """Return the rows of the cells that `reproduce` with the same arguments has finished.
+
+    `folder` is needed for weak teachers, which are in it.
+    """
+    tasks = _tasks(name, budget, games, seeds, folder or results)
     return driver.finished_rows(results / f"{name}.csv", tasks)
 
 
@@ -93,8 +102,9 @@ def _tasks(
     """Return a task for each cell, with a part for each game."""
     experiment = EXPERIMENTS[name]
     tasks = []
-    for cell in cells(experiment, playable(games or experiment.games), seeds):
-        teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
+    for cell in cells(experiment, _games_to_run(name, games), seeds):
+        files = [_teacher_file(name, game, budget, folder) for game in cell.games]
+        teachers = [zoo.load(file) for file in files]
         config = config_of(cell.student, budget, teachers)
         parts = [
             partial(_is_of, game=game, cell=cell, config=config, teacher=fingerprint_of(teachers))
@@ -102,15 +112,28 @@ def _tasks(
         ]
         where = folder_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
         job = CellJob(
-            cell, config, EVALUATIONS[budget], experiment.paper, folder, where, precision
+            cell, config, EVALUATIONS[budget], experiment.paper, folder, where, precision,
+            tuple(files),
         )  # fmt: skip
+        taught = list(zip(cell.games, files, strict=True))
         shared: list[Job] = [
-            TeacherJob(game, EVALUATIONS[budget], folder, cell.seed) for game in cell.games
+            TeacherJob(game, EVALUATIONS[budget], folder, cell.seed, file) for game, file in taught
         ]
         if isinstance(config, DistillConfig) and shares_recordings(cell.student, config):
-            shared += [RecordJob(game, config, folder, cell.seed) for game in cell.games]
+            shared += [RecordJob(game, config, folder, cell.seed, file) for game, file in taught]
         tasks.append(driver.Task(parts, job, shared))
     return tasks
+
+
+def _games_to_run(name: str, games: Sequence[str]) -> list[str]:
+    return playable(games or EXPERIMENTS[name].games)
+
+
+def _teacher_file(name: str, game: str, budget: str, folder: Path) -> str:
+    """Return the name or the file of the teacher of `game` in the experiment `name`."""
+    if EXPERIMENTS[name].weak_teachers:
+        return str(weak_teachers.file_of(game, budget, folder))
+    return f"{game}/teacher"
 
 
 def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
@@ -118,8 +141,8 @@ def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
 
     The teachers are the shipped ones. Where no row is of these, they are those of the newest row,
     whose percentages are of their own scores. The amount is the number of samples and of agent
-    steps of play that most rows have; among equally frequent ones, the larger. Q-learning without a
-    teacher has its own amounts, which its label names.
+    steps of play that most rows have; among equally frequent ones, the larger. Q-learning has
+    its own amounts, which its label names.
     """
     shipped = _shipped_fingerprints(rows)
     teachers = {_games_of(row): row["teacher"] for row in rows}  # the newest row is the last
@@ -207,6 +230,7 @@ class CellJob:
     folder: Path  # of all cells and recordings
     run_folder: Path  # of this cell
     precision: str
+    teachers: tuple[str, ...]  # names or files, one for each game
 
     @property
     def name(self) -> str:
@@ -224,7 +248,7 @@ class CellJob:
     def __call__(self) -> list[dict]:
         """Train and evaluate, from what there is."""
         cell = self.cell
-        teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
+        teachers = [zoo.load(name) for name in self.teachers]
         run = run_of(
             cell.student, self.config, teachers, seed=cell.seed, folder=self.folder,
             precision=self.precision,
@@ -249,6 +273,8 @@ def _temperature(config: AnyConfig) -> float | str:
     """Return what divided the teacher's values; nothing where the loss has no temperature."""
     if isinstance(config, DistillConfig) and config.loss in ("kl", "reverse_kl"):
         return config.temperature
+    if isinstance(config, DQNConfig) and config.distillation_weight > 0:
+        return config.distillation_temperature
     return ""
 
 

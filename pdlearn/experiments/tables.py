@@ -28,7 +28,7 @@ from pdlearn.statistics import (
     resampled_percents,
 )
 
-Q_LEARNING = ("td", "pqn")  # losses without a teacher: DQN and PQN
+Q_LEARNING = ("td", "pqn", "td_kl")  # losses from rewards: DQN, PQN, DQN with a teacher's term
 MARGIN = 90.0  # percent of the teacher's score below which a student is inferior
 
 
@@ -36,12 +36,12 @@ MARGIN = 90.0  # percent of the teacher's score below which a student is inferio
 class Student:
     """A column of a table: a network and its training.
 
-    The losses td and pqn are Q-learning without a teacher, for as many agent steps as the students
-    learn from, or with `teachers_steps` for as many as all teachers learnt from. `temperature` None
-    means the budget's; `settings` are further settings of `DistillConfig`. With `rounds_per_hour` 0
-    the student learns from the recorded play that all students of a game share. With n it records
-    its own play, an hour in n rounds. `mistaken_share` is the share of the recorded states in which
-    the teacher's values are permuted at random.
+    The losses td and pqn are Q-learning without a teacher, and td_kl is DQN with a teacher's term,
+    for as many agent steps as the students learn from, or with `teachers_steps` for as many as all
+    teachers learnt from. `temperature` None means the budget's; `settings` are further settings of
+    `DistillConfig`. With `rounds_per_hour` 0 the student learns from the recorded play that all
+    students of a game share. With n it records its own play, an hour in n rounds. `mistaken_share`
+    is the share of the recorded states in which the teacher's values are permuted at random.
     """
 
     label: str
@@ -64,6 +64,7 @@ class Experiment:
     # Percent by game and label; empty if not in the paper.
     paper: dict[str, dict[str, float]] = field(default_factory=dict)
     joint: bool = False  # each student plays all games
+    weak_teachers: bool = False  # the teachers are those of `weak_teachers`, not the shipped ones
 
 
 EXPERIMENTS = {
@@ -139,6 +140,16 @@ EXPERIMENTS = {
             Student(f"{share:.0%}", "net3", mistaken_share=share)
             for share in (0.0, 0.25, 0.5, 0.75)
         ),
+    ),
+    "kickstarting": Experiment(
+        TITLES["kickstarting"],
+        ("breakout", "qbert", "seaquest", "space_invaders"),
+        (
+            Student("td", "net1", "td", teachers_steps=True),
+            Student("kl", "net1"),
+            Student("td + kl", "net1", "td_kl", teachers_steps=True),
+        ),
+        weak_teachers=True,
     ),
 }
 

@@ -77,6 +77,12 @@ READINGS: dict[str, str] = {
         "those of a failed training, not of wrong values, so their rows are withdrawn. A lower "
         "learning rate has not been tried."
     ),
+    "kickstarting": (
+        "A student of a teacher alone learns to play like it. Only rewards can show it how to play "
+        "better. `td` and `td + kl` play as much as their teacher did, with a smaller network. They "
+        "differ only in the teacher's term, which is zero in the second half of the training. `kl` "
+        "learns from less play, all of it the teacher's."
+    ),
     "losses": (
         "Reverse KL does not penalise a student that never takes some action of its teacher, and "
         "penalises a student that takes an action that the teacher would not take. A student may "
