@@ -210,7 +210,7 @@ PONG = other(make_agent(), observation_shape=[4, 84, 84], preprocessing=PREPROCE
             "pong", other(PONG, preprocessing=PREPROCESSING | {"sticky_action_probability": 0.25}),
             "preprocessing pdlearn's; got another",
         ),
-        ([CATCH, MIRRORED], EXPERT, "expected one game with a teacher; got pdlearn/Catch-v0, pd"),
+        ([CATCH, MIRRORED], EXPERT, "one game with a teacher; got pdlearn/Catch-v0, pd"),
     ],
     ids=["game", "actions", "observations", "outputs", "preprocessing", "games"],
 )  # fmt: skip

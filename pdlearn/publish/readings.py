@@ -79,7 +79,7 @@ READINGS: dict[str, str] = {
     ),
     "kickstarting": (
         "A student of a teacher alone learns to play like it. Only rewards can show it how to play "
-        "better. `td` and `td + kl` play as much as their teacher did, with a smaller network. They "
+        "better. `td` and `td + kl` play as much as their teacher did, with a smaller network, and "
         "differ only in the teacher's term, which is zero in the second half of the training. `kl` "
         "learns from less play, all of it the teacher's."
     ),
