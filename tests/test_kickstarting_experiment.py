@@ -105,6 +105,6 @@ def test_the_two_dqns_differ_only_in_the_teachers_term():
     teacher = Agent(agent.network, agent.card | {"made": {"by": "dqn", "agent_steps": 300_000}})
     alone, both = (config_of(student, "fast", [teacher]) for student in (TD, BOTH))
     assert alone.agent_steps == both.agent_steps == alone.memory_steps == 300_000
-    assert (alone.distillation_weight, both.distillation_decay_steps) == (0, 150_000)
+    assert (alone.distillation_weight, both.distillation_decay_steps) == (0, 155_000)
     assert weak_teachers.kickstarted(alone) == both != alone
     assert config_of(KL, "fast", [teacher]).loss == "kl"

@@ -52,14 +52,15 @@ def file_of(game: str, budget: str, folder: Path) -> Path:
 
 
 def kickstarted(config: DQNConfig) -> DQNConfig:
-    """Return `config` with a teacher's term in the loss, over the first half of the agent steps.
+    """Return `config` with a teacher's term in the loss during the first half of the learning.
 
-    At this weight and temperature, the term is several times as stiff as the TD loss at first, in
-    states in which the teacher's actions differ little.
+    At first the term is several times as stiff as the TD loss in states in which the teacher's
+    values of the actions are almost equal.
     """
+    half = (config.learn_start_steps + config.agent_steps) // 2
     return replace(
-        config, distillation_weight=0.3, distillation_temperature=0.1,
-        distillation_decay_steps=config.agent_steps // 2,
+        config,
+        distillation_weight=0.3, distillation_temperature=0.1, distillation_decay_steps=half,
     )  # fmt: skip
 
 
