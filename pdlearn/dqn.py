@@ -167,8 +167,8 @@ class DQN(QLearning):
             game, config, seed=seed, device=device, precision=precision, folder=folder,
             resume=resume, minutes=minutes,
         )  # fmt: skip
-        refuse_unsuited_teacher(teacher, self.config, self.envs)
         self.teacher = teacher
+        refuse_unsuited_teacher(teacher, self.config, self.envs)
         if teacher is not None:
             self.learner.term = TeacherTerm(self.config, teacher, self.device)
 

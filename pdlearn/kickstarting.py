@@ -18,6 +18,7 @@ from pdlearn.checkpoints import Agent
 from pdlearn.envs.preprocessing import from_card
 from pdlearn.losses import kl_loss
 from pdlearn.presets import DQNConfig
+from pdlearn.schema import shown
 
 
 def weight_at(config: DQNConfig, agent_steps: int) -> float:
@@ -57,6 +58,8 @@ def refuse_unsuited_teacher(
         if weight > 0:
             raise ValueError(f"expected a teacher with distillation_weight {weight:g}; got none")
         return
+    if not isinstance(teacher, Agent):
+        raise ValueError(f"expected a teacher as an Agent; got {shown(teacher)}")
     if weight == 0:
         raise ValueError("expected a distillation_weight above 0 with a teacher; got 0")
     if len(games) > 1:

@@ -225,6 +225,8 @@ def test_a_weight_needs_a_teacher_and_a_teacher_a_weight():
         DQN(CATCH, TAUGHT)
     with pytest.raises(ValueError, match="a distillation_weight above 0 with a teacher; got 0"):
         DQN(CATCH, TINY, teacher=EXPERT)
+    with pytest.raises(ValueError, match="expected a teacher as an Agent; got 'pong/teacher'"):
+        DQN("pong", TAUGHT, teacher="pong/teacher")
 
 
 # --- the command ---
