@@ -6,7 +6,6 @@ acts; with a `student_share` above 0 the student acts in that share of the steps
 labels all states.
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -28,7 +27,7 @@ from pdlearn.losses import (
     nll_loss,
     reverse_kl_loss,
 )
-from pdlearn.networks import network_for, part_for
+from pdlearn.networks import fingerprint, network_for, part_for
 from pdlearn.presets import DistillConfig
 from pdlearn.registry import describe_network, refuse_other_outputs
 from pdlearn.replay.collecting import begin_recording, collect, record, student_profile
@@ -94,14 +93,6 @@ def unseen_states(
         teacher, HELD_OUT_STEPS, num_envs=HELD_OUT_ENVS, epsilon=epsilon, seed=seed,
         purpose="show", generator=generator, seen_as=seen_as,
     )  # fmt: skip
-
-
-def fingerprint(network: nn.Module) -> str:
-    """Return 16 hexadecimal digits that identify the weights of `network`."""
-    digest = hashlib.sha256()
-    for tensor in network.state_dict().values():
-        digest.update(tensor.detach().float().cpu().contiguous().numpy())
-    return digest.hexdigest()[:16]
 
 
 class Distillation(Run):

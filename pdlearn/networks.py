@@ -4,6 +4,7 @@ The output is float32 `[B, A]`: Q-values of a teacher or of a student of `mse_lo
 other student. `torso` says what observations are.
 """
 
+import hashlib
 from typing import Annotated
 
 import torch
@@ -249,3 +250,11 @@ def parameter_count(network: nn.Module) -> int:
         the number of weights and biases
     """
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Return 16 hexadecimal digits that identify the weights of `network`."""
+    digest = hashlib.sha256()
+    for tensor in network.state_dict().values():
+        digest.update(tensor.detach().float().cpu().contiguous().numpy())
+    return digest.hexdigest()[:16]

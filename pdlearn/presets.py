@@ -127,6 +127,12 @@ class DQNConfig(QLearningConfig):
     """quantiles of each action's return to learn, as QR-DQN (0 or 1: the mean alone)"""
     target_period_updates: Steps = 250
     """updates between copies of the network into the target network"""
+    distillation_weight: Annotated[float, Range(0, 1e6)] = 0.0
+    """first weight of a teacher's KL in the loss, which falls linearly to 0 (0: no teacher)"""
+    distillation_decay_steps: Steps = 500_000
+    """agent steps after which the weight is 0"""
+    distillation_temperature: Temperature = 0.1
+    """divides the values of both networks in that KL"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ import torch
 from fakes import CATCH, LEARNING, catch_experts, without_clocks
 
 from pdlearn.checkpoints import Agent, read_agent
-from pdlearn.distill import Distillation, fingerprint
+from pdlearn.distill import Distillation
 from pdlearn.dqn import DQN
 from pdlearn.evaluation import evaluate
 from pdlearn.losses import mse_loss
-from pdlearn.networks import QNetwork
+from pdlearn.networks import QNetwork, fingerprint
 from pdlearn.presets import DISTILL_BUDGETS, EvalConfig
 from pdlearn.replay.collecting import begin_recording, collect
 from pdlearn.replay.memory import Memory

@@ -11,10 +11,10 @@ import torch
 from fakes import CATCH, without_clocks
 
 from pdlearn.checkpoints import Agent, read_agent, save_agent
-from pdlearn.distill import fingerprint
 from pdlearn.evaluation import evaluate
 from pdlearn.experiments import driver
 from pdlearn.experiments import online as experiment
+from pdlearn.networks import fingerprint
 from pdlearn.online import OnlineDistillation
 from pdlearn.plots import online_curves
 from pdlearn.presets import DQN_BUDGETS, ONLINE_BUDGETS, EvalConfig

@@ -32,14 +32,16 @@ def reproduce(
 ) -> None:
     """Run an experiment of the paper, in parallel. Finished parts are not run again.
 
-    The experiments use the shipped teachers. mse, learning-curves, smaller, on-policy,
-    mistakes and noisy-teacher are not in the paper.
+    The experiments use the shipped teachers; kickstarting trains weaker ones first. mse,
+    learning-curves, smaller, on-policy, mistakes, noisy-teacher and kickstarting are not in the
+    paper.
 
     Args:
         experiment: table1 (three losses), compression (net1 to net3), temperature, mse (squared
             error of values or advantages, three learning rates), smaller (net3 to net5),
             on-policy (teacher or student acts, KL or reverse KL, little play), mistakes (a teacher
-            with wrong values), noisy-teacher (a teacher with noise in its weights);
+            with wrong values), noisy-teacher (a teacher with noise in its weights), kickstarting
+            (rewards, a weak teacher, or both);
             learning-curves (score and regret of net1 to net5 at five points of their training); one
             network for several games: multi3 (Q-learning, NLL and KL), multi10 (KL); online
             (figure 5: students of a DQN during its training); or a figure without training: figure1
@@ -78,15 +80,19 @@ def _train(
     results: Path, executor: "Executor",
 ) -> None:  # fmt: skip
     """Run the missing parts of an experiment, draw its figure and print its table."""
-    from pdlearn.experiments import cells, driver, learning_curves, online
+    from pdlearn.experiments import cells, driver, learning_curves, online, weak_teachers
     from pdlearn.jobs.board import Board
     from pdlearn.plots import write_picture
     from pdlearn.rows import read_rows
 
     kinds: dict[str, driver.Kind] = {"learning-curves": learning_curves, "online": online}
     kind: driver.Kind = kinds.get(experiment, cells)
-    tasks = kind.tasks(experiment, budget, games, seeds, folder)
     path, board = results / f"{experiment}.csv", Board()
+    if experiment == "kickstarting":
+        weak_teachers.train_missing(
+            cells.games_of(experiment, games), budget, folder, executor=executor, watch=board
+        )
+    tasks = kind.tasks(experiment, budget, games, seeds, folder)
     with closing(driver.run_missing(path, tasks, executor, folder, watch=board)) as new_rows:
         for row in new_rows:
             board.clear()

@@ -5,7 +5,7 @@ import math
 import shlex
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import tyro
 
@@ -20,6 +20,7 @@ from pdlearn.commands.options import (
     known_game,
     settings_given,
     slug,
+    teachers_of,
     with_settings,
 )
 from pdlearn.commands.refusals import (
@@ -41,6 +42,7 @@ def train(
     *,
     all_games: Annotated[bool, tyro.conf.arg(name="all")] = False,
     joint: bool = False,
+    teacher: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     method: Method | None = None,
     budget: Budget | None = None,
     agent_steps: Annotated[int | None, Range(1, 10**12)] = None,
@@ -62,6 +64,8 @@ def train(
             --resume: the run's)
         all_games: all ten games
         joint: one network of size multi3 for several games (multi10 with --set size=multi10)
+        teacher: also learn the policy of this file or shipped agent, with a weight that falls to 0,
+            as in --teacher pong/teacher --set distillation_weight=0.3 (dqn, one game)
         method: dqn (replay memory) or pqn (128 copies, no memory); default: what learns the game
             fastest, dqn with the budget paper
         budget: smoke (seconds), fast (about an hour on two cores), full (a GPU), paper (Nature DQN)
@@ -81,6 +85,7 @@ def train(
     games = tuple(GAMES) if all_games else games
     given = settings_given(settings, agent_steps=agent_steps)
     if len(games) > 1 and not joint and resume is None:
+        refuse_unused("where several networks are trained", teacher=teacher)
         _train_many(
             games, given, method, budget or "fast", folder=folder or Path("runs"), seed=seed or 0,
             device=device, minutes=minutes, executor=executor or "local",
@@ -102,7 +107,7 @@ def train(
         if joint and len(games) == 1:
             raise ValueError(f"expected several games with --joint; got {games[0]}")
         budget, seed = budget or "fast", seed or 0
-        method = method or cast(Method, method_for(games, budget))
+        method = method or ("dqn" if teacher else cast(Method, method_for(games, budget)))
         config = BUDGETS[method][budget]
         config = dataclasses.replace(config, size="multi3") if joint else config
         config = with_settings(config, given)
@@ -117,16 +122,20 @@ def train(
     refuse_overwriting(folder, resume)
     if method == "dqn":
         ranks.refuse_several("with --method dqn, whose memory is one")
+    else:
+        refuse_unused("with --method pqn", teacher=teacher)
+    taught: dict[str, Any] = {"teacher": teachers_of(games, teacher)[0]} if teacher else {}
     loop: type[DQN | PQN] = PQN if method == "pqn" else DQN
     with ranks.joined(device_by_name(device)) as place:
         run = loop(
             games, config, seed=seed, device=place, folder=folder, resume=resume is not None,
-            minutes=minutes,
+            minutes=minutes, **taught,
         )  # fmt: skip
+        again = ["pdlearn", "train", "--resume", str(folder)]
         follow(
             run, Bar(f"train {' '.join(games)}", config.agent_steps, "steps"), "agent_steps",
             ("score", "best_evaluation", "loss", "epsilon"),
-            again=f"pdlearn train --resume {shlex.quote(str(folder))}",
+            again=shlex.join([*again, *(word for name in teacher for word in ("--teacher", name))]),
         )  # fmt: skip
         if ranks.rank() > 0:
             return

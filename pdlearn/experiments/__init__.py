@@ -19,4 +19,5 @@ TITLES = {
     "on-policy": "Whose states and which KL, with little play; net3",
     "mistakes": "Students of a teacher with wrong values in a share of the states; KL, net3",
     "noisy-teacher": "Students of a teacher with noise in its weights; KL, net3",
+    "kickstarting": "Q-learning that begins with a weak teacher's policy; net1",
 }

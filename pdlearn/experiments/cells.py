@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.evaluation import Evaluation, evaluate
-from pdlearn.experiments import driver, tables
+from pdlearn.experiments import driver, tables, weak_teachers
 from pdlearn.experiments.definitions import (
     EXPERIMENTS,
     Q_LEARNING,
@@ -46,7 +46,7 @@ from pdlearn.experiments.training import (
 from pdlearn.jobs import Job, Progress
 from pdlearn.jobs.training import drive, progress_of_run
 from pdlearn.networks import parameter_count
-from pdlearn.presets import DistillConfig, EvalConfig, QLearningConfig
+from pdlearn.presets import DistillConfig, DQNConfig, EvalConfig, QLearningConfig
 
 EVALUATIONS = {
     "smoke": EvalConfig(episodes=2), "fast": EvalConfig(), "full": EvalConfig(episodes=120),
@@ -76,8 +76,9 @@ def tasks(
     """
     experiment = EXPERIMENTS[name]
     found = []
-    for cell in cells(experiment, playable(games or experiment.games), seeds):
-        teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
+    for cell in cells(experiment, games_of(name, games), seeds):
+        files = [_teacher_file(name, game, budget, folder) for game in cell.games]
+        teachers = [zoo.load(file) for file in files]
         config = config_of(cell.student, budget, teachers)
         parts = [
             partial(_is_of, game=game, cell=cell, config=config, teacher=fingerprint_of(teachers))
@@ -85,13 +86,15 @@ def tasks(
         ]
         where = folder_of(cell.student, config, teachers, seed=cell.seed, folder=folder)
         job = CellJob(
-            cell, config, EVALUATIONS[budget], experiment.paper, folder, where, precision
+            cell, config, EVALUATIONS[budget], experiment.paper, folder, where, precision,
+            tuple(files),
         )  # fmt: skip
+        taught = list(zip(cell.games, files, strict=True))
         shared: list[Job] = [
-            TeacherJob(game, EVALUATIONS[budget], folder, cell.seed) for game in cell.games
+            TeacherJob(game, EVALUATIONS[budget], folder, cell.seed, file) for game, file in taught
         ]
         if isinstance(config, DistillConfig) and shares_recordings(cell.student, config):
-            shared += [RecordJob(game, config, folder, cell.seed) for game in cell.games]
+            shared += [RecordJob(game, config, folder, cell.seed, file) for game, file in taught]
         found.append(driver.Task(parts, job, shared))
     return found
 
@@ -114,13 +117,25 @@ def picture(name: str, rows: Sequence[dict]) -> Figure | None:
 table = tables.table
 
 
+def games_of(name: str, games: Sequence[str]) -> list[str]:
+    """Return `games`, or those of the experiment `name`, that have a shipped teacher."""
+    return playable(games or EXPERIMENTS[name].games)
+
+
+def _teacher_file(name: str, game: str, budget: str, folder: Path) -> str:
+    """Return the name or the file of the teacher of `game` in the experiment `name`."""
+    if EXPERIMENTS[name].weak_teachers:
+        return str(weak_teachers.file_of(game, budget, folder))
+    return f"{game}/teacher"
+
+
 def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
     """Return the rows of one set of teachers with one amount of training; count the other rows.
 
     The teachers are the shipped ones. Where no row is of these, they are those of the newest row,
     whose percentages are of their own scores. The amount is the number of samples and of agent
-    steps of play that most rows have; among equally frequent ones, the larger. Q-learning without a
-    teacher has its own amounts, which its label names; a teacher with noise has none.
+    steps of play that most rows have; among equally frequent ones, the larger. Q-learning has its
+    own amounts, which its label names; a teacher with noise has none.
     """
     of_any_amount = (*Q_LEARNING, UNTRAINED)
     shipped = _shipped_fingerprints(rows)
@@ -215,6 +230,8 @@ class Training(NamedTuple):
         temperature: float | str = ""
         if isinstance(config, DistillConfig) and config.loss in ("kl", "reverse_kl"):
             temperature = config.temperature
+        if isinstance(config, DQNConfig) and config.distillation_weight > 0:
+            temperature = config.distillation_temperature
         return cls(
             temperature=temperature,
             agent_steps=amounts(config, len(agent.games))[0],
@@ -236,6 +253,7 @@ class CellJob:
     folder: Path  # of all cells and recordings
     run_folder: Path  # of this cell
     precision: str
+    teachers: tuple[str, ...]  # names or files, one for each game
 
     @property
     def name(self) -> str:
@@ -255,7 +273,7 @@ class CellJob:
     def __call__(self) -> list[dict]:
         """Train and evaluate, from what there is."""
         cell = self.cell
-        teachers = [zoo.load(f"{game}/teacher") for game in cell.games]
+        teachers = [zoo.load(name) for name in self.teachers]
         agent, training = self._trained(teachers)
         rows = []
         for teacher in teachers:

@@ -9,7 +9,7 @@ from pdlearn import paper
 from pdlearn.experiments import TITLES
 from pdlearn.games import GAMES
 
-Q_LEARNING = ("td", "pqn")  # losses without a teacher: DQN and PQN
+Q_LEARNING = ("td", "pqn", "td_kl")  # losses from rewards: DQN, PQN, DQN with a teacher's term
 UNTRAINED = "none"  # the loss of a column that is the teacher itself
 
 
@@ -17,8 +17,9 @@ UNTRAINED = "none"  # the loss of a column that is the teacher itself
 class Student:
     """A column of a table: a network and its training.
 
-    The losses td and pqn are Q-learning without a teacher, for as many agent steps as the students
-    learn from, or with `teachers_steps` for as many as all teachers learnt from. `temperature` None
+    The losses td and pqn are Q-learning without a teacher, and td_kl is DQN with a teacher's term,
+    for as many agent steps as the students learn from, or with `teachers_steps` for as many as all
+    teachers learnt from. `temperature` None
     means the budget's; `settings` are further settings of `DistillConfig`. `play_share` and
     `updates_share` are the shares of the budget's agent steps and updates that the student gets.
     With `rounds_per_hour` 0 it learns from the recorded play that all students of a game share.
@@ -51,6 +52,7 @@ class Experiment:
     # Percent by game and label; empty if not in the paper.
     paper: dict[str, dict[str, float]] = field(default_factory=dict)
     joint: bool = False  # each student plays all games
+    weak_teachers: bool = False  # the teachers are those of `weak_teachers`, not the shipped ones
 
 
 def _in_rounds(actor: str, student: Student) -> Student:
@@ -163,5 +165,15 @@ EXPERIMENTS = {
             _of_noisy_teacher("teacher", 0.1),
             _of_noisy_teacher("student", 0.1),
         ),
+    ),
+    "kickstarting": Experiment(
+        TITLES["kickstarting"],
+        ("breakout", "qbert", "seaquest", "space_invaders"),
+        (
+            Student("td", "net1", "td", teachers_steps=True),
+            Student("kl", "net1"),
+            Student("td + kl", "net1", "td_kl", teachers_steps=True),
+        ),
+        weak_teachers=True,
     ),
 }

@@ -18,9 +18,9 @@ import torch
 from matplotlib.figure import Figure
 
 from pdlearn import zoo
-from pdlearn.distill import fingerprint
 from pdlearn.games import GAMES
 from pdlearn.losses import teacher_policy
+from pdlearn.networks import fingerprint
 from pdlearn.plots import REFERENCE, STUDENT, TEACHER, write_picture
 from pdlearn.presets import DistillConfig
 from pdlearn.rows import markdown_table, write_rows

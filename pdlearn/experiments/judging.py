@@ -22,12 +22,13 @@ PROBE_STEPS = 1_000  # states in which outputs are compared
 
 @dataclass(frozen=True)
 class TeacherJob:
-    """Evaluate a shipped teacher with the seed of its students."""
+    """Evaluate a teacher with the seed of its students."""
 
     game: str
     evaluation: EvalConfig
     folder: Path
     seed: int
+    teacher: str = ""  # a file; empty: the shipped one
 
     @property
     def name(self) -> str:
@@ -38,9 +39,8 @@ class TeacherJob:
 
     def __call__(self) -> None:
         """Evaluate if there is no evaluation."""
-        teacher_episodes(
-            zoo.load(f"{self.game}/teacher"), self.evaluation, seed=self.seed, folder=self.folder
-        )
+        teacher = zoo.load(self.teacher or f"{self.game}/teacher")
+        teacher_episodes(teacher, self.evaluation, seed=self.seed, folder=self.folder)
 
 
 def teacher_episodes(

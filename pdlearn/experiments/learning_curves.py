@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
-from pdlearn.distill import Distillation, fingerprint, unseen_states
+from pdlearn.distill import Distillation, unseen_states
 from pdlearn.evaluation import evaluate
 from pdlearn.experiments import curve_tables, driver
 from pdlearn.experiments.cells import EVALUATIONS, playable
@@ -30,7 +30,7 @@ from pdlearn.games import GAMES
 from pdlearn.jobs import Progress
 from pdlearn.jobs.training import kept, progress_of_run
 from pdlearn.losses import regret
-from pdlearn.networks import parameter_count
+from pdlearn.networks import fingerprint, parameter_count
 from pdlearn.presets import DistillConfig
 from pdlearn.replay.compressed import compress, too_large
 from pdlearn.replay.memory import States

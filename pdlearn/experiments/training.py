@@ -1,9 +1,10 @@
 """How an experiment's networks are trained: settings, recorded play and folders.
 
 Students learn from recorded play. There is one file per teacher, seed and length, and all students
-of that teacher share it. The losses td and pqn are Q-learning without a teacher: DQN, or PQN. They
-get as many agent steps as the students learn from in total, or as many as all teachers learnt from.
-`permute_values` and `with_noise` make a teacher worse.
+of that teacher share it. The losses td and pqn are Q-learning without a teacher: DQN, or PQN. The
+loss td_kl is DQN that begins with the teacher's policy. They get as many agent steps as the
+students learn from in total, or as many as all teachers learnt from. `permute_values` and
+`with_noise` make a teacher worse.
 """
 
 import copy
@@ -17,9 +18,11 @@ import torch
 
 from pdlearn import zoo
 from pdlearn.checkpoints import Agent
-from pdlearn.distill import Distillation, fingerprint
+from pdlearn.distill import Distillation
 from pdlearn.dqn import DQN
 from pdlearn.experiments.definitions import Q_LEARNING, UNTRAINED, Student
+from pdlearn.experiments.weak_teachers import kickstarted
+from pdlearn.networks import fingerprint
 from pdlearn.pqn import PQN
 from pdlearn.presets import BUDGETS, DISTILL_BUDGETS, DistillConfig, DQNConfig, PQNConfig
 from pdlearn.replay.collecting import collect
@@ -50,12 +53,13 @@ def config_of(student: Student, budget: str, teachers: Sequence[Agent]) -> AnyCo
             agent_steps = sum(made["agent_steps"] for made in learnt)
         holds = [made.get("config", {}).get("longest_hold_steps", 1) for made in learnt]
         q_learning = replace(
-            BUDGETS["dqn" if student.loss == "td" else "pqn"][budget],
+            BUDGETS["pqn" if student.loss == "pqn" else "dqn"][budget],
             size=student.size, agent_steps=agent_steps, longest_hold_steps=max(holds),
         )  # fmt: skip
         if isinstance(q_learning, DQNConfig):
-            capacity = min(q_learning.memory_steps, played_steps)
-            return replace(q_learning, memory_steps=capacity)
+            capacity = min(q_learning.memory_steps, agent_steps // num_games)
+            q_learning = replace(q_learning, memory_steps=capacity)
+            return kickstarted(q_learning) if student.loss == "td_kl" else q_learning
         return q_learning
     if student.temperature is not None:
         config = replace(config, temperature=student.temperature)
@@ -119,7 +123,8 @@ def run_of(
     if isinstance(config, PQNConfig):
         return PQN(games, config, **where)
     if isinstance(config, DQNConfig):
-        return DQN(games, config, **where)
+        teacher = teachers[0] if student.loss == "td_kl" else None
+        return DQN(games, config, teacher=teacher, **where)
     teachers = [with_noise(teacher, student.weight_noise, seed) for teacher in teachers]
     recordings = None
     if shares_recordings(student, config):
@@ -195,12 +200,13 @@ def recording_path(teacher: Agent, config: DistillConfig, folder: Path, seed: in
 
 @dataclass(frozen=True)
 class RecordJob:
-    """Record the play that all students of a game's shipped teacher and a seed share."""
+    """Record the play that all students of a game's teacher and a seed share."""
 
     game: str
     config: DistillConfig
     folder: Path
     seed: int
+    teacher: str = ""  # a file; empty: the shipped one
 
     @property
     def name(self) -> str:
@@ -211,6 +217,6 @@ class RecordJob:
 
     def __call__(self) -> None:
         """Record the play if there is none."""
-        teacher = zoo.load(f"{self.game}/teacher")
+        teacher = zoo.load(self.teacher or f"{self.game}/teacher")
         if not recording_path(teacher, self.config, self.folder, self.seed).exists():
             recording(teacher, self.config, self.folder, self.seed)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from pdlearn import envs, zoo
 from pdlearn.checkpoints import Agent, load_whole
-from pdlearn.distill import fingerprint
+from pdlearn.networks import fingerprint
 from pdlearn.plots import title_of, write_picture
 from pdlearn.presets import EvalConfig
 from pdlearn.rollout import EpsilonGreedy, steps

@@ -93,6 +93,12 @@ READINGS: dict[str, str] = {
         "a third, proximal policy distillation, which also learns from rewards; it is not among "
         "these."
     ),
+    "kickstarting": (
+        "A student of a teacher alone learns to play like it. Only rewards can show it how to play "
+        "better. `td` and `td + kl` play as much as their teacher did, with a smaller network, and "
+        "differ only in the teacher's term, which is zero in the second half of the training. `kl` "
+        "learns from less play, all of it the teacher's."
+    ),
     "online": (
         "The student's score rises with the DQN's, as in the paper. This run does not show that "
         "the student is more stable: when the DQN's score fell at the last point, the student's "

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdlearn import paper
-from pdlearn.experiments import TITLES, curve_tables, figure1, online, tables, tsne
+from pdlearn.experiments import TITLES, curve_tables, figure1, online, tables, tsne, weak_teachers
 from pdlearn.experiments.cells import comparable, of_earlier_teachers
 from pdlearn.experiments.definitions import EXPERIMENTS, UNTRAINED
 from pdlearn.experiments.scores import is_paired
@@ -84,7 +84,9 @@ def _student_table(name: str, rows: list[dict]) -> str:
     legend = "Percent of the teacher's score [95 % interval], mean over seeds."
     if EXPERIMENTS[name].paper:
         legend += " The paper's values are in brackets, its means over the same games."
-    if earlier := of_earlier_teachers(shown):
+    if EXPERIMENTS[name].weak_teachers:
+        legend += f" {weak_teachers.told(shown)}"
+    elif earlier := of_earlier_teachers(shown):
         legend += (
             f" {', '.join(title_of(game) for game in earlier)}: these students learnt before a "
             "teacher was replaced; the percentages are of its earlier score."
@@ -253,6 +255,14 @@ ENTRIES = [
         "percentages are of the teacher without noise.",
         "Not in the paper.",
         "Percent of the teacher's score by noise and acting network, a panel per game",
+    ),
+    _table_entry(
+        "kickstarting",
+        "Students learn from a teacher alone. Here a weak teacher's policy is only a term of the "
+        "loss of Q-learning, with a weight that decreases to zero (kickstarting, Schmitt et al. "
+        "2018; QDagger, Agarwal et al. 2022).",
+        "Not in the paper.",
+        "Percent of the weak teacher's score by what is learnt from, a panel per game",
     ),
 ]
 

@@ -70,7 +70,7 @@ OPTIONS: list[tuple[list[str], dict[str, list[str]]]] = [
     (["train", GAME, "--budget", "smoke", "--folder", "new"], {
         "--agent-steps": [*NO_COUNT, "10000000000000"], "--minutes": NO_MINUTES,
         "--seed": NO_INTEGER, "--budget": NO_CHOICE, "--method": NO_CHOICE, "--device": NO_CHOICE,
-        "--resume": NO_INPUT, "--set": NO_SETTING,
+        "--resume": NO_INPUT, "--set": NO_SETTING, "--teacher": [*NO_INPUT, "pong/teacher"],
     }),
     (["train", GAME, "--budget", "smoke"], {"--folder": NO_FOLDER}),
     (MANY, {
@@ -106,6 +106,8 @@ UNUSED = [line.split() for line in (
     "reproduce figure1 --executor local", "reproduce tsne --executor ray",
     "train pong --agent-steps 5 --set agent_steps=6", "train pong --set n_step=1 n_step=2",
     "train pong --budget fast --budget full", "train pong pong", "train --all --joint --resume x",
+    "train pong --method pqn --teacher pong/teacher", "train pong --teacher pong/teacher",
+    "train pong --set distillation_weight=1", "train pong qbert --teacher pong/teacher",
     "distill pong --size net3 --set size=net4", "distill pong --loss nll --temperature 2",
     "distill pong --loss mse --set temperature=2", "distill pong --size net3 --student a:B",
     "distill pong --recording f --set num_envs=2", "distill pong --preprocessing sb3",
