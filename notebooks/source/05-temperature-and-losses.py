@@ -272,9 +272,9 @@ check_choice("MSE and KL of two students", liked)
 table(losses_of, of="student")
 
 # %% [markdown]
-# (For KL, a student's outputs are [logits](glossary.md#logit), so we give it values divided by 0.03.)
-# MSE is small for a student that cannot play. This is the paper's reason why MSE is worst: choices
-# depend on differences that hardly contribute to it.
+# (For KL, a student's outputs are [logits](glossary.md#logit), so we give it values divided by 0.03. The
+# KL of `shifted` is 0, except for rounding.) MSE is small for a student that cannot play. This is the
+# paper's reason why MSE is worst: choices depend on differences that hardly contribute to it.
 #
 # ## Break it
 #
