@@ -104,13 +104,14 @@ def test_every_size_and_source_is_named_below_the_panels():
         return {"game": "pong", "low": low, "high": high} | facts
 
     found = {"shipped file": [row("teacher", 1_700_000, 18), row("net3", 62_000, 17)],
+             "compression": [row("net3", 62_000, 16)],
              "smaller": [row("net5", 5_000, 10), row("multi3/kl", 1_800_000, 18)]}  # fmt: skip
     figure = drawings.scores_by_size(found)
     (names,) = figure.legends
     shown = [text.get_text() for text in names.get_texts()]
-    assert shown == ["teacher", "net3", "net5", "shipped file", "smaller"]
+    assert shown == ["teacher", "net3", "net5", "shipped file", "compression, smaller"]
     dots = [line for line in figure.axes[0].lines if line.get_marker() in "os"]
-    assert [line.get_marker() for line in dots] == ["o", "o", "s"]
+    assert [line.get_marker() for line in dots] == ["o", "o", "s", "s"]
     assert dots[0].get_ydata()[0] == 1
     plt.close(figure)
 

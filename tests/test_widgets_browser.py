@@ -20,6 +20,7 @@ import pytest
 import torch
 from shown import decode, is_foreign
 
+from pdlearn.lessons.html import write_pages
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.starts import load_starts
 from pdlearn.widgets import compare
@@ -34,6 +35,23 @@ SLIDE = """(slider, value) => {
   slider.value = value;
   slider.dispatchEvent(new Event("input"));
 }"""
+
+
+# --- in a lesson's exported page ---
+
+
+def test_an_exported_lesson_shows_its_widgets_whole_and_in_their_own_style(visit, tmp_path):
+    write_pages(tmp_path)
+    page = visit((tmp_path / "08-many-games-one-network.html").as_uri())
+    frame = page.locator("iframe.widget").first
+    frame.scroll_into_view_if_needed()
+    agents = frame.content_frame.locator(".pdlearn.thumbs .agents")
+    agents.wait_for()
+    columns = agents.evaluate("(list) => getComputedStyle(list).gridTemplateColumns.split(' ')")
+    assert len(columns) == 6
+    page.wait_for_function("() => document.querySelector('iframe.widget').style.height")
+    needed = frame.content_frame.locator("html").evaluate("(page) => page.scrollHeight")
+    assert needed <= frame.evaluate("(frame) => frame.clientHeight") < needed + 3
 
 
 # --- on a page of its own ---

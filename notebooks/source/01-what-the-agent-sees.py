@@ -247,8 +247,7 @@ print("one no-op more, same game:", np.array_equal(first, later))
 show(
     pictures.frames(first[2], ["empty", "first", "second", "third"]),
     "The observation after two steps of Pong: its oldest frame is black, "
-    "before "
-    "the game's start.",
+    "before the game's start.",
 )
 
 # %% [markdown]

@@ -263,8 +263,7 @@ line = [
 show(
     pictures.curves({"teacher": line}, ["best Q-value", "reward"], x="step"),
     "The teacher's best Q-value climbs before each point that it wins and "
-    "drops "
-    "right after it.",
+    "drops right after it.",
 )
 
 # %% [markdown]
@@ -321,9 +320,8 @@ check_double_target(double_target)
 
 # %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
-target_q, online_q = torch.randn(
-    2, 10_000, 6, generator=generator
-)  # all worth 0
+# All actions are worth 0; the values are errors alone.
+target_q, online_q = torch.randn(2, 10_000, 6, generator=generator)
 nothing, one = torch.zeros(10_000), torch.ones(10_000)
 single = td_target(nothing, one, target_q).mean()
 double = td_target(nothing, one, target_q, online_q).mean()

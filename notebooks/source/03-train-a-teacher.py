@@ -195,7 +195,7 @@ show(
 
 # %% [markdown]
 # Four parts work together, as on the left of this picture. On the right is *parallel Q-learning* (PQN,
-# Gallici et al. 2024), of which the second half of this lesson tells.
+# Gallici et al. 2024), the subject of this lesson's second half.
 #
 # ![Two loops. DQN: few copies of a game, a replay memory, random minibatches, a target network. PQN: 128
 # copies, their newest steps for two epochs, the network's own values.](images/loops.svg)
@@ -297,7 +297,7 @@ table(last_scores, of="setting")
 #   ([catastrophic forgetting](glossary.md#catastrophic-forgetting)).
 # - *Moving target* breaks it, too: no seed of it ends as high as the lowest of the unchanged ones. With
 #   one reward in a target, a point moves back by one step at a time, from a value that is itself still
-#   wrong, and each update changes the values of which the next target is made. Yet its *loss* is the
+#   wrong, and each update changes the values from which the next target is made. Yet its *loss* is the
 #   lowest of all: the network agrees with itself, not with the game. (Which of the two changes does the
 #   harm? Run each alone.)
 #

@@ -106,8 +106,7 @@ env.close()
 show(
     pictures.frames(outcome.observation[0]),
     "Breakout after a thousand steps without FIRE: the wall is whole, and "
-    "there "
-    "is no ball.",
+    "there is no ball.",
 )
 cap = envs.MAX_EPISODE_FRAMES
 print(f"a game is cut after {cap:,} frames: {cap / 60 / 60:.0f} minutes")
@@ -333,8 +332,7 @@ show(
         scored, f"mean of {games} games", levels={"truth": true_mean}
     ),
     "The best of many evaluations is above the truth; another evaluation of "
-    "the "
-    "same agent is around it.",
+    "the same agent is around it.",
 )
 
 # %% [markdown]

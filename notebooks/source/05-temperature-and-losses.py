@@ -78,8 +78,8 @@ show(
 # %% [markdown]
 # In most states the next action hardly matters: the ball is far away, and FIRE has an effect only when
 # the paddle meets it. In a few states it decides the point. The field calls this difference the [action
-# gap](glossary.md#action-gap). We call states with a gap above 0.1
-# *decisive*; they are right of the dotted line.
+# gap](glossary.md#action-gap). We call states with a gap above 0.1 *decisive*; they are right of the
+# dotted line.
 #
 # ## Exercise 1 · The target
 #
@@ -150,9 +150,8 @@ show(
         means, "temperature", best, log=True, levels={"uniform": 1 / 6}
     ),
     "Both lines fall from near 1 to a sixth as the temperature rises; the one "
-    "of decisive states "
-    "stays high for longer, so that there is a range in which only their "
-    "targets are sharp.",
+    "of decisive states stays high for longer, so that there is a range in "
+    "which only their targets are sharp.",
 )
 
 # %% [markdown]
@@ -273,9 +272,9 @@ check_choice("MSE and KL of two students", liked)
 table(losses_of, of="student")
 
 # %% [markdown]
-# (For KL, a student's outputs are [logits](glossary.md#logit), so we give it values divided by 0.03.)
-# MSE is small for a student that cannot play. This is the paper's reason why MSE is worst: choices
-# depend on differences that hardly contribute to it.
+# (For KL, a student's outputs are [logits](glossary.md#logit), so we give it values divided by 0.03. The
+# KL of `shifted` is 0, except for rounding.) MSE is small for a student that cannot play. This is the
+# paper's reason why MSE is worst: choices depend on differences that hardly contribute to it.
 #
 # ## Break it
 #
@@ -375,16 +374,15 @@ groups = {"an hour of play": first, "two hours, higher rate": later}
 show(
     drawings.temperature_scores(groups, float(first[0]["teacher_mean"])),
     "Scores of students of the Pong teacher (dotted). After an hour of play "
-    "they differ widely, from "
-    "temperature to temperature and from seed to seed; with the better recipe "
-    "all come near it.",
+    "they differ widely, from temperature to temperature and from seed to "
+    "seed; with the better recipe all come near it.",
 )
 
 # %% [markdown]
 # Students at temperature 1 play well too, although their targets are nearly uniform. The order of the
 # target's actions is the teacher's at any temperature. A student that reproduces the target closely
-# enough therefore has the same best action, and an agent plays its best action. It must learn much
-# smaller differences, which needs more play and more updates.
+# enough therefore has the same best action, and an agent plays its best action. At temperature 1 it must
+# learn much smaller differences, which needs more play and more updates.
 #
 # With little play and a sharp target, scores vary widely between seeds and, as the long bars show,
 # between games. With more play and a higher learning rate every temperature works: the effect of one

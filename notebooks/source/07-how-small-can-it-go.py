@@ -115,8 +115,8 @@ table(costs, of="size")
 show(
     drawings.layer_shares({size: layers(w, 6) for size, w in SIZES.items()}),
     "Where a network has its parameters and where it has its work: nearly all "
-    "parameters of the "
-    "teacher are in fc1, but most multiplications are in the convolutions.",
+    "parameters of the teacher are in fc1, but most multiplications are in "
+    "the convolutions.",
 )
 
 # %% [markdown]
@@ -166,8 +166,8 @@ ordered = dict(sorted(kept.items(), key=lambda item: item[1]))
 show(
     pictures.ranking(ordered, "score of net3 : score of net1", level=1),
     "Space Invaders keeps about a quarter from net1 to net3, River Raid and "
-    "Breakout three "
-    "quarters, Freeway, Seaquest, Pong and Ms. Pacman nearly all.",
+    "Breakout three quarters, Freeway, Seaquest, Pong and Ms. Pacman nearly "
+    "all.",
 )
 for size, mean in TABLE_B1_MEAN.items():
     print(
@@ -243,8 +243,8 @@ runs = {"student": rows, "first try": first_try}
 show(
     pictures.curves(runs, ["loss", "agreement"], level=blind_loss),
     "The first try (a mean of 100) stays at the constant policy's loss "
-    "(dotted); with the "
-    "lower rate the loss falls far below it, and agreement rises.",
+    "(dotted); with the lower rate the loss falls far below it, and agreement "
+    "rises.",
 )
 
 # %% [markdown]
@@ -311,9 +311,9 @@ table(weighed, of="student")
 
 # %% [markdown]
 # The smaller student disagrees more often, but mostly in states where it costs little: it still agrees
-# in most decisive states. The regret is not spread evenly: a twentieth of the states
-# contains a large part of it, the rare states in which the paddle decides a point. How much of its
-# score a smaller student loses depends on how often such states occur in a game.
+# in most decisive states. The regret is not spread evenly: a twentieth of the states contains a large
+# part of it, the rare states in which the paddle decides a point. How much of its score a smaller student
+# loses depends on how often such states occur in a game.
 #
 # ## How fast each size learns
 #
@@ -398,8 +398,8 @@ for name in ("compression", "smaller"):
 show(
     drawings.scores_by_size(found),
     "Each game's students by their parameters, and their teacher, from random "
-    "play at 0 to the "
-    "teacher at 1 (both dotted), with the 95 % interval over games.",
+    "play at 0 to the teacher at 1 (both dotted), with the 95 % interval over "
+    "games.",
 )
 
 # %% [markdown]

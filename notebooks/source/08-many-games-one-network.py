@@ -76,10 +76,8 @@ memories = {
 generator = torch.Generator().manual_seed(1)
 unseen_steps = by_budget(smoke=800, fast=3_200)
 states = {}
-for (
-    game,
-    teacher,
-) in teachers.items():  # other games: a purpose has its own seeds
+# A purpose has its own seeds, so these are other games.
+for game, teacher in teachers.items():
     unseen = pdlearn.collect(teacher, unseen_steps, purpose="show")
     states[game] = unseen.sample_states(512, generator)
 
@@ -408,9 +406,10 @@ table(
 
 # %% [markdown]
 # Deep Q-learning's own loss is similar to MSE: it learns values, so the game with the larger values
-# dominates the torso's gradient ([gradient interference](glossary.md#gradient-interference)). Clipping rewards to -1 and 1 equalises the points, but not how often
-# they occur. Probabilities have the same scale in every game. The paper names scale as one reason why
-# its students play several games well where a DQN does worse.
+# dominates the torso's gradient ([gradient interference](glossary.md#gradient-interference)). Clipping
+# rewards to -1 and 1 equalises the points, but not how often they occur. Probabilities have the same
+# scale in every game. The paper names scale as one reason why its students play several games well where
+# a DQN does worse.
 #
 # ## Exercise 6 · Zero gradients
 #
@@ -459,8 +458,8 @@ print(f"one network for ten games, kl: {TABLE_2_MEAN['kl']:.1f}")
 # In the paper, the network trained by DQN on three games scores lower than a DQN for each game; the one
 # trained by KL does not. Ours agree in this. Look at the DQN for Pong and Freeway alone: it never crosses
 # the road, because crossings are rare rewards that random play hardly finds, and no gradient of Pong
-# leads there. Our percentages and the paper's have different denominators (lesson 10):
-# compare the three methods within a column, and no numbers between columns.
+# leads there. Our percentages and the paper's have different denominators (lesson 10): compare the three
+# methods within a column, and no numbers between columns.
 #
 # ## What the layers share
 #
@@ -471,16 +470,15 @@ print(f"one network for ten games, kl: {TABLE_2_MEAN['kl']:.1f}")
 show(
     tsne.picture(results("tsne")),
     "Each dot is a state, its colour and mark its game. In the first layer the "
-    "games lie "
-    "apart; in the shared hidden layer most states of a game lie together, and "
-    "some lie among those of other games.",
+    "games lie apart; in the shared hidden layer most states of a game lie "
+    "together, and some lie among those of other games.",
 )
 
 # %% [markdown]
-# The games share the weights of both layers, but most of their states remain apart. t-SNE keeps near states near,
-# and says nothing of the distances between groups. A plane cannot keep all neighbours either. Therefore
-# `docs/results.md` counts how many states have a nearest neighbour of their own game among the
-# activations, and not in this picture.
+# The games share the weights of both layers, but most of their states remain apart. t-SNE keeps near
+# states near, and says nothing of the distances between groups. A plane cannot keep all neighbours
+# either. Therefore `docs/results.md` counts how many states have a nearest neighbour of their own game
+# among the activations, and not in this picture.
 
 # %% [markdown]
 # ## Quiz

@@ -298,8 +298,7 @@ table(
 show(
     drawings.online_scores(at, scores),
     "The DQN's score falls at times, also after its best; once the best is "
-    "good, the score of its "
-    "student does not fall with it.",
+    "good, the score of its student does not fall with it.",
 )
 
 # %% [markdown]
@@ -417,9 +416,8 @@ games = "games of an evaluation"
 show(
     pictures.lines(lines, games, "score", log=True, dots=True, levels=best),
     "With few games in an evaluation the high score is far above the true "
-    "score, and the network that "
-    "is followed is little better than the average; with many games both "
-    "approach the best.",
+    "score, and the network that is followed is little better than the "
+    "average; with many games both approach the best.",
 )
 
 # %% tags=["nbval-check-output"]
@@ -461,6 +459,10 @@ show(
 Markdown(figure5.table(long_rows))
 
 # %% [markdown]
+# In this run the student swings less than its DQN, but it falls with it at the end. Its teacher does not
+# change there; evaluated again, that network scores less than its high score: a part of the peak was luck.
+# One run of one game does not decide more.
+#
 # In the shell, `pdlearn distill pong --online` trains a DQN and its student together.
 # `docs/differences.md` lists the details that the paper does not give, such as how often the DQN is
 # evaluated and how fast the student learns.

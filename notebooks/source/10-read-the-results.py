@@ -131,9 +131,8 @@ check_prediction(my_guess, statistics.geometric_mean(others), near=3, unit=" %")
 show(
     drawings.means_of_ten(net3),
     "Left: leaving out Space Invaders moves the mean further from the dotted "
-    "line than leaving out "
-    "any other. Right: as one game of ten falls towards 0, the geometric mean "
-    "falls without limit.",
+    "line than leaving out any other. Right: as one game of ten falls towards "
+    "0, the geometric mean falls without limit.",
 )
 
 # %% [markdown]
@@ -356,10 +355,10 @@ check_choice("What would refute it?", my_choice)
 # ## Our results
 #
 # These tables are read from `docs/results`: percent of our teachers with its interval in square brackets,
-# and the paper's values in round ones. They contain only the experiments that were run; rows without an
-# interval are older, and not paired. "Not below 90 % of the teacher" counts the students whose whole
-# interval is above that margin. The *interquartile mean* (Agarwal et al. 2021) leaves out the lowest and
-# the highest quarter of the games.
+# and the paper's values in round ones. They contain only the experiments that were run, with a dash for a
+# missing run; rows without an interval are older, and not paired. "Not below 90 % of the teacher" counts
+# the students whose whole interval is above that margin. The *interquartile mean* (Agarwal et al. 2021)
+# leaves out the lowest and the highest quarter of the games.
 
 # %%
 Markdown(

@@ -320,7 +320,7 @@ table(language.texts(models, "the student ", 150), of="model")
 
 # %% [markdown]
 # All continue the same words with the same random numbers, so that the texts begin alike. None makes sense,
-# the teacher's neither: 86,000 characters teach words, not thoughts. One text per model is an example and
+# the teacher's neither: so short a text teaches words, not thoughts. One text per model is an example and
 # no measurement; the table above is.
 #
 # ## Exercise 4 · A KL that is none

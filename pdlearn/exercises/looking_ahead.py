@@ -223,6 +223,30 @@ DOUBLE_MISTAKES = [
         "`[:, best]` takes every state's best action in every state, `[B, B]` numbers. Use "
         "`gather` and `squeeze(1)`.",
     ),
+    Mistake(
+        lambda r, d, target, online: r + d * online.argmax(1),
+        "`argmax` is the number of the best action. Take the target network's value of it.",
+    ),
+    Mistake(
+        lambda r, d, target, online: r + (1 - d) * _value_of(online, target),
+        "`discount` is no done flag: it is 0 after an end. Multiply by it, not by one minus it.",
+    ),
+    Mistake(
+        lambda r, d, target, online: d * (r + _value_of(online, target)),
+        "The reward is discounted too. It is received now; only the value comes later.",
+    ),
+    Mistake(
+        lambda r, d, target, online: d * _value_of(online, target),
+        "The reward is missing.",
+    ),
+    Mistake(
+        lambda r, d, target, online: r + 0.99 * d * _value_of(online, target),
+        "The discount is in `discount` already; it is multiplied by another one here.",
+    ),
+    Mistake(
+        lambda r, d, target, online: (r + d * _value_of(online, target)).mean(),
+        "This is one number; return a target for each transition.",
+    ),
 ]
 
 

@@ -346,6 +346,46 @@ MSE_MISTAKES = [
         "These are probabilities. This loss compares the values themselves.",
     ),
     Mistake(lambda s, q: (s - q).abs().sum(1).mean(), "These are distances; square them."),
+    Mistake(
+        lambda s, q: _squares(s, q).sum(0).mean(),
+        "The axes are swapped: this sums over states and takes the mean over actions. Actions are "
+        "axis 1.",
+    ),
+    Mistake(
+        lambda s, q: (s - q).sum(1).square().mean(),
+        "This squares the sum of the errors, in which errors of both signs cancel. Square first.",
+    ),
+    Mistake(
+        lambda s, q: (s - q).sum(1).mean(),
+        "The square is missing, so that errors of both signs cancel.",
+    ),
+    Mistake(
+        lambda s, q: (s.square() - q.square()).sum(1).mean(),
+        "This is the difference of the squares. Take the square of the difference.",
+    ),
+    Mistake(
+        lambda s, q: (s - q).norm(),
+        "`norm()` without an axis is the root of the sum over the whole minibatch. Sum the squares "
+        "over actions, and take the mean over states.",
+    ),
+    Mistake(
+        lambda s, q: _squares(s, q).sum(1).mean() / 2,
+        "This is half the loss. Some textbooks have the factor one half; the paper does not.",
+    ),
+    Mistake(
+        lambda s, q: F.huber_loss(s, q, reduction="none").sum(1).mean(),
+        "This is Huber's loss, as in deep Q-learning. The paper's loss is the square for large "
+        "errors too.",
+    ),
+    Mistake(
+        lambda s, q: (s.max(1).values - q.max(1).values).square().mean(),
+        "This compares only the best actions' values. The loss sums over all actions.",
+    ),
+    Mistake(
+        lambda s, q: _squares(torch.softmax(s, 1), q).sum(1).mean(),
+        "The student's probabilities are compared with the teacher's values. With this loss the "
+        "student's outputs are values too: no softmax.",
+    ),
 ]
 
 

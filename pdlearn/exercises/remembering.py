@@ -31,6 +31,21 @@ def _rebuild_short(frames, age, t):
     return stack
 
 
+def _rebuild_with_zeros(frames, t, blank):
+    stack = frames[t - torch.arange(STACK - 1, -1, -1)]
+    stack[blank] = 0
+    return stack
+
+
+def _rebuild_what_is_there(frames, age, t):
+    return frames[t - min(STACK - 1, int(age[t])) : t + 1]
+
+
+def _rebuild_with_zeros_last(frames, age, t):
+    there = _rebuild_what_is_there(frames, age, t)
+    return torch.cat([there, torch.zeros(STACK - len(there), *frames.shape[1:])])
+
+
 REBUILD_MISTAKES = [
     Mistake(
         lambda frames, age, t: frames[t - torch.arange(STACK - 1, -1, -1)],
@@ -53,6 +68,46 @@ REBUILD_MISTAKES = [
     Mistake(
         lambda frames, age, t: rebuild(frames, age, t - 1),
         "The stack ends one frame early: frame `t` is its newest.",
+    ),
+    Mistake(
+        lambda frames, age, t: frames[t - STACK : t],
+        "A slice ends before its second number, so frame `t` is missing: `frames[t - 3 : t + 1]`. "
+        "And frames of the episode before must become zeros.",
+    ),
+    Mistake(
+        lambda frames, age, t: _rebuild_with_zeros(
+            frames, t, STACK - 1 - torch.arange(4) <= age[t]
+        ),
+        "The condition is reversed: this blanks the frames that belong to the episode. Blank those "
+        "more than `age[t]` back.",
+    ),
+    Mistake(
+        lambda frames, age, t: _rebuild_with_zeros(frames, t, torch.arange(STACK) > age[t]),
+        "This blanks the newest frames. The oldest frame is number 0 of the stack, and the first "
+        "to become zeros.",
+    ),
+    Mistake(
+        lambda frames, age, t: _rebuild_with_zeros(frames, t, slice(int(age[t]))),
+        "This blanks `age[t]` frames. So many frames back belong to the episode: blank the others.",
+    ),
+    Mistake(
+        lambda frames, age, t: _rebuild_with_zeros(frames, t, slice(STACK if age[t] < 3 else 0)),
+        "Early in an episode this blanks the whole stack. Blank only the frames before the "
+        "episode's first.",
+    ),
+    Mistake(
+        _rebuild_what_is_there,
+        "Early in an episode this stack has fewer than four frames. The network takes four: put "
+        "zeros before the first.",
+    ),
+    Mistake(
+        _rebuild_with_zeros_last,
+        "The zeros come last here, where the newest frame must be. Put them first.",
+    ),
+    Mistake(
+        lambda frames, age, t: rebuild(frames, age, t).movedim(0, -1),
+        "The frames are stacked along the last axis. The network takes `[4, H, W]`: stack along "
+        "axis 0.",
     ),
 ]
 
@@ -107,6 +162,43 @@ DISCOUNTS_MISTAKES = [
     Mistake(
         lambda over, cut, lost, gamma: torch.where(over | lost, 0.0, 1.0),
         "`gamma` is missing: this says whether the game goes on, not how much its future counts.",
+    ),
+    Mistake(
+        lambda over, cut, lost, gamma: torch.where(lost, 0.0, gamma),
+        "The end of the game is missing. In a game without lives, such as Pong, it is the only "
+        "end.",
+    ),
+    Mistake(
+        lambda over, cut, lost, gamma: torch.where(over & lost, 0.0, gamma),
+        "`&` asks for both at once. One of them is enough for an end: `|`.",
+    ),
+    Mistake(
+        lambda over, cut, lost, gamma: torch.full(over.shape, gamma),
+        "Every step gets `gamma`, so that values are carried over the end of one game into the "
+        "next.",
+    ),
+    Mistake(
+        lambda over, cut, lost, gamma: torch.where(over | lost, 0.0, 0.99),
+        "The discount is always 0.99 here. Use the argument `gamma`.",
+    ),
+    Mistake(
+        lambda over, cut, lost, gamma: over | lost,
+        "This says where an end is. Return what to multiply the next value by: 0 there, `gamma` "
+        "elsewhere.",
+    ),
+    Mistake(
+        lambda over, cut, lost, gamma: gamma - (over | lost).float(),
+        "At an end this is `gamma - 1`, not 0. Multiply by whether the game goes on, or use "
+        "`torch.where`.",
+    ),
+    Mistake(
+        lambda over, cut, lost, gamma: gamma * (1 - over.float() - lost.float()),
+        "Where the last life ends the game, both flags are 1 and this is `-gamma`. Join them with "
+        "`|` first.",
+    ),
+    Mistake(
+        lambda over, cut, lost, gamma: 0.0 if (over | lost).any() else gamma,
+        "This is one number for all copies. Return a discount for each of them.",
     ),
 ]
 

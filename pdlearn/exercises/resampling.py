@@ -28,7 +28,8 @@ def compare_intervals(
     """Return the verdict on a function of arrays and a random generator that gives `(low, high)`.
 
     All are called with a generator of the same seed. Resampling is random, so an end may differ
-    by a twentieth of the interval's width from that of `right` or of a mistake.
+    by a twentieth of the interval's width, or of the right one's if that is wider, from that of
+    `right` or of a mistake.
     """
     known = [right, *(mistake.function for mistake in mistakes)]
 
@@ -53,9 +54,9 @@ def _snapped(function: Callable, known: Sequence[Callable]) -> Callable:
         ends = np.asarray(answer, dtype=object)
         if ends.shape != (2,) or not all(isinstance(end, int | float | np.number) for end in ends):
             return answer
-        answers = [_seeded(other)(*arrays) for other in known]
-        low, high = answers[0]
-        off = [max(abs(np.subtract(ends, other).astype(float))) for other in answers]
-        return answers[int(np.argmin(off))] if min(off) < (high - low) / 20 else answer
+        answers = np.array([_seeded(other)(*arrays) for other in known])
+        widths = np.maximum(answers[:, 1] - answers[:, 0], answers[0, 1] - answers[0, 0])
+        off = np.abs(answers - ends.astype(float)).max(1) / widths
+        return tuple(answers[off.argmin()]) if off.min() < 1 / 20 else answer
 
     return snapped

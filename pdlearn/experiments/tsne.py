@@ -15,7 +15,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
 import torch
-from matplotlib import patheffects
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -157,7 +156,6 @@ def picture(rows: Sequence[dict]) -> Figure:
     games = list(dict.fromkeys(row["game"] for row in rows))
     colours = seaborn.color_palette("colorblind", len(games))
     figure, panels = plt.subplots(1, len(LAYERS), figsize=(12, 6), layout="constrained")
-    outline = [patheffects.withStroke(linewidth=3, foreground="white")]
     for axes, (layer, title) in zip(panels, LAYERS.items(), strict=True):
         labels = []
         for index, game in enumerate(games):
@@ -176,7 +174,7 @@ def picture(rows: Sequence[dict]) -> Figure:
         for above, name in labels:
             axes.annotate(
                 name, above, (0, 4), textcoords="offset points", ha="center", fontsize=9,
-                path_effects=outline,
+                weight="bold",
             )  # fmt: skip
         axes.set(title=title, xticks=[], yticks=[])
     return figure

@@ -141,6 +141,7 @@ def scores_by_size(found: Mapping[str, Sequence[Mapping]]) -> Figure:
     `found` are rows of results by their source: the shipped files first, which are dots, then the
     experiments, which are squares. A line is the 95 % interval over games.
     """
+    shipped, *experiments = found
     rows = [{**row, "source": source} for source, each in found.items() for row in each]
     rows = [row for row in rows if row["network"] in SIZE_COLOURS]
     best = {r["game"]: float(r["mean"]) for r in rows if r["network"] == "teacher"}
@@ -158,7 +159,7 @@ def scores_by_size(found: Mapping[str, Sequence[Mapping]]) -> Figure:
                 for key in ("low", "mean", "high")
             )
             x, tint = int(row["parameters"]), SIZE_COLOURS[row["network"]]
-            shape = "o" if row["source"] == next(iter(found)) else "s"
+            shape = "o" if row["source"] == shipped else "s"
             axes.plot([x, x], [low, high], color=tint)
             axes.plot(x, mean, shape, ms=4, color=tint)
         for level in (0, 1):
@@ -168,7 +169,7 @@ def scores_by_size(found: Mapping[str, Sequence[Mapping]]) -> Figure:
     grid[0, 0].set_ylabel("share of the way")
     sizes = [size for size in SIZE_COLOURS if any(row["network"] == size for row in rows)]
     named = {size: ("o", SIZE_COLOURS[size]) for size in sizes}
-    named |= {source: ("o" if n == 0 else "s", INK) for n, source in enumerate(found)}
+    named |= {shipped: ("o", INK), ", ".join(experiments): ("s", INK)}
     marks = [plt.Line2D([], [], marker=shape, ls="", color=tint) for shape, tint in named.values()]
     figure.legend(marks, list(named), loc="outside lower center", ncols=len(named), frameon=False)
     return figure

@@ -28,9 +28,14 @@ def with_pictures(markdown: str) -> str:
     """Return Markdown whose equations are pictures, each with its LaTeX as alternative text."""
     parts = re.split(r"(```.*?```|`[^`]*`)", markdown, flags=re.S)  # code is no equation
     for index in range(0, len(parts), 2):
-        text = DISPLAYED.sub(lambda m: picture(m[1], "display"), parts[index])
+        text = DISPLAYED.sub(displayed, parts[index])
         parts[index] = INLINE.sub(lambda m: picture(m[1], "inline"), text)
     return "".join(parts)
+
+
+def displayed(match: re.Match) -> str:
+    """Return a displayed equation, a picture in a box of its own that a narrow page can scroll."""
+    return f'<div class="display">{picture(match[1], "display")}</div>'
 
 
 def picture(latex: str, kind: str = "inline") -> str:

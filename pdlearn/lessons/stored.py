@@ -1,10 +1,12 @@
 """Stored widgets: a notebook has their data and scripts, of which a page of their own is made."""
 
 import html
+from importlib import import_module
 
 from nbformat import NotebookNode
 
 from pdlearn.web import pages
+from pdlearn.widgets.face import Face
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -13,6 +15,12 @@ STATE = "application/vnd.jupyter.widget-state+json"
 def models(notebook: NotebookNode) -> dict[str, dict]:
     """Return the stored widgets of a notebook by their ids, with their state."""
     return notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+
+
+def face_of(state: dict) -> type[Face]:
+    """Return the class of a stored widget."""
+    module, _, name = state["_anywidget_id"].rpartition(".")
+    return getattr(import_module(module), name)
 
 
 def widget_page(output: NotebookNode, model: dict) -> str:
@@ -30,7 +38,7 @@ def widget_page(output: NotebookNode, model: dict) -> str:
         title=html.escape(title),
         alt=html.escape(alt),
         picture=output.data["image/png"].replace("\n", ""),
-        style=pages.source("web/player.css", "widgets/face.css"),  # it may be newer than the lesson
+        style=str(face_of(state)._css),  # it may be newer than the lesson
         script=state["_esm"],
         data=pages.embed(state["data"]),
     )

@@ -8,7 +8,6 @@ code changed, the outputs are kept.
 """
 
 import ast
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from pdlearn.lessons.places import CLONE
-from pdlearn.lessons.stored import models
+from pdlearn.lessons.stored import face_of, models
 from pdlearn.publish.lesson_sources import solved, title_of, unsolved
 from pdlearn.rows import between, markdown_table
 
@@ -103,9 +102,8 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
 def renew_browser_code(notebook: NotebookNode) -> None:
     """Give the stored widgets of a notebook today's scripts and styles; their data stays."""
     for state in widget_states(notebook):
-        module, _, name = state["_anywidget_id"].rpartition(".")
-        kind = getattr(import_module(module), name)
-        state["_esm"], state["_css"] = str(kind._esm), str(kind._css)
+        face = face_of(state)
+        state["_esm"], state["_css"] = str(face._esm), str(face._css)
 
 
 def widget_states(notebook: NotebookNode) -> list[NotebookNode]:

@@ -6,8 +6,8 @@ async function render({ model, el }) {
     title: data.title, stepsPerSecond: data.steps_per_second, temperature: data.temperature,
     autoplay: false,
   });
-  const shares = clips.map((clip) =>
-    `${clip.name} ${percent(clip.disputed.filter(Boolean).length / clip.length, 0)}`);
+  const shares = clips.map(({ name, disputed, length }) =>
+    `${name}: ${percent(disputed.filter(Boolean).length / length, 0)} of its game`);
   add(root, "p", { class: "small note" }, joined(
     "Marks under the scores: pictures in which the agents’ best actions differ " +
     `(${shares.join(", ")}).`));
