@@ -369,10 +369,10 @@ Markdown(
 )
 
 # %% [markdown]
-# Two rows need words. Our student of MSE in Pong reaches a small part of its teacher's score, where the
-# paper's reaches nearly all: the loss depends on the sizes of values, and ours learnt from far less play
-# (lesson 05 shows what MSE learns first). The networks trained by DQN on several games lose nearly every
-# point in Pong, which a percentage cannot express: their scores are below 0. The line of the geometric
+# Two rows need words. Our students of MSE score lowest in every game, and in Breakout by far, as the
+# paper's do: most of their error is in the values of states, and they learn the differences between
+# actions last (lesson 05). The networks trained by DQN on several games lose nearly every point in Pong,
+# which a percentage cannot express: their scores are below 0. The line of the geometric
 # mean has ours beside the paper's over the *same* games.
 #
 # Our number and the one in brackets must not be subtracted. The *order* can be compared: is the student
