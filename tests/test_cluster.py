@@ -41,7 +41,7 @@ def executor(request, tmp_path, monkeypatch):
 
 def table_1(folder, executor, watch=lambda entries: None):
     """Return the rows of Q*bert's students in the CSV file, without the time that they took."""
-    wanted = tasks("table1", "smoke", ["qbert"], [0], folder / "runs", precision="float32")
+    wanted = tasks("table1", "smoke", ["qbert"], [0], folder=folder / "runs", precision="float32")
     made = driver.run_missing(
         folder / "table1.csv", wanted, executor, folder / "runs", watch=watch
     )  # fmt: skip

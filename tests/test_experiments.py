@@ -306,7 +306,7 @@ def reproduced(name, folder):
     """Run the table `name` on Pong at smoke with seed 5, in a thread; return its new rows."""
     runs, path = folder / "runs", folder / "results" / f"{name}.csv"
     with ThreadPoolExecutor(1) as executor:
-        wanted = tasks(name, "smoke", ["pong"], [5], runs)
+        wanted = tasks(name, "smoke", ["pong"], [5], folder=runs)
         return list(driver.run_missing(path, wanted, executor, runs))
 
 
@@ -483,7 +483,9 @@ def test_a_noisy_teacher_has_a_row_of_its_own_and_is_not_trained(tmp_path, monke
     assert noisy["teacher"] == student["teacher"] and noisy["percent"] == 100.0
     assert list(noisy) == list(student)  # one CSV file
     path = tmp_path / "results" / "noisy-teacher.csv"
-    (done,) = driver.finished_rows(path, tasks("noisy-teacher", "smoke", ["pong"], [5], tmp_path))
+    (done,) = driver.finished_rows(
+        path, tasks("noisy-teacher", "smoke", ["pong"], [5], folder=tmp_path)
+    )
     assert done["label"] == "10% noise"  # the student was not trained
     shown = table("noisy-teacher", read_rows(path))
     assert "| Pong | 100.0 [100, 100] | 50.0 [50, 50] |" in shown

@@ -17,6 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "how-to"
 PAGES = [*sorted(FOLDER.glob("[!i]*.md")), *(ROOT / "docs" / f"{n}.md" for n in ("start", "cite"))]
 PAGES.append(ROOT / "docs" / "reference" / "file-formats.md")
+# Pages whose commands take half a minute; other tests run commands like them.
+LONG = ("cluster", "distil", "several-games")
+COMMAND_PAGES = [
+    pytest.param(page, marks=pytest.mark.long if page.stem in LONG else ()) for page in PAGES
+]
 LITTLE = "hours=1, steps_per_hour=400, updates_per_hour=3"
 FEWER = {
     'DQN_BUDGETS["fast"]': 'DQN_BUDGETS["smoke"]',
@@ -101,7 +106,7 @@ def shortened(command):
     return short
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", COMMAND_PAGES, ids=lambda page: page.stem)
 def test_the_commands_of_a_page_run(page, quick):
     for command in commands(page):
         short = shortened(command)

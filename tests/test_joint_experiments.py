@@ -124,7 +124,7 @@ def workshop(tmp_path_factory):
 
 def finished(workshop):
     """Return the rows of the finished cells of multi3."""
-    wanted = tasks("multi3", "smoke", [], [0], workshop)
+    wanted = tasks("multi3", "smoke", [], [0], folder=workshop)
     return driver.finished_rows(workshop / "results" / "multi3.csv", wanted)
 
 
@@ -149,11 +149,9 @@ def small(workshop):
     def again():
         folder = workshop / "runs"
         with ThreadPoolExecutor(1) as executor:
-            new = driver.run_missing(
-                workshop / "results" / "multi3.csv", tasks("multi3", "smoke", [], [0], folder),
-                executor, folder,
-            )  # fmt: skip
-            return list(new)
+            wanted = tasks("multi3", "smoke", [], [0], folder=folder)
+            path = workshop / "results" / "multi3.csv"
+            return list(driver.run_missing(path, wanted, executor, folder))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pdlearn.experiments.cells.evaluate", evaluate)

@@ -44,14 +44,14 @@ def small(tmp_path_factory):
         with ThreadPoolExecutor(1) as executor:
             for _ in range(2):
                 weak_teachers.train_missing(["qbert"], "smoke", runs, executor=executor)
-                wanted = tasks("kickstarting", "smoke", ["qbert"], [5], runs)
+                wanted = tasks("kickstarting", "smoke", ["qbert"], [5], folder=runs)
                 path = folder / "kickstarting.csv"
                 new.append(list(driver.run_missing(path, wanted, executor, runs)))
     return folder, driven, new
 
 
 def finished(folder):
-    wanted = tasks("kickstarting", "smoke", ["qbert"], [5], folder / "runs")
+    wanted = tasks("kickstarting", "smoke", ["qbert"], [5], folder=folder / "runs")
     return driver.finished_rows(folder / "kickstarting.csv", wanted)
 
 

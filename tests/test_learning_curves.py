@@ -34,14 +34,16 @@ def few(patch, stops=()):
 def missing(folder):
     """Run what is missing of net5's curve on Pong with seed 3; return the new rows."""
     with ThreadPoolExecutor(1) as executor:
-        wanted = tasks("learning-curves", "smoke", ["pong"], [3], folder / "runs", labels=["net5"])
+        wanted = tasks(
+            "learning-curves", "smoke", ["pong"], [3], folder=folder / "runs", labels=["net5"]
+        )
         path = folder / "learning-curves.csv"
         return list(driver.run_missing(path, wanted, executor, folder / "runs"))
 
 
 def finished_rows(folder):
     """Return the rows of the curves of all sizes on Pong with seed 3."""
-    wanted = tasks("learning-curves", "smoke", ["pong"], [3], folder)
+    wanted = tasks("learning-curves", "smoke", ["pong"], [3], folder=folder)
     return driver.finished_rows(folder / "learning-curves.csv", wanted)
 
 

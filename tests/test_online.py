@@ -273,7 +273,7 @@ def figure_5(tmp_path, monkeypatch):
 
     def run_missing(seeds):
         folder = tmp_path / "runs"
-        wanted = experiment.tasks("online", "smoke", [CATCH], seeds, folder)
+        wanted = experiment.tasks("online", "smoke", [CATCH], seeds, folder=folder)
         with ThreadPoolExecutor(1) as executor:
             return list(driver.run_missing(tmp_path / "online.csv", wanted, executor, folder))
 
@@ -290,7 +290,7 @@ def test_each_students_curve_is_a_row_for_every_evaluation_of_the_dqn(figure_5, 
     assert [r["dqn"] for r in rows[:2]] == [r["dqn"] for r in rows[2:]]
     assert {r["parameters"] for r in rows} == {"4639"}  # net5 less 15 of 18 actions of 17 numbers
     assert figure_5([2, 3]) == []
-    of_one = experiment.tasks("online", "smoke", [CATCH], [2], tmp_path)
+    of_one = experiment.tasks("online", "smoke", [CATCH], [2], folder=tmp_path)
     assert driver.finished_rows(tmp_path / "online.csv", of_one) == rows[:2]
     (axes,) = online_curves(rows).axes
     labels = ["DQN", "its best so far", "student, seed 2", "student, seed 3"]

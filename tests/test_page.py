@@ -99,7 +99,7 @@ def test_a_swing_is_the_mean_change_in_the_second_half_of_an_online_run():
         for d, s in zip(dqn, student, strict=True)
     ]  # fmt: skip
     # From the third point on: |5 - 1| and |2 - 5|, then |4 - 3| and |4 - 4|.
-    assert "| Pong | 500 | 1 | 2.0 | 9.0 | 4.0 | 3.5 | 0.5 |" in online.table("online", points)
+    assert "| Pong | 500 | 1 | 2.0 | 9.0 | 4.0 | 3.5 | 0.5 |" in online.table(points)
     assert online.measured(points) == (
         "Pong, seed 1: final scores 2.0 (DQN) and 4.0 (student), swings 3.5 and 0.5."
     )

@@ -92,7 +92,7 @@ def _train(
         weak_teachers.train_missing(
             cells.games_of(experiment, games), budget, folder, executor=executor, watch=board
         )
-    tasks = kind.tasks(experiment, budget, games, seeds, folder)
+    tasks = kind.tasks(experiment, budget, games, seeds, folder=folder)
     with closing(driver.run_missing(path, tasks, executor, folder, watch=board)) as new_rows:
         for row in new_rows:
             board.clear()
@@ -101,10 +101,10 @@ def _train(
     if not rows:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     # The figure shows all comparable rows of the CSV file, as docs/results.md does.
-    figure = kind.picture(experiment, read_rows(path))
+    figure = kind.picture(read_rows(path), experiment)
     if figure is not None:
         write_picture(results / f"{experiment}.png", figure)
-    print(kind.table(experiment, rows))
+    print(kind.table(rows, experiment))
 
 
 def _check_results(experiment: str, results: Path) -> None:

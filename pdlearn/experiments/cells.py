@@ -66,7 +66,7 @@ class Cell(NamedTuple):
 
 
 def tasks(
-    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
+    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], *, folder: Path,
     precision: str = "auto",
 ) -> list[driver.Task]:  # fmt: skip
     """Return a task for each cell of the experiment `name`, with a part for each game.
@@ -108,13 +108,15 @@ def told(row: dict) -> str:
     )
 
 
-def picture(name: str, rows: Sequence[dict]) -> Figure | None:
+def picture(rows: Sequence[dict], name: str) -> Figure | None:
     """Return the figure of all comparable rows; None if there are only rows of Q-learning."""
     shown, _ = comparable(rows)
     return tables.picture(name, shown) if shown else None
 
 
-table = tables.table
+def table(rows: Sequence[dict], name: str) -> str:
+    """Return a Markdown table of the rows; see `tables.table`."""
+    return tables.table(name, rows)
 
 
 def games_of(name: str, games: Sequence[str]) -> list[str]:

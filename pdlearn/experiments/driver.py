@@ -35,17 +35,17 @@ class Kind(Protocol):
     """What the modules of experiments that train have in common; `name` is an experiment's."""
 
     def tasks(
-        self, name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path
+        self, name: str, budget: str, games: Sequence[str], seeds: Sequence[int], *, folder: Path
     ) -> list[Task]:
         """Return the tasks; without `games`, those of the experiment."""
 
     def told(self, row: dict) -> str:
         """Return a line on a new row."""
 
-    def picture(self, name: str, rows: Sequence[dict]) -> Figure | None:
+    def picture(self, rows: Sequence[dict], name: str) -> Figure | None:
         """Return the figure of the rows of the CSV file; None if they have none."""
 
-    def table(self, name: str, rows: Sequence[dict]) -> str:
+    def table(self, rows: Sequence[dict], name: str) -> str:
         """Return a Markdown table of rows."""
 
 

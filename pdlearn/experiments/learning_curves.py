@@ -45,7 +45,7 @@ POINTS = "points.csv"
 
 
 def tasks(
-    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path,
+    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], *, folder: Path,
     labels: Sequence[str] = LABELS,
 ) -> list[driver.Task]:  # fmt: skip
     """Return a task for each student, with a part for each point.
@@ -73,12 +73,12 @@ def told(row: dict) -> str:
     )
 
 
-def picture(name: str, rows: Sequence[dict]) -> Figure:
+def picture(rows: Sequence[dict], name: str) -> Figure:
     """Return the figure of all rows."""
     return curve_tables.picture(rows)
 
 
-def table(name: str, rows: Sequence[dict]) -> str:
+def table(rows: Sequence[dict], name: str) -> str:
     """Return a Markdown table of the rows."""
     return curve_tables.table(rows)
 

@@ -28,7 +28,7 @@ from pdlearn.statistics import swing
 
 
 def tasks(
-    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], folder: Path
+    name: str, budget: str, games: Sequence[str], seeds: Sequence[int], *, folder: Path
 ) -> list[driver.Task]:
     """Return a task for each game, with a part for each seed.
 
@@ -52,12 +52,12 @@ def told(row: dict) -> str:
     )
 
 
-def picture(name: str, rows: Sequence[dict]) -> Figure:
+def picture(rows: Sequence[dict], name: str) -> Figure:
     """Return the figure of all rows."""
     return online_curves(rows)
 
 
-def table(name: str, rows: Sequence[dict]) -> str:
+def table(rows: Sequence[dict], name: str = "online") -> str:
     """Return a Markdown table of the final scores and the swings, with a line for each student."""
     names = (
         "game", "DQN's agent steps", "student's seed", "final DQN",

@@ -133,7 +133,7 @@ def _figure1_body(rows: list[dict]) -> str:
 def _online_body(rows: list[dict]) -> str:
     episodes = sorted({int(row["episodes"]) for row in rows})
     return (
-        f"{online.table('online', rows)}\n\n"
+        f"{online.table(rows)}\n\n"
         f"Each point is the mean of {' or '.join(map(str, episodes))} episodes. The swing is the "
         "mean absolute change between neighbouring points in the second half of the run."
     )
