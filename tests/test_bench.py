@@ -64,6 +64,7 @@ def test_a_rate_is_work_divided_by_time(monkeypatch):
     assert bench.rate_of(probe(), 2.0, "cpu") == pytest.approx(6.0)
 
 
+@pytest.mark.long
 def test_the_slices_are_counted(monkeypatch):
     seen = []
     monkeypatch.setattr(bench, "rate_of", lambda probe, seconds, device: 1.0)

@@ -18,7 +18,7 @@ FOLDER = ROOT / "docs" / "how-to"
 PAGES = [*sorted(FOLDER.glob("[!i]*.md")), *(ROOT / "docs" / f"{n}.md" for n in ("start", "cite"))]
 PAGES.append(ROOT / "docs" / "reference" / "file-formats.md")
 # Pages whose commands take half a minute; other tests run commands like them.
-LONG = ("cluster", "distil", "several-games")
+LONG = ("cluster", "distil", "several-games", "train-a-teacher")
 COMMAND_PAGES = [
     pytest.param(page, marks=pytest.mark.long if page.stem in LONG else ()) for page in PAGES
 ]
