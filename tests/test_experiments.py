@@ -14,7 +14,7 @@ from fakes import make_agent
 from pdlearn import paper, zoo
 from pdlearn.evaluation import Evaluation
 from pdlearn.experiments import driver
-from pdlearn.experiments.cells import cells, playable, tasks
+from pdlearn.experiments.cells import cells, tasks
 from pdlearn.experiments.definitions import EXPERIMENTS, UNTRAINED, Student
 from pdlearn.experiments.judging import has_collapsed, teacher_episodes
 from pdlearn.experiments.scores import Episodes, episode_columns, paired_scores
@@ -274,7 +274,7 @@ def test_long_labels_are_slanted_so_that_they_do_not_overlap():
 
 
 def test_only_games_with_a_shipped_teacher_are_run():
-    assert playable(["pong", "no_such_game"]) == ["pong"]
+    assert zoo.with_teacher(["pong", "no_such_game"]) == ["pong"]
 
 
 def test_all_cells_of_one_seed_precede_those_of_the_next():

@@ -9,7 +9,8 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.evaluation import Evaluation
 from pdlearn.experiments import driver, weak_teachers
-from pdlearn.experiments.cells import comparable, tasks
+from pdlearn.experiments.cells import tasks
+from pdlearn.experiments.comparable import comparable
 from pdlearn.experiments.definitions import EXPERIMENTS
 from pdlearn.experiments.training import config_of, fingerprint_of
 from pdlearn.jobs.training import drive

@@ -10,7 +10,7 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent, save_agent
 from pdlearn.envs import PREPROCESSING
 from pdlearn.experiments import TITLES, figure1, online, tsne
-from pdlearn.experiments.cells import comparable, of_earlier_teachers
+from pdlearn.experiments.comparable import comparable, of_earlier_teachers
 from pdlearn.experiments.definitions import EXPERIMENTS, UNTRAINED
 from pdlearn.experiments.tables import table
 from pdlearn.experiments.training import fingerprint_of

@@ -34,7 +34,7 @@ from pdlearn.exercises import (
 )
 from pdlearn.exercises.sizes import layers, multiplications
 from pdlearn.experiments import curve_tables
-from pdlearn.experiments.cells import comparable
+from pdlearn.experiments.comparable import comparable
 from pdlearn.games import GAMES
 from pdlearn.lessons import (
     by_budget,

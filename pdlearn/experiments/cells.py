@@ -8,7 +8,6 @@ play, except those that take part in it. Rows of other teachers or of another am
 updates belong to other cells.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,13 +21,8 @@ from pdlearn import zoo
 from pdlearn.checkpoints import Agent
 from pdlearn.evaluation import Evaluation, evaluate
 from pdlearn.experiments import driver, tables, weak_teachers
-from pdlearn.experiments.definitions import (
-    EXPERIMENTS,
-    Q_LEARNING,
-    UNTRAINED,
-    Experiment,
-    Student,
-)
+from pdlearn.experiments.comparable import comparable
+from pdlearn.experiments.definitions import EXPERIMENTS, Q_LEARNING, Experiment, Student
 from pdlearn.experiments.judging import TeacherJob, episodes_of, has_collapsed, teacher_episodes
 from pdlearn.experiments.scores import Episodes, episode_columns
 from pdlearn.experiments.training import (
@@ -121,7 +115,7 @@ def table(rows: Sequence[dict], name: str) -> str:
 
 def games_of(name: str, games: Sequence[str]) -> list[str]:
     """Return `games`, or those of the experiment `name`, that have a shipped teacher."""
-    return playable(games or EXPERIMENTS[name].games)
+    return zoo.with_teacher(games or EXPERIMENTS[name].games)
 
 
 def _teacher_file(name: str, game: str, budget: str, folder: Path) -> str:
@@ -129,62 +123,6 @@ def _teacher_file(name: str, game: str, budget: str, folder: Path) -> str:
     if EXPERIMENTS[name].weak_teachers:
         return str(weak_teachers.file_of(game, budget, folder))
     return f"{game}/teacher"
-
-
-def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
-    """Return the rows of one set of teachers with one amount of training; count the other rows.
-
-    The teachers are the shipped ones. Where no row is of these, they are those of the newest row,
-    whose percentages are of their own scores. The amount is the number of samples and of agent
-    steps of play that most rows have; among equally frequent ones, the larger. Q-learning has its
-    own amounts, which its label names; a teacher with noise has none.
-    """
-    of_any_amount = (*Q_LEARNING, UNTRAINED)
-    shipped = _shipped_fingerprints(rows)
-    teachers = {_games_of(row): row["teacher"] for row in rows}  # the newest row is the last
-    teachers |= {_games_of(row): row["teacher"] for row in rows if _is_shipped(row, shipped)}
-    current = [row for row in rows if row["teacher"] == teachers[_games_of(row)]]
-    counts = Counter(_amount_of(row) for row in current if row["loss"] not in of_any_amount)
-    if not counts:
-        return [], len(rows)
-    chosen = max(counts, key=lambda amount: (counts[amount], amount))
-    shown = [row for row in current if _amount_of(row) == chosen or row["loss"] in of_any_amount]
-    return shown, len(rows) - len(shown)
-
-
-def of_earlier_teachers(rows: Sequence[dict]) -> list[str]:
-    """Return the games of `rows` whose students learnt before a teacher was replaced."""
-    shipped = _shipped_fingerprints(rows)
-    earlier = [game for row in rows if not _is_shipped(row, shipped) for game in _games_of(row)]
-    return list(dict.fromkeys(earlier))
-
-
-def _games_of(row: dict) -> tuple[str, ...]:
-    """Return the games of a row's student: the row's game, or all games that one network plays."""
-    return tuple(row.get("games", row["game"]).split())
-
-
-def _shipped_fingerprints(rows: Sequence[dict]) -> dict[tuple[str, ...], str]:
-    """Return the fingerprint of the teachers of each row's games, where all of them ship."""
-    groups = {_games_of(row) for row in rows}
-    return {
-        games: fingerprint_of([zoo.load(f"{game}/teacher") for game in games])
-        for games in groups
-        if len(playable(games)) == len(games)
-    }
-
-
-def _is_shipped(row: dict, shipped: dict[tuple[str, ...], str]) -> bool:
-    return row["teacher"] == shipped.get(_games_of(row))
-
-
-def _amount_of(row: dict) -> tuple[int, int]:
-    return int(row["samples"]), int(row["agent_steps"])
-
-
-def playable(games: Sequence[str]) -> list[str]:
-    """Return those of `games` that have a shipped teacher."""
-    return [game for game in games if f"{game}/teacher" in zoo.names()]
 
 
 def cells(experiment: Experiment, games: Sequence[str], seeds: Sequence[int]) -> list[Cell]:

@@ -46,7 +46,7 @@ def reproduce_figure1(
     Empty `games` selects the paper's two. Games without a shipped teacher are left out; raises
     ValueError if none is left.
     """
-    games = [game for game in games or PAPER_GAMES if f"{game}/teacher" in zoo.names()]
+    games = zoo.with_teacher(games or PAPER_GAMES)
     if not games:
         raise ValueError("none of these games has a shipped teacher; expected one that has")
     rows, shown = [], []

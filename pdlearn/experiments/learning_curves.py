@@ -22,7 +22,7 @@ from pdlearn.checkpoints import Agent
 from pdlearn.distill import Distillation, unseen_states
 from pdlearn.evaluation import evaluate
 from pdlearn.experiments import curve_tables, driver
-from pdlearn.experiments.cells import EVALUATIONS, playable
+from pdlearn.experiments.cells import EVALUATIONS
 from pdlearn.experiments.curve_tables import LABELS, STATES
 from pdlearn.experiments.definitions import Student
 from pdlearn.experiments.training import RecordJob, amounts, config_of, recording
@@ -55,7 +55,7 @@ def tasks(
     """
     found = []
     for seed in seeds:
-        for game in playable(games or tuple(GAMES)):
+        for game in zoo.with_teacher(games or tuple(GAMES)):
             teacher = fingerprint(zoo.load(f"{game}/teacher").network)
             for label in labels:
                 job = CurveJob(game, label, budget, seed, teacher, folder)

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from pdlearn.experiments import tables
-from pdlearn.experiments.cells import comparable
+from pdlearn.experiments.comparable import comparable
 from pdlearn.games import GAMES, normalise
 from pdlearn.lessons.places import folder
 from pdlearn.rows import read_rows

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pdlearn import paper
 from pdlearn.experiments import TITLES, curve_tables, figure1, online, tables, tsne, weak_teachers
-from pdlearn.experiments.cells import comparable, of_earlier_teachers
+from pdlearn.experiments.comparable import comparable, of_earlier_teachers
 from pdlearn.experiments.definitions import EXPERIMENTS, UNTRAINED
 from pdlearn.experiments.scores import is_paired
 from pdlearn.plots import title_of

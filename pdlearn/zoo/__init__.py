@@ -4,6 +4,7 @@ A network for several games is named after its size and what it learnt by, as in
 Beside some teachers lies half an hour of their play, `play.rec`, for lessons to learn from at once.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -29,6 +30,18 @@ def names() -> list[str]:
     """
     paths = sorted(FOLDER.glob("*/*.safetensors"))
     return [f"{path.parent.name}/{path.stem}" for path in paths]
+
+
+def with_teacher(games: Sequence[str]) -> list[str]:
+    """Return those of `games` that have a shipped teacher.
+
+    Args:
+        games: names of games
+
+    Returns:
+        a part of them, in their order
+    """
+    return [game for game in games if f"{game}/teacher" in names()]
 
 
 def path(name: str) -> Path:
