@@ -420,6 +420,14 @@ def test_a_table_shows_the_columns_asked_for():
 def test_a_table_of_results_that_does_not_exist_is_refused():
     with pytest.raises(FileNotFoundError, match="no_such_table.csv: there is no such table"):
         results("no_such_table")
+    with pytest.raises(ValueError, match="recipes.csv has no column 'gmae'; it has game, network"):
+        results("recipes", gmae="pong")
+
+
+def test_rows_of_results_are_selected_by_their_columns():
+    (row,) = results("students", game="pong", network="net3")
+    assert (row["game"], row["network"]) == ("pong", "net3")
+    assert results("students", game="no_such_game") == []
 
 
 def test_every_word_of_the_glossary_is_explained_once_and_in_order():

@@ -76,12 +76,18 @@ def test_neighbouring_sizes_are_compared_by_their_first_row():
 
 
 def test_two_seeds_are_of_one_recipe():
-    recipe = dict.fromkeys(measures.RECIPE, "1")
+    recipe = dict.fromkeys(measures.RECIPE[2:], "1")  # all but game and network
     rows = [made("pong", "net3", mean, mean - 1, mean + 1, **recipe) for mean in (5, 9)]
     other = made("pong", "net3", 7, 6, 8, **(recipe | {"temperature": "2"}))
     assert list(measures.seeds_of([*rows, other]).values()) == [rows]
     (pair,) = measures.two_seeds([*rows, other])
     assert pair["difference"] == "-5.4 to -2.6"
+
+
+@pytest.mark.parametrize("column", ["game", "network", "loss"])
+def test_students_that_differ_in_more_than_the_seed_are_not_two_seeds(column):
+    one, *_ = results("recipes", game="pong", temperature="0.03")
+    assert measures.seeds_of([one, one | {column: "another"}]) == {}
 
 
 def test_a_score_that_is_missing_is_a_dash_and_one_below_0_has_no_percentage():

@@ -419,7 +419,7 @@ table(measures.race_ends(race))
 # Pong's teacher is from the same loop. Its cost, from `docs/results`:
 
 # %%
-cost = next(row for row in results("teachers") if row["game"] == "pong")
+(cost,) = results("teachers", game="pong")
 table(
     [cost], "parameters", "agent_steps", "samples", "mean", "hours", "hardware"
 )

@@ -208,12 +208,8 @@ table([interval_at(games, trials, rng) for games in (3, 5, 10, 30, 100)])
 # Two of the shipped Pong agents, from `docs/results`:
 
 # %% tags=["nbval-check-output"]
-rows = [row for name in ("teachers", "students") for row in results(name)]
-rows = [row for row in rows if row["game"] == "pong"]
-best, second = (
-    next(row for row in rows if row["network"] == name)
-    for name in ("teacher", "net3")
-)
+(best,) = results("teachers", game="pong")
+(second,) = results("students", game="pong", network="net3")
 table([best, second], "network", "mean", "low", "high", "episodes")
 
 # %% [markdown]

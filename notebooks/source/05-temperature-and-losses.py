@@ -367,9 +367,10 @@ print("log_softmax:      ", (student / 0.01).log_softmax(1).tolist())
 # is a 95 % [interval](glossary.md#interval).
 
 # %%
-hour = {"teacher_steps": "54000", "minibatch": "64", "learning_rate": "0.001"}
-first = [row for row in results("recipes") if hour.items() <= row.items()]
-later = [row for row in results("temperature") if row["game"] == "pong"]
+first = results(
+    "recipes", game="pong", teacher_steps="54000", learning_rate="0.001"
+)
+later = results("temperature", game="pong")
 groups = {"an hour of play": first, "two hours, higher rate": later}
 show(
     drawings.temperature_scores(groups, float(first[0]["teacher_mean"])),

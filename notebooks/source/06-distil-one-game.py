@@ -251,9 +251,7 @@ pdlearn.widgets.play("pong", against=student, name="ours")
 # temperature, their amount of play, their updates and learning rate, and their scores over 30 games.
 
 # %%
-longer = [
-    r for r in results("recipes") if float(r["temperature"]) == TEMPERATURE
-]
+longer = results("recipes", game="pong", temperature=str(TEMPERATURE))
 settings = ("teacher_steps", "minibatch", "updates", "learning_rate", "seed")
 table(longer, *settings, "mean", "low", "high")
 

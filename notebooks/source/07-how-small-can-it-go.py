@@ -424,7 +424,7 @@ check_difference(difference_by_hand)
 
 # %%
 pairs = measures.neighbours([row for rows in found.values() for row in rows])
-pairs += measures.two_seeds(results("recipes"))
+pairs += measures.two_seeds(results("recipes", game="pong"))
 table(pairs)
 
 # %% [markdown]

@@ -211,7 +211,7 @@ table(seen, of="the paper's")
 # pairs that differ only in the seed:
 
 # %%
-pairs = measures.seeds_of(results("recipes"))
+pairs = measures.seeds_of(results("recipes", game="pong"))
 table(readings.seeds_beside(pairs))
 
 # %% [markdown]
@@ -320,9 +320,8 @@ table(rows, of="teacher's mean")
 # it score when evaluated again?
 
 # %%
-tried = [float(row["percent"]) for row in results("recipes")]
-rows = [row for row in results("students") if row["game"] == "pong"]
-row = next(row for row in rows if row["network"] == "net3")
+tried = [float(r["percent"]) for r in results("recipes", game="pong")]
+(row,) = results("students", game="pong", network="net3")
 teacher_mean = float(shipped["pong"]["mean"])
 noise = 100 * readings.deviation(row, episodes=30) / teacher_mean
 alike = 95 + rng.normal(0, noise, (5_000, len(tried)))

@@ -16,7 +16,10 @@ from pdlearn.networks import SIZES
 from pdlearn.statistics import difference_interval, share_of_the_way
 
 DECISIVE_GAP = 0.1  # points between the best two actions
-RECIPE = ("temperature", "teacher_steps", "minibatch", "updates", "learning_rate")
+RECIPE = (
+    "game", "network", "loss", "temperature", "teacher_steps", "minibatch", "updates",
+    "learning_rate",
+)  # fmt: skip
 
 
 def action_gap(teacher_q: Tensor) -> Tensor:
@@ -131,7 +134,9 @@ def two_seeds(recipes: Sequence[Mapping]) -> list[dict[str, str]]:
     """Return a row for each two students that differ in their seed alone."""
     pairs = []
     for alike in seeds_of(recipes).values():
-        name = f"pong: net3 at temperature {alike[0]['temperature']}, two seeds"
+        first = alike[0]
+        of = f"{first['game']}: {first['network']} at temperature {first['temperature']}"
+        name = f"{of}, two seeds"
         pairs.append(_difference(name, *alike[:2]))
     return pairs
 

@@ -32,15 +32,20 @@ def by_budget(*, smoke: Value, fast: Value, full: Value | None = None) -> Value:
     return values[budget]
 
 
-def results(name: str) -> list[dict[str, str]]:
+def results(name: str, **wanted: str) -> list[dict[str, str]]:
     """Return the rows of `docs/results/NAME.csv`; all values are text.
 
-    Raises FileNotFoundError if there is no such table.
+    `wanted` selects rows by their columns, as in `results("students", game="pong")`. Raises
+    FileNotFoundError if there is no such table, ValueError for a column that it does not have.
     """
     path = folder("docs/results") / f"{name}.csv"
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such table")
-    return read_rows(path)
+    rows = read_rows(path)
+    for column in wanted:
+        if column not in rows[0]:
+            raise ValueError(f"{name}.csv has no column {column!r}; it has {', '.join(rows[0])}")
+    return [row for row in rows if wanted.items() <= row.items()]
 
 
 def show(figure: Figure | Axes, caption: str) -> None:
