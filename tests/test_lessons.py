@@ -542,7 +542,7 @@ def test_jupyterlab_as_the_lessons_command_starts_it_holds_no_answer_back(
     monkeypatch.setattr(subprocess, "call", lambda command, env: started.append(command) or 0)
     lessons(tmp_path / "mine")
     server = ServerApp()
-    server.parse_command_line(started[0][4:])
+    server.parse_command_line(started[0][3:])
     connection = server.kernel_websocket_connection_class
 
     class Handler(KernelWebsocketHandler):

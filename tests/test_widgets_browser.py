@@ -7,7 +7,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -20,7 +19,9 @@ import pytest
 import torch
 from shown import decode, is_foreign
 
+from pdlearn.commands.lessons import jupyterlab
 from pdlearn.lessons.html import write_pages
+from pdlearn.lessons.places import of_this_python
 from pdlearn.losses import kl_loss, teacher_policy
 from pdlearn.starts import load_starts
 from pdlearn.widgets import compare
@@ -351,7 +352,7 @@ def contrast(*colours: str) -> float:
 
 
 class Jupyter:
-    """A JupyterLab of its own on a folder, with Notebook 7 beside it where that is installed."""
+    """A JupyterLab as for the lessons, with Notebook 7 beside it where that is installed."""
 
     def __init__(self, folder: Path):
         self.folder = folder / "notebooks"
@@ -364,13 +365,14 @@ class Jupyter:
         paths = {
             f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "RUNTIME")
         }
-        env = {**os.environ, **paths, "JUPYTER_DATA_DIR": str(self.data), "PYTHONPATH": str(ROOT)}
+        command, env = jupyterlab()
+        env |= {**paths, "JUPYTER_DATA_DIR": str(self.data), "PYTHONPATH": str(ROOT)}
         options = [
             "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1",
             "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
         ]  # fmt: skip
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
+            [*command, *options],
             cwd=self.folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -404,9 +406,7 @@ class Jupyter:
 
     def write(self, name: str, cells: list, **metadata) -> None:
         """Write a trusted notebook."""
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        metadata["kernelspec"] = kernel
-        notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata | of_this_python())
         nbformat.sign.NotebookNotary(data_dir=str(self.data)).sign(notebook)
         nbformat.write(notebook, self.folder / name)
 
@@ -611,6 +611,21 @@ def test_without_its_kernel_a_comparison_plays_and_a_game_says_that_it_waits(lab
     game.get_by_text("The kernel does not answer").wait_for()
     game.locator(".play").click()
     assert game.locator(".play").inner_text() == "Go on"  # the page still answers
+
+
+def test_a_notebook_with_widgets_counts_as_changed_when_edited_but_not_when_opened(
+    jupyter, browser, comparison
+):
+    save_with_state(jupyter, "opened.ipynb", comparison)
+    page, _ = open_calmly(browser, f"{jupyter.url}/lab/tree/opened.ipynb")
+    page.locator(".pdlearn .scrubber").press("End")
+    jupyter.wait_until(lambda: jupyter.kernel_is_ready("opened.ipynb"))
+    changed = page.locator(".jp-mod-dirty")
+    assert changed.count() == 0
+    page.locator(".cm-content").first.click()
+    press(page, "#")
+    changed.first.wait_for()
+    page.context.close()
 
 
 def test_a_saved_notebook_shows_the_widget_again_in_notebook_7(jupyter, browser, comparison):

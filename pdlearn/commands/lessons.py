@@ -14,8 +14,9 @@ def lessons(
 ) -> None:
     """Copy the lessons and their exercises to a folder and open JupyterLab there.
 
-    This JupyterLab saves the widgets with a notebook and asks for no news. The user's own settings
-    are not changed and come first.
+    This JupyterLab saves the widgets with a notebook, does not mark a notebook with widgets as
+    changed when it is only opened, and asks for no news. The user's own settings are not changed
+    and come first.
     With --html, only write the lessons as pages.
 
     Args:
@@ -30,25 +31,35 @@ def lessons(
         print(f"{html}: {write_pages(html)} pages; open index.html")
         return
 
-    import os
     import subprocess
-    import sys
 
-    from pdlearn.lessons.places import JUPYTER, copy_lessons
+    from pdlearn.lessons.places import copy_lessons
 
     new, kept = copy_lessons(folder)
     print(f"{folder}: {new} files copied, {kept} kept as they were", flush=True)
-    command = [
-        sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}",
-        "--ServerApp.kernel_websocket_connection_class=pdlearn.lessons.connection.PromptConnection",
-    ]  # fmt: skip
+    command, env = jupyterlab()
+    command.append(f"--ServerApp.root_dir={folder.resolve()}")
     if no_browser:
         command.append("--no-browser")
     if allow_root:
         command.append("--allow-root")
-    # The folder holds default settings, for this JupyterLab alone.
-    config = [str(JUPYTER), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-    env = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(config)}
     status = subprocess.call(command, env=env)
     if status != 0:
         raise ValueError(f"JupyterLab ended with status {status}; the lessons are in {folder}")
+
+
+def jupyterlab() -> tuple[list[str], dict[str, str]]:
+    """Return the command and the environment that start JupyterLab with the lessons' settings."""
+    import os
+    import sys
+
+    from pdlearn.lessons.places import JUPYTER
+
+    command = [
+        sys.executable, "-m", "jupyterlab",
+        "--ServerApp.kernel_websocket_connection_class=pdlearn.lessons.connection.PromptConnection",
+        f"--LabApp.extra_labextensions_path={JUPYTER / 'labextensions'}",
+    ]  # fmt: skip
+    # The folder holds default settings, for this JupyterLab alone.
+    config = [str(JUPYTER), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    return command, {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(config)}

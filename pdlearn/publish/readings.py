@@ -81,8 +81,10 @@ READINGS: dict[str, str] = {
         "the same updates. The play is a small part of that of the other tables, so that there "
         "are differences to measure. In Q*bert KL is far better than reverse KL, whoever acts. The "
         "teacher's policy is sharp, so that reverse KL is very large while the student is still "
-        "random. With KL the teacher's states are better than the student's, which are at first "
-        "those of an untrained network. It is one seed of one game."
+        "random. In the other two games the direction matters less. In Q*bert and Space Invaders "
+        "the teacher's states are better than the student's, which are at first those of an "
+        "untrained network. In Breakout the student's are better, but with so little play all "
+        "four score far below the teacher. It is one seed of three games."
     ),
     "mistakes": (
         "A quarter of wrong values has no cost on Pong. The students with more wrong values "
