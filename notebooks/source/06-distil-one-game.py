@@ -216,7 +216,8 @@ watched
 
 # %% [markdown]
 # A clip is the beginning of *one* game, and the score above is a mean. A student with a good mean can
-# lose several points in a row. How often does it agree with its teacher in the clip?
+# lose several points in a row. (`compare(..., seed=1)` shows another game; this student wins most of
+# them.) How often does it agree with its teacher in the clip?
 
 # %%
 played = torch.from_numpy(watched.clips[1].observations)
