@@ -613,18 +613,23 @@ def test_without_its_kernel_a_comparison_plays_and_a_game_says_that_it_waits(lab
     assert game.locator(".play").inner_text() == "Go on"  # the page still answers
 
 
-def test_a_notebook_with_widgets_counts_as_changed_when_edited_but_not_when_opened(
+def test_stored_widgets_do_not_change_a_notebook_that_is_opened_and_stay_when_it_is_saved(
     jupyter, browser, comparison
 ):
     save_with_state(jupyter, "opened.ipynb", comparison)
+    before = nbformat.read(jupyter.folder / "opened.ipynb", 4)
     page, _ = open_calmly(browser, f"{jupyter.url}/lab/tree/opened.ipynb")
     page.locator(".pdlearn .scrubber").press("End")
     jupyter.wait_until(lambda: jupyter.kernel_is_ready("opened.ipynb"))
-    changed = page.locator(".jp-mod-dirty")
+    changed = page.locator(".lm-TabBar-tab.jp-mod-dirty")
     assert changed.count() == 0
-    page.locator(".cm-content").first.click()
-    press(page, "#")
-    changed.first.wait_for()
+    page.locator(".cm-content").first.press("#")
+    changed.wait_for()
+    press(page, "Control+s")
+    changed.wait_for(state="detached")
+    after = nbformat.read(jupyter.folder / "opened.ipynb", 4)
+    assert after.cells[0].source != before.cells[0].source
+    assert after.metadata.widgets == before.metadata.widgets
     page.context.close()
 
 

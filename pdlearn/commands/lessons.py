@@ -14,9 +14,8 @@ def lessons(
 ) -> None:
     """Copy the lessons and their exercises to a folder and open JupyterLab there.
 
-    This JupyterLab saves the widgets with a notebook, does not mark a notebook with widgets as
-    changed when it is only opened, and asks for no news. The user's own settings are not changed
-    and come first.
+    This JupyterLab saves the widgets with a notebook, also those that were not run again, and asks
+    for no news. The user's own settings are not changed and come first.
     With --html, only write the lessons as pages.
 
     Args:
