@@ -431,7 +431,8 @@ def save_with_state(jupyter, name: str, widget) -> None:
         "execute_result", data=bundle, metadata=metadata, execution_count=1
     )
     cell = nbformat.v4.new_code_cell("widget", execution_count=1, outputs=[output])
-    state = ipywidgets.embed.embed_data([widget], drop_defaults=False)["manager_state"]
+    shown = ipywidgets.embed.dependency_state([widget], drop_defaults=False)
+    state = ipywidgets.embed.embed_data([widget], state=shown)["manager_state"]
     jupyter.write(name, [cell], widgets={"application/vnd.jupyter.widget-state+json": state})
 
 
