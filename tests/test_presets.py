@@ -62,7 +62,7 @@ def test_each_budget_has_a_learning_rate_once_it_is_settled():
 
 @pytest.mark.parametrize("unset", [None, 0.0])  # files written before None was allowed hold 0.0
 def test_an_unset_learning_rate_depends_on_the_size(unset):
-    wanted = {"net3": 3e-3, "teacher": 1e-3, "multi3": 3e-4}
+    wanted = {"net3": 3e-3, "teacher": 1e-3, "multi3": 1e-3}
     configs = {size: DistillConfig(size=size, learning_rate=unset) for size in wanted}
     assert {size: each.settled().learning_rate for size, each in configs.items()} == wanted
 
