@@ -28,8 +28,8 @@ READINGS: dict[str, str] = {
         "smaller student scores higher about as often as lower. In Freeway and Pong all three "
         "sizes play as well as their teacher. In the other games the intervals of one training "
         "and these episodes are wider than the margin, so that neither a loss nor its absence is "
-        "certain. The loss is clearest in Beam Rider and Seaquest, where it does not grow as the "
-        "student shrinks. The paper's students of Q*bert and Seaquest score much higher than "
+        "certain. The loss is clearest in Beam Rider, where it does not grow as the student "
+        "shrinks. The paper's students of Q*bert and Seaquest score much higher than "
         "their teachers; ours do not."
     ),
     "learning-curves": (
