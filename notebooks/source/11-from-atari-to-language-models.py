@@ -276,7 +276,7 @@ table(held, of="model")
 # cross-entropy than that by NLL. The difference is small. The students by reverse KL fit this text *worse*
 # than both. They were not asked to cover it: where the student gives a token little probability, its reverse
 # KL hardly counts the token. The last column hardly differs where one expects it to: the student by forward
-# KL is nearly as near to the teacher, by the reverse KL, as the one that minimised it on such text.
+# KL is about as near to the teacher, by the reverse KL, as the one that minimised it on such text.
 #
 # ## On their own text
 #
