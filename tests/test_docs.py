@@ -10,7 +10,11 @@ import pytest
 from pdlearn import zoo
 from pdlearn.commands.options import with_settings
 from pdlearn.evaluation import PROTOCOL, start_list
+from pdlearn.experiments.judging import episodes_of
+from pdlearn.experiments.scores import episode_columns
+from pdlearn.networks import fingerprint
 from pdlearn.presets import BUDGETS
+from pdlearn.publish import paired
 from pdlearn.publish.agents import built_pages, name_of_row, recipe_list
 from pdlearn.publish.ship import row_of
 from pdlearn.rows import read_rows
@@ -82,6 +86,31 @@ def test_a_shipped_agents_score_is_of_at_least_30_episodes_not_used_to_select_it
 def test_the_tables_of_the_pages_are_built_from_the_results():
     for page, built in built_pages(ROOT).items():
         assert page.read_text("utf-8") == built, page.name
+
+
+def test_a_shipped_student_of_todays_teacher_has_its_own_episodes_in_its_experiment():
+    played = paired.evaluations(ROOT / "docs" / "results")
+    for size in ("net1", "net2", "net3"):
+        for name in (n for n in zoo.names() if n.endswith(f"/{size}")):
+            game = name.split("/")[0]
+            student, teacher = played[name, game], played[f"{game}/teacher", game]
+            (taught,) = zoo.load(name).card["made"]["teachers"]
+            assert taught == fingerprint(zoo.load(f"{game}/teacher").network)
+            (row,) = (r for r in rows("compression.csv") if (r["game"], r["label"]) == (game, size))
+            columns = episode_columns(episodes_of(student), paired.beside(teacher, student))
+            assert {key: row[key] for key in columns} == columns
+            assert float(row["mean"]) == pytest.approx(student.mean, abs=1e-3)
+
+
+def test_a_students_percent_is_of_its_teachers_games_from_the_same_starts():
+    played = paired.evaluations(ROOT / "docs" / "results")
+    student = played["pong/net3", "pong"]
+    teacher = played["pong/teacher", "pong"]
+    assert teacher.episodes > student.episodes
+    same = np.mean(teacher.scores[: student.episodes])
+    percent = paired.percent_of(student, teacher)
+    assert percent.mean == pytest.approx(100 * student.mean / same)
+    assert percent.low < percent.mean < percent.high
 
 
 @pytest.mark.parametrize("name", [n for n in zoo.names() if n.endswith("/teacher")])

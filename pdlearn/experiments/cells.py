@@ -27,7 +27,6 @@ from pdlearn.experiments.judging import TeacherJob, episodes_of, has_collapsed, 
 from pdlearn.experiments.scores import Episodes, episode_columns
 from pdlearn.experiments.training import (
     AnyConfig,
-    AnyRun,
     RecordJob,
     amounts,
     config_of,
@@ -164,9 +163,9 @@ class Training(NamedTuple):
     precision: str = ""
 
     @classmethod
-    def of(cls, run: AnyRun, agent: Agent) -> "Training":
-        """Return what there is to tell of the training of `agent`."""
-        config, made = run.config, agent.card["made"]
+    def of(cls, config: AnyConfig, agent: Agent) -> "Training":
+        """Return what there is to tell of the training of `agent` under `config`."""
+        made = agent.card["made"]
         temperature: float | str = ""
         if isinstance(config, DistillConfig) and config.loss in ("kl", "reverse_kl"):
             temperature = config.temperature
@@ -176,7 +175,7 @@ class Training(NamedTuple):
             temperature=temperature,
             agent_steps=amounts(config, len(agent.games))[0],
             samples=made["updates"] * config.minibatch,
-            hours=round(run.seconds / 3600, 3),
+            hours=round(made["seconds"] / 3600, 3),
             hardware=made["hardware"],
             precision=made["precision"],
         )
@@ -222,10 +221,7 @@ class CellJob:
             reference = teacher_episodes(
                 teacher, self.evaluation, seed=cell.seed, folder=self.folder
             )
-            row = _row(cell, training, agent, teachers, teacher.game, result, reference)
-            row["collapsed"] = has_collapsed(student, teacher, cell.seed)
-            row["paper_percent"] = self.paper.get(row["game"], {}).get(cell.student.label, "")
-            rows.append(row)
+            rows.append(row_of(cell, training, agent, teachers, result, reference, self.paper))
         return rows
 
     def _trained(self, teachers: Sequence[Agent]) -> tuple[Agent, Training]:
@@ -240,13 +236,19 @@ class CellJob:
         )  # fmt: skip
         drive(run)
         agent = run.agent()
-        return agent, Training.of(run, agent)
+        return agent, Training.of(self.config, agent)
 
 
-def _row(
-    cell: Cell, training: Training, agent: Agent, teachers: Sequence[Agent], game: str,
-    result: Evaluation, reference: Episodes,
+def row_of(
+    cell: Cell, training: Training, agent: Agent, teachers: Sequence[Agent], result: Evaluation,
+    reference: Episodes, paper: dict[str, dict[str, float]],
 ) -> dict:  # fmt: skip
+    """Return the row of a cell in one game: `result` is its student's, `reference` its teacher's.
+
+    `paper` has the paper's percentages by game and label.
+    """
+    game = result.game
+    (teacher,) = (teacher for teacher in teachers if teacher.game == game)
     low, high = result.interval
     teacher_mean = sum(reference.scores) / len(reference.scores)
     student = cell.student
@@ -275,4 +277,6 @@ def _row(
         "precision": training.precision,
         "version": version("pdlearn"),
         **episode_columns(episodes_of(result), reference),
+        "collapsed": has_collapsed(agent.for_game(game), teacher, cell.seed),
+        "paper_percent": paper.get(game, {}).get(student.label, ""),
     }

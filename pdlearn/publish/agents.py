@@ -9,6 +9,7 @@ from pathlib import Path
 from pdlearn import zoo
 from pdlearn.games import GAMES, Game, percent_of_range
 from pdlearn.presets import BUDGETS
+from pdlearn.publish import paired
 from pdlearn.rows import between, markdown_table, read_rows
 
 README_MARKS = ("<!-- scores: built from docs/results -->", "<!-- /scores -->")
@@ -23,14 +24,19 @@ SHOWN = {
     "net1": "`net1`",
     "net2": "`net2`",
     "net3": "`net3`",
-    "multi10/kl": "`multi10`, one network for all",
+    "multi3/kl": "`multi3`, one network for three games",
+    "multi10/kl": "`multi10`, one network for all ten",
 }
 
 
 def score_table(results: Path) -> str:
-    """Return the README's table: a column per game, the teacher's score, its students' percent."""
+    """Return the README's table: a column per game, the teacher's score, its students' percent.
+
+    Percentages are of the teacher's score from the same starts, with their 95 % interval.
+    """
     teachers, students = (read_rows(results / f"{kind}.csv") for kind in ("teachers", "students"))
     score = {row["game"]: float(row["mean"]) for row in teachers}
+    percents = paired_percents(results)
     titles = " | ".join(game.title for game in GAMES.values())
     lines = [f"| agent | parameters | {titles} |", "| --- | ---: |" + " ---: |" * len(GAMES)]
     ways = [_way(game, score.get(game.name)) for game in GAMES.values()]
@@ -39,12 +45,20 @@ def score_table(results: Path) -> str:
     lines.append(f"| … of the way from random play to Nature DQN | | {' | '.join(ways)} |")
     for network, label in SHOWN.items():
         rows = {row["game"]: row for row in students if row["network"] == network}
-        cells = [
-            f"{100 * float(rows[name]['mean']) / score[name]:.0f} %" if name in rows else ""
-            for name in GAMES
-        ]
+        names = {game: name_of_row(row) for game, row in rows.items()}
+        cells = [percents[names[game], game] if game in names else "" for game in GAMES]
         lines.append(_line(label, list(rows.values()), cells))
     return "\n".join(lines)
+
+
+def paired_percents(results: Path) -> dict[tuple[str, str], str]:
+    """Return each shipped agent's percent of its teacher with its interval, by (agent, game)."""
+    played = paired.evaluations(results)
+    cells = {}
+    for (name, game), student in played.items():
+        each = paired.percent_of(student, played[f"{game}/teacher", game])
+        cells[name, game] = f"{each.mean:.0f} [{each.low:.0f}, {each.high:.0f}]"
+    return cells
 
 
 def _line(label: str, rows: list[dict], cells: list[str]) -> str:
@@ -63,12 +77,13 @@ def _way(game: Game, score: float | None) -> str:
 def agent_table(results: Path) -> str:
     """Return the table of all shipped agents: score, percent of the teacher's, parameters."""
     teachers, students = (read_rows(results / f"{kind}.csv") for kind in ("teachers", "students"))
-    means = {row["game"]: float(row["mean"]) for row in teachers}
+    percents = paired_percents(results)
     rows = sorted(teachers + students, key=lambda r: (r["game"], -int(r["parameters"])))
     names = ("shipped agent", "score, 95 % interval", "% of teacher", "parameters")
     lines = []
     for row in rows:
-        percent = f"{100 * float(row['mean']) / means[row['game']]:.0f}"
+        teaches = row["network"] == "teacher"
+        percent = "100" if teaches else percents[name_of_row(row), row["game"]]
         score = f"{_score(row)} over {row['episodes']} episodes"
         lines.append((_label(row), score, percent, f"{int(row['parameters']):,}"))
     return markdown_table(names, lines)
