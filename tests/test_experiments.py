@@ -192,8 +192,22 @@ def test_seeds_of_different_numbers_of_starts_are_refused():
         paired_row("pong", "kl", 0, [1.0], [1.0]),
         paired_row("pong", "kl", 1, [1.0, 2.0], [1.0, 2.0]),
     ]
-    with pytest.raises(ValueError, match="as many starts and episodes of each seed"):
+    with pytest.raises(ValueError, match="as many starts of each seed; got \\[1, 2\\]"):
         paired_scores(rows)
+
+
+def test_of_a_seed_with_more_episodes_only_the_first_of_each_start_count():
+    """The shipped files are evaluated for longer than the runs of `pdlearn reproduce`."""
+    longer = Episodes([1, 0, 0, 1], [40.0, 10.0, 99.0, 99.0], [5] * 4, "a protocol")
+    teacher = longer._replace(scores=[80.0, 20.0, 77.0, 77.0])
+    rows = [
+        paired_row("pong", "kl", 0, [1.0, 2.0], [3.0, 4.0]),
+        paired_row("pong", "kl", 1, [0.0, 0.0], [1.0, 1.0]) | episode_columns(longer, teacher),
+    ]
+    student, teachers = paired_scores(rows)
+    assert student.tolist() == [[[1.0], [2.0]], [[10.0], [40.0]]]
+    assert teachers.tolist() == [[[3.0], [4.0]], [[20.0], [80.0]]]
+    assert percents(rows, "kl")["pong"].mean == pytest.approx(100 * 53 / 107)
 
 
 def test_a_collapsed_training_has_no_percentage():

@@ -49,8 +49,10 @@ def is_paired(row: dict) -> bool:
 def paired_scores(rows: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
     """Return the scores of a student and of its teacher, `[seeds, starts, episodes]` each.
 
-    `rows` are of one student in one game, a row for each training seed. Raises ValueError for seeds
-    with different numbers of starts or episodes.
+    `rows` are of one student in one game, a row for each training seed. Where a seed has more
+    episodes of each start than another one, only its first ones count, as many as all seeds have: a
+    shipped file is evaluated for longer than a run of an experiment. Raises ValueError for seeds
+    with different numbers of starts.
     """
     both = [
         [
@@ -59,11 +61,15 @@ def paired_scores(rows: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
         ]
         for row in rows
     ]
-    shapes = {scores.shape for each in both for scores in each}
-    if len(shapes) != 1:
-        raise ValueError(f"expected as many starts and episodes of each seed; got {sorted(shapes)}")
+    counts = sorted({len(scores) for each in both for scores in each})
+    if len(counts) != 1:
+        raise ValueError(f"expected as many starts of each seed; got {counts}")
+    fewest = min(scores.shape[1] for each in both for scores in each)
     students, teachers = zip(*both, strict=True)
-    return np.stack(students), np.stack(teachers)
+    return (
+        np.stack([scores[:, :fewest] for scores in students]),
+        np.stack([scores[:, :fewest] for scores in teachers]),
+    )
 
 
 def _numbers(text: str) -> list[float]:
