@@ -14,12 +14,13 @@ READINGS: dict[str, str] = {
     ),
     "table1": (
         "MSE is the worst loss in every game, as in the paper. In Breakout the three losses are "
-        "far apart and in the paper's order; in Pong and Q*bert NLL and KL are close. Nearly all "
-        "of the squared error of MSE is in the value of the state, which is common to all actions. "
-        "The differences between actions are a small part of the error and are learnt last (the "
-        "lesson on losses measures both). NLL receives the best action but not the size of its "
-        "lead. The learning rate matters as much as the loss: at a lower one the student of KL of "
-        "Breakout had half of this score ([recipes.csv](results/recipes.csv))."
+        "far apart and in the paper's order; in Pong and Q*bert NLL and KL are close, and in "
+        "Freeway all three play like their teacher. Nearly all of the squared error of MSE is in "
+        "the value of the state, which is common to all actions. The differences between actions "
+        "are a small part of the error and are learnt last (the lesson on losses measures both). "
+        "NLL receives the best action but not the size of its lead. The learning rate matters as "
+        "much as the loss: at a lower one the student of KL of Breakout had half of this score "
+        "([recipes.csv](results/recipes.csv))."
     ),
     "compression": (
         "The rows are the shipped files, evaluated in the same games as their teachers. Students "
