@@ -179,7 +179,7 @@ class DistillConfig(TrainingConfig):
     size: str = "net3"
     minibatch: Minibatch = 64
     learning_rate: Annotated[float | None, Range(0, 10)] = None
-    """the highest learning rate (None: 3e-3; teacher and multi3 1e-3; multi10 3e-4)"""
+    """the highest learning rate (None: 3e-3; of teacher, multi3 and multi10 1e-3)"""
     learning_rate_final: Rate = 3e-5
     """learning rate at the last update (linear decay)"""
     optimizer_epsilon: Share = 1e-8
@@ -217,8 +217,8 @@ class DistillConfig(TrainingConfig):
         # Files written before None was allowed hold 0.0 in its place.
         if self.learning_rate not in (None, 0.0):
             return self
-        large = {"teacher": 1e-3, "multi3": 1e-3, "multi10": 3e-4}
-        return replace(self, learning_rate=large.get(self.size, 3e-3))
+        large = self.size in ("teacher", "multi3", "multi10")
+        return replace(self, learning_rate=1e-3 if large else 3e-3)
 
 
 @dataclass(frozen=True)

@@ -181,14 +181,15 @@ ENTRIES = [
         "multi3",
         "One network distilled from three teachers scores higher than they do, with KL and with "
         "NLL. The same network trained by DQN scores lower than they do.",
-        "In part: DQN scores far lower; no student scores higher than its teachers.",
+        "In part: both students play like their teachers and DQN scores far lower, but no student "
+        "scores higher than its teachers.",
         "Percent of the teachers' scores by method, ours and the paper's, a panel per game",
     ),
     _table_entry(
         "multi10",
         "One network distilled from ten teachers scores higher than they do in half of the games, "
         "and slightly lower in the mean over all ten.",
-        "Cannot be told: the mean is slightly lower, and no game is clearly higher.",
+        "In part: the mean over all ten is lower, and no game is clearly higher.",
         "Percent of the teachers' scores, ours and the paper's, a panel per game",
     ),
     Entry(

@@ -56,18 +56,12 @@ def project_hours(project: Project, workers: int, spread: Sequence[float], seed:
 
 
 def speeds(results: Path) -> dict[str, float]:
-    """Return what a core does in a second, by the figure's name in bench.csv, and multi10's."""
-    found = {
+    """Return what a core does in a second, by the figure's name in bench.csv."""
+    return {
         row["figure"]: float(row["value"])
         for row in read_rows(results / "bench.csv")
         if "1 thread," in row["hardware"]
     }
-    (ten,) = {
-        int(row["samples"]) / float(row["hours"]) / 3600
-        for row in read_rows(results / "students.csv")
-        if row["network"].startswith("multi10")
-    }
-    return found | {"multi10": ten}
 
 
 def spread_of_jobs(results: Path) -> list[float]:
@@ -128,7 +122,7 @@ def page(results: Path) -> str:
         lines.append([project.title, f"{project.jobs * project.hours:,.0f}", *map(_time, times)])
     ten_bytes = 4 * 6_564_464
     kinds = [
-        Shared(speed["evaluation"], speed["multi10"], ten_bytes, minibatch)
+        Shared(speed["evaluation"], speed["multi10 distillation"], ten_bytes, minibatch)
         for minibatch in (32, 256)
     ]
     for shared in kinds:
@@ -157,7 +151,7 @@ def page(results: Path) -> str:
                 ["network evaluations while a DQN acts", f"{speed['dqn acting']:,.0f}"],
                 ["samples learnt by a DQN", f"{speed['dqn learning']:,.0f}"],
                 ["samples learnt by `net3`", f"{speed['distillation']:,.0f}"],
-                ["samples learnt by `multi10`", f"{speed['multi10']:,.0f}"],
+                ["samples learnt by `multi10`", f"{speed['multi10 distillation']:,.0f}"],
             ],
         ),
         cores=CORES, network=f"{8 * NETWORK_BYTES / 1e9:.0f} Gbit/s", loss=f"{HOURS_TO_LOSS:,.0f}",
@@ -191,8 +185,7 @@ No row is of a GPU, because pdlearn was not measured on one yet.
 
 ## Measured
 
-From [bench.csv](results/bench.csv) and [students.csv](results/students.csv), on one thread of an
-x86_64 processor whose other core worked too:
+From [bench.csv](results/bench.csv), on one thread of an x86_64 processor whose other core worked too:
 
 {speeds}
 
