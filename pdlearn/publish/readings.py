@@ -62,12 +62,13 @@ READINGS: dict[str, str] = {
     ),
     "multi10": (
         "The rows are the shipped file, evaluated in the same games as its teachers. One network "
-        "keeps most of the score of all ten. In Freeway and Pong it plays like its teachers. In "
-        "most other games it scores somewhat lower, by less than the intervals of single games "
-        "can tell. The paper's network scored higher than half of its teachers, in some games by "
-        "far; for ours no such difference is certain. Its play and its updates are a small part "
-        "of the paper's. These results cannot separate the cost of one network for all games from "
-        "the effect of short training."
+        "keeps about nine tenths of the score over all ten games, as the paper's does. In Freeway "
+        "and Pong it plays like its teachers. In Beam Rider and Enduro it scores lower; in the "
+        "other games a loss is likely, but the intervals of single games are too wide to tell. The "
+        "paper's network scored higher than half of its teachers, in some games by far; for ours "
+        "no such difference is certain. Its play and its updates are a small part of the paper's. "
+        "These results cannot separate the cost of one network for all games from the effect of "
+        "short training."
     ),
     "on-policy": (
         "Four students differ in two choices. The first is who acts while the teacher labels: in "

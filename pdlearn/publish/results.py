@@ -159,7 +159,7 @@ ENTRIES = [
         "KL gives the best students, then NLL, then MSE. The geometric means over four games are "
         f"{paper.TABLE_1_MEAN['kl']}, {paper.TABLE_1_MEAN['nll']} and "
         f"{paper.TABLE_1_MEAN['mse']} %, computed from the cells of the paper's table.",
-        "Yes in the mean, with one seed: MSE is worst in every game, and KL is ahead of NLL in three "
+        "In the mean, with one seed: MSE is worst in every game, and KL is ahead of NLL in three "
         "of four.",
         "Percent of the teacher's score by loss, ours and the paper's, a panel per game",
     ),
@@ -189,7 +189,7 @@ ENTRIES = [
         "multi10",
         "One network distilled from ten teachers scores higher than they do in half of the games, "
         "and slightly lower in the mean over all ten.",
-        "In part: the mean over all ten is lower, and no game is clearly higher.",
+        "In the mean, with one seed; no game is clearly higher than its teacher.",
         "Percent of the teachers' scores, ours and the paper's, a panel per game",
     ),
     Entry(

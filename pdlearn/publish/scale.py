@@ -185,7 +185,8 @@ No row is of a GPU, because pdlearn was not measured on one yet.
 
 ## Measured
 
-From [bench.csv](results/bench.csv), on one thread of an x86_64 processor whose other core worked too:
+From [bench.csv](results/bench.csv), on one thread of an x86_64 processor whose other
+core worked too:
 
 {speeds}
 
