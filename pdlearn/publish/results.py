@@ -205,7 +205,7 @@ ENTRIES = [
         "tsne",
         "The first layer separates the games. The last shared layer also separates them, with more "
         "variation within a game.",
-        "Yes.",
+        "In part: the first layer separates the games, the shared layer only most of their states.",
         "Embeddings of states from the first layer and from the shared layer, coloured by game",
         tsne.measured,
         _tsne_body,
