@@ -46,18 +46,22 @@ def score_table(results: Path) -> str:
     for network, label in SHOWN.items():
         rows = {row["game"]: row for row in students if row["network"] == network}
         names = {game: name_of_row(row) for game, row in rows.items()}
-        cells = [percents[names[game], game] if game in names else "" for game in GAMES]
+        cells = [percents.get((names.get(game, ""), game), "") for game in GAMES]
         lines.append(_line(label, list(rows.values()), cells))
     return "\n".join(lines)
 
 
 def paired_percents(results: Path) -> dict[tuple[str, str], str]:
-    """Return each shipped agent's percent of its teacher with its interval, by (agent, game)."""
+    """Return each shipped agent's percent of its teacher with its interval, by (agent, game).
+
+    A game whose teacher has no episodes has no percentages.
+    """
     played = paired.evaluations(results)
     cells = {}
     for (name, game), student in played.items():
-        each = paired.percent_of(student, played[f"{game}/teacher", game])
-        cells[name, game] = f"{each.mean:.0f} [{each.low:.0f}, {each.high:.0f}]"
+        if (teacher := played.get((f"{game}/teacher", game))) is not None:
+            each = paired.percent_of(student, teacher)
+            cells[name, game] = f"{each.mean:.0f} [{each.low:.0f}, {each.high:.0f}]"
     return cells
 
 
@@ -83,7 +87,7 @@ def agent_table(results: Path) -> str:
     lines = []
     for row in rows:
         teaches = row["network"] == "teacher"
-        percent = "100" if teaches else percents[name_of_row(row), row["game"]]
+        percent = "100" if teaches else percents.get((name_of_row(row), row["game"]), "–")
         score = f"{_score(row)} over {row['episodes']} episodes"
         lines.append((_label(row), score, percent, f"{int(row['parameters']):,}"))
     return markdown_table(names, lines)
