@@ -21,7 +21,7 @@ from pdlearn.experiments.training import amounts, config_of, fingerprint_of
 from pdlearn.games import GAMES
 from pdlearn.networks import MultiGameNetwork
 from pdlearn.presets import DISTILL_BUDGETS, DQN_BUDGETS, PQN_BUDGETS
-from pdlearn.publish import ship
+from pdlearn.publish import agents, ship
 from pdlearn.rows import read_rows, write_rows
 from pdlearn.tensor_files import CheckpointError, read_file, write_file
 
@@ -313,7 +313,17 @@ def test_shipping_writes_a_row_per_game_and_lists_the_network_on_the_page(shippe
     parameters = networks.parameter_count(zoo.load_all_games("multi3/kl").network)
     assert {row["parameters"] for row in rows} == {str(parameters)}
     page = (shipped / "docs" / "zoo.md").read_text("utf-8")
-    assert "| `multi3/kl`, pong | 6.5 [4.0, 9.0] over 2 episodes | 32 |" in page
+    assert "| `multi3/kl`, pong | 6.5 [4.0, 9.0] over 2 episodes | – |" in page
+
+
+def test_a_shipped_networks_percentages_are_of_its_teachers_episodes(shipped):
+    path = shipped / "docs" / "results" / "episodes.csv"
+    teacher = Evaluation("pong", [10.0, 30.0, 0.0], [5] * 3, 0, 0.05, 1, [4, 2, 9], [438, 966, 7])
+    write_rows(path, read_rows(path) + ship.episode_rows("pong/teacher", teacher))
+    built = agents.built_pages(shipped)[shipped / "docs" / "zoo.md"]
+    # 4 and 9 points of the student, 10 and 30 of its teacher from the same two starts.
+    assert "| `multi3/kl`, pong | 6.5 [4.0, 9.0] over 2 episodes | 32 [30, 40] |" in built
+    assert "| `multi3/kl`, freeway | 8.0 [7.0, 9.0] over 2 episodes | – |" in built
 
 
 def test_shipping_again_replaces_the_rows(shipped):
