@@ -221,7 +221,11 @@ class CellJob:
             reference = teacher_episodes(
                 teacher, self.evaluation, seed=cell.seed, folder=self.folder
             )
-            rows.append(row_of(cell, training, agent, teachers, result, reference, self.paper))
+            row = row_of(
+                cell, training, agent, teachers,
+                result=result, reference=reference, paper=self.paper,
+            )  # fmt: skip
+            rows.append(row)
         return rows
 
     def _trained(self, teachers: Sequence[Agent]) -> tuple[Agent, Training]:
@@ -240,8 +244,8 @@ class CellJob:
 
 
 def row_of(
-    cell: Cell, training: Training, agent: Agent, teachers: Sequence[Agent], result: Evaluation,
-    reference: Episodes, paper: dict[str, dict[str, float]],
+    cell: Cell, training: Training, agent: Agent, teachers: Sequence[Agent], *,
+    result: Evaluation, reference: Episodes, paper: dict[str, dict[str, float]],
 ) -> dict:  # fmt: skip
     """Return the row of a cell in one game: `result` is its student's, `reference` its teacher's.
 

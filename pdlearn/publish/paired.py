@@ -80,9 +80,11 @@ def rows_of(name: str, results: Path) -> list[dict]:
         for teacher in teachers:
             result = played[file, teacher.game]
             reference = beside(played[f"{teacher.game}/teacher", teacher.game], result)
-            rows.append(
-                cells.row_of(cell, training, agent, teachers, result, reference, experiment.paper)
-            )
+            row = cells.row_of(
+                cell, training, agent, teachers,
+                result=result, reference=reference, paper=experiment.paper,
+            )  # fmt: skip
+            rows.append(row)
     return rows
 
 
