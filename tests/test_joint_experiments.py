@@ -15,6 +15,7 @@ from pdlearn.envs import PREPROCESSING
 from pdlearn.evaluation import PROTOCOL, Evaluation
 from pdlearn.experiments import driver
 from pdlearn.experiments.cells import cells, tasks
+from pdlearn.experiments.comparable import comparable
 from pdlearn.experiments.definitions import EXPERIMENTS, Student
 from pdlearn.experiments.tables import table
 from pdlearn.experiments.training import amounts, config_of, fingerprint_of
@@ -417,3 +418,14 @@ def test_the_zoo_lists_and_checks_a_network_on_each_of_its_games(shipped, monkey
     captured = capsys.readouterr()
     assert "outside their card: multi3/kl pong\n" in captured.err
     assert load_whole(zoo.path("multi3/kl")).card["score"]["pong"]["high"] == 9.0
+
+
+def test_a_network_for_fewer_games_is_not_a_seed_of_one_for_more():
+    three, two = "freeway pong qbert", "freeway pong"
+    common = {"game": "pong", "label": "dqn", "loss": "td", "samples": "9", "agent_steps": "9"}
+    kl = {**common, "label": "kl", "loss": "kl", "games": three, "teacher": "a"}
+    rows = [
+        {**common, "games": two, "teacher": "b"}, {**common, "games": three, "teacher": "a"}, kl,
+    ]  # fmt: skip
+    shown, left_out = comparable(rows)
+    assert (shown, left_out) == (rows[1:], 1)

@@ -18,13 +18,19 @@ def comparable(rows: Sequence[dict]) -> tuple[list[dict], int]:
     The teachers are the shipped ones. Where no row is of these, they are those of the newest row,
     whose percentages are of their own scores. The amount is the number of samples and of agent
     steps of play that most rows have; among equally frequent ones, the larger. Q-learning has its
-    own amounts, which its label names; a teacher with noise has none.
+    own amounts, which its label names; a teacher with noise has none. Of networks for several
+    games, those for most games count.
     """
     of_any_amount = (*Q_LEARNING, UNTRAINED)
     shipped = _shipped_fingerprints(rows)
     teachers = {_games_of(row): row["teacher"] for row in rows}  # the newest row is the last
     teachers |= {_games_of(row): row["teacher"] for row in rows if _is_shipped(row, shipped)}
-    current = [row for row in rows if row["teacher"] == teachers[_games_of(row)]]
+    most = max((len(_games_of(row)) for row in rows), default=0)
+    current = [
+        row
+        for row in rows
+        if row["teacher"] == teachers[_games_of(row)] and len(_games_of(row)) == most
+    ]
     counts = Counter(_amount_of(row) for row in current if row["loss"] not in of_any_amount)
     if not counts:
         return [], len(rows)
