@@ -24,6 +24,7 @@ from pdlearn.commands.distill import distill
 from pdlearn.commands.doctor import doctor
 from pdlearn.commands.evaluate import evaluate
 from pdlearn.commands.export import export
+from pdlearn.commands.help_texts import with_help
 from pdlearn.commands.lessons import lessons
 from pdlearn.commands.record import record
 from pdlearn.commands.refusals import check_options, refuse_repeated
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         with _terminating(), _any_console():
             refuse_repeated(sys.argv[1:] if arguments is None else arguments)
             tyro.extras.subcommand_cli_from_dict(
-                {name: _checking(command) for name, command in commands.items()},
+                {name: with_help(_checking(command)) for name, command in commands.items()},
                 prog="pdlearn", args=arguments, sort_subcommands=False,
                 description="Policy distillation: train DQN teachers, distil students, "
                 "evaluate both.",

@@ -41,6 +41,11 @@ def run_python(code: str, cwd, **keywords):
     )  # fmt: skip
 
 
+COMMANDS = (
+    "tour doctor train distill record starts evaluate export zoo reproduce lessons course bench"
+).split()
+
+
 def test_help_does_not_import_torch():
     code = (
         "import sys, pdlearn.cli\n"
@@ -51,9 +56,23 @@ def test_help_does_not_import_torch():
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    commands = "tour train distill record starts evaluate zoo reproduce course bench"
-    for command in commands.split():
+    for command in COMMANDS:
         assert command in process.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_no_default_that_is_not_a_value(command, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    printed = capsys.readouterr().out
+    assert not re.search(r"None|default:\s*\)|default[^)]*\)\s*\(default", printed)
+
+
+def test_help_joins_the_lines_of_an_options_text(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        cli.main(["reproduce", "--help"])
+    assert "temperature, mse (squared error of values or advantages" in capsys.readouterr().out
 
 
 def test_train_leaves_a_run_and_resume_goes_on(at):
