@@ -16,6 +16,7 @@ import numpy as np
 import seaborn
 import torch
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from pdlearn import envs, zoo
@@ -170,19 +171,19 @@ def picture(rows: Sequence[dict]) -> Figure:
                 *points.T, s=14, color=colours[index], marker=MARKERS[index % len(MARKERS)],
                 alpha=0.7, linewidths=0,
             )  # fmt: skip
-            labels.append((_above(points), title_of(game)))
-        for above, name in labels:
+            labels.append((_densest(points), title_of(game)))
+        for middle, name in labels:
             axes.annotate(
-                name, above, (0, 4), textcoords="offset points", ha="center", fontsize=9,
-                weight="bold",
+                name, middle, ha="center", va="center", fontsize=9, weight="bold",
+                path_effects=[withStroke(linewidth=2, foreground="white")],
             )  # fmt: skip
         axes.set(title=title, xticks=[], yticks=[])
     return figure
 
 
-def _above(points: np.ndarray) -> tuple[float, float]:
-    """Return the position of a game's label: above the densest half of its points."""
+def _densest(points: np.ndarray) -> tuple[float, float]:
+    """Return the middle of the densest quarter of a game's points, for its label."""
     apart = np.linalg.norm(points[:, None] - points[None], axis=2)
-    middle = np.median(apart, axis=1).argmin()
-    half = points[apart[middle] <= np.median(apart[middle])]
-    return np.median(half[:, 0]), half[:, 1].max()
+    radii = np.quantile(apart, 1 / 4, axis=1)
+    middle = radii.argmin()
+    return tuple(np.median(points[apart[middle] <= radii[middle]], axis=0))
