@@ -11,11 +11,11 @@ from sphinx.util.docutils import SphinxDirective
 
 from pdlearn.cli import main
 
-COLUMNS = "92"
+COLUMNS = "88"
 
 
 def help_of(command: str) -> str:
-    """Return the help text of a command as a terminal of 92 columns shows it, without colours."""
+    """Return the help text of a command as a terminal of 88 columns shows it, without colours."""
     printed = io.StringIO()
     plain = {"COLUMNS": COLUMNS, "NO_COLOR": "1", "TERM": "dumb"}
     with mock.patch.dict(os.environ, plain), contextlib.redirect_stdout(printed):
