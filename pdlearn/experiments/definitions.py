@@ -144,11 +144,14 @@ EXPERIMENTS = {
             _with_little_play("student", "reverse_kl"),
         ),
     ),
+    # At the budget's learning rate, students of half or more wrong values collapsed.
     "mistakes": Experiment(
         TITLES["mistakes"],
         tuple(GAMES),
         tuple(
-            Student(f"{share:.0%}", "net3", mistaken_share=share)
+            Student(
+                f"{share:.0%}", "net3", mistaken_share=share, settings={"learning_rate": 1e-3}
+            )
             for share in (0.0, 0.25, 0.5, 0.75)
         ),
     ),
