@@ -24,7 +24,7 @@ from pdlearn.commands.distill import distill
 from pdlearn.commands.doctor import doctor
 from pdlearn.commands.evaluate import evaluate
 from pdlearn.commands.export import export
-from pdlearn.commands.help_texts import with_help
+from pdlearn.commands.help_texts import OPTIONS, with_help
 from pdlearn.commands.lessons import lessons
 from pdlearn.commands.record import record
 from pdlearn.commands.refusals import check_options, refuse_repeated
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
             refuse_repeated(sys.argv[1:] if arguments is None else arguments)
             tyro.extras.subcommand_cli_from_dict(
                 {name: with_help(_checking(command)) for name, command in commands.items()},
-                prog="pdlearn", args=arguments, sort_subcommands=False,
+                prog="pdlearn", args=arguments, sort_subcommands=False, registry=OPTIONS,
                 description="Policy distillation: train DQN teachers, distil students, "
                 "evaluate both.",
             )  # fmt: skip

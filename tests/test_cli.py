@@ -75,6 +75,25 @@ def test_help_joins_the_lines_of_an_options_text(capsys, monkeypatch):
     assert "temperature, mse (squared error of values or advantages" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("zoo check --seed x", "--seed: expected an integer; got 'x'"),
+        ("evaluate pong/net3 --seed 2.5", "--seed: expected an integer; got '2.5'"),
+        ("distill pong --temperature x", "--temperature: expected a number; got 'x'"),
+        ("train pong --minutes x", "--minutes: expected a number; got 'x'"),
+        ("train pong --method x", "'x' for argument '--method'. Expected one of ('dqn', 'pqn')"),
+    ],
+)
+def test_a_word_of_the_wrong_type_is_refused(arguments, expected, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments.split())
+    assert stopped.value.code == 2
+    printed = capsys.readouterr().err
+    assert expected in printed and "None" not in printed
+
+
 def test_train_leaves_a_run_and_resume_goes_on(at):
     assert cli.main(["train", CATCH, *SHORT]) == 0
     folder = at / "runs" / "train-pdlearn-Catch-v0-0"

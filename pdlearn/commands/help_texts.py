@@ -1,27 +1,30 @@
-"""What `--help` shows of an option whose default depends on other options."""
+"""How `--help` shows options, and how a word of the command line becomes an option's value."""
 
 import functools
 import inspect
 import re
 import types
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import replace
+from typing import Annotated, Any, Union, get_args, get_type_hints
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+OPTIONS = ConstructorRegistry()
 
 
 def with_help(command: Callable[..., Any]) -> Callable[..., Any]:
     """Return `command` with help that says nothing of a default of None or of an empty tuple.
 
     Such a default stands for a value that the command finds, and the option's text names it. tyro
-    would add "(default: None)" to that text and "{None}|" to the option's type. It would also keep
-    the line breaks of a docstring's indented lines, which are joined here.
+    would add "(default: None)" to that text. It would also keep the line breaks of a docstring's
+    indented lines, which are joined here.
     """
-
     signature = inspect.signature(command)
     hints = get_type_hints(command, include_extras=True)
     shown = [
-        parameter.replace(annotation=_shown(hints[name], parameter))
+        parameter.replace(annotation=_shown(hints[name], parameter.default))
         for name, parameter in signature.parameters.items()
     ]
 
@@ -36,27 +39,46 @@ def with_help(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _shown(hint: Any, parameter: inspect.Parameter) -> Any:
-    markers = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    if parameter.default is None:
-        metavar = f"[{_metavar(hint)}]" if tyro.conf.Positional in markers else _metavar(hint)
-        return Annotated[hint, tyro.conf.arg(help_behavior_hint="", metavar=metavar)]
-    if parameter.default == () and tyro.conf.UseAppendAction not in markers:
+def _shown(hint: Any, default: Any) -> Any:
+    is_repeatable = tyro.conf.UseAppendAction in get_args(hint)[1:]
+    if default is None or (default == () and not is_repeatable):
         return Annotated[hint, tyro.conf.arg(help_behavior_hint="")]
     return hint
 
 
-def _metavar(hint: Any) -> str:
-    """Return tyro's name of a type, without None."""
-    kind, parts = get_origin(hint), get_args(hint)
-    if kind is Annotated:
-        return _metavar(parts[0])
-    if kind in (Union, types.UnionType):
-        return "|".join(_metavar(part) for part in parts if part is not types.NoneType)
-    if kind is Literal:
-        return f"{{{','.join(parts)}}}"
-    if kind is tuple:
-        return f"[{_metavar(parts[0])} [{_metavar(parts[0])} ...]]"
-    if hint is bool:
-        return "{True,False}"
-    return str(hint.__name__).upper()
+@OPTIONS.primitive_rule
+def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """Read `X | None` as X: None is only a default."""
+    kinds = [kind for kind in get_args(info.type) if kind is not types.NoneType]
+    if info.type_origin not in (Union, types.UnionType) or len(kinds) != 1:
+        return None
+    spec = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(kinds[0], info.markers))
+    if not isinstance(spec, PrimitiveConstructorSpec):
+        return None
+    return replace(
+        spec,
+        is_instance=lambda value: value is None or spec.is_instance(value),
+        str_from_instance=lambda value: [] if value is None else spec.str_from_instance(value),
+    )
+
+
+@OPTIONS.primitive_rule
+def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """Say what was expected of a word that is no number."""
+    if info.type not in (int, float):
+        return None
+    kind, expected = info.type, "an integer" if info.type is int else "a number"
+
+    def read(words: list[str]) -> int | float:
+        try:
+            return kind(words[0])
+        except ValueError:
+            raise ValueError(f"expected {expected}; got {words[0]!r}") from None
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=kind.__name__.upper(),
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, (int, kind)) and not isinstance(value, bool),
+        str_from_instance=lambda value: [str(value)],
+    )

@@ -19,14 +19,14 @@ class Student:
 
     The losses td and pqn are Q-learning without a teacher, and td_kl is DQN with a teacher's term,
     for as many agent steps as the students learn from, or with `teachers_steps` for as many as all
-    teachers learnt from. `temperature` None
-    means the budget's; `settings` are further settings of `DistillConfig`. `play_share` and
-    `updates_share` are the shares of the budget's agent steps and updates that the student gets.
-    With `rounds_per_hour` 0 it learns from the recorded play that all students of a game share.
-    With n it records its own play, an hour in n rounds. `mistaken_share` is the share of the
-    recorded states in which the teacher's values are permuted at random. `weight_noise` is the
-    standard deviation of the noise in each tensor of the teacher's weights, as a share of the
-    tensor's own. The loss `UNTRAINED` has no student: the column is the teacher with its noise.
+    teachers learnt from. `temperature` None means the budget's; `settings` are further settings of
+    `DistillConfig`. `play_share` and `updates_share` are the shares of the budget's agent steps and
+    updates that the student gets. With `rounds_per_hour` 0 it learns from the recorded play that
+    all students of a game share. With n it records its own play, an hour in n rounds.
+    `mistaken_share` is the share of the recorded states in which the teacher's values are permuted
+    at random. `weight_noise` is the standard deviation of the noise in each tensor of the teacher's
+    weights, as a share of the tensor's own. The loss `UNTRAINED` has no student: the column is the
+    teacher with its noise.
     """
 
     label: str
@@ -149,9 +149,7 @@ EXPERIMENTS = {
         TITLES["mistakes"],
         tuple(GAMES),
         tuple(
-            Student(
-                f"{share:.0%}", "net3", mistaken_share=share, settings={"learning_rate": 1e-3}
-            )
+            Student(f"{share:.0%}", "net3", mistaken_share=share, settings={"learning_rate": 1e-3})
             for share in (0.0, 0.25, 0.5, 0.75)
         ),
     ),
