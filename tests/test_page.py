@@ -233,7 +233,7 @@ def test_an_experiment_with_results_has_rows_figure_and_reading(tmp_path, monkey
     text = section(ENTRY, results)
     assert "a table of 6" in text and "Read so." in text
     assert "![Three columns](results/table1.png)" in text
-    assert "[table1.csv](results/table1.csv)" in text
+    assert "Rows: [table1.csv](results/table1.csv); command: `pdlearn reproduce table1`." in text
 
 
 def test_the_page_has_every_experiment(tmp_path, rows):

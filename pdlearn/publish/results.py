@@ -34,6 +34,9 @@ paper's are not the same measurement. What can be compared is the order of the s
 of compression. Intervals are of 95 %, by a bootstrap over training seeds, then starts, then
 episodes, of student and teacher together. [differences.md](differences.md) lists the other
 differences. The column `hours` of the CSV files is the time of the training, without evaluation.
+
+Each section names its command. For students, `--games breakout --seeds 0 --results again` trains
+and evaluates those of one game and one seed afresh, and writes their rows to the folder `again`.
 """
 
 
@@ -300,7 +303,9 @@ def section(entry: Entry, results: Path) -> str:
     if not rows:
         parts.append(f"No results yet; run `pdlearn reproduce {entry.name}`.")
         return "\n\n".join(parts) + "\n"
-    parts += [entry.body(rows), f"Rows: [{entry.name}.csv]({results.name}/{entry.name}.csv)."]
+    file = f"{entry.name}.csv"
+    command = f"`pdlearn reproduce {entry.name}`"
+    parts += [entry.body(rows), f"Rows: [{file}]({results.name}/{file}); command: {command}."]
     if (results / f"{entry.name}.png").exists():
         parts.append(f"![{entry.picture}]({results.name}/{entry.name}.png)")
     if entry.name in READINGS:
