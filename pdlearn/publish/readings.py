@@ -27,11 +27,11 @@ READINGS: dict[str, str] = {
         "of all sizes keep about nine tenths of the score. In the mean over games net1 is a little "
         "ahead of net2, and between net2 and net3 no difference is certain; in a single game a "
         "smaller student scores higher about as often as lower. In Freeway and Pong all three "
-        "sizes play as well as their teacher. In the other games the intervals of one training "
+        "sizes play as well as their teacher. In most other games the intervals of one training "
         "and these episodes are wider than the margin, so that neither a loss nor its absence is "
         "certain. The loss is clearest in Beam Rider, where it does not grow as the student "
-        "shrinks. The paper's students of Q*bert and Seaquest score much higher than "
-        "their teachers; ours do not."
+        "shrinks, and in Enduro, where it does. The paper's students of Enduro, Q*bert and "
+        "Seaquest score much higher than their teachers; ours do not."
     ),
     "learning-curves": (
         "In Q*bert a smaller student needs more updates to reach the same score. At the last point "
