@@ -85,10 +85,11 @@ def resampled_percents(
 ) -> np.ndarray:
     """Return a student's mean in percent of its teacher's, in each resample `[resamples]`.
 
-    Both are scores `[seeds, starts, episodes]` of the same starts; see `hierarchical_means`.
+    Both are scores `[seeds, starts, episodes]` of the same starts; see `hierarchical_means`. A
+    resample in which the teacher's mean is not above zero gives NaN.
     """
     means = hierarchical_means(np.stack([student, teacher]), rng)
-    return 100 * means[:, 0] / means[:, 1]
+    return 100 * means[:, 0] / np.where(means[:, 1] > 0, means[:, 1], np.nan)
 
 
 def interquartile_mean(values: ArrayLike) -> float:

@@ -14,7 +14,7 @@ from fakes import make_agent
 from pdlearn import paper, zoo
 from pdlearn.evaluation import Evaluation
 from pdlearn.experiments import driver
-from pdlearn.experiments.cells import cells, tasks
+from pdlearn.experiments.cells import Cell, Training, cells, row_of, tasks, told
 from pdlearn.experiments.definitions import EXPERIMENTS, UNTRAINED, Student
 from pdlearn.experiments.judging import has_collapsed, teacher_episodes
 from pdlearn.experiments.scores import Episodes, episode_columns, paired_scores
@@ -22,6 +22,7 @@ from pdlearn.experiments.tables import (
     comparisons,
     means_over_games,
     middle_share,
+    percent_of,
     percents,
     picture,
     table,
@@ -53,7 +54,7 @@ def paired_row(game, label, seed, student, teacher) -> dict:
     mean, teacher_mean = np.mean(student), np.mean(teacher)
     return {
         "game": game, "label": label, "seed": str(seed), "mean": str(mean),
-        "teacher_mean": str(teacher_mean), "percent": str(100 * mean / teacher_mean),
+        "teacher_mean": str(teacher_mean), "percent": str(100 * mean / (teacher_mean or np.nan)),
         **episode_columns(*played),
     }  # fmt: skip
 
@@ -261,6 +262,46 @@ def test_a_student_that_has_not_played_all_games_of_the_table_has_no_mean():
     lines = table("table1", [*ROWS, row("pong", "mse", 0, 50)]).splitlines()
     assert lines[2] == "| Pong | 50.0 (94.4) | 80.0 (94.9) | 100.0 (100.9) |"
     assert lines[4].startswith("| **geometric mean, 2 games** | – (107.4) | – (118.4) |")
+
+
+@pytest.mark.parametrize("teacher", [[0.0, 0.0], [-20.0, -21.0]])
+def test_there_is_no_percentage_of_a_teacher_that_scores_nothing(teacher):
+    rows = [paired_row("pong", label, 0, [1.0, 0.0], teacher) for label in ("mse", "nll", "kl")]
+    assert percent_of(rows[:1]) is None
+    assert picture("table1", rows) is None
+    assert "| Pong | – (94.4) | – (94.9) | – (100.9) |" in table("table1", rows)
+
+
+def test_a_teacher_that_sometimes_scores_nothing_leaves_no_interval():
+    found = percent_of([paired_row("pong", "kl", 0, [4.0, 0.0], [2.0, 0.0])])
+    assert found.mean == 200 and found.draws is None
+    assert np.isnan([found.low, found.high]).all()
+
+
+def test_there_is_no_share_of_the_way_to_a_teacher_like_random_play():
+    rows = [paired_row("breakout", "kl", 0, [9.0], [GAMES["breakout"].random])]
+    assert middle_share("table1", rows, "kl") is None
+
+
+def test_a_row_of_a_teacher_that_scores_nothing_has_no_percentage():
+    cell = Cell(("pong",), EXPERIMENTS["table1"].students[2], 0)
+    result = Evaluation(
+        game="pong", scores=[3.0], lengths=[5], truncated=0, epsilon=0.05, seed=0, starts=[0],
+        emulator_seeds=[0],
+    )  # fmt: skip
+    played = Episodes([0], [0.0], [5], result.protocol)
+    row = row_of(cell, Training(), ONE[0], ONE, result=result, reference=played, paper={})
+    assert np.isnan(row["percent"]) and row["teacher_mean"] == 0
+    assert told(row).endswith("[3.0, 3.0]")
+
+
+def test_a_table_shows_games_that_are_not_the_experiments():
+    rows = [row("seaquest", "kl", 0, 90), *ROWS]
+    lines = [line.split(" | ")[0] for line in table("table1", rows).splitlines()]
+    assert lines[2:5] == ["| Pong", "| Q*bert", "| Seaquest"]
+    assert [axes.get_title() for axes in picture("table1", rows).axes][:3] == [
+        line.removeprefix("| ") for line in lines[2:5]
+    ]
 
 
 def test_the_papers_means_are_those_that_it_prints_once_all_games_have_rows():

@@ -218,6 +218,14 @@ def test_a_percentage_is_paired_by_start():
     assert high - low > 20
 
 
+def test_resamples_in_which_the_teacher_scores_nothing_have_no_percentage():
+    teacher = np.array([[[2.0], [-1.0]]])
+    found = resampled_percents(2 * teacher, teacher, rng())
+    # Of two starts, both draws are of the second in a quarter of the resamples.
+    assert 0.2 < np.isnan(found).mean() < 0.3
+    assert set(found[~np.isnan(found)]) == {200.0}
+
+
 def test_the_teacher_is_resampled_too():
     teacher = rng(4).normal(100, 50, size=(1, 30, 1))
     student = np.full_like(teacher, 100.0)

@@ -8,6 +8,7 @@ play, except those that take part in it. Rows of other teachers or of another am
 updates belong to other cells.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -102,9 +103,9 @@ def told(row: dict) -> str:
 
 
 def picture(rows: Sequence[dict], name: str) -> Figure | None:
-    """Return the figure of all comparable rows; None if there are only rows of Q-learning."""
+    """Return the figure of all comparable rows; None if no student in them has a percentage."""
     shown, _ = comparable(rows)
-    return tables.picture(name, shown) if shown else None
+    return tables.picture(name, shown)
 
 
 def table(rows: Sequence[dict], name: str) -> str:
@@ -275,7 +276,8 @@ def row_of(
         "high": round(high, 3),
         "teacher": fingerprint_of(teachers),
         "teacher_mean": round(teacher_mean, 3),
-        "percent": round(100 * result.mean / teacher_mean, 2),
+        # Of a score that is not above zero a percentage says nothing.
+        "percent": round(100 * result.mean / teacher_mean, 2) if teacher_mean > 0 else math.nan,
         "hours": training.hours,
         "hardware": training.hardware,
         "precision": training.precision,

@@ -40,17 +40,24 @@ class Percent(NamedTuple):
 def percent_of(rows: Sequence[dict]) -> Percent | None:
     """Return the percentage of a student in one game from its rows, one for each training seed.
 
-    None without rows, and for a training that has collapsed. Rows of an earlier protocol have no
-    episodes; their interval is that of their mean over the episodes of the newest seed.
+    None without rows, for a training that has collapsed, and for a teacher whose mean score is not
+    above zero, of which a percentage says nothing. The interval is NaN where that holds for the
+    teacher's mean in some resample. Rows of an earlier protocol have no episodes; their interval is
+    that of their mean over the episodes of the newest seed.
     """
     if not rows or any(has_failed(row) for row in rows):
         return None
     if all(is_paired(row) for row in rows):
         student, teacher = paired_scores(rows)
+        if teacher.mean() <= 0:
+            return None
         # A stream of its own for each game, so that the draws of two games are independent.
         stream = np.random.default_rng(list(rows[0]["game"].encode()))
         draws = resampled_percents(student, teacher, stream)
-        return Percent(100 * float(student.mean() / teacher.mean()), *middle(draws), draws)
+        mean = 100 * float(student.mean() / teacher.mean())
+        if np.isnan(draws).any():
+            return Percent(mean, np.nan, np.nan, None)
+        return Percent(mean, *middle(draws), draws)
     mean = float(np.mean([float(row["percent"]) for row in rows]))
     low, high = (
         100 * float(rows[-1][end]) / float(rows[-1]["teacher_mean"]) for end in ("low", "high")
@@ -102,15 +109,18 @@ def middle_share(name: str, rows: Sequence[dict], label: str) -> float | None:
 
     The share of the way is in percent of the distance from random play to the teacher (Agarwal et
     al. 2021, with the teacher in the human's place). None for a student without a score in some
-    game, as of `over_games`.
+    game, as of `over_games`, and where a teacher scores no more than random play.
     """
     games = games_in(name, rows)
     played = [row for row in rows if row["label"] == label and row["game"] in games]
     if not games or {row["game"] for row in played} < set(games) or any(map(has_failed, played)):
         return None
+    ends = [(GAMES[row["game"]].random, float(row["teacher_mean"])) for row in played]
+    if any(teacher <= random for random, teacher in ends):
+        return None
     return interquartile_mean([
-        percent_of_range(float(row["mean"]), GAMES[row["game"]].random, float(row["teacher_mean"]))
-        for row in played
+        percent_of_range(float(row["mean"]), *both)
+        for row, both in zip(played, ends, strict=True)
     ])  # fmt: skip
 
 
@@ -179,8 +189,10 @@ def _scores_of(
 
 
 def games_in(name: str, rows: Sequence[dict]) -> list[str]:
-    """Return the games of an experiment that have rows."""
-    return [game for game in EXPERIMENTS[name].games if any(row["game"] == game for row in rows)]
+    """Return the games that have rows: those of the experiment first, in its order."""
+    played = dict.fromkeys(row["game"] for row in rows)
+    of_experiment = [game for game in EXPERIMENTS[name].games if game in played]
+    return [*of_experiment, *(game for game in played if game not in of_experiment)]
 
 
 def table(name: str, rows: Sequence[dict]) -> str:
@@ -221,7 +233,7 @@ def table(name: str, rows: Sequence[dict]) -> str:
             [
                 each.low <= paper[game][k] <= each.high
                 for game, each in ours[k].items()
-                if k in paper[game]
+                if k in paper.get(game, {})
             ]
             for k in labels
         ]
@@ -246,11 +258,14 @@ def _cell(ours: Percent | None, theirs: float | None) -> str:
     return text if theirs is None else f"{text} ({theirs:.1f})"
 
 
-def picture(name: str, rows: Sequence[dict]) -> Figure:
-    """Return a figure of an experiment: a panel per game, a point per seed with its interval."""
+def picture(name: str, rows: Sequence[dict]) -> Figure | None:
+    """Return a figure of an experiment: a panel per game, a point per seed with its interval.
+
+    None if no student has a percentage.
+    """
     experiment = EXPERIMENTS[name]
     ours: dict[str, dict[str, list]] = {}
-    for game in experiment.games:
+    for game in games_in(name, rows):
         for label in (student.label for student in experiment.students):
             found = [
                 percent_of([row]) for row in rows if (row["game"], row["label"]) == (game, label)
@@ -258,4 +273,4 @@ def picture(name: str, rows: Sequence[dict]) -> Figure:
             points = [(each.mean, each.low, each.high) for each in found if each is not None]
             if points:
                 ours.setdefault(game, {})[label] = points
-    return percent_points(ours, experiment.paper, experiment.title)
+    return percent_points(ours, experiment.paper, experiment.title) if ours else None

@@ -99,6 +99,8 @@ def _student_table(name: str, rows: list[dict]) -> str:
             " A cell without an interval is of an earlier protocol: student and teacher were "
             "evaluated on different episodes, and the starts were not balanced."
         )
+    if any(float(row["teacher_mean"]) <= 0 for row in shown):
+        legend += " There is no percentage of a teacher whose mean score is not above zero."
     if compared := tables.comparisons(name, shown):
         told = (_compared(*labels, each) for labels, each in compared.items())
         legend += (
