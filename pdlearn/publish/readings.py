@@ -88,10 +88,11 @@ READINGS: dict[str, str] = {
         "four score far below the teacher. It is one seed of three games."
     ),
     "mistakes": (
-        "A quarter of wrong values has no cost on Pong. The students with more wrong values "
-        "collapsed at this learning rate: they gave one answer in every state. Their scores are "
-        "those of a failed training, not of wrong values, so their rows are withdrawn. A lower "
-        "learning rate has not been tried."
+        "The learning rate is lower than the budget's, at which the students of many wrong values "
+        "collapsed: they gave one answer in every state. Here none did. In Pong a quarter of "
+        "wrong values costs a part of the score. With half of them two of three students lose "
+        "their games, and with three quarters all do. The larger the share, the more the scores "
+        "depend on the seed. It is one game."
     ),
     "noisy-teacher": (
         "The question is whether a student is better or worse than the noisy teacher that it "
@@ -102,10 +103,14 @@ READINGS: dict[str, str] = {
         "these."
     ),
     "kickstarting": (
-        "A student of a teacher alone learns to play like it. Only rewards can show it how to play "
-        "better. `td` and `td + kl` play as much as their teacher did, with a smaller network, and "
-        "differ only in the teacher's term, which is zero in the second half of the training. `kl` "
-        "learns from less play, all of it the teacher's."
+        "A student of a teacher alone learns to play like it. Only rewards can show it how to "
+        "play better. `td` and `td + kl` play as much as their teacher did, with a smaller "
+        "network, and differ only in the teacher's term, which is zero in the second half of the "
+        "training. `kl` learns from less play, all of it the teacher's. In this run of Q*bert "
+        "`kl` scores less than the weak teacher, and `td` scores more than `kl`. Whether the "
+        "teacher's term helps Q-learning cannot be told: the intervals of `td` and `td + kl` "
+        "overlap, one seed of one game is weak evidence, and the weight of the term was not "
+        "tuned."
     ),
     "online": (
         "The student's score rises with the DQN's, as in the paper. This run does not show that "
