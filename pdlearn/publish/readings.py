@@ -96,11 +96,15 @@ READINGS: dict[str, str] = {
     ),
     "noisy-teacher": (
         "The question is whether a student is better or worse than the noisy teacher that it "
-        "learns from. The column before a pair of students is that teacher. The first pair, of the "
-        "teacher without noise, shows what little play and a small network cost. The noise is "
-        "drawn anew for each seed. Spigler compares the same two students of a noisy teacher with "
-        "a third, proximal policy distillation, which also learns from rewards; it is not among "
-        "these."
+        "learns from. The column before a pair of students is that teacher. The first pair, of "
+        "the teacher without noise, shows what little play and a small network cost. The noise is "
+        "drawn anew for each seed. No student here is better than its noisy teacher. In Q*bert "
+        "the student of the noisier teacher, on the teacher's states, scores like that teacher, "
+        "and with less noise both students score less than theirs; the teacher's states are "
+        "better than the student's. In Breakout little play costs so much without any noise that "
+        "the pairs tell little, and with more noise neither teacher nor students score. It is one "
+        "seed. Spigler compares the same two students of a noisy teacher with a third, proximal "
+        "policy distillation, which also learns from rewards; it is not among these."
     ),
     "kickstarting": (
         "A student of a teacher alone learns to play like it. Only rewards can show it how to "
