@@ -180,7 +180,8 @@ ENTRIES = [
     _table_entry(
         "temperature",
         "The authors tried these temperatures and chose 0.01. They report no table.",
-        "Cannot be told: in both games students of all temperatures play like their teacher.",
+        "Cannot be told: no temperature is certainly the best. The lowest has the lowest score in "
+        "three of four games.",
         "Percent of the teacher's score by temperature, a panel per game",
     ),
     _table_entry(
