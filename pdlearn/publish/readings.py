@@ -42,15 +42,15 @@ READINGS: dict[str, str] = {
         "stays higher for the smallest two. It is one seed of one game."
     ),
     "mse": (
-        "The column `values, 0.001` is the training of `mse` in table 1. With the values of the "
-        "actions as targets, most of the error is in the value of the state, which all actions "
-        "have in common. The advantages have no such part. In Breakout the student of the "
-        "advantages is far ahead of that of the values at every learning rate, and both scores "
-        "rise with the rate up to the largest. At that rate the students of the advantages reach "
-        "more than nine tenths of their teacher's score in all three games, as the students of KL "
-        "in table 1 do. So it is this common part of the error that makes MSE the worst loss of "
-        "table 1, not the squared error as such. It is one seed; a larger learning rate was not "
-        "tried."
+        "The column of values at the largest rate is the training of `mse` in table 1. With the "
+        "values of the actions as targets, most of the error is in the value of the state, which "
+        "all actions have in common. The advantages have no such part. In Breakout the student of "
+        "the advantages is far ahead of that of the values at every learning rate, and both "
+        "scores rise with the rate up to the largest. At that rate the students of the advantages "
+        "reach more than nine tenths of their teacher's score in all three games, as the students "
+        "of KL in table 1 do. So it is this common part of the error that makes MSE the worst "
+        "loss of table 1, not the squared error as such. It is one seed; a larger learning rate "
+        "was not tried."
     ),
     "temperature": (
         "In Freeway and Pong every temperature works. In Q*bert the scores fall with the "
